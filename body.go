@@ -1,0 +1,136 @@
+package databricks
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// A RawBody is the body of a [Request] that is not JSON. It is streamed, not
+// held in memory.
+type RawBody struct {
+	ContentType string
+	Size        int64 // in bytes; -1 if unknown, which sends it in chunks
+
+	// Open returns the body from its beginning. It is called once for each
+	// attempt. If it cannot do so a second time, it says so with an error, and
+	// the call ends with that.
+	Open func() (io.ReadCloser, error)
+}
+
+// attach makes b the body of req.
+func (b RawBody) attach(req *retryablehttp.Request) error {
+	measured := false
+	err := req.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
+		if !measured { // SetBody looks for a length; we know it
+			measured = true
+			return http.NoBody, nil
+		}
+		return b.Open()
+	}))
+	req.ContentLength, req.GetBody = b.Size, nil
+	return err
+}
+
+// A FilePart is the file in a multipart body.
+type FilePart struct {
+	Field string // the part's name
+	Name  string // the file's name
+	Size  int64  // in bytes; -1 if unknown
+	Open  func() (io.ReadCloser, error)
+}
+
+// Multipart returns a body of type multipart/form-data with the text fields in
+// their order and one file after them.
+func Multipart(fields [][2]string, file FilePart) RawBody {
+	boundary := rand.Text()
+	var head bytes.Buffer
+	for _, f := range fields {
+		fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", boundary, quoted(f[0]), f[1])
+	}
+	fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n",
+		boundary, quoted(file.Field), quoted(file.Name))
+	tail := "\r\n--" + boundary + "--\r\n"
+	body := RawBody{ContentType: "multipart/form-data; boundary=" + boundary, Size: -1}
+	if file.Size >= 0 {
+		body.Size = int64(head.Len()) + file.Size + int64(len(tail))
+	}
+	body.Open = func() (io.ReadCloser, error) {
+		content, err := file.Open()
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head.Bytes()), content, strings.NewReader(tail)), content}, nil
+	}
+	return body
+}
+
+// quoted escapes a name of a multipart header, as browsers do.
+func quoted(name string) string {
+	return strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A").Replace(name)
+}
+
+// isZero reports whether an argument was left out.
+func isZero(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case int64:
+		return v == 0
+	}
+	rv := reflect.ValueOf(v)
+	return rv.IsZero() || rv.Kind() == reflect.Slice && rv.Len() == 0
+}
+
+// addQuery adds v to a query under name: lists as repeated parameters, the
+// fields of structs by their JSON names with a dot between levels. Fields with
+// omitzero are left out when zero.
+func addQuery(query url.Values, name string, v any) { addQueryValue(query, name, reflect.ValueOf(v)) }
+
+func addQueryValue(query url.Values, name string, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			addQueryValue(query, name, v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			addQueryValue(query, name, v.Index(i))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			key, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+			switch {
+			case !field.IsExported() || key == "-" || options == "omitzero" && v.Field(i).IsZero():
+			case field.Anonymous && key == "":
+				addQueryValue(query, name, v.Field(i))
+			case name != "":
+				addQueryValue(query, name+"."+key, v.Field(i))
+			default:
+				addQueryValue(query, key, v.Field(i))
+			}
+		}
+	case reflect.String:
+		query.Add(name, v.String())
+	case reflect.Bool:
+		query.Add(name, strconv.FormatBool(v.Bool()))
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		query.Add(name, strconv.FormatInt(v.Int(), 10))
+	default:
+		panic("databricks: no query form for " + v.Type().String()) // of our own types only
+	}
+}

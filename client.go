@@ -1,0 +1,209 @@
+package databricks
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// version is this library's, as it appears in the User-Agent.
+const version = "0.1.0"
+
+// A Client calls one workspace with one credential. It never changes after
+// [NewClient] made it, and is safe for use by any number of goroutines, which
+// share its connections and its rate limit. It needs no closing.
+type Client struct {
+	Clusters  *ClustersService
+	DBFS      *DBFSService
+	Groups    *GroupsService
+	Jobs      *JobsService
+	Libraries *LibrariesService
+	Secrets   *SecretsService
+	Tokens    *TokensService
+	Workspace *WorkspaceService
+
+	site      site
+	auth      Auth
+	http      *http.Client
+	retry     RetryPolicy
+	limiter   *rate.Limiter // nil: no limit
+	log       *slog.Logger
+	plan      func(PlannedCall) // nil: calls are made
+	jobsAPI   string
+	userAgent string
+}
+
+// service is what every area's type is made of.
+type service struct{ client *Client }
+
+// NewClient makes a client of the options, the environment, a profile of
+// ~/.databrickscfg and .netrc, in this order for each setting; the package
+// documentation has the details. It never touches the network. Everything that
+// is wrong with the settings is reported at once, in one error.
+//
+//	client, err := databricks.NewClient(
+//		databricks.WithHost("https://adb-1234567890123456.7.azuredatabricks.net"),
+//		databricks.WithToken(token),
+//	)
+func NewClient(opts ...Option) (*Client, error) {
+	cfg := &config{log: slog.New(slog.DiscardHandler), jobsAPI: "2.0", http: &http.Client{}}
+	var errs []error
+	for _, opt := range opts {
+		errs = append(errs, opt(cfg))
+	}
+	errs = append(errs, cfg.resolve())
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("databricks: %w", err)
+	}
+
+	c := &Client{
+		site: cfg.site, auth: cfg.credentials[0].auth, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
+		userAgent: cfg.userAgent + "databricks-go/" + version + " go/" + runtime.Version()[2:] + " os/" + runtime.GOOS,
+	}
+	c.retry, _ = cfg.retry.withDefaults() // checked by its option
+	c.http = &http.Client{
+		Transport: roundTripper{cfg.http.Transport}, Jar: cfg.http.Jar, Timeout: cfg.http.Timeout,
+		// A redirect of an API call leads to a sign-in page at best, and takes the
+		// credential to a stranger at worst.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if cfg.http.Transport == nil {
+		c.http.Transport = roundTripper{defaultTransport()}
+	}
+
+	s := &service{c}
+	c.Clusters = (*ClustersService)(s)
+	c.DBFS = (*DBFSService)(s)
+	c.Groups = (*GroupsService)(s)
+	c.Jobs = (*JobsService)(s)
+	c.Libraries = (*LibrariesService)(s)
+	c.Secrets = (*SecretsService)(s)
+	c.Tokens = (*TokensService)(s)
+	c.Workspace = (*WorkspaceService)(s)
+	return c, nil
+}
+
+// Host returns the workspace's address: scheme, host name and port, if one was
+// given, without a slash at the end.
+func (c *Client) Host() string { return c.site.scheme + "://" + c.site.host }
+
+// defaultTransport is shared by all clients that bring no http.Client of their
+// own, so that short-lived clients leave no connections behind. It keeps
+// enough idle connections for many goroutines to call one workspace at once.
+var defaultTransport = sync.OnceValue(func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
+	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+	t.ResponseHeaderTimeout = 5 * time.Minute
+	return t
+})
+
+// roundTripper hides all but RoundTrip, so that nobody closes the idle
+// connections of others after a failure of their own.
+type roundTripper struct{ http.RoundTripper }
+
+// An Option sets up a client; see the functions whose names begin with With.
+type Option func(*config) error
+
+// WithHost names the workspace, such as
+// https://adb-1234567890123456.7.azuredatabricks.net. Without a scheme it is
+// https; path and fragment are dropped; a workspace id in the query (?o=) is
+// sent along as a header. Plain http is refused but for loopback addresses;
+// see [WithInsecureHTTP].
+func WithHost(host string) Option {
+	return func(c *config) (err error) {
+		c.site, err = parseHost(host, "WithHost")
+		return err
+	}
+}
+
+// WithHTTPClient makes calls with a copy of hc: its Transport, Timeout (which
+// bounds each attempt) and cookie jar. Redirects are not followed whatever it
+// says. The default has no timeout: contexts rule.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(c *config) error {
+		if hc == nil {
+			return errors.New("WithHTTPClient: the client is nil; leave the option out for the default")
+		}
+		c.http = hc
+		return nil
+	}
+}
+
+// WithRetryPolicy changes how often and how fast calls are repeated.
+func WithRetryPolicy(policy RetryPolicy) Option {
+	return func(c *config) (err error) {
+		c.retry = policy
+		_, err = policy.withDefaults()
+		return err
+	}
+}
+
+// WithRateLimit lets at most perSecond requests a second out, all services and
+// repeats together, with bursts of up to burst. There is no limit by default.
+func WithRateLimit(perSecond float64, burst int) Option {
+	return func(c *config) error {
+		if !(perSecond > 0) || burst < 1 {
+			return fmt.Errorf("WithRateLimit: %v a second with a burst of %d lets nothing out; both must be above 0", perSecond, burst)
+		}
+		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
+		return nil
+	}
+}
+
+var userAgentWord = regexp.MustCompile(`^[0-9A-Za-z_.+-]+$`)
+
+// WithUserAgent puts product/version before this library's own name in the
+// User-Agent. Both consist of letters, digits and _ . + -.
+func WithUserAgent(product, version string) Option {
+	return func(c *config) error {
+		if !userAgentWord.MatchString(product) || !userAgentWord.MatchString(version) {
+			return fmt.Errorf("WithUserAgent: %q and %q must consist of letters, digits and _ . + -", product, version)
+		}
+		c.userAgent += product + "/" + version + " "
+		return nil
+	}
+}
+
+// WithLogger reports each attempt at debug level and each repeat at info
+// level: method, path, status, duration and error. Bodies, queries and headers
+// are never logged. Nothing is logged by default.
+func WithLogger(log *slog.Logger) Option {
+	return func(c *config) error {
+		if log == nil {
+			return errors.New("WithLogger: the logger is nil; leave the option out for silence")
+		}
+		c.log = log
+		return nil
+	}
+}
+
+// WithInsecureHTTP allows a host with plain http that is not this machine. The
+// credential then travels in the clear.
+func WithInsecureHTTP() Option {
+	return func(c *config) error {
+		c.insecure = true
+		return nil
+	}
+}
+
+// WithJobsAPI moves client.Jobs to another version of the Jobs API: "2.0" (the
+// default), "2.1" or "2.2". Types and methods stay the same; RepairRun needs
+// 2.1 or above.
+func WithJobsAPI(version string) Option {
+	return func(c *config) error {
+		switch version {
+		case "2.0", "2.1", "2.2":
+			c.jobsAPI = version
+			return nil
+		}
+		return fmt.Errorf(`WithJobsAPI: no version %q; there are "2.0", "2.1" and "2.2"`, version)
+	}
+}

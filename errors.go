@@ -1,0 +1,430 @@
+package databricks
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"io/fs"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An ErrorCode is the service's own name for what went wrong. The constants
+// below are comparable with errors.Is:
+//
+//	if errors.Is(err, databricks.ErrResourceDoesNotExist) { … }
+//
+// The service adds codes now and then; one that has no constant here arrives
+// unchanged and can be compared as ErrorCode("THE_NEW_CODE").
+type ErrorCode string
+
+// Error makes a code usable as the target of errors.Is.
+func (c ErrorCode) Error() string { return string(c) }
+
+// Codes of the platform. Which status carries which code varies by area, so
+// compare codes and leave the status alone.
+const (
+	ErrAborted                          ErrorCode = "ABORTED"
+	ErrAlreadyExists                    ErrorCode = "ALREADY_EXISTS"
+	ErrBadRequest                       ErrorCode = "BAD_REQUEST"
+	ErrCancelled                        ErrorCode = "CANCELLED"
+	ErrCouldNotAcquireLock              ErrorCode = "COULD_NOT_ACQUIRE_LOCK"
+	ErrCustomerUnauthorized             ErrorCode = "CUSTOMER_UNAUTHORIZED"
+	ErrDataLoss                         ErrorCode = "DATA_LOSS"
+	ErrDeadlineExceeded                 ErrorCode = "DEADLINE_EXCEEDED"
+	ErrDeploymentTimeout                ErrorCode = "DEPLOYMENT_TIMEOUT"
+	ErrDirectoryNotEmpty                ErrorCode = "DIRECTORY_NOT_EMPTY"
+	ErrDirectoryProtected               ErrorCode = "DIRECTORY_PROTECTED"
+	ErrDryRunFailed                     ErrorCode = "DRY_RUN_FAILED"
+	ErrEndpointNotFound                 ErrorCode = "ENDPOINT_NOT_FOUND" // the path is unknown, not the object
+	ErrFeatureDisabled                  ErrorCode = "FEATURE_DISABLED"
+	ErrInsecurePartnerResponse          ErrorCode = "INSECURE_PARTNER_RESPONSE"
+	ErrInternalError                    ErrorCode = "INTERNAL_ERROR"
+	ErrInvalidParameterValue            ErrorCode = "INVALID_PARAMETER_VALUE"
+	ErrInvalidState                     ErrorCode = "INVALID_STATE"
+	ErrInvalidStateTransition           ErrorCode = "INVALID_STATE_TRANSITION"
+	ErrIOError                          ErrorCode = "IO_ERROR"
+	ErrIOFailed                         ErrorCode = "IO_READ" // made by this client: the body of an error could not be read
+	ErrIPYNBFileInRepo                  ErrorCode = "IPYNB_FILE_IN_REPO"
+	ErrMalformedPartnerResponse         ErrorCode = "MALFORMED_PARTNER_RESPONSE"
+	ErrMalformedRequest                 ErrorCode = "MALFORMED_REQUEST"
+	ErrManagedResourceGroupDoesNotExist ErrorCode = "MANAGED_RESOURCE_GROUP_DOES_NOT_EXIST"
+	ErrMaxBlockSizeExceeded             ErrorCode = "MAX_BLOCK_SIZE_EXCEEDED"
+	ErrMaxChildNodeSizeExceeded         ErrorCode = "MAX_CHILD_NODE_SIZE_EXCEEDED"
+	ErrMaxListSizeExceeded              ErrorCode = "MAX_LIST_SIZE_EXCEEDED"
+	ErrMaxNotebookSizeExceeded          ErrorCode = "MAX_NOTEBOOK_SIZE_EXCEEDED"
+	ErrMaxReadSizeExceeded              ErrorCode = "MAX_READ_SIZE_EXCEEDED"
+	ErrNotFound                         ErrorCode = "NOT_FOUND"
+	ErrNotImplemented                   ErrorCode = "NOT_IMPLEMENTED"
+	ErrPartialDelete                    ErrorCode = "PARTIAL_DELETE" // more is left: delete again
+	ErrPermissionDenied                 ErrorCode = "PERMISSION_DENIED"
+	ErrPermissionNotPropagated          ErrorCode = "PERMISSION_NOT_PROPAGATED"
+	ErrPrincipalDoesNotExist            ErrorCode = "PRINCIPAL_DOES_NOT_EXIST"
+	ErrPrivateLinkValidation            ErrorCode = "PRIVATE_LINK_VALIDATION_ERROR" // the workspace is reached from outside its private link
+	ErrProjectsOperationTimeout         ErrorCode = "PROJECTS_OPERATION_TIMEOUT"
+	ErrQuotaExceeded                    ErrorCode = "QUOTA_EXCEEDED"
+	ErrRequestLimitExceeded             ErrorCode = "REQUEST_LIMIT_EXCEEDED"
+	ErrResourceAlreadyExists            ErrorCode = "RESOURCE_ALREADY_EXISTS"
+	ErrResourceConflict                 ErrorCode = "RESOURCE_CONFLICT"
+	ErrResourceDoesNotExist             ErrorCode = "RESOURCE_DOES_NOT_EXIST"
+	ErrResourceExhausted                ErrorCode = "RESOURCE_EXHAUSTED"
+	ErrResourceLimitExceeded            ErrorCode = "RESOURCE_LIMIT_EXCEEDED"
+	ErrSearchQueryTooLong               ErrorCode = "SEARCH_QUERY_TOO_LONG"
+	ErrSearchQueryTooShort              ErrorCode = "SEARCH_QUERY_TOO_SHORT"
+	ErrServiceUnderMaintenance          ErrorCode = "SERVICE_UNDER_MAINTENANCE"
+	ErrTemporarilyUnavailable           ErrorCode = "TEMPORARILY_UNAVAILABLE"
+	ErrUnauthenticated                  ErrorCode = "UNAUTHENTICATED"
+	ErrUnavailable                      ErrorCode = "UNAVAILABLE"
+	ErrUnknown                          ErrorCode = "UNKNOWN"
+	ErrUnparseableHTTPError             ErrorCode = "UNPARSEABLE_HTTP_ERROR"
+	ErrWorkspaceTemporarilyUnavailable  ErrorCode = "WORKSPACE_TEMPORARILY_UNAVAILABLE"
+	ErrGitConflict                      ErrorCode = "GIT_CONFLICT"
+	ErrGitRemoteError                   ErrorCode = "GIT_REMOTE_ERROR"
+	ErrGitSensitiveTokenDetected        ErrorCode = "GIT_SENSITIVE_TOKEN_DETECTED"
+	ErrGitUnknownRef                    ErrorCode = "GIT_UNKNOWN_REF"
+	ErrGitURLNotOnAllowList             ErrorCode = "GIT_URL_NOT_ON_ALLOW_LIST"
+)
+
+// An APIError is an answer of the service that says no.
+//
+// It matches, with errors.Is, its Code; [fs.ErrNotExist] where the service
+// says that something is missing, even in the calls that say so with
+// INVALID_PARAMETER_VALUE (these match [ErrResourceDoesNotExist] as well);
+// [fs.ErrExist] where something is there already; and [fs.ErrPermission] for
+// 401, 403 and PERMISSION_DENIED.
+type APIError struct {
+	Method     string // of the request
+	Path       string // of the request, without its query
+	StatusCode int
+	Code       ErrorCode // empty if the service gave none, or only digits
+	Message    string    // the service's words; their wording is not stable
+	RequestID  string    // what the vendor's support asks for, if known
+	Details    []ErrorDetail
+
+	retryAfter time.Duration
+	hasRetry   bool // a Retry-After header was there
+	legacy     bool // the {"error": …} body of REST 1.2
+}
+
+// An ErrorDetail is one of the structured notes that newer answers carry.
+// Fields that a kind does not have are zero; Raw keeps all of it, so that a
+// kind unknown here is not lost.
+type ErrorDetail struct {
+	Type            string            `json:"@type"` // such as type.googleapis.com/google.rpc.ErrorInfo
+	Reason          string            `json:"reason"`
+	Domain          string            `json:"domain"`
+	Metadata        map[string]string `json:"metadata"`
+	RequestID       string            `json:"request_id"`
+	ServingData     string            `json:"serving_data"`
+	RetryDelay      string            `json:"retry_delay"` // seconds with an s: "42.5s"
+	StackEntries    []string          `json:"stack_entries"`
+	Detail          string            `json:"detail"`
+	Violations      []ErrorViolation  `json:"violations"`
+	FieldViolations []ErrorViolation  `json:"field_violations"`
+	ResourceType    string            `json:"resource_type"`
+	ResourceName    string            `json:"resource_name"`
+	Owner           string            `json:"owner"`
+	Description     string            `json:"description"`
+	Links           []ErrorLink       `json:"links"`
+	Raw             json.RawMessage   `json:"-"`
+}
+
+// An ErrorViolation names one thing that was wrong, of a field, a quota or a
+// precondition.
+type ErrorViolation struct {
+	Type        string `json:"type"`
+	Field       string `json:"field"`
+	Subject     string `json:"subject"`
+	Description string `json:"description"`
+}
+
+// An ErrorLink points to something to read.
+type ErrorLink struct {
+	Description string `json:"description"`
+	URL         string `json:"url"`
+}
+
+// Error says in one line which call failed and why.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "databricks: %s %s: %d", e.Method, e.Path, e.StatusCode)
+	if e.Code != "" {
+		fmt.Fprintf(&b, " %s", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", oneLine(e.Message, 500))
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request id %s)", oneLine(e.RequestID, 100))
+	}
+	return b.String()
+}
+
+// Is reports whether the error is of the kind of target: an [ErrorCode], or
+// one of the errors of io/fs named at [APIError].
+func (e *APIError) Is(target error) bool {
+	switch target {
+	case fs.ErrNotExist:
+		return e.missing() || e.StatusCode == http.StatusNotFound && e.Code != ErrEndpointNotFound ||
+			e.Code == ErrNotFound || strings.HasSuffix(string(e.Code), "_DOES_NOT_EXIST")
+	case fs.ErrExist:
+		return strings.HasSuffix(string(e.Code), "ALREADY_EXISTS")
+	case fs.ErrPermission:
+		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == ErrPermissionDenied
+	case ErrResourceDoesNotExist:
+		return e.Code == ErrResourceDoesNotExist || e.missing()
+	case ErrTooLarge:
+		return e.tooLarge()
+	}
+	code, ok := target.(ErrorCode)
+	return ok && code == e.Code
+}
+
+// disguises lists the calls that answer 400 with another code when the object
+// is not there. Version numbers are left out of the paths.
+var disguises = []struct {
+	area    string
+	message *regexp.Regexp
+}{
+	{"/clusters/", regexp.MustCompile(`^Cluster .* does not exist`)},
+	{"/jobs/", regexp.MustCompile(`^Job .* does not exist`)},
+	{"/jobs/runs/", regexp.MustCompile(`^Run .* does not exist|^Run: .* in job: .* doesn't exist`)},
+	{"/libraries/", regexp.MustCompile(`^Cluster .* does not exist`)},
+}
+
+// missing reports whether the error is one of the disguises of "not there".
+func (e *APIError) missing() bool {
+	if e.StatusCode != http.StatusBadRequest || e.Code != ErrInvalidParameterValue {
+		return false
+	}
+	for _, d := range disguises {
+		if strings.Contains(e.Path, d.area) && d.message.MatchString(e.Message) {
+			return true
+		}
+	}
+	return false
+}
+
+// ErrTooLarge is matched by errors that say that something is over one of the
+// service's size bounds, whichever of its ways the service chose to say so.
+var ErrTooLarge = errors.New("over the service's size bound")
+
+// tooLarge reports whether the service refused because of a size.
+func (e *APIError) tooLarge() bool {
+	switch e.Code {
+	case ErrMaxBlockSizeExceeded, ErrMaxNotebookSizeExceeded, ErrMaxReadSizeExceeded:
+		return true
+	}
+	return e.StatusCode == http.StatusRequestEntityTooLarge
+}
+
+// An ArgumentError says that a call was not made because one of its arguments
+// cannot be right. Nothing was sent. It matches [fs.ErrInvalid].
+type ArgumentError struct {
+	Method, Path string // of the request that was not sent; may be empty
+	Name         string // the argument, by its name on the wire
+	Problem      string // what is wrong with it, and what would be right
+}
+
+// Error names the call, the argument and the remedy.
+func (e *ArgumentError) Error() string {
+	call := ""
+	if e.Path != "" {
+		call = e.Method + " " + e.Path + ": "
+	}
+	return "databricks: " + call + e.Name + " " + e.Problem
+}
+
+// Is makes the error match [fs.ErrInvalid].
+func (e *ArgumentError) Is(target error) bool { return target == fs.ErrInvalid }
+
+// badArg says that the argument called name on the wire is wrong, and how.
+func badArg(name, format string, args ...any) error {
+	return &ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
+}
+
+// An OutcomeUnknownError says that a call that changes something went out and
+// that its answer was lost, so that the change may or may not have been made.
+// The call was not repeated where a repeat could have made the change twice.
+//
+// This is the only error with which a change can have happened: any other
+// error of a call says that nothing was changed by it.
+type OutcomeUnknownError struct {
+	Method, Path string
+
+	// IdempotencyToken is the token that the call went out with, if it is one
+	// of those that take one. Calling again with the same token is safe: it
+	// returns what the first call made.
+	IdempotencyToken string
+
+	Err error // how the answer was lost
+}
+
+// Error says that the outcome is unknown, and why.
+func (e *OutcomeUnknownError) Error() string {
+	return fmt.Sprintf("databricks: %s %s: outcome unknown, it may have been done: %s",
+		e.Method, e.Path, strings.TrimPrefix(e.Err.Error(), "databricks: "+e.Method+" "+e.Path+": "))
+}
+
+// Unwrap returns how the answer was lost.
+func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
+
+// maxErrorBody bounds how much of an error's body is read.
+const maxErrorBody = 1 << 20
+
+// readAPIError makes an APIError of a reply that is not a success. It takes
+// every form that the service and the gateways before it are known to send.
+func readAPIError(resp *http.Response) *APIError {
+	e := &APIError{Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode}
+	e.retryAfter, e.hasRetry = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	body = bytes.TrimSpace(body)
+	switch location := resp.Header.Get("Location"); {
+	case resp.StatusCode < 400 && strings.Contains(location, "private-link-validation-error"):
+		e.Code, e.Message = ErrPrivateLinkValidation, "the workspace is reached from outside its private link"
+	case resp.StatusCode < 400:
+		e.Message = "redirected to " + withoutQuery(location) + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
+	case err != nil && len(body) == 0:
+		e.Code, e.Message = ErrIOFailed, "the answer broke off: "+err.Error()
+	case e.fromJSON(body):
+	case len(body) == 0:
+		e.Message = resp.Header.Get("X-Databricks-Reason-Phrase")
+	default:
+		e.fromText(string(body))
+	}
+	if e.Message == "" {
+		e.Message = http.StatusText(resp.StatusCode)
+	}
+	e.hide(resp.Request.Header.Get("Authorization"))
+	if e.RequestID == "" {
+		e.RequestID = resp.Header.Get("X-Request-Id")
+	}
+	if m := trailingRequestID.FindStringSubmatch(e.Message); e.RequestID == "" && m != nil {
+		e.RequestID = m[1]
+	}
+	return e
+}
+
+var (
+	trailingRequestID = regexp.MustCompile(`\[ReqId: ([^\]]+)\]$`)
+	prefixedCode      = regexp.MustCompile(`(?s)^([A-Z][A-Z_]+): (.*)$`)
+	htmlMessage       = regexp.MustCompile(`(?is)<pre[^>]*>(.*?)</pre>|<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>`)
+	onlyDigits        = regexp.MustCompile(`^[0-9]*$`)
+)
+
+// fromJSON reads the standard form, the one of REST 1.2 and the one of SCIM.
+func (e *APIError) fromJSON(body []byte) bool {
+	var form struct {
+		Code     any               `json:"error_code"`
+		Message  any               `json:"message"`
+		Details  []json.RawMessage `json:"details"`
+		Error    any               `json:"error"`
+		Detail   any               `json:"detail"`
+		ScimType any               `json:"scimType"`
+	}
+	if err := json.Unmarshal(body, &form); err != nil {
+		// One member of an odd shape must not lose the others.
+		if _, odd := err.(*json.UnmarshalTypeError); !odd || body[0] != '{' {
+			return false
+		}
+	}
+	if code, ok := form.Code.(string); ok && !onlyDigits.MatchString(code) {
+		e.Code = ErrorCode(code)
+	}
+	e.Message = text(form.Message)
+	switch inner := form.Error.(type) {
+	case string:
+		if e.Message == "" && form.Code == nil {
+			e.Message, e.legacy = inner, true
+		}
+	case map[string]any: // the form of Azure's resource manager
+		if code, ok := inner["code"].(string); ok && e.Code == "" {
+			e.Code = ErrorCode(code)
+		}
+		e.Message = firstNonEmpty(e.Message, text(inner["message"]))
+	}
+	if form.Detail != nil && e.Message == "" {
+		e.Message = strings.TrimSpace(text(form.ScimType) + " " + text(form.Detail))
+		e.Code = ErrorCode(fmt.Sprintf("SCIM_%d", e.StatusCode))
+	}
+	for _, raw := range form.Details {
+		var d ErrorDetail
+		if json.Unmarshal(raw, &d) != nil {
+			d = ErrorDetail{}
+		}
+		d.Raw = raw
+		e.Details = append(e.Details, d)
+		if d.RequestID != "" {
+			e.RequestID = d.RequestID
+		}
+	}
+	return true
+}
+
+// fromText reads a page or a line of a gateway.
+func (e *APIError) fromText(body string) {
+	if m := prefixedCode.FindStringSubmatch(body); m != nil {
+		e.Code, e.Message = ErrorCode(m[1]), m[2]
+		return
+	}
+	if strings.HasPrefix(body, "<") {
+		e.Code = ErrorCode(strings.ReplaceAll(strings.ToUpper(http.StatusText(e.StatusCode)), " ", "_"))
+		if m := htmlMessage.FindStringSubmatch(body); m != nil {
+			e.Message = strings.TrimSpace(html.UnescapeString(m[1] + m[2] + m[3]))
+		}
+		return
+	}
+	e.Code, e.Message = ErrUnknown, body
+}
+
+// hide takes a credential that the server sent back out of the error.
+func (e *APIError) hide(authorization string) {
+	_, credential, _ := strings.Cut(authorization, " ")
+	if len(credential) < 4 {
+		return
+	}
+	e.Message = strings.ReplaceAll(e.Message, credential, "[redacted]")
+	e.Details = slices.DeleteFunc(e.Details, func(d ErrorDetail) bool { return bytes.Contains(d.Raw, []byte(credential)) })
+}
+
+// text is the plain text of a JSON value: a string itself, anything else as JSON.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}
+
+func firstNonEmpty(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// oneLine folds white space and cuts at a bound, for messages.
+func oneLine(s string, bound int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > bound {
+		s = strings.ToValidUTF8(s[:bound], "") + "…"
+	}
+	return s
+}
+
+// withoutQuery is a URL up to its query, which may hold a secret.
+func withoutQuery(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return oneLine(url, 200)
+}

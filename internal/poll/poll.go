@@ -1,0 +1,35 @@
+// Package poll says when to look again at something that takes an unknown
+// time: soon at first, then ever more seldom, so that whatever is waited for is
+// noticed within a small part of the time that it took.
+package poll
+
+import (
+	"context"
+	"time"
+)
+
+// Bounds of a pause, and the part of the time so far that one pause is.
+const (
+	First = 20 * time.Millisecond
+	Most  = 5 * time.Second
+	part  = 10
+)
+
+// A Pacer paces one wait. Its zero value is ready to use, by one goroutine.
+type Pacer struct{ start time.Time }
+
+// Wait pauses before the next look. It returns the context's cause as soon as
+// the context ends.
+func (p *Pacer) Wait(ctx context.Context) error {
+	if p.start.IsZero() {
+		p.start = time.Now()
+	}
+	timer := time.NewTimer(min(max(time.Since(p.start)/part, First), Most))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}

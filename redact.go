@@ -1,0 +1,57 @@
+package databricks
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/go-databricks/databricks/internal/redact"
+)
+
+// A Secret is text that must not be seen. With any verb of package fmt and in
+// slog it shows as [redacted]; string(s) is the text itself, and so is its JSON
+// form, which is what goes over the wire.
+type Secret string
+
+// Format prints a stand-in, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redact.Mark) }
+
+// LogValue logs a stand-in.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
+
+// SparkEnvVars are environment variables of a cluster's nodes, by name. Values
+// often are secrets: fmt and slog show the names only.
+type SparkEnvVars map[string]string
+
+// Format prints the names, whatever the verb.
+func (m SparkEnvVars) Format(f fmt.State, _ rune) { formatMap(f, m, func(string) bool { return true }) }
+
+// LogValue logs the names.
+func (m SparkEnvVars) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// SparkConf are properties of Spark, by name. Those that hold account keys,
+// passwords, secrets or tokens, by their name, show as [redacted] with fmt and slog.
+type SparkConf map[string]string
+
+// Format prints the properties without their secrets, whatever the verb.
+func (m SparkConf) Format(f fmt.State, _ rune) { formatMap(f, m, redact.SensitiveKey) }
+
+// LogValue logs the properties without their secrets.
+func (m SparkConf) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
+	io.WriteString(f, "map[")
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			io.WriteString(f, " ")
+		}
+		value := m[key]
+		if secret(key) {
+			value = redact.Mark
+		}
+		io.WriteString(f, key+":"+value)
+	}
+	io.WriteString(f, "]")
+}
