@@ -1,0 +1,211 @@
+// Package redact takes secrets out of what is about to be seen: logs, plans,
+// recorded requests. Names of members decide; one list, in this file, says
+// which names hold secrets.
+package redact
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Mark stands where a secret was.
+const Mark = "[redacted]"
+
+// sensitive are names whose values are secrets, whole.
+var sensitive = []string{
+	"authorization", "bytes_value", "command", "cookie", "set-cookie", "spark_env_vars", "string_value",
+}
+
+// telling are parts of names that give a secret away, wherever they stand:
+// mostly keys of spark_conf, which are the users' own.
+var telling = []string{
+	"access.key", "access_key", "accesskey", "account.key", "account_key", "accountkey", "api_key", "apikey",
+	"auth.basic", "credential", "encryption.key", "fs.azure.sas.", "passphrase", "passwd", "password", "primary_key",
+	"private_key", "privatekey", "sas.fixed", "sas_token", "secret", "signature", "token",
+}
+
+// harmless are names that look like secrets and are none: page marks, ids, and
+// lists whose elements have telling names of their own.
+var harmless = []string{
+	"credentials", "idempotency_token", "next_page_token", "page_token", "prev_page_token", "secrets", "token_id", "token_info",
+	"token_infos", "tokens",
+}
+
+// SensitiveKey tells whether the value under a name is a secret: of a JSON
+// member, a form or query field, a header or a Spark property.
+func SensitiveKey(name string) bool {
+	name = strings.ToLower(name)
+	return slices.Contains(sensitive, name) ||
+		!slices.Contains(harmless, name) && slices.ContainsFunc(telling, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// Query returns a copy of the fields of a query or a form without secrets.
+func Query(fields url.Values) url.Values { return url.Values(values(fields)) }
+
+// Header returns a copy of the header without secrets. Of Authorization the
+// scheme is left.
+func Header(header http.Header) http.Header {
+	clean := http.Header(values(header))
+	for i, value := range header["Authorization"] {
+		if scheme, _, ok := strings.Cut(value, " "); ok {
+			clean["Authorization"][i] = scheme + " " + Mark
+		}
+	}
+	return clean
+}
+
+func values(fields map[string][]string) map[string][]string {
+	if fields == nil {
+		return nil
+	}
+	clean := make(map[string][]string, len(fields))
+	for name, list := range fields {
+		list = slices.Clone(list)
+		if SensitiveKey(name) {
+			for i := range list {
+				list[i] = Mark
+			}
+		}
+		clean[name] = list
+	}
+	return clean
+}
+
+// JSON returns a copy of a JSON document without secrets: below a sensitive
+// name every string, number and bool is replaced, and the shape stays. All
+// else is copied as it is, byte for byte. Where the text is no JSON, or breaks
+// off, the copy ends with the mark.
+func JSON(text []byte) []byte {
+	s := scanner{in: text, out: make([]byte, 0, len(text))}
+	s.space()
+	if len(s.in) == 0 || s.value(false, 0) && s.end() {
+		return s.out
+	}
+	return append(s.out, Mark...)
+}
+
+// scanner copies in to out, one syntactic element at a time. Its methods tell
+// whether the text was what it should be; after a false nothing is copied.
+type scanner struct{ in, out []byte }
+
+func (s *scanner) end() bool {
+	s.space()
+	return len(s.in) == 0
+}
+
+func (s *scanner) copy(n int) {
+	s.out = append(s.out, s.in[:n]...)
+	s.in = s.in[n:]
+}
+
+func (s *scanner) space() {
+	n := 0
+	for n < len(s.in) && (s.in[n] == ' ' || s.in[n] == '\t' || s.in[n] == '\n' || s.in[n] == '\r') {
+		n++
+	}
+	s.copy(n)
+}
+
+// next copies one of the given punctuation marks.
+func (s *scanner) next(marks string) (byte, bool) {
+	s.space()
+	if len(s.in) == 0 || strings.IndexByte(marks, s.in[0]) < 0 {
+		return 0, false
+	}
+	mark := s.in[0]
+	s.copy(1)
+	return mark, true
+}
+
+const maxDepth = 1000
+
+func (s *scanner) value(secret bool, depth int) bool {
+	s.space()
+	if len(s.in) == 0 || depth > maxDepth {
+		return false
+	}
+	switch s.in[0] {
+	case '{':
+		return s.list('}', func() bool {
+			name, ok := s.string(true)
+			if !ok {
+				return false
+			}
+			if _, ok := s.next(":"); !ok {
+				return false
+			}
+			return s.value(secret || SensitiveKey(name), depth+1)
+		})
+	case '[':
+		return s.list(']', func() bool { return s.value(secret, depth+1) })
+	case '"':
+		_, ok := s.string(!secret)
+		return ok
+	}
+	return s.scalar(secret)
+}
+
+// list copies an object or array whose elements are copied by element.
+func (s *scanner) list(end byte, element func() bool) bool {
+	s.copy(1)
+	if _, empty := s.next(string(end)); empty {
+		return true
+	}
+	for {
+		s.space()
+		if !element() {
+			return false
+		}
+		if mark, ok := s.next("," + string(end)); !ok || mark == end {
+			return ok
+		}
+	}
+}
+
+// string copies a string, or the mark in its place, and returns its meaning if
+// it was copied.
+func (s *scanner) string(show bool) (string, bool) {
+	if len(s.in) == 0 || s.in[0] != '"' {
+		return "", false
+	}
+	for n := 1; n < len(s.in); n++ {
+		switch s.in[n] {
+		case '\\':
+			n++
+		case '"':
+			if !show {
+				s.in = s.in[n+1:]
+				s.out = append(s.out, `"`+Mark+`"`...)
+				return "", true
+			}
+			text := string(s.in[1:n])
+			if strings.Contains(text, `\`) && json.Unmarshal(s.in[:n+1], &text) != nil {
+				return "", false
+			}
+			s.copy(n + 1)
+			return text, true
+		}
+	}
+	return "", false
+}
+
+// scalar copies a number, true, false or null. A null gives nothing away.
+func (s *scanner) scalar(secret bool) bool {
+	n := 0
+	for n < len(s.in) && strings.IndexByte("+-.0123456789abcdefghijklmnopqrstuvwxyzE", s.in[n]) >= 0 {
+		n++
+	}
+	switch {
+	case !json.Valid(s.in[:n]):
+		return false
+	case secret && string(s.in[:n]) != "null":
+		s.in = s.in[n:]
+		s.out = append(s.out, `"`+Mark+`"`...)
+	default:
+		s.copy(n)
+	}
+	return true
+}
