@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -260,7 +261,7 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 				}
 				fallthrough
 			default:
-				waiting = append(waiting, fmt.Sprintf("%s %s", l, firstNonEmpty(string(status.Status), "not listed")))
+				waiting = append(waiting, fmt.Sprintf("%s %s", l, cmp.Or(string(status.Status), "not listed")))
 			}
 		}
 		if len(waiting) == 0 {
