@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -93,44 +91,4 @@ func isZero(v any) bool {
 	}
 	rv := reflect.ValueOf(v)
 	return rv.IsZero() || rv.Kind() == reflect.Slice && rv.Len() == 0
-}
-
-// addQuery adds v to a query under name: lists as repeated parameters, the
-// fields of structs by their JSON names with a dot between levels. Fields with
-// omitzero are left out when zero.
-func addQuery(query url.Values, name string, v any) { addQueryValue(query, name, reflect.ValueOf(v)) }
-
-func addQueryValue(query url.Values, name string, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
-		if !v.IsNil() {
-			addQueryValue(query, name, v.Elem())
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			addQueryValue(query, name, v.Index(i))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			field := v.Type().Field(i)
-			key, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			switch {
-			case !field.IsExported() || key == "-" || options == "omitzero" && v.Field(i).IsZero():
-			case field.Anonymous && key == "":
-				addQueryValue(query, name, v.Field(i))
-			case name != "":
-				addQueryValue(query, name+"."+key, v.Field(i))
-			default:
-				addQueryValue(query, key, v.Field(i))
-			}
-		}
-	case reflect.String:
-		query.Add(name, v.String())
-	case reflect.Bool:
-		query.Add(name, strconv.FormatBool(v.Bool()))
-	case reflect.Int, reflect.Int32, reflect.Int64:
-		query.Add(name, strconv.FormatInt(v.Int(), 10))
-	default:
-		panic("databricks: no query form for " + v.Type().String()) // of our own types only
-	}
 }

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,14 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
 	"golang.org/x/time/rate"
-	"gopkg.in/ini.v1"
 
 	"github.com/go-databricks/databricks/internal/netrc"
+	"github.com/go-databricks/databricks/internal/profile"
 )
 
 // config collects what NewClient is told, in code and elsewhere.
@@ -112,8 +112,8 @@ func (c *config) fromEnvironment(looked *[]string) (err error) {
 			return err
 		}
 	}
-	c.profile = firstNonEmpty(c.profile, os.Getenv("DATABRICKS_CONFIG_PROFILE"))
-	c.configFile = firstNonEmpty(c.configFile, os.Getenv("DATABRICKS_CONFIG_FILE"))
+	c.profile = cmp.Or(c.profile, os.Getenv("DATABRICKS_CONFIG_PROFILE"))
+	c.configFile = cmp.Or(c.configFile, os.Getenv("DATABRICKS_CONFIG_FILE"))
 	if len(c.credentials) > 0 {
 		return nil
 	}
@@ -139,37 +139,25 @@ func (c *config) addEither(tokenSource, token, basicSource, user, password strin
 // exist; DEFAULT need not. A profile's credential goes to no other host than
 // the profile's own.
 func (c *config) fromProfile(looked *[]string) error {
-	path, asked := c.configFile, c.configFile != ""
-	if !asked {
-		path = "~/.databrickscfg"
-	}
-	if rest, ok := strings.CutPrefix(path, "~"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil && !asked {
-			*looked = append(*looked, "~/.databrickscfg (there is no home directory)")
-			return nil
-		}
-		path = filepath.Join(home, rest)
-	}
-	file, err := ini.LoadSources(ini.LoadOptions{SpaceBeforeInlineComment: true}, path)
-	if errors.Is(err, fs.ErrNotExist) && !asked && c.profile == "" {
-		*looked = append(*looked, path+" (no such file)")
+	file, err := profile.Read(cmp.Or(c.configFile, "~/.databrickscfg"))
+	if errors.Is(err, fs.ErrNotExist) && c.configFile == "" && c.profile == "" {
+		*looked = append(*looked, "~/.databrickscfg (no such file)")
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("config file %s cannot be read: %s", path, withoutContent(err))
+		return err
 	}
-	name := firstNonEmpty(c.profile, file.Section("__settings__").Key("default_profile").String(), ini.DefaultSection)
-	place := fmt.Sprintf("profile %s of %s", name, path)
-	if !file.HasSection(name) {
-		return fmt.Errorf("there is no %s; it has %s", place, strings.Join(profileNames(file), ", "))
+	p, err := file.Find(c.profile)
+	if errors.Is(err, fs.ErrNotExist) && c.profile == "" {
+		*looked = append(*looked, p.Place+" (no such profile)")
+		return nil
 	}
-	profile := file.Section(name)
-	value := func(key string) string { return profile.Key(key).String() }
-
+	if err != nil {
+		return err
+	}
 	var own site
-	if host := value("host"); host != "" {
-		if own, err = parseHost(host, place); err != nil {
+	if p.Host != "" {
+		if own, err = parseHost(p.Host, p.Place); err != nil {
 			return err
 		}
 	}
@@ -181,34 +169,13 @@ func (c *config) fromProfile(looked *[]string) error {
 	}
 	if own.host != "" && own.host != c.site.host {
 		if c.profile != "" {
-			return fmt.Errorf("%s is for %s, but %s says %s; its credential is not sent there", place, own.host, c.site.source, c.site.host)
+			return fmt.Errorf("%s is for %s, but %s says %s; its credential is not sent there", p.Place, own.host, c.site.source, c.site.host)
 		}
-		*looked = append(*looked, place+" (for another host)")
+		*looked = append(*looked, p.Place+" (for another host)")
 		return nil
 	}
-	*looked = append(*looked, place+" (no token, no username with password)")
-	return c.addEither("token of "+place, value("token"), "username and password of "+place, value("username"), value("password"))
-}
-
-func profileNames(file *ini.File) (names []string) {
-	for _, section := range file.Sections() {
-		if section.Name() != "__settings__" && (section.Name() != ini.DefaultSection || len(section.Keys()) > 0) {
-			names = append(names, section.Name())
-		}
-	}
-	if names == nil {
-		names = []string{"no profile at all"}
-	}
-	return names
-}
-
-// withoutContent is the text of an error of the INI reader, less the line of
-// the file that it may quote: that line may hold a token.
-func withoutContent(err error) string {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err.Error()
-	}
-	return "it is not in INI form ([profile] lines, key = value lines)"
+	*looked = append(*looked, p.Place+" (no token, no username with password)")
+	return c.addEither("token of "+p.Place, p.Token, "username and password of "+p.Place, p.Username, p.Password)
 }
 
 func (c *config) fromNetrc(looked *[]string) error {
@@ -266,19 +233,17 @@ func parseHost(text, source string) (site, error) {
 	query := u.Query()
 	s.workspaceID = query.Get("w")
 	for _, key := range []string{"o", "workspace_id"} {
-		if id := query.Get(key); s.workspaceID == "" && !onlyDigits.MatchString(id) {
-			continue
-		} else if s.workspaceID == "" {
-			s.workspaceID = id
+		if id := query.Get(key); onlyDigits.MatchString(id) {
+			s.workspaceID = cmp.Or(s.workspaceID, id)
 		}
 	}
-	if s.workspaceID != "" && !workspaceIDForm.MatchString(s.workspaceID) {
-		return site{}, fmt.Errorf("%s: the workspace id in the URL must consist of letters, digits and dashes", source)
+	if strings.ContainsFunc(s.workspaceID, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return site{}, fmt.Errorf("%s: the workspace id in the URL has characters that no id has", source)
 	}
 	return s, nil
 }
 
-var workspaceIDForm = regexp.MustCompile(`^[0-9A-Za-z-]+$`)
+var onlyDigits = regexp.MustCompile(`^[0-9]*$`)
 
 func loopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {

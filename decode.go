@@ -10,11 +10,10 @@ import (
 	"iter"
 	"mime"
 	"net/http"
-	"reflect"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // Millis is a time as the service writes it: milliseconds since 1970, UTC.
@@ -69,7 +68,7 @@ func decodeReply(resp *http.Response, out any) (err error) {
 	default:
 		err = decodeWhole(in, resp.ContentLength, out)
 	}
-	if err == nil || err == errStopped {
+	if err == nil || err == reply.ErrStopped {
 		return nil
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
@@ -121,11 +120,7 @@ func decodeWhole(r io.Reader, size int64, out any) error {
 // decodeValue decodes one JSON text into what out points to.
 func decodeValue(text []byte, out any) error {
 	if len(text) > 0 {
-		err := json.Unmarshal(text, out)
-		if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
-			err = decodeLeniently(text, out)
-		}
-		if err != nil {
+		if err := reply.Unmarshal(text, out); err != nil {
 			if text[0] == '<' {
 				return errPage
 			}
@@ -141,119 +136,6 @@ func decodeValue(text []byte, out any) error {
 	return nil
 }
 
-// decodeLeniently decodes a text in which some value is not of the type that
-// it should be of: servers of different ages write ids, numbers and flags as
-// strings and the reverse. Values that cannot be meant are left out.
-func decodeLeniently(text []byte, out any) error {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return err
-	}
-	text, err := json.Marshal(fit(v, reflect.TypeOf(out).Elem()))
-	if err != nil {
-		return err
-	}
-	reflect.ValueOf(out).Elem().SetZero()
-	return json.Unmarshal(text, out)
-}
-
-// fit returns the JSON value v in a form that decodes into a t; nil if there is none.
-func fit(v any, t reflect.Type) any {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t == reflect.TypeFor[json.RawMessage]() || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return v
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		switch t.Kind() {
-		case reflect.Struct:
-			fields := map[string]reflect.Type{}
-			jsonFields(t, fields)
-			for key, member := range v {
-				if ft, ok := fields[strings.ToLower(key)]; ok {
-					v[key] = fit(member, ft)
-				}
-			}
-			return v
-		case reflect.Map:
-			for key, member := range v {
-				v[key] = fit(member, t.Elem())
-			}
-			return v
-		}
-	case []any:
-		if t.Kind() == reflect.Slice {
-			for i, element := range v {
-				v[i] = fit(element, t.Elem())
-			}
-			return v
-		}
-	case string:
-		switch t.Kind() {
-		case reflect.String:
-			return v
-		case reflect.Slice: // []byte
-			if t.Elem().Kind() == reflect.Uint8 {
-				return v
-			}
-		case reflect.Bool:
-			if b, err := strconv.ParseBool(v); err == nil {
-				return b
-			}
-		case reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64:
-			return fit(json.Number(v), t)
-		}
-	case json.Number:
-		switch t.Kind() {
-		case reflect.String:
-			return v.String()
-		case reflect.Float64:
-			if f, err := v.Float64(); err == nil {
-				return f
-			}
-		case reflect.Int, reflect.Int32, reflect.Int64:
-			if n, err := v.Int64(); err == nil && !reflect.Zero(t).OverflowInt(n) {
-				return n
-			}
-			if f, err := v.Float64(); err == nil && f == float64(int64(f)) && !reflect.Zero(t).OverflowInt(int64(f)) {
-				return int64(f) // 1e3, 7.0
-			}
-		}
-	case bool:
-		switch t.Kind() {
-		case reflect.Bool:
-			return v
-		case reflect.String:
-			return strconv.FormatBool(v)
-		}
-	}
-	if t.Kind() == reflect.Interface {
-		return v
-	}
-	return nil
-}
-
-// jsonFields lists the types of a struct's fields by their JSON names in lower case.
-func jsonFields(t reflect.Type, fields map[string]reflect.Type) {
-	for i := range t.NumField() {
-		field := t.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case field.Anonymous && name == "":
-			jsonFields(field.Type, fields)
-		case name != "-":
-			fields[strings.ToLower(firstNonEmpty(name, field.Name))] = field.Type
-		}
-	}
-}
-
-// errStopped ends a stream that its consumer wants no more of.
-var errStopped = errors.New("stopped")
-
 // stream makes a call and yields the elements of the array called key in its
 // reply, each as soon as it is there, in constant memory. rest, if not nil, gets
 // the reply's other members, once the last element was yielded. Each range over
@@ -263,11 +145,11 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 	return func(yield func(T, error) bool) {
 		yielded := false
 		err := c.Do(ctx, r, func(in io.Reader) error {
-			err := streamElements(in, key, rest, func(v T) bool {
+			err := reply.Elements(in, key, maxReply, rest, func(v T) bool {
 				yielded = true
 				return yield(v, nil)
 			})
-			if yielded && err != nil && err != errStopped {
+			if yielded && err != nil && err != reply.ErrStopped {
 				err = &yieldedError{err} // what was yielded cannot be taken back
 			}
 			return err
@@ -282,114 +164,3 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 type yieldedError struct{ error }
 
 func (e *yieldedError) Unwrap() error { return e.error }
-
-// streamElements yields the elements of one array of a JSON object.
-func streamElements[T any](in io.Reader, key string, rest func(string, json.RawMessage), yield func(T) bool) error {
-	tape := &tape{r: in}
-	dec := json.NewDecoder(tape)
-	if err := expect(dec, json.Delim('{')); err != nil {
-		if err == io.EOF {
-			return nil // an empty reply is an empty object
-		}
-		return err
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return unexpectedEOF(err)
-		}
-		if name != key {
-			var value json.RawMessage
-			if err := dec.Decode(&value); err != nil {
-				return unexpectedEOF(err)
-			}
-			if rest != nil {
-				rest(name.(string), value)
-			}
-			tape.forget(dec.InputOffset())
-			continue
-		}
-		open, err := dec.Token()
-		if err != nil {
-			return unexpectedEOF(err)
-		}
-		if open == nil { // null
-			continue
-		}
-		if open != json.Delim('[') {
-			return fmt.Errorf("the reply cannot be read: %s is not a list", key)
-		}
-		for dec.More() {
-			tape.forget(dec.InputOffset())
-			var v T
-			err := dec.Decode(&v)
-			if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
-				v = *new(T)
-				err = decodeLeniently(tape.upTo(dec.InputOffset()), &v)
-			}
-			if err != nil {
-				return unexpectedEOF(err)
-			}
-			if !yield(v) {
-				return errStopped
-			}
-		}
-		if err := expect(dec, json.Delim(']')); err != nil {
-			return err
-		}
-	}
-	return expect(dec, json.Delim('}'))
-}
-
-func expect(dec *json.Decoder, want json.Delim) error {
-	token, err := dec.Token()
-	if err != nil {
-		if want == '{' && err == io.EOF {
-			return err
-		}
-		return unexpectedEOF(err)
-	}
-	if token != want {
-		return fmt.Errorf("the reply cannot be read: it has %v where %v is due", token, want)
-	}
-	return nil
-}
-
-// unexpectedEOF is err, an end of the input being one that comes too early.
-func unexpectedEOF(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// A tape is a reader that keeps what was read since a mark, and gives up when
-// that is too much.
-type tape struct {
-	r      io.Reader
-	kept   []byte
-	offset int64 // of kept[0] in the input
-}
-
-func (t *tape) Read(p []byte) (int, error) {
-	if int64(len(t.kept)) > maxReply {
-		return 0, fmt.Errorf("one element of the reply is over %d MiB", maxReply>>20)
-	}
-	n, err := t.r.Read(p)
-	t.kept = append(t.kept, p[:n]...)
-	return n, err
-}
-
-// forget moves the mark.
-func (t *tape) forget(offset int64) {
-	if cut := offset - t.offset; cut > int64(len(t.kept))/2 {
-		t.kept = append(t.kept[:0], t.kept[cut:]...)
-		t.offset = offset
-	}
-}
-
-// upTo returns the input from the end of the value before to offset: a comma,
-// perhaps, and a value.
-func (t *tape) upTo(offset int64) []byte {
-	return bytes.TrimLeft(t.kept[:offset-t.offset], ", \t\r\n")
-}

@@ -1,18 +1,19 @@
 package databricks
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"io/fs"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/failure"
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // An ErrorCode is the service's own name for what went wrong. The constants
@@ -281,137 +282,25 @@ const maxErrorBody = 1 << 20
 // readAPIError makes an APIError of a reply that is not a success. It takes
 // every form that the service and the gateways before it are known to send.
 func readAPIError(resp *http.Response) *APIError {
-	e := &APIError{Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode}
-	e.retryAfter, e.hasRetry = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	body = bytes.TrimSpace(body)
-	switch location := resp.Header.Get("Location"); {
-	case resp.StatusCode < 400 && strings.Contains(location, "private-link-validation-error"):
-		e.Code, e.Message = ErrPrivateLinkValidation, "the workspace is reached from outside its private link"
-	case resp.StatusCode < 400:
-		e.Message = "redirected to " + withoutQuery(location) + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
-	case err != nil && len(body) == 0:
-		e.Code, e.Message = ErrIOFailed, "the answer broke off: "+err.Error()
-	case e.fromJSON(body):
-	case len(body) == 0:
-		e.Message = resp.Header.Get("X-Databricks-Reason-Phrase")
-	default:
-		e.fromText(string(body))
+	report := failure.Read(resp.StatusCode, resp.Header, body, err)
+	// A credential that the server sent back stays out of the error.
+	report.Hide(resp.Request.Header.Get("Authorization"))
+	e := &APIError{
+		Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode,
+		Code: ErrorCode(report.Code), Message: report.Message, RequestID: report.RequestID, legacy: report.Legacy,
 	}
-	if e.Message == "" {
-		e.Message = http.StatusText(resp.StatusCode)
-	}
-	e.hide(resp.Request.Header.Get("Authorization"))
-	if e.RequestID == "" {
-		e.RequestID = resp.Header.Get("X-Request-Id")
-	}
-	if m := trailingRequestID.FindStringSubmatch(e.Message); e.RequestID == "" && m != nil {
-		e.RequestID = m[1]
-	}
-	return e
-}
-
-var (
-	trailingRequestID = regexp.MustCompile(`\[ReqId: ([^\]]+)\]$`)
-	prefixedCode      = regexp.MustCompile(`(?s)^([A-Z][A-Z_]+): (.*)$`)
-	htmlMessage       = regexp.MustCompile(`(?is)<pre[^>]*>(.*?)</pre>|<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>`)
-	onlyDigits        = regexp.MustCompile(`^[0-9]*$`)
-)
-
-// fromJSON reads the standard form, the one of REST 1.2 and the one of SCIM.
-func (e *APIError) fromJSON(body []byte) bool {
-	var form struct {
-		Code     any               `json:"error_code"`
-		Message  any               `json:"message"`
-		Details  []json.RawMessage `json:"details"`
-		Error    any               `json:"error"`
-		Detail   any               `json:"detail"`
-		ScimType any               `json:"scimType"`
-	}
-	if err := json.Unmarshal(body, &form); err != nil {
-		// One member of an odd shape must not lose the others.
-		if _, odd := err.(*json.UnmarshalTypeError); !odd || body[0] != '{' {
-			return false
-		}
-	}
-	if code, ok := form.Code.(string); ok && !onlyDigits.MatchString(code) {
-		e.Code = ErrorCode(code)
-	}
-	e.Message = text(form.Message)
-	switch inner := form.Error.(type) {
-	case string:
-		if e.Message == "" && form.Code == nil {
-			e.Message, e.legacy = inner, true
-		}
-	case map[string]any: // the form of Azure's resource manager
-		if code, ok := inner["code"].(string); ok && e.Code == "" {
-			e.Code = ErrorCode(code)
-		}
-		e.Message = firstNonEmpty(e.Message, text(inner["message"]))
-	}
-	if form.Detail != nil && e.Message == "" {
-		e.Message = strings.TrimSpace(text(form.ScimType) + " " + text(form.Detail))
-		e.Code = ErrorCode(fmt.Sprintf("SCIM_%d", e.StatusCode))
-	}
-	for _, raw := range form.Details {
+	e.retryAfter, e.hasRetry = parseRetryAfter(resp.Header.Get("Retry-After"), time.Now())
+	for _, raw := range report.Details {
 		var d ErrorDetail
-		if json.Unmarshal(raw, &d) != nil {
+		if reply.Unmarshal(raw, &d) != nil {
 			d = ErrorDetail{}
 		}
 		d.Raw = raw
 		e.Details = append(e.Details, d)
-		if d.RequestID != "" {
-			e.RequestID = d.RequestID
-		}
+		e.RequestID = cmp.Or(d.RequestID, e.RequestID)
 	}
-	return true
-}
-
-// fromText reads a page or a line of a gateway.
-func (e *APIError) fromText(body string) {
-	if m := prefixedCode.FindStringSubmatch(body); m != nil {
-		e.Code, e.Message = ErrorCode(m[1]), m[2]
-		return
-	}
-	if strings.HasPrefix(body, "<") {
-		e.Code = ErrorCode(strings.ReplaceAll(strings.ToUpper(http.StatusText(e.StatusCode)), " ", "_"))
-		if m := htmlMessage.FindStringSubmatch(body); m != nil {
-			e.Message = strings.TrimSpace(html.UnescapeString(m[1] + m[2] + m[3]))
-		}
-		return
-	}
-	e.Code, e.Message = ErrUnknown, body
-}
-
-// hide takes a credential that the server sent back out of the error.
-func (e *APIError) hide(authorization string) {
-	_, credential, _ := strings.Cut(authorization, " ")
-	if len(credential) < 4 {
-		return
-	}
-	e.Message = strings.ReplaceAll(e.Message, credential, "[redacted]")
-	e.Details = slices.DeleteFunc(e.Details, func(d ErrorDetail) bool { return bytes.Contains(d.Raw, []byte(credential)) })
-}
-
-// text is the plain text of a JSON value: a string itself, anything else as JSON.
-func text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	}
-	b, _ := json.Marshal(v)
-	return string(b)
-}
-
-func firstNonEmpty(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
+	return e
 }
 
 // oneLine folds white space and cuts at a bound, for messages.
@@ -421,10 +310,4 @@ func oneLine(s string, bound int) string {
 		s = strings.ToValidUTF8(s[:bound], "") + "…"
 	}
 	return s
-}
-
-// withoutQuery is a URL up to its query, which may hold a secret.
-func withoutQuery(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return oneLine(url, 200)
 }

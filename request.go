@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/go-databricks/databricks/internal/query"
 )
 
 // A Request is a call of the REST API, for [Client.Do]. The methods of the
@@ -59,12 +61,10 @@ func (r Request) opt(name string, value any) Request {
 		return r
 	}
 	if r.Method == http.MethodGet {
-		query := maps.Clone(r.Query)
-		if query == nil {
-			query = url.Values{}
+		if r.Query = maps.Clone(r.Query); r.Query == nil {
+			r.Query = url.Values{}
 		}
-		addQuery(query, name, value)
-		r.Query = query
+		query.Add(r.Query, name, value)
 		return r
 	}
 	body, _ := r.Body.(map[string]any)
@@ -84,7 +84,7 @@ func (r Request) in(v any) Request {
 	}
 	if r.Method == http.MethodGet {
 		r.Query = url.Values{}
-		addQuery(r.Query, "", v)
+		query.Add(r.Query, "", v)
 		return r
 	}
 	r.Body = v
@@ -152,7 +152,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		r.Idempotent = true
 	}
 	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
-		r = r.check(badArg("Path", "%q must begin with a slash and hold no query", oneLine(withoutQuery(r.Path), 100)))
+		r = r.check(badArg("Path", "%q must begin with a slash and hold no query", oneLine(strings.SplitN(r.Path, "?", 2)[0], 100)))
 	}
 	if c.planning() && c.planned(r) {
 		return nil
@@ -179,10 +179,18 @@ type exchange struct {
 	pause   time.Duration // before the next attempt
 	reason  error         // why there is no next attempt, if it is not err
 
-	// What httptrace saw of the attempt. It is asked only about writes: reads
-	// are repeated whether they were sent or not.
-	asked, wrote atomic.Bool
+	// How far the attempt came, as httptrace saw it. Only writes are traced:
+	// reads are repeated whether they were sent or not.
+	progress atomic.Int32
 }
+
+// How far an attempt came. A transport that does not trace leaves it at the first.
+const (
+	untraced    = iota
+	connecting  // nothing was sent
+	sending     // all of it may have been sent
+	sendingFail // the service cannot have it whole, so it cannot have done it
+)
 
 // run sends the request until an attempt succeeds or there is to be no other.
 func (x *exchange) run(ctx context.Context) error {
@@ -215,8 +223,13 @@ func (x *exchange) run(ctx context.Context) error {
 func (x *exchange) build(ctx context.Context) (*retryablehttp.Request, error) {
 	if !x.r.reading {
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			GetConn:      func(string) { x.asked.Store(true) },
-			WroteHeaders: func() { x.wrote.Store(true) },
+			GetConn: func(string) { x.progress.Store(connecting) },
+			GotConn: func(httptrace.GotConnInfo) { x.progress.Store(sending) },
+			WroteRequest: func(info httptrace.WroteRequestInfo) {
+				if info.Err != nil {
+					x.progress.Store(sendingFail)
+				}
+			},
 		})
 	}
 	header := http.Header{"Accept": {"application/json"}, "User-Agent": {x.c.userAgent}}
@@ -265,8 +278,7 @@ func (x *exchange) before(req *http.Request) error {
 			return x.reason
 		}
 	}
-	x.asked.Store(false)
-	x.wrote.Store(false)
+	x.progress.Store(untraced)
 	x.started = time.Now()
 	x.reason = x.c.auth(req)
 	return x.reason
@@ -306,7 +318,7 @@ func (x *exchange) receive(resp *http.Response, err error) error {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // the URL in its text has the query
 		}
-		if notSent(err) || x.asked.Load() && !x.wrote.Load() {
+		if progress := x.progress.Load(); notSent(err) || progress == connecting || progress == sendingFail {
 			return &notSentError{err}
 		}
 		return err

@@ -1,0 +1,134 @@
+// Package failure reads what servers say when they say no: the bodies of the
+// API's versions, of its gateways and of pages meant for people.
+package failure
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Report is what a reply says of a failure. Message is never empty.
+type Report struct {
+	Code      string // empty if there is none; a number, or a string of digits, is none
+	Message   string
+	RequestID string
+	Details   []json.RawMessage
+	Legacy    bool // the {"error": …} body of REST 1.2
+}
+
+var (
+	trailingRequestID = regexp.MustCompile(`\[ReqId: ([^\]]+)\]$`)
+	prefixedCode      = regexp.MustCompile(`(?s)^([A-Z][A-Z_]+): (.*)$`)
+	htmlMessage       = regexp.MustCompile(`(?is)<pre[^>]*>(.*?)</pre>|<title[^>]*>(.*?)</title>|<h1[^>]*>(.*?)</h1>`)
+	onlyDigits        = regexp.MustCompile(`^[0-9]*$`)
+)
+
+// Read reads a reply that is not a success. body is what there was of it, and
+// broken why there was not more.
+func Read(status int, header http.Header, body []byte, broken error) Report {
+	var r Report
+	body = bytes.TrimSpace(body)
+	switch location, _, _ := strings.Cut(header.Get("Location"), "?"); {
+	case status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
+		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace is reached from outside its private link"
+	case status < 400:
+		r.Message = "redirected to " + location + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
+	case broken != nil && len(body) == 0:
+		r.Code, r.Message = "IO_READ", "the answer broke off: "+broken.Error()
+	case r.fromJSON(status, body):
+	case len(body) > 0:
+		r.fromText(status, string(body))
+	}
+	r.Message = cmp.Or(r.Message, header.Get("X-Databricks-Reason-Phrase"), http.StatusText(status), "no reason given")
+	if m := trailingRequestID.FindStringSubmatch(r.Message); m != nil {
+		r.RequestID = m[1]
+	}
+	r.RequestID = cmp.Or(r.RequestID, header.Get("X-Request-Id"))
+	return r
+}
+
+// fromJSON reads the standard form, and those of REST 1.2, of SCIM and of
+// Azure's resource manager.
+func (r *Report) fromJSON(status int, body []byte) bool {
+	var form struct {
+		Code     any `json:"error_code"`
+		Message  any `json:"message"`
+		Details  any `json:"details"`
+		Error    any `json:"error"`
+		Detail   any `json:"detail"`
+		ScimType any `json:"scimType"`
+	}
+	if len(body) == 0 || body[0] != '{' || json.Unmarshal(body, &form) != nil {
+		return false
+	}
+	if code, ok := form.Code.(string); ok && !onlyDigits.MatchString(code) {
+		r.Code = code
+	}
+	r.Message = text(form.Message)
+	switch inner := form.Error.(type) {
+	case string:
+		if form.Code == nil && form.Message == nil {
+			r.Message, r.Legacy = inner, true
+		}
+	case map[string]any: // Azure's resource manager
+		code, _ := inner["code"].(string)
+		r.Code, r.Message = cmp.Or(r.Code, code), cmp.Or(r.Message, text(inner["message"]))
+	}
+	if form.Detail != nil && r.Message == "" {
+		r.Code = fmt.Sprintf("SCIM_%d", status)
+		r.Message = strings.TrimSpace(text(form.ScimType) + " " + text(form.Detail))
+	}
+	details, _ := form.Details.([]any)
+	for _, detail := range details {
+		raw, _ := json.Marshal(detail) // it was JSON a moment ago
+		r.Details = append(r.Details, raw)
+	}
+	return true
+}
+
+// fromText reads a page or a line of a gateway.
+func (r *Report) fromText(status int, body string) {
+	if m := prefixedCode.FindStringSubmatch(body); m != nil {
+		r.Code, r.Message = m[1], m[2]
+		return
+	}
+	if !strings.HasPrefix(body, "<") {
+		r.Code, r.Message = "UNKNOWN", body
+		return
+	}
+	r.Code = strings.ReplaceAll(strings.ToUpper(http.StatusText(status)), " ", "_")
+	if m := htmlMessage.FindStringSubmatch(body); m != nil {
+		r.Message = strings.TrimSpace(html.UnescapeString(m[1] + m[2] + m[3]))
+	}
+}
+
+// Hide takes the credential of a request's Authorization header out of what the
+// server sent back.
+func (r *Report) Hide(authorization string) {
+	_, credential, _ := strings.Cut(authorization, " ")
+	if len(credential) < 4 {
+		return
+	}
+	r.Message = strings.ReplaceAll(r.Message, credential, "[redacted]")
+	r.RequestID = strings.ReplaceAll(r.RequestID, credential, "[redacted]")
+	r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool { return bytes.Contains(d, []byte(credential)) })
+}
+
+// text is the plain text of a JSON value: a string itself, anything else as JSON.
+func text(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}

@@ -1,0 +1,131 @@
+// Package reply decodes the replies of a service whose servers are of many
+// ages: what one writes as a number is a string with the next, and a list may
+// be larger than memory should hold.
+package reply
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Unmarshal is json.Unmarshal, but for values whose JSON type is not the one
+// that they should have: ids, numbers and flags as strings, and the reverse, are
+// converted; what cannot be meant is left out.
+func Unmarshal(text []byte, out any) error {
+	err := json.Unmarshal(text, out)
+	if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
+		return leniently(text, out)
+	}
+	return err
+}
+
+func leniently(text []byte, out any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return err
+	}
+	text, err := json.Marshal(fit(v, reflect.TypeOf(out).Elem()))
+	if err != nil {
+		return err
+	}
+	reflect.ValueOf(out).Elem().SetZero()
+	return json.Unmarshal(text, out)
+}
+
+// fit returns the JSON value v in a form that decodes into a t; nil if there is none.
+func fit(v any, t reflect.Type) any {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[json.RawMessage]() || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		switch t.Kind() {
+		case reflect.Struct:
+			fields := map[string]reflect.Type{}
+			jsonFields(t, fields)
+			for key, member := range v {
+				if ft, ok := fields[strings.ToLower(key)]; ok {
+					v[key] = fit(member, ft)
+				}
+			}
+			return v
+		case reflect.Map:
+			for key, member := range v {
+				v[key] = fit(member, t.Elem())
+			}
+			return v
+		}
+	case []any:
+		if t.Kind() == reflect.Slice {
+			for i, element := range v {
+				v[i] = fit(element, t.Elem())
+			}
+			return v
+		}
+	case string:
+		switch t.Kind() {
+		case reflect.String:
+			return v
+		case reflect.Slice: // []byte
+			if t.Elem().Kind() == reflect.Uint8 {
+				return v
+			}
+		case reflect.Bool:
+			if b, err := strconv.ParseBool(v); err == nil {
+				return b
+			}
+		case reflect.Int, reflect.Int32, reflect.Int64, reflect.Float64:
+			return fit(json.Number(v), t)
+		}
+	case json.Number:
+		switch t.Kind() {
+		case reflect.String:
+			return v.String()
+		case reflect.Float64:
+			if f, err := v.Float64(); err == nil {
+				return f
+			}
+		case reflect.Int, reflect.Int32, reflect.Int64:
+			if n, err := v.Int64(); err == nil && !reflect.Zero(t).OverflowInt(n) {
+				return n
+			}
+			if f, err := v.Float64(); err == nil && f == float64(int64(f)) && !reflect.Zero(t).OverflowInt(int64(f)) {
+				return int64(f) // 1e3, 7.0
+			}
+		}
+	case bool:
+		switch t.Kind() {
+		case reflect.Bool:
+			return v
+		case reflect.String:
+			return strconv.FormatBool(v)
+		}
+	}
+	if t.Kind() == reflect.Interface {
+		return v
+	}
+	return nil
+}
+
+// jsonFields lists the types of a struct's fields by their JSON names in lower case.
+func jsonFields(t reflect.Type, fields map[string]reflect.Type) {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			jsonFields(field.Type, fields)
+		case name != "-":
+			fields[strings.ToLower(cmp.Or(name, field.Name))] = field.Type
+		}
+	}
+}
