@@ -1,0 +1,820 @@
+package databricks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// A RunType says how a run came to be.
+type RunType string
+
+// Origins of a run.
+const (
+	RunTypeJobRun      RunType = "JOB_RUN"      // of a job, by RunNow or a trigger
+	RunTypeSubmitRun   RunType = "SUBMIT_RUN"   // by SubmitRun
+	RunTypeWorkflowRun RunType = "WORKFLOW_RUN" // by a notebook that ran another
+)
+
+// A TriggerType says what started a run.
+type TriggerType string
+
+// Starters of runs.
+const (
+	TriggerPeriodic          TriggerType = "PERIODIC" // a schedule
+	TriggerOneTime           TriggerType = "ONE_TIME" // somebody, by the API or the user interface
+	TriggerRetry             TriggerType = "RETRY"    // the failure of an earlier attempt
+	TriggerRunJobTask        TriggerType = "RUN_JOB_TASK"
+	TriggerFileArrival       TriggerType = "FILE_ARRIVAL"
+	TriggerContinuous        TriggerType = "CONTINUOUS"
+	TriggerContinuousRestart TriggerType = "CONTINUOUS_RESTART" // somebody who restarted a continuous job
+	TriggerTable             TriggerType = "TABLE"
+	TriggerModel             TriggerType = "MODEL"
+)
+
+// A RunLifeCycleState says where a run is in its life.
+type RunLifeCycleState string
+
+// States of a run. It ends in one of [RunTerminated], [RunSkipped] and
+// [RunInternalError].
+const (
+	RunQueued          RunLifeCycleState = "QUEUED"  // waits for a free place
+	RunPending         RunLifeCycleState = "PENDING" // its cluster is being prepared
+	RunBlocked         RunLifeCycleState = "BLOCKED" // a task that waits for others
+	RunWaitingForRetry RunLifeCycleState = "WAITING_FOR_RETRY"
+	RunRunning         RunLifeCycleState = "RUNNING"
+	RunTerminating     RunLifeCycleState = "TERMINATING" // the work is done, the cluster is on its way out
+	RunTerminated      RunLifeCycleState = "TERMINATED"  // the result says how
+	RunSkipped         RunLifeCycleState = "SKIPPED"     // never ran: another run was active, or a task before it failed
+	RunInternalError   RunLifeCycleState = "INTERNAL_ERROR"
+
+	RunLifeCycleUnspecified RunLifeCycleState = "RUN_LIFE_CYCLE_STATE_UNSPECIFIED" // clean rooms only
+)
+
+// A RunResultState says how a run ended.
+type RunResultState string
+
+// Results of a run.
+const (
+	RunResultSuccess                      RunResultState = "SUCCESS"
+	RunResultSuccessWithFailures          RunResultState = "SUCCESS_WITH_FAILURES" // some task failed, the last ones did not
+	RunResultFailed                       RunResultState = "FAILED"
+	RunResultTimedOut                     RunResultState = "TIMEDOUT"
+	RunResultCanceled                     RunResultState = "CANCELED"
+	RunResultMaximumConcurrentRunsReached RunResultState = "MAXIMUM_CONCURRENT_RUNS_REACHED" // skipped
+	RunResultExcluded                     RunResultState = "EXCLUDED"                        // skipped: a condition was not met
+	RunResultUpstreamFailed               RunResultState = "UPSTREAM_FAILED"                 // skipped: a task before it failed
+	RunResultUpstreamCanceled             RunResultState = "UPSTREAM_CANCELED"               // skipped: a task before it was cancelled
+	RunResultDisabled                     RunResultState = "DISABLED"                        // skipped: the task is disabled
+
+	RunResultEvicted         RunResultState = "EVICTED"                      // clean rooms only
+	RunResultUpstreamEvicted RunResultState = "UPSTREAM_EVICTED"             // clean rooms only
+	RunResultUnspecified     RunResultState = "RUN_RESULT_STATE_UNSPECIFIED" // clean rooms only
+)
+
+// A RunStatusState is the newer word for where a run is in its life.
+type RunStatusState string
+
+// States of a [RunStatus].
+const (
+	RunStatusQueued      RunStatusState = "QUEUED"
+	RunStatusPending     RunStatusState = "PENDING"
+	RunStatusBlocked     RunStatusState = "BLOCKED"
+	RunStatusWaiting     RunStatusState = "WAITING"
+	RunStatusRunning     RunStatusState = "RUNNING"
+	RunStatusTerminating RunStatusState = "TERMINATING"
+	RunStatusTerminated  RunStatusState = "TERMINATED" // over, in whatever way
+)
+
+// A QueueCode says why a run waits.
+type QueueCode string
+
+// Limits that runs wait for.
+const (
+	QueueActiveRunsLimitReached        QueueCode = "ACTIVE_RUNS_LIMIT_REACHED"          // of the workspace
+	QueueMaxConcurrentRunsReached      QueueCode = "MAX_CONCURRENT_RUNS_REACHED"        // of the job
+	QueueActiveRunJobTasksLimitReached QueueCode = "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED" // of the workspace
+)
+
+// A RunTerminationCode says why a run ended.
+type RunTerminationCode string
+
+// Reasons for the end of a run.
+const (
+	RunTerminationSuccess                     RunTerminationCode = "SUCCESS"
+	RunTerminationSuccessWithFailures         RunTerminationCode = "SUCCESS_WITH_FAILURES"
+	RunTerminationUserCanceled                RunTerminationCode = "USER_CANCELED"
+	RunTerminationCanceled                    RunTerminationCode = "CANCELED" // by the platform, such as after the time limit
+	RunTerminationSkipped                     RunTerminationCode = "SKIPPED"
+	RunTerminationDisabled                    RunTerminationCode = "DISABLED"
+	RunTerminationRunExecutionError           RunTerminationCode = "RUN_EXECUTION_ERROR" // the work itself failed
+	RunTerminationInternalError               RunTerminationCode = "INTERNAL_ERROR"
+	RunTerminationDriverError                 RunTerminationCode = "DRIVER_ERROR"
+	RunTerminationClusterError                RunTerminationCode = "CLUSTER_ERROR"
+	RunTerminationClusterTerminatedByUser     RunTerminationCode = "CLUSTER_TERMINATED_BY_USER"
+	RunTerminationInvalidClusterRequest       RunTerminationCode = "INVALID_CLUSTER_REQUEST"
+	RunTerminationClusterRequestLimitExceeded RunTerminationCode = "CLUSTER_REQUEST_LIMIT_EXCEEDED" // too many clusters made or resized
+	RunTerminationMaxSparkContextsExceeded    RunTerminationCode = "MAX_SPARK_CONTEXTS_EXCEEDED"
+	RunTerminationLibraryInstallationError    RunTerminationCode = "LIBRARY_INSTALLATION_ERROR"
+	RunTerminationRepositoryCheckoutFailed    RunTerminationCode = "REPOSITORY_CHECKOUT_FAILED"
+	RunTerminationStorageAccessError          RunTerminationCode = "STORAGE_ACCESS_ERROR"
+	RunTerminationUnauthorizedError           RunTerminationCode = "UNAUTHORIZED_ERROR"
+	RunTerminationResourceNotFound            RunTerminationCode = "RESOURCE_NOT_FOUND"
+	RunTerminationInvalidRunConfiguration     RunTerminationCode = "INVALID_RUN_CONFIGURATION"
+	RunTerminationFeatureDisabled             RunTerminationCode = "FEATURE_DISABLED"
+	RunTerminationCloudFailure                RunTerminationCode = "CLOUD_FAILURE"
+	RunTerminationBreakingChange              RunTerminationCode = "BREAKING_CHANGE" // of Spark; retried in a way that avoids it
+	RunTerminationMaxConcurrentRunsExceeded   RunTerminationCode = "MAX_CONCURRENT_RUNS_EXCEEDED"
+	RunTerminationMaxJobQueueSizeExceeded     RunTerminationCode = "MAX_JOB_QUEUE_SIZE_EXCEEDED"
+	RunTerminationWorkspaceRunLimitExceeded   RunTerminationCode = "WORKSPACE_RUN_LIMIT_EXCEEDED"
+	RunTerminationBudgetPolicyLimitExceeded   RunTerminationCode = "BUDGET_POLICY_LIMIT_EXCEEDED"
+)
+
+// A RunTerminationType says whose fault the end of a run was.
+type RunTerminationType string
+
+// Classes of reasons.
+const (
+	RunTerminationTypeSuccess       RunTerminationType = "SUCCESS"
+	RunTerminationTypeClientError   RunTerminationType = "CLIENT_ERROR" // the user's, or that of the job's settings
+	RunTerminationTypeInternalError RunTerminationType = "INTERNAL_ERROR"
+	RunTerminationTypeCloudFailure  RunTerminationType = "CLOUD_FAILURE"
+)
+
+// A RepairHistoryItemType tells the first go at a run from its repairs.
+type RepairHistoryItemType string
+
+// Parts of a run's history.
+const (
+	RepairHistoryOriginal RepairHistoryItemType = "ORIGINAL"
+	RepairHistoryRepair   RepairHistoryItemType = "REPAIR"
+)
+
+// DurationMillis is a length of time as the service writes it: in milliseconds.
+type DurationMillis int64
+
+// Duration returns the length of time.
+func (d DurationMillis) Duration() time.Duration { return time.Duration(d) * time.Millisecond }
+
+// A Run is one execution of a job, of a submission, or of one of their tasks.
+//
+// Servers tell its state in two ways: State, which all of them do, and Status,
+// which newer ones do. Done and Succeeded look at both.
+type Run struct {
+	JobID                int64         `json:"job_id,omitzero"` // also of submitted runs, for which it is no job's
+	RunID                int64         `json:"run_id"`
+	JobRunID             int64         `json:"job_run_id,omitzero"`              // of the run that a task run belongs to, else the run's own
+	NumberInJob          int64         `json:"number_in_job,omitzero"`           // deprecated: the same as RunID
+	OriginalAttemptRunID int64         `json:"original_attempt_run_id,omitzero"` // of the first attempt; its own unless it is a retry
+	AttemptNumber        int           `json:"attempt_number,omitzero"`          // 0 for the first attempt
+	RunName              string        `json:"run_name,omitzero"`
+	RunType              RunType       `json:"run_type,omitzero"`
+	RunPageURL           string        `json:"run_page_url,omitzero"` // for people
+	Description          string        `json:"description,omitzero"`
+	CreatorUserName      string        `json:"creator_user_name,omitzero"` // empty if that user is gone
+	Trigger              TriggerType   `json:"trigger,omitzero"`
+	TriggerInfo          *TriggerInfo  `json:"trigger_info,omitzero"`
+	Schedule             *CronSchedule `json:"schedule,omitzero"` // that started it, if one did
+	Format               JobFormat     `json:"format,omitzero"`
+
+	State  *RunState  `json:"state,omitzero"`
+	Status *RunStatus `json:"status,omitzero"` // nil on older servers
+
+	StartTime         Millis         `json:"start_time,omitzero"`         // when its cluster was asked for
+	EndTime           Millis         `json:"end_time,omitzero"`           // 0 until it is over
+	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`     // in the queue
+	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`     // until the cluster was ready; 0 for runs with Tasks
+	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"` // of the work; 0 for runs with Tasks
+	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`   // after it; 0 for runs with Tasks
+	RunDuration       DurationMillis `json:"run_duration,omitzero"`       // of a run with Tasks, its repairs included
+
+	Task            *Task            `json:"task,omitzero"`             // of a run with a single one; version 2.0 only
+	ClusterSpec     *RunCluster      `json:"cluster_spec,omitzero"`     // as it was when the run was made
+	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
+
+	Tasks       []RunTask    `json:"tasks,omitzero"`      // the latest attempts and those before them
+	Iterations  []RunTask    `json:"iterations,omitzero"` // of the run of a for-each task, from version 2.2 on
+	JobClusters []JobCluster `json:"job_clusters,omitzero"`
+	GitSource   *GitSource   `json:"git_source,omitzero"` // with the commit that was used
+
+	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // given to this run
+	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // with the values used
+	RepairHistory        []RepairHistoryItem `json:"repair_history,omitzero"`        // if asked for
+
+	EffectivePerformanceTarget PerformanceTarget `json:"effective_performance_target,omitzero"`
+	EffectiveUsagePolicyID     string            `json:"effective_usage_policy_id,omitzero"`
+	DeploymentID               string            `json:"deployment_id,omitzero"` // of the bundle that made the job
+	VersionID                  string            `json:"version_id,omitzero"`    // of the bundle that made the job
+
+	// HasMore says, in lists of version 2.2, that lists within the run were cut
+	// at 100 elements. GetRun returns them whole.
+	HasMore bool `json:"has_more,omitzero"`
+	// NextPageToken is used by GetRun, which leaves it empty.
+	NextPageToken string `json:"next_page_token,omitzero"`
+}
+
+// Done reports whether the run is over, in whatever way.
+func (r *Run) Done() bool { return r.progress().done() }
+
+// Succeeded reports whether the run is over and did what it was to do.
+func (r *Run) Succeeded() bool { return r.progress().succeeded() }
+
+func (r *Run) progress() progress { return progress{r.State, r.Status} }
+
+// A RunTask is a task of a run: what it was to do, and what became of it. A
+// task that was retried or repaired appears several times.
+type RunTask struct {
+	Task
+
+	RunID         int64  `json:"run_id,omitzero"` // which GetRun, GetRunOutput and CancelRun take
+	RunPageURL    string `json:"run_page_url,omitzero"`
+	AttemptNumber int    `json:"attempt_number,omitzero"` // 0 for the first attempt
+
+	State  *RunState  `json:"state,omitzero"`
+	Status *RunStatus `json:"status,omitzero"` // nil on older servers
+
+	StartTime         Millis         `json:"start_time,omitzero"` // 0 if it never started
+	EndTime           Millis         `json:"end_time,omitzero"`   // 0 until it is over
+	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`
+	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`
+	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"`
+	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`
+	RunDuration       DurationMillis `json:"run_duration,omitzero"` // its repairs included
+
+	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
+	GitSource       *GitSource       `json:"git_source,omitzero"`       // with the commit that was used
+	ResolvedValues  *ResolvedValues  `json:"resolved_values,omitzero"`  // if asked for
+
+	EffectivePerformanceTarget   PerformanceTarget `json:"effective_performance_target,omitzero"`
+	EffectiveServerlessComputeID string            `json:"effective_serverless_compute_id,omitzero"`
+}
+
+// Done reports whether the task is over, in whatever way.
+func (t *RunTask) Done() bool { return t.progress().done() }
+
+// Succeeded reports whether the task is over and did what it was to do.
+func (t *RunTask) Succeeded() bool { return t.progress().succeeded() }
+
+func (t *RunTask) progress() progress { return progress{t.State, t.Status} }
+
+// A RunState says where a run is in its life, and how it ended.
+type RunState struct {
+	LifeCycleState          RunLifeCycleState `json:"life_cycle_state,omitzero"`
+	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until it is known
+	StateMessage            string            `json:"state_message,omitzero"`              // for people; its wording is not stable
+	QueueReason             string            `json:"queue_reason,omitzero"`               // why it waits
+	UserCancelledOrTimedout bool              `json:"user_cancelled_or_timedout,omitzero"` // what ended it
+}
+
+// A RunStatus is the newer form of [RunState].
+type RunStatus struct {
+	State              RunStatusState         `json:"state,omitzero"`
+	QueueDetails       *QueueDetails          `json:"queue_details,omitzero"`       // why it waits
+	TerminationDetails *RunTerminationDetails `json:"termination_details,omitzero"` // why it ended
+}
+
+// QueueDetails say why a run waits.
+type QueueDetails struct {
+	Code    QueueCode `json:"code,omitzero"`
+	Message string    `json:"message,omitzero"`
+}
+
+// RunTerminationDetails say why a run ended.
+type RunTerminationDetails struct {
+	Code    RunTerminationCode `json:"code,omitzero"`
+	Type    RunTerminationType `json:"type,omitzero"`
+	Message string             `json:"message,omitzero"`
+}
+
+// TriggerInfo tells more about what started a run.
+type TriggerInfo struct {
+	RunID        int64            `json:"run_id,omitzero"` // of the task that ran this job
+	SQLCondition *RunSQLCondition `json:"sql_condition,omitzero"`
+}
+
+// A RunSQLCondition is the answer of a SQL condition that started a run.
+type RunSQLCondition struct {
+	ConditionEvaluationSatisfied      bool   `json:"condition_evaluation_satisfied,omitzero"`
+	ConditionEvaluationSQLSessionID   string `json:"condition_evaluation_sql_session_id,omitzero"`
+	ConditionEvaluationSQLStatementID string `json:"condition_evaluation_sql_statement_id,omitzero"`
+}
+
+// A RunCluster is where a run was to run.
+type RunCluster struct {
+	ExistingClusterID string       `json:"existing_cluster_id,omitzero"`
+	NewCluster        *ClusterSpec `json:"new_cluster,omitzero"`
+	JobClusterKey     string       `json:"job_cluster_key,omitzero"`
+	Libraries         []Library    `json:"libraries,omitzero"`
+}
+
+// A ClusterInstance is where a run runs.
+type ClusterInstance struct {
+	ClusterID      string `json:"cluster_id,omitzero"`       // of a new cluster once it was asked for
+	SparkContextID string `json:"spark_context_id,omitzero"` // once the work has begun
+}
+
+// RunParameters are values for one run. Give those that fit the kind of task:
+// the others are ignored. Of lists and maps that go out as JSON, each may be
+// at most 10,000 bytes.
+type RunParameters struct {
+	JARParams         []string          `json:"jar_params,omitzero"`          // not together with NotebookParams
+	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // win over the task's BaseParameters, name by name
+	PythonParams      []string          `json:"python_params,omitzero"`       // replace the task's
+	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // of a wheel
+	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the task's
+	SQLParams         map[string]string `json:"sql_params,omitzero"`
+	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the task's
+	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+}
+
+// A RepairHistoryItem is one go at a run.
+type RepairHistoryItem struct {
+	Type                       RepairHistoryItemType `json:"type,omitzero"`
+	ID                         int64                 `json:"id,omitzero"` // of a repair
+	StartTime                  Millis                `json:"start_time,omitzero"`
+	EndTime                    Millis                `json:"end_time,omitzero"`
+	State                      *RunState             `json:"state,omitzero"`
+	Status                     *RunStatus            `json:"status,omitzero"`
+	TaskRunIDs                 []int64               `json:"task_run_ids,omitzero"`
+	EffectivePerformanceTarget PerformanceTarget     `json:"effective_performance_target,omitzero"`
+}
+
+// ResolvedValues hold what a task was given after references were replaced by
+// values. The field of the task's own kind is set, and of it only what can
+// hold references.
+type ResolvedValues struct {
+	NotebookTask    *NotebookTask         `json:"notebook_task,omitzero"`
+	SparkJARTask    *SparkJARTask         `json:"spark_jar_task,omitzero"`
+	SparkPythonTask *SparkPythonTask      `json:"spark_python_task,omitzero"`
+	SparkSubmitTask *SparkSubmitTask      `json:"spark_submit_task,omitzero"`
+	PythonWheelTask *PythonWheelTask      `json:"python_wheel_task,omitzero"`
+	PipelineTask    *PipelineTask         `json:"pipeline_task,omitzero"`
+	SQLTask         *SQLTask              `json:"sql_task,omitzero"`
+	DBTTask         *DBTTask              `json:"dbt_task,omitzero"`
+	ConditionTask   *ConditionTask        `json:"condition_task,omitzero"`
+	AIRuntimeTask   *AIRuntimeTask        `json:"ai_runtime_task,omitzero"` // empty for now
+	RunJobTask      *ResolvedRunJobValues `json:"run_job_task,omitzero"`
+	SimulationTask  *ResolvedParameters   `json:"simulation_task,omitzero"`
+}
+
+// ResolvedRunJobValues are what another job was run with.
+type ResolvedRunJobValues struct {
+	JobParameters map[string]string `json:"job_parameters,omitzero"`
+	Parameters    map[string]string `json:"parameters,omitzero"`
+}
+
+// ResolvedParameters are what a task was run with.
+type ResolvedParameters struct {
+	Parameters map[string]string `json:"parameters,omitzero"`
+}
+
+// RunNow starts a run of a job, with other values than its settings have, if
+// need be.
+type RunNow struct {
+	JobID         int64             `json:"job_id"`
+	JobParameters map[string]string `json:"job_parameters,omitzero"` // values of the job's Parameters
+
+	JARParams         []string          `json:"jar_params,omitzero"`          // not together with NotebookParams
+	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // win over the task's BaseParameters, name by name
+	PythonParams      []string          `json:"python_params,omitzero"`       // replace the task's
+	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // of a wheel
+	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the task's
+	SQLParams         map[string]string `json:"sql_params,omitzero"`
+	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the task's
+	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+
+	Only              []string          `json:"only,omitzero"`               // keys of the tasks to run: +KEY with those before it, KEY+ with those after it; nil: all
+	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"` // wins over the job's
+	Queue             *QueueSettings    `json:"queue,omitzero"`              // wins over the job's
+
+	// IdempotencyToken, at most 64 characters, stands for one run: calling again
+	// with the same token starts nothing and returns that run. If it is empty,
+	// the client makes one up, so that it can repeat the call itself.
+	IdempotencyToken string `json:"idempotency_token,omitzero"`
+}
+
+// A RunNowResult names the run that was started.
+type RunNowResult struct {
+	RunID       int64 `json:"run_id"`
+	NumberInJob int64 `json:"number_in_job,omitzero"` // deprecated: the same as RunID
+}
+
+// RunNow starts a run of a job and returns at once; see [JobsService.WaitRun].
+// A run that is one too many for the job starts as well, and ends as
+// [RunSkipped] or waits as [RunQueued].
+func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
+	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
+	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).in(in).once(in.IdempotencyToken))
+}
+
+// SubmitRun is work to be done once, without a job: a single task at the top
+// (version 2.0 only), or Tasks. The fields are those of [JobSettings].
+type SubmitRun struct {
+	RunName string `json:"run_name,omitzero"` // at most 4096 bytes; Untitled if empty
+
+	ExistingClusterID string       `json:"existing_cluster_id,omitzero"`
+	NewCluster        *ClusterSpec `json:"new_cluster,omitzero"`
+	Libraries         []Library    `json:"libraries,omitzero"`
+
+	NotebookTask    *NotebookTask    `json:"notebook_task,omitzero"`
+	SparkJARTask    *SparkJARTask    `json:"spark_jar_task,omitzero"`
+	SparkPythonTask *SparkPythonTask `json:"spark_python_task,omitzero"`
+	SparkSubmitTask *SparkSubmitTask `json:"spark_submit_task,omitzero"`
+	PythonWheelTask *PythonWheelTask `json:"python_wheel_task,omitzero"`
+	PipelineTask    *PipelineTask    `json:"pipeline_task,omitzero"`
+	DBTTask         *DBTTask         `json:"dbt_task,omitzero"`
+	SQLTask         *SQLTask         `json:"sql_task,omitzero"`
+
+	Tasks        []Task           `json:"tasks,omitzero"`        // at most 100, 1000 from version 2.2 on
+	JobClusters  []JobCluster     `json:"job_clusters,omitzero"` // not on newer servers
+	Environments []JobEnvironment `json:"environments,omitzero"`
+	GitSource    *GitSource       `json:"git_source,omitzero"`
+
+	TimeoutSeconds *int           `json:"timeout_seconds,omitzero"` // nil or 0: no limit
+	Queue          *QueueSettings `json:"queue,omitzero"`
+
+	EmailNotifications   *EmailNotifications      `json:"email_notifications,omitzero"`
+	WebhookNotifications *WebhookNotifications    `json:"webhook_notifications,omitzero"`
+	NotificationSettings *JobNotificationSettings `json:"notification_settings,omitzero"`
+	Health               *JobHealthRules          `json:"health,omitzero"`
+
+	RunAs             *JobRunAs          `json:"run_as,omitzero"` // nil: whoever calls
+	AccessControlList []JobAccessControl `json:"access_control_list,omitzero"`
+	PerformanceTarget PerformanceTarget  `json:"performance_target,omitzero"`
+	BudgetPolicyID    string             `json:"budget_policy_id,omitzero"`
+	UsagePolicyID     string             `json:"usage_policy_id,omitzero"`
+
+	// IdempotencyToken, at most 64 characters, stands for one run: calling again
+	// with the same token starts nothing and returns that run. If it is empty,
+	// the client makes one up, so that it can repeat the call itself.
+	IdempotencyToken string `json:"idempotency_token,omitzero"`
+}
+
+// SubmitRun starts a run that belongs to no job and returns its ID at once; see
+// [JobsService.WaitRun]. Such runs are not retried and count against no quota of jobs.
+func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
+	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
+	r := post(s.path("/jobs/runs/submit")).in(in).check(in.checkVersion(s.client.jobsAPI)).once(in.IdempotencyToken)
+	out, err := do[RunNowResult](ctx, s.client, r)
+	if err != nil {
+		return 0, err
+	}
+	return out.RunID, nil
+}
+
+// ListRuns narrows a list of runs. Its zero value is all runs of all jobs in
+// the last 60 days, which is how long the service keeps them.
+type ListRuns struct {
+	JobID         int64   `json:"job_id,omitzero"`
+	ActiveOnly    bool    `json:"active_only,omitzero"`    // those not over yet
+	CompletedOnly bool    `json:"completed_only,omitzero"` // those that are over; not together with ActiveOnly
+	RunType       RunType `json:"run_type,omitzero"`
+	StartTimeFrom Millis  `json:"start_time_from,omitzero"` // started then or later
+	StartTimeTo   Millis  `json:"start_time_to,omitzero"`   // started then or earlier
+	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // with tasks and clusters, which are left out otherwise from version 2.1 on
+	Offset        int     `json:"offset,omitzero"`          // skips that many; the service refuses more than 10,000
+	Limit         int     `json:"limit"`                    // ListRuns: at most so many; AllRuns: so many at a time; 0: all, and as many at a time as the service gives
+}
+
+// ListRuns returns runs, the latest first.
+func (s *JobsService) ListRuns(ctx context.Context, in ListRuns) ([]Run, error) {
+	return collect(s.AllRuns(ctx, in), in.Limit)
+}
+
+// AllRuns yields runs, the latest first, page by page. Runs that start meanwhile
+// do not make it yield others twice. Each range over the sequence asks anew; an
+// error ends it.
+func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, error] {
+	most := 999
+	if s.client.jobsAPI != "2.0" {
+		most = 25
+	}
+	if in.Limit > most {
+		in.Limit = 0 // which is the most there is
+	}
+	return pages(in.Offset, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
+		in := in
+		in.Offset = offset
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in).opt("page_token", token))
+	}, func(p *jobsPage) []Run { return p.Runs }, func(r *Run) int64 { return r.RunID })
+}
+
+// GetRun returns a run, of a job or of a task. It fails with
+// [ErrResourceDoesNotExist] if there is none.
+func (s *JobsService) GetRun(ctx context.Context, runID int64) (*Run, error) {
+	return s.GetRunWith(ctx, GetRun{RunID: runID})
+}
+
+// GetRun asks for a run and for more than its usual fields.
+type GetRun struct {
+	RunID                 int64 `json:"run_id"`
+	IncludeHistory        bool  `json:"include_history,omitzero"`
+	IncludeResolvedValues bool  `json:"include_resolved_values,omitzero"`
+}
+
+// GetRunWith returns a run as [JobsService.GetRun] does, with details that are
+// left out otherwise.
+func (s *JobsService) GetRunWith(ctx context.Context, in GetRun) (*Run, error) {
+	r := get(s.path("/jobs/runs/get")).in(in)
+	run, err := do[Run](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	for token := run.NextPageToken; token != ""; {
+		next, err := do[Run](ctx, s.client, r.opt("page_token", token))
+		if err != nil {
+			return nil, err
+		}
+		run.Tasks = append(run.Tasks, next.Tasks...)
+		run.Iterations = append(run.Iterations, next.Iterations...)
+		run.JobClusters = append(run.JobClusters, next.JobClusters...)
+		run.JobParameters = append(run.JobParameters, next.JobParameters...)
+		run.RepairHistory = append(run.RepairHistory, next.RepairHistory...)
+		if token, err = following(token, next.NextPageToken); err != nil {
+			return nil, err
+		}
+	}
+	run.NextPageToken, run.HasMore = "", false
+	return run, nil
+}
+
+// CancelRun asks for the end of a run, of a job or of a task. The run ends
+// soon after, with [RunResultCanceled]. Cancelling one that is over does nothing.
+func (s *JobsService) CancelRun(ctx context.Context, runID int64) error {
+	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel")).with("run_id", runID).twice(), nil)
+}
+
+// CancelAllRuns says which runs to cancel.
+type CancelAllRuns struct {
+	JobID         int64 `json:"job_id,omitzero"`          // all active runs of this job
+	AllQueuedRuns bool  `json:"all_queued_runs,omitzero"` // queued runs; without JobID those of the whole workspace
+}
+
+// CancelAllRuns asks for the end of many runs at once. New runs can start all the same.
+func (s *JobsService) CancelAllRuns(ctx context.Context, in CancelAllRuns) error {
+	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel-all")).in(in).twice(), nil)
+}
+
+// DeleteRun removes a run that is over. It fails if the run is active, and with
+// [ErrResourceDoesNotExist] if there is no such run.
+func (s *JobsService) DeleteRun(ctx context.Context, runID int64) error {
+	return s.client.Do(ctx, post(s.path("/jobs/runs/delete")).with("run_id", runID).doneIf(ErrResourceDoesNotExist), nil)
+}
+
+// RepairRun names the tasks of a run that are to run once more: either
+// RerunTasks or RerunAllFailedTasks. Parameters are not taken over from the
+// run, so give them again.
+type RepairRun struct {
+	RunID               int64    `json:"run_id"`                    // which must be over
+	LatestRepairID      int64    `json:"latest_repair_id,omitzero"` // of the repair before this one, if there was one
+	RerunTasks          []string `json:"rerun_tasks,omitzero"`      // keys
+	RerunAllFailedTasks bool     `json:"rerun_all_failed_tasks,omitzero"`
+	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also what comes after them, even if it had succeeded
+
+	JobParameters     map[string]string `json:"job_parameters,omitzero"`
+	JARParams         []string          `json:"jar_params,omitzero"`
+	NotebookParams    map[string]string `json:"notebook_params,omitzero"`
+	PythonParams      []string          `json:"python_params,omitzero"`
+	PythonNamedParams map[string]string `json:"python_named_params,omitzero"`
+	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"`
+	SQLParams         map[string]string `json:"sql_params,omitzero"`
+	DBTCommands       []string          `json:"dbt_commands,omitzero"`
+	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"`
+}
+
+// RepairRun runs tasks of a run once more, as part of the same run and with
+// the job's settings of today, and returns the ID of the repair at once. It
+// needs version 2.1 of the Jobs API or above; see [WithJobsAPI].
+func (s *JobsService) RepairRun(ctx context.Context, in RepairRun) (int64, error) {
+	r := post(s.path("/jobs/runs/repair")).in(in)
+	if s.client.jobsAPI == "2.0" {
+		r.err = badArg("runs/repair", "is not part of version 2.0 of the Jobs API; make the client WithJobsAPI(\"2.1\")")
+	}
+	out, err := do[struct {
+		RepairID int64 `json:"repair_id"`
+	}](ctx, s.client, r)
+	if err != nil {
+		return 0, err
+	}
+	return out.RepairID, nil
+}
+
+// WatchRun looks at a run until it is over, and yields it as it is at first
+// and after each change of its state or of that of one of its tasks. How it
+// ended is no error here; that the context is over or the run is gone, is.
+func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
+	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, runID) }
+	return func(yield func(*Run, error) bool) {
+		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), look, sameProgress) {
+			if !yield(run, err) || err != nil || run.Done() {
+				return
+			}
+		}
+	}
+}
+
+// WaitRun waits until a run is over, for as long as the context lasts, and
+// returns it if it succeeded. One that failed, timed out, was cancelled or was
+// skipped is a [*RunError].
+func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
+	var last *Run
+	for run, err := range s.WatchRun(ctx, runID) {
+		if err != nil {
+			return nil, err
+		}
+		last = run
+	}
+	if !last.Done() || last.Succeeded() { // not done: the client only plans
+		return last, nil
+	}
+	return nil, s.runError(ctx, last)
+}
+
+// sameProgress reports whether nothing has happened between two looks at a run.
+func sameProgress(old, new *Run) bool {
+	if len(old.Tasks) != len(new.Tasks) || !reflect.DeepEqual(old.progress(), new.progress()) {
+		return false
+	}
+	for i := range old.Tasks {
+		a, b := &old.Tasks[i], &new.Tasks[i]
+		if a.RunID != b.RunID || !reflect.DeepEqual(a.progress(), b.progress()) {
+			return false
+		}
+	}
+	return true
+}
+
+// progress is a state in both of its forms, either of which may be nil.
+type progress struct {
+	state  *RunState
+	status *RunStatus
+}
+
+func (p progress) done() bool {
+	if p.state != nil && p.state.LifeCycleState != "" {
+		switch p.state.LifeCycleState {
+		case RunTerminated, RunSkipped, RunInternalError:
+			return true
+		}
+		return false
+	}
+	return p.status != nil && p.status.State == RunStatusTerminated
+}
+
+func (p progress) succeeded() bool {
+	if p.state != nil && (p.state.LifeCycleState == RunSkipped || p.state.LifeCycleState == RunInternalError) {
+		return false
+	}
+	result := p.result()
+	return p.done() && (result == RunResultSuccess || result == RunResultSuccessWithFailures)
+}
+
+// result is how it ended in the words of RunResultState; empty if that is not known.
+func (p progress) result() RunResultState {
+	if p.state != nil && p.state.LifeCycleState != "" {
+		return p.state.ResultState
+	}
+	if p.status == nil || p.status.TerminationDetails == nil {
+		return ""
+	}
+	switch code := p.status.TerminationDetails.Code; code {
+	case RunTerminationSuccess, RunTerminationSuccessWithFailures, RunTerminationCanceled, RunTerminationDisabled:
+		return RunResultState(code)
+	case RunTerminationUserCanceled:
+		return RunResultCanceled
+	case RunTerminationMaxConcurrentRunsExceeded:
+		return RunResultMaximumConcurrentRunsReached
+	case RunTerminationSkipped:
+		return ""
+	}
+	return RunResultFailed
+}
+
+// skipped reports whether it is over without having run.
+func (p progress) skipped() bool {
+	switch p.result() {
+	case RunResultMaximumConcurrentRunsReached, RunResultExcluded, RunResultUpstreamFailed, RunResultUpstreamCanceled, RunResultDisabled, RunResultUpstreamEvicted:
+		return true
+	}
+	if p.state != nil && p.state.LifeCycleState != "" {
+		return p.state.LifeCycleState == RunSkipped
+	}
+	return p.status != nil && p.status.TerminationDetails != nil && p.status.TerminationDetails.Code == RunTerminationSkipped
+}
+
+// how is the word for how it ended: the result, or else the state or code.
+func (p progress) how() string {
+	switch result := p.result(); {
+	case result != "":
+		return string(result)
+	case p.state != nil && p.state.LifeCycleState != "":
+		return string(p.state.LifeCycleState)
+	case p.status != nil && p.status.TerminationDetails != nil:
+		return string(p.status.TerminationDetails.Code)
+	}
+	return "without a result"
+}
+
+func (p progress) message() string {
+	if p.state != nil && p.state.StateMessage != "" {
+		return p.state.StateMessage
+	}
+	if p.status != nil && p.status.TerminationDetails != nil {
+		return p.status.TerminationDetails.Message
+	}
+	return ""
+}
+
+// A RunError is a run that is over and did not succeed.
+type RunError struct {
+	Run         *Run           // as it was at the end
+	Result      RunResultState // empty if the run ended without one, such as when it was skipped
+	Message     string         // the service's words on the run
+	FailedTasks []FailedTask   // the tasks that failed themselves, not those that were skipped for it
+	Output      string         // what the first failed task said, if it could be read
+	Trace       string         // the stack trace of the first failed task, if it could be read
+	PageURL     string         // for people
+}
+
+// A FailedTask is a task whose last attempt did not succeed.
+type FailedTask struct {
+	TaskKey string
+	RunID   int64 // of its last attempt, for [JobsService.GetRunOutput]
+	Result  RunResultState
+	Message string
+}
+
+// Error says in one line how the run ended and why.
+func (e *RunError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "databricks: run %d", e.Run.RunID)
+	if e.Run.RunName != "" {
+		fmt.Fprintf(&b, " (%s)", oneLine(e.Run.RunName, 100))
+	}
+	fmt.Fprintf(&b, " ended %s", e.Run.progress().how())
+	say := func(text string) {
+		if text = oneLine(text, 300); text != "" && !strings.Contains(b.String(), text) {
+			b.WriteString(": " + text)
+		}
+	}
+	say(e.Message)
+	for i, task := range e.FailedTasks {
+		if i == 3 {
+			fmt.Fprintf(&b, "; and %d more tasks", len(e.FailedTasks)-i)
+			break
+		}
+		fmt.Fprintf(&b, "; task %s %s", oneLine(task.TaskKey, 100), task.Result)
+		say(task.Message)
+	}
+	say(e.Output)
+	if e.PageURL != "" {
+		b.WriteString("; see " + oneLine(e.PageURL, 500))
+	}
+	return b.String()
+}
+
+// runError gathers what there is to say about a run that did not succeed.
+func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
+	p := run.progress()
+	e := &RunError{Run: run, Result: p.result(), Message: p.message(), PageURL: run.RunPageURL}
+	source := run.RunID
+	for _, task := range latestAttempts(run.Tasks) {
+		if p := task.progress(); p.done() && !p.succeeded() && !p.skipped() {
+			e.FailedTasks = append(e.FailedTasks, FailedTask{task.TaskKey, task.RunID, p.result(), p.message()})
+		}
+	}
+	if len(e.FailedTasks) > 0 {
+		source = e.FailedTasks[0].RunID
+	}
+	if e.Result != RunResultFailed || len(run.Tasks) > 0 && len(e.FailedTasks) == 0 {
+		return e // there is no output that says more
+	}
+	if out, err := s.GetRunOutput(ctx, source); err == nil {
+		e.Output, e.Trace = out.Error, out.ErrorTrace
+	}
+	return e
+}
+
+// latestAttempts returns the last attempt at each task, in the order in which
+// they are first named.
+func latestAttempts(tasks []RunTask) []*RunTask {
+	var latest []*RunTask
+	index := map[string]int{}
+	for i := range tasks {
+		task := &tasks[i]
+		at, known := index[task.TaskKey]
+		switch {
+		case !known:
+			index[task.TaskKey] = len(latest)
+			latest = append(latest, task)
+		case task.StartTime > latest[at].StartTime, task.StartTime == latest[at].StartTime && task.AttemptNumber >= latest[at].AttemptNumber:
+			latest[at] = task
+		}
+	}
+	return latest
+}
