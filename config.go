@@ -178,22 +178,22 @@ func (c *config) fromProfile(looked *[]string) error {
 	return c.addEither("token of "+p.Place, p.Token, "username and password of "+p.Place, p.Username, p.Password)
 }
 
-func (c *config) fromNetrc(looked *[]string) error {
-	var path string
-	if c.netrc != nil {
+// fromNetrc takes the entry of the host in the file that WithNetrc names, or,
+// if nothing else is there, in the usual one, which need not exist.
+func (c *config) fromNetrc(looked *[]string) (err error) {
+	asked, path := c.netrc != nil, ""
+	if asked {
 		path = *c.netrc
 	}
-	usual := path == ""
-	if usual {
-		var err error
-		if path, err = netrc.Default(); err != nil {
-			*looked = append(*looked, ".netrc ("+err.Error()+")")
-			return nil
-		}
+	if path == "" {
+		path, err = netrc.Default()
 	}
-	file, err := netrc.Read(path)
-	if usual && c.netrc == nil && errors.Is(err, fs.ErrNotExist) {
-		*looked = append(*looked, path+" (no such file)")
+	var file *netrc.File
+	if err == nil {
+		file, err = netrc.Read(path)
+	}
+	if !asked && (path == "" || errors.Is(err, fs.ErrNotExist)) {
+		*looked = append(*looked, cmp.Or(path, ".netrc")+" (no such file)")
 		return nil
 	}
 	if err != nil {
@@ -203,7 +203,7 @@ func (c *config) fromNetrc(looked *[]string) error {
 	switch {
 	case ok:
 		c.credentials = []credential{{path, basic(login, password)}}
-	case c.netrc != nil:
+	case asked:
 		return fmt.Errorf("%s has no entry for machine %s and no default", path, c.site.name())
 	default:
 		*looked = append(*looked, fmt.Sprintf("%s (no entry for machine %s)", path, c.site.name()))

@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,11 +76,12 @@ func decodeReply(resp *http.Response, out any) (err error) {
 	if kind == "text/html" || errors.Is(err, errPage) {
 		return &replyError{Err: errPage}
 	}
-	if in.err != nil {
-		err = fmt.Errorf("the reply broke off: %w", in.err)
-	}
 	_, late := errors.AsType[*yieldedError](err)
-	return &replyError{err, !late && (in.err != nil || errors.Is(err, io.ErrUnexpectedEOF)), true}
+	brokeOff := in.err != nil || errors.Is(err, io.ErrUnexpectedEOF)
+	if brokeOff {
+		err = fmt.Errorf("the reply broke off: %w", cmp.Or(in.err, err))
+	}
+	return &replyError{err, brokeOff && !late, true}
 }
 
 // errPage is a page for people where JSON was due: what answered was not the

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -151,8 +153,9 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if r.reading = r.reading || r.Method == http.MethodGet || r.Method == http.MethodHead; r.reading {
 		r.Idempotent = true
 	}
-	if !strings.HasPrefix(r.Path, "/") || strings.ContainsAny(r.Path, "?#") {
-		r = r.check(badArg("Path", "%q must begin with a slash and hold no query", oneLine(strings.SplitN(r.Path, "?", 2)[0], 100)))
+	if path, _, cut := strings.Cut(r.Path, "?"); cut || !strings.HasPrefix(path, "/") {
+		r = r.check(badArg("Path", "must begin with a slash and hold no query; that goes into Query"))
+		r.Path = path
 	}
 	if c.planning() && c.planned(r) {
 		return nil
@@ -264,9 +267,16 @@ func (x *exchange) build(ctx context.Context) (*retryablehttp.Request, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the request has no JSON form: %w", err)
 		}
+		if bytes.Contains(text, []byte(`\ufffd`)) && replaced.Match(text) {
+			return nil, errors.New("the request holds text that is not valid UTF-8, which JSON cannot carry")
+		}
 		return req, req.SetBody(text)
 	}
 }
+
+// replaced finds what encoding/json puts in the place of a byte that is not
+// UTF-8; the character that looks alike is not escaped.
+var replaced = regexp.MustCompile(`(^|[^\\])(\\\\)*\\ufffd`)
 
 // before runs before each attempt: it waits for the rate limit and signs in.
 func (x *exchange) before(req *http.Request) error {

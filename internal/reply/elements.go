@@ -52,12 +52,13 @@ func Elements[T any](r io.Reader, key string, limit int64, rest func(name string
 			return fmt.Errorf("%s is not a list", key)
 		}
 		for dec.More() {
-			tape.forget(dec.InputOffset())
+			start := dec.InputOffset()
+			tape.forget(start)
 			var v T
 			err := dec.Decode(&v)
 			if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
 				v = *new(T)
-				err = leniently(tape.upTo(dec.InputOffset()), &v)
+				err = leniently(tape.between(start, dec.InputOffset()), &v)
 			}
 			if err != nil {
 				return unexpectedEOF(err)
@@ -121,8 +122,7 @@ func (t *tape) forget(offset int64) {
 	}
 }
 
-// upTo returns the input from the end of the value before to offset: a comma,
-// perhaps, and a value.
-func (t *tape) upTo(offset int64) []byte {
-	return bytes.TrimLeft(t.kept[:offset-t.offset], ", \t\r\n")
+// between returns a part of what was kept: a comma, perhaps, and a value.
+func (t *tape) between(start, end int64) []byte {
+	return bytes.TrimLeft(t.kept[start-t.offset:end-t.offset], ", \t\r\n")
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
@@ -18,11 +19,14 @@ import (
 func Unmarshal(text []byte, out any) error {
 	err := json.Unmarshal(text, out)
 	if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
-		return leniently(text, out)
+		if leniently(text, out) == nil {
+			return nil
+		}
 	}
 	return err
 }
 
+// leniently decodes text after fitting its values to the type of out.
 func leniently(text []byte, out any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -30,11 +34,16 @@ func leniently(text []byte, out any) error {
 	if err := dec.Decode(&v); err != nil {
 		return err
 	}
-	text, err := json.Marshal(fit(v, reflect.TypeOf(out).Elem()))
+	target := reflect.ValueOf(out).Elem()
+	fitted := fit(v, target.Type())
+	if fitted == nil && v != nil {
+		return errors.New("the whole is of another type")
+	}
+	text, err := json.Marshal(fitted)
 	if err != nil {
 		return err
 	}
-	reflect.ValueOf(out).Elem().SetZero()
+	target.SetZero()
 	return json.Unmarshal(text, out)
 }
 

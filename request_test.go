@@ -1,0 +1,329 @@
+package databricks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDo_bodies(t *testing.T) {
+	c, s := scriptedClient(t, nil, answer(200, `{}`))
+	for _, row := range []struct {
+		body       any
+		kind, want string
+	}{
+		{nil, "", ""},
+		{map[string]any{"b": 1, "a": "ü<>&"}, "application/json", `{"a":"ü\u003c\u003e\u0026","b":1}`},
+		{url.Values{"a": {"1 2"}}, "application/x-www-form-urlencoded", "a=1+2"},
+		{RawBody{"text/x", 3, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("abc")), nil }}, "text/x", "abc"},
+		{`a literal \ufffd and the character �`, "application/json", `"a literal \\ufffd and the character �"`},
+	} {
+		require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/x", Body: row.body}, nil))
+		assert.Equal(t, row.kind, s.sent[len(s.sent)-1].Header.Get("Content-Type"))
+		assert.Equal(t, row.want, s.bodies[len(s.bodies)-1])
+	}
+	n := len(s.sent)
+	for _, text := range []string{"\xff", "a\xff", `\` + "\xff", `\\` + "\xff"} {
+		assert.ErrorContains(t, c.Do(t.Context(), post("/x").with("name", text), nil), "UTF-8", "%q", text)
+	}
+	assert.Len(t, s.sent, n, "nothing is sent that JSON would alter")
+}
+
+func TestDo_rawBodyIsOpenedForEachAttempt(t *testing.T) {
+	c, s := scriptedClient(t, nil, answer(429, ""), answer(200, `{}`))
+	opened := 0
+	body := RawBody{"text/x", 3, func() (io.ReadCloser, error) {
+		if opened++; opened > 2 {
+			return nil, errors.New("the source cannot be read again")
+		}
+		return io.NopCloser(strings.NewReader("abc")), nil
+	}}
+	require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/x", Body: body}, nil))
+	assert.Equal(t, []string{"abc", "abc"}, s.bodies)
+
+	err := c.Do(t.Context(), Request{Method: "POST", Path: "/x", Body: body}, nil)
+	assert.ErrorContains(t, err, "cannot be read again")
+	assert.Len(t, s.sent, 2)
+	assert.NotErrorAs(t, err, new(*OutcomeUnknownError))
+}
+
+func TestMultipart(t *testing.T) {
+	body := Multipart([][2]string{{"path", `/a "b"`}, {"overwrite", "true"}}, FilePart{"contents", `c"d.txt`, 5,
+		func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("hello")), nil }})
+	in, err := body.Open()
+	require.NoError(t, err)
+	text, err := io.ReadAll(in)
+	require.NoError(t, err)
+	assert.EqualValues(t, len(text), body.Size)
+	_, boundary, _ := strings.Cut(body.ContentType, "boundary=")
+	form, err := multipart.NewReader(strings.NewReader(string(text)), boundary).ReadForm(1 << 20)
+	require.NoError(t, err)
+	assert.Equal(t, map[string][]string{"path": {`/a "b"`}, "overwrite": {"true"}}, form.Value)
+	require.Len(t, form.File["contents"], 1)
+	assert.EqualValues(t, 5, form.File["contents"][0].Size)
+}
+
+func TestRequest_query(t *testing.T) {
+	type filter struct {
+		Pinned *bool `json:"is_pinned,omitzero"`
+	}
+	type input struct {
+		filter `json:"filter_by,omitzero"`
+		States []string `json:"states,omitzero"`
+		Limit  int      `json:"limit,omitzero"`
+		Since  Millis   `json:"since,omitzero"`
+		By     *filter  `json:"by,omitzero"`
+	}
+	r := get("/x").in(input{States: []string{"A", "B&C"}, Limit: 7, Since: 1 << 40, By: &filter{new(false)}})
+	assert.Equal(t, "by.is_pinned=false&limit=7&since=1099511627776&states=A&states=B%26C", r.Query.Encode())
+	assert.Empty(t, get("/x").in(input{}).Query.Encode())
+	base := get("/x").with("a", "1")
+	assert.Equal(t, "a=1&b=true", base.opt("b", true).Query.Encode())
+	assert.Equal(t, "a=1", base.Query.Encode(), "a builder leaves its receiver alone")
+}
+
+func TestDo_replies(t *testing.T) {
+	type thing struct {
+		ID int64 `json:"id"`
+	}
+	for _, row := range []struct {
+		body string
+		want int64
+		err  string
+	}{
+		{`{"id":7}`, 7, ""},
+		{`{"id":"7","new":[]}`, 7, ""},
+		{``, 0, ""},
+		{" \n", 0, ""},
+		{`{}`, 0, ""},
+		{`null`, 0, ""},
+		{`<!doctype html>`, 0, "HTML page"},
+		{`hello`, 0, "cannot be read"},
+		{`[1]`, 0, "cannot be read"},
+		{strings.Repeat(`{"a":`, 20_000), 0, "cannot be read"},
+	} {
+		c, _ := scriptedClient(t, nil, answer(200, row.body))
+		got, err := do[thing](t.Context(), c, aRead)
+		if row.err == "" {
+			if assert.NoError(t, err, row.body) {
+				assert.Equal(t, row.want, got.ID)
+			}
+			continue
+		}
+		assert.ErrorContains(t, err, row.err, "%.20s", row.body)
+		assert.Nil(t, got)
+	}
+}
+
+type checkedReply struct {
+	ID string `json:"id"`
+}
+
+func (r *checkedReply) check() error {
+	if r.ID == "" {
+		return errors.New("the reply has no id")
+	}
+	return nil
+}
+
+// A create that answers without the id of what it made may have made it.
+func TestDo_replyWithoutItsID(t *testing.T) {
+	c, _ := scriptedClient(t, nil, answer(200, `{}`))
+	_, err := do[checkedReply](t.Context(), c, aWrite)
+	assert.ErrorAs(t, err, new(*OutcomeUnknownError))
+	assert.ErrorContains(t, err, "no id")
+}
+
+func TestDo_replyIsBounded(t *testing.T) {
+	defer func(n int64) { maxReply = n }(maxReply)
+	maxReply = 1000
+	endless := func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(spaces{}), ContentLength: 10 << 30, Header: http.Header{}, Request: r}, nil
+	}
+	c, _ := scriptedClient(t, nil, endless)
+	_, err := do[struct{}](t.Context(), c, aRead)
+	assert.ErrorContains(t, err, "the reply is over")
+	assert.NoError(t, c.Do(t.Context(), aRead, nil), "what is not wanted is not read to its end")
+}
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func TestStream(t *testing.T) {
+	c, s := scriptedClient(t, nil,
+		answer(200, `{"list":[{"n":1},{"n":"2"}],"next":"t"}`), // first range
+		answer(200, `{"list":[{"n":1},{"n":2}]}`),              // second range
+		answer(200, `{"li`), answer(200, `{"list":[{"n":3}]}`), // third: nothing was yielded, so it is asked for again
+		answer(200, `{"list":[{"n":4},{"n`),                                     // fourth: too late for that
+		answer(403, `{"error_code":"PERMISSION_DENIED","message":"not for you"}`), // fifth
+	)
+	type thing struct{ N int }
+	var rest []string
+	things := stream[thing](t.Context(), c, aRead, "list", func(name string, value json.RawMessage) { rest = append(rest, name+string(value)) })
+	numbers := func() (ns []int, err error) {
+		for v, e := range things {
+			if e != nil {
+				return ns, e
+			}
+			ns = append(ns, v.N)
+		}
+		return ns, nil
+	}
+	got, err := numbers()
+	assert.Equal(t, []int{1, 2}, got)
+	assert.NoError(t, err)
+	assert.Equal(t, []string{`next"t"`}, rest)
+	for v, err := range things {
+		require.NoError(t, err)
+		assert.Equal(t, 1, v.N)
+		break
+	}
+	got, err = numbers()
+	assert.Equal(t, []int{3}, got)
+	assert.NoError(t, err)
+	got, err = numbers()
+	assert.Equal(t, []int{4}, got)
+	assert.ErrorContains(t, err, "broke off")
+	got, err = numbers()
+	assert.Empty(t, got)
+	assert.ErrorIs(t, err, ErrPermissionDenied)
+	assert.Len(t, s.sent, 6)
+}
+
+func TestAPIError_Is(t *testing.T) {
+	for _, row := range []struct {
+		err  APIError
+		is   []error
+		isnt []error
+	}{
+		{APIError{StatusCode: 404, Code: ErrResourceDoesNotExist}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, []error{fs.ErrExist, ErrNotFound}},
+		{APIError{StatusCode: 400, Code: ErrResourceDoesNotExist}, []error{fs.ErrNotExist}, nil},
+		{APIError{StatusCode: 400, Code: "SCHEMA_DOES_NOT_EXIST"}, []error{fs.ErrNotExist, ErrorCode("SCHEMA_DOES_NOT_EXIST")}, []error{ErrResourceDoesNotExist}},
+		{APIError{StatusCode: 404, Code: ErrEndpointNotFound}, []error{ErrEndpointNotFound}, []error{fs.ErrNotExist}},
+		{APIError{StatusCode: 400, Code: ErrResourceAlreadyExists}, []error{fs.ErrExist}, []error{fs.ErrNotExist}},
+		{APIError{StatusCode: 409, Code: ErrAlreadyExists}, []error{fs.ErrExist}, nil},
+		{APIError{StatusCode: 403}, []error{fs.ErrPermission}, []error{ErrPermissionDenied}},
+		{APIError{StatusCode: 401}, []error{fs.ErrPermission}, nil},
+		{APIError{StatusCode: 400, Code: ErrMaxNotebookSizeExceeded}, []error{ErrTooLarge}, nil},
+		{APIError{StatusCode: 413}, []error{ErrTooLarge}, nil},
+		// "Does not exist" in disguise, a row for each entry of the table.
+		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidParameterValue}, nil},
+		{APIError{Path: "/api/2.1/jobs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Job 7 does not exist."}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, nil},
+		{APIError{Path: "/api/2.0/jobs/runs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Run 7 does not exist."}, []error{ErrResourceDoesNotExist}, nil},
+		{APIError{Path: "/api/2.0/jobs/runs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Run: 7 in job: 8 doesn't exist"}, []error{ErrResourceDoesNotExist}, nil},
+		{APIError{Path: "/api/2.0/libraries/install", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, []error{ErrResourceDoesNotExist}, nil},
+		{APIError{Path: "/api/2.0/clusters/edit", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Missing required field: size"}, nil, []error{fs.ErrNotExist, ErrResourceDoesNotExist}},
+		{APIError{Path: "/api/2.0/dbfs/get-status", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, nil, []error{fs.ErrNotExist}},
+	} {
+		err := fmt.Errorf("wrapped: %w", &row.err)
+		for _, target := range row.is {
+			assert.ErrorIs(t, err, target, "%+v", row.err)
+		}
+		for _, target := range append(row.isnt, io.EOF) {
+			assert.NotErrorIs(t, err, target, "%+v", row.err)
+		}
+	}
+}
+
+func TestAPIError_Error(t *testing.T) {
+	c, _ := scriptedClient(t, nil, answer(400, `{"error_code":"INVALID_STATE","message":"first\n line","details":[
+		{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-1"},
+		{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"s","description":"d"}]},
+		{"@type":"odd","violations":7,"new":1}]}`))
+	err := c.Do(t.Context(), get("/api/2.0/clusters/get").with("cluster_id", "secret"), nil)
+	assert.EqualError(t, err, "databricks: GET /api/2.0/clusters/get: 400 INVALID_STATE: first line (request id r-1)")
+	e, ok := errors.AsType[*APIError](err)
+	require.True(t, ok)
+	require.Len(t, e.Details, 3)
+	assert.Equal(t, "d", e.Details[1].Violations[0].Description)
+	assert.JSONEq(t, `{"@type":"odd","violations":7,"new":1}`, string(e.Details[2].Raw))
+}
+
+func TestWatch(t *testing.T) {
+	type thing struct{ State string }
+	look := func(answers ...any) (func(context.Context) (*thing, error), *int) {
+		n := 0
+		return func(ctx context.Context) (*thing, error) {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			n++
+			switch a := answers[min(n, len(answers))-1].(type) {
+			case string:
+				return &thing{a}, nil
+			default:
+				return nil, a.(error)
+			}
+		}, &n
+	}
+	same := func(a, b *thing) bool { return *a == *b }
+	states := func(seq func(func(*thing, error) bool), until string) (seen []string, err error) {
+		for v, e := range seq {
+			if e != nil {
+				return seen, e
+			}
+			if seen = append(seen, v.State); v.State == until {
+				return seen, nil
+			}
+		}
+		return seen, nil
+	}
+	bad := &APIError{StatusCode: 500}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		c, _ := scriptedClient(t, nil)
+
+		f, _ := look("A", "A", bad, "A", "B", bad, bad, "C", "C")
+		seen, err := states(watch(ctx, c, "x", f, same), "C")
+		assert.NoError(t, err)
+		assert.Equal(t, []string{"A", "B", "C"}, seen)
+
+		f, n := look("A", bad)
+		_, err = states(watch(ctx, c, "thing x", f, same), "")
+		assert.ErrorIs(t, err, bad)
+		assert.ErrorContains(t, err, "thing x")
+		assert.Equal(t, 1+tolerated+1, *n)
+
+		f, n = look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
+		_, err = states(watch(ctx, c, "x", f, same), "")
+		assert.ErrorIs(t, err, ErrInvalidParameterValue)
+		assert.Equal(t, 2, *n, "what is wrong for good ends the wait")
+
+		short, cancelShort := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("the morning is over"))
+		defer cancelShort()
+		f, n = look("A")
+		start := time.Now()
+		_, err = states(watch(short, c, "x", f, same), "")
+		assert.ErrorContains(t, err, "the morning is over")
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 10*time.Minute, time.Since(start))
+		assert.Less(t, *n, 200, "polls in ten minutes")
+
+		c.plan = func(PlannedCall) {}
+		f, n = look("A")
+		seen, err = states(watch(ctx, c, "x", f, same), "B")
+		assert.NoError(t, err)
+		assert.Equal(t, []string{"A"}, seen)
+		assert.Equal(t, 1, *n)
+	})
+}
