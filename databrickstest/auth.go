@@ -1,0 +1,109 @@
+package databrickstest
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// AdminName is the name of the workspace's first user, an admin, to whom
+// [Server].Token belongs.
+const AdminName = "admin@example.com"
+
+// A User may sign in to the workspace.
+type User struct {
+	Name     string   // such as alice@example.com
+	Token    string   // a personal access token of theirs that never expires; may be empty
+	Password string   // lets them sign in with name and password; may be empty
+	Admin    bool     // a member of the group admins
+	Groups   []string // further groups, which are made if need be
+}
+
+// WithUser adds a user to the workspace, besides [AdminName].
+func WithUser(u User) Option { return func(s *Server) { s.wantUsers = append(s.wantUsers, u) } }
+
+// WithToken sets the value of [Server].Token, which is made up otherwise.
+func WithToken(token string) Option { return func(s *Server) { s.Token = token } }
+
+// A user of the workspace.
+type user struct {
+	id       int64
+	name     string
+	password string   // empty: tokens only
+	admin    bool     // member of admins; the groups area keeps it up to date
+	groups   []string // those of [User]; the groups area makes them true
+}
+
+// A token lets its user in until it expires or is revoked.
+type token struct {
+	id      string // public
+	value   string
+	comment string
+	user    *user
+	created time.Time
+	expires time.Time // zero: never
+}
+
+func (t *token) valid(now time.Time) bool { return t.expires.IsZero() || now.Before(t.expires) }
+
+// identities are all that can sign in. Like all state they are guarded by the
+// workspace's lock.
+type identities struct {
+	random *random
+	users  []*user           // in the order of their making
+	byName map[string]*user  // by name
+	tokens map[string]*token // by value; revoked ones are gone
+}
+
+// addUser adds u, who may hold a token from the beginning.
+func (a *identities) addUser(u User, now time.Time) *user {
+	made := &user{id: a.random.id(), name: u.Name, password: u.Password, admin: u.Admin, groups: u.Groups}
+	a.users = append(a.users, made)
+	a.byName[u.Name] = made
+	if u.Token != "" {
+		a.issue(made, u.Token, "", now, time.Time{})
+	}
+	return made
+}
+
+// issue makes a token that really authenticates. An empty value is made up; a
+// zero expires is never.
+func (a *identities) issue(u *user, value, comment string, now, expires time.Time) *token {
+	if value == "" {
+		value = "dapi" + a.random.hex(32)
+	}
+	t := &token{id: a.random.hex(64), value: value, comment: comment, user: u, created: now, expires: expires}
+	a.tokens[value] = t
+	return t
+}
+
+// revoke locks a token out at once.
+func (a *identities) revoke(t *token) { delete(a.tokens, t.value) }
+
+// signIn finds who sends a request; the token is nil for a password.
+func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, error) {
+	value, bearer := cutScheme(r.Header.Get("Authorization"), "Bearer")
+	if !bearer {
+		name, password, basic := r.BasicAuth()
+		switch {
+		case basic && name == "token":
+			value = password
+		case basic && a.byName[name] != nil && password != "" && a.byName[name].password == password:
+			return a.byName[name], nil, nil
+		default:
+			return nil, nil, &apiError{status: http.StatusUnauthorized, code: http.StatusUnauthorized,
+				message: "Credential was not sent or was of an unsupported type for this API."}
+		}
+	}
+	if t := a.tokens[value]; t != nil && t.valid(now) {
+		return t.user, t, nil
+	}
+	const message = "Invalid access token."
+	return nil, nil, &apiError{status: http.StatusForbidden, code: http.StatusForbidden, message: message,
+		header: http.Header{"X-Databricks-Reason-Phrase": {message}}}
+}
+
+func cutScheme(authorization, scheme string) (string, bool) {
+	name, value, ok := strings.Cut(authorization, " ")
+	return strings.TrimSpace(value), ok && strings.EqualFold(name, scheme)
+}

@@ -1,0 +1,340 @@
+package databrickstest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Fault is something that goes wrong between a client and the workspace.
+// Which requests it hits is said by the first group of fields, what happens to
+// them by the others. Unless WorkDone says so, and except for Truncate,
+// BytesPerSecond, ContentType and Latency alone, the workspace does not do what a
+// request that meets a fault asks for.
+//
+// In JSON, members have the names of the fields, in snake_case; Latency is a
+// text such as "1.5s".
+type Fault struct {
+	Name   string                   // for [Request.Fault]; empty describes what happens
+	Method string                   // empty: any
+	Path   string                   // empty: any; a * at the end stands for the rest
+	Match  func(*http.Request) bool // nil: any; must not read the body; not in JSON
+	Skip   int                      // let so many matching requests pass first
+	Times  int                      // how many requests are hit; 0 means 1, negative means all
+	Rate   float64                  // hit only this share of them, such as 0.05, by chance (see [WithSeed]); 0 means each
+
+	WorkDone bool // the work is done and its answer lost
+
+	Refuse   bool   // no connection; over a socket, one that is reset at once
+	Reset    bool   // the connection is reset once the request was received
+	Status   int    // this answer, with Body, or with an error object if there is none
+	Redirect string // an answer that points there, with Status or 302
+	Body     string
+
+	ContentType    string        // of the answer; alone, it belies the true answer
+	Header         http.Header   // more of the answer's header
+	RetryAfter     string        // the answer's Retry-After: seconds or a date
+	Latency        time.Duration // before anything else; real time
+	Truncate       bool          // the answer breaks off …
+	Keep           int           // … after so many bytes of its body
+	BytesPerSecond int           // of the answer's body, which is slow; 0 is no limit
+}
+
+// UnmarshalJSON reads a fault as described at [Fault].
+func (f *Fault) UnmarshalJSON(text []byte) error {
+	var in struct {
+		Name           string      `json:"name"`
+		Method         string      `json:"method"`
+		Path           string      `json:"path"`
+		Skip           int         `json:"skip"`
+		Times          int         `json:"times"`
+		Rate           float64     `json:"rate"`
+		WorkDone       bool        `json:"work_done"`
+		Refuse         bool        `json:"refuse"`
+		Reset          bool        `json:"reset"`
+		Status         int         `json:"status"`
+		Redirect       string      `json:"redirect"`
+		Body           string      `json:"body"`
+		ContentType    string      `json:"content_type"`
+		Header         http.Header `json:"header"`
+		RetryAfter     string      `json:"retry_after"`
+		Latency        string      `json:"latency"`
+		Truncate       bool        `json:"truncate"`
+		Keep           int         `json:"keep"`
+		BytesPerSecond int         `json:"bytes_per_second"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&in); err != nil {
+		return fmt.Errorf("databrickstest: fault: %w", err)
+	}
+	latency, err := time.ParseDuration(cmp.Or(in.Latency, "0s"))
+	if err != nil {
+		return fmt.Errorf("databrickstest: fault: latency: %w", err)
+	}
+	*f = Fault{in.Name, in.Method, in.Path, nil, in.Skip, in.Times, in.Rate, in.WorkDone, in.Refuse, in.Reset, in.Status, in.Redirect,
+		in.Body, in.ContentType, in.Header, in.RetryAfter, latency, in.Truncate, in.Keep, in.BytesPerSecond}
+	return f.check()
+}
+
+// check reports a fault that could not happen.
+func (f *Fault) check() error {
+	switch {
+	case f.Status != 0 && (f.Status < 200 || f.Status > 999):
+		return fmt.Errorf("databrickstest: fault: status %d cannot be answered; want 200 to 999", f.Status)
+	case f.Rate < 0 || f.Rate > 1 || math.IsNaN(f.Rate):
+		return fmt.Errorf("databrickstest: fault: rate %v; want 0 to 1", f.Rate)
+	case f.Refuse && f.WorkDone:
+		return fmt.Errorf("databrickstest: fault: a request whose connection is refused does no work")
+	}
+	return nil
+}
+
+// String tells what happens.
+func (f *Fault) String() string {
+	var what []string
+	say := func(is bool, format string, args ...any) {
+		if is {
+			what = append(what, fmt.Sprintf(format, args...))
+		}
+	}
+	say(f.Refuse, "refused")
+	say(f.Reset, "reset")
+	say(f.Redirect != "", "redirect")
+	say(f.Redirect == "" && f.Status != 0, "status %d", f.Status)
+	say(f.WorkDone, "work done")
+	say(f.ContentType != "", "content type %s", f.ContentType)
+	say(f.Truncate, "truncated")
+	say(f.BytesPerSecond > 0, "slow")
+	say(f.Latency > 0, "latency %v", f.Latency)
+	return cmp.Or(f.Name, strings.Join(what, ", "), "fault")
+}
+
+// Inject makes faults happen from now on. Of all faults that match a request,
+// the one injected first hits it. The function returned takes these back. An
+// impossible fault panics.
+func (s *Server) Inject(faults ...Fault) (remove func()) {
+	added := map[*armedFault]bool{}
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	for _, f := range faults {
+		if err := f.check(); err != nil {
+			panic(err)
+		}
+		armed := &armedFault{Fault: f, skip: f.Skip, left: cmp.Or(f.Times, 1)}
+		added[armed] = true
+		s.faults.armed = append(s.faults.armed, armed)
+	}
+	return func() { s.faults.remove(func(f *armedFault) bool { return added[f] }) }
+}
+
+// ClearFaults takes back all faults.
+func (s *Server) ClearFaults() { s.faults.remove(func(*armedFault) bool { return true }) }
+
+// WithFaults makes faults happen from the beginning; see [Server.Inject].
+func WithFaults(faults ...Fault) Option {
+	return func(s *Server) { s.wantFaults = append(s.wantFaults, faults...) }
+}
+
+type armedFault struct {
+	Fault
+	skip, left int // left is negative if it never ends
+}
+
+// faults are those that wait for requests. Their lock is their own.
+type faults struct {
+	mu     sync.Mutex
+	armed  []*armedFault
+	chance *rand.Rand
+}
+
+func (fs *faults) remove(which func(*armedFault) bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var kept []*armedFault
+	for _, f := range fs.armed {
+		if !which(f) {
+			kept = append(kept, f)
+		}
+	}
+	fs.armed = kept
+}
+
+// hit returns the fault that r meets; nil if there is none.
+func (fs *faults) hit(r *http.Request) *Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.armed {
+		switch {
+		case f.left == 0 || !f.matches(r):
+		case f.skip > 0:
+			f.skip--
+		case f.Rate > 0 && fs.chance.Float64() >= f.Rate:
+		default:
+			if f.left > 0 {
+				f.left--
+			}
+			return &f.Fault
+		}
+	}
+	return nil
+}
+
+func (f *Fault) matches(r *http.Request) bool {
+	prefix, open := strings.CutSuffix(f.Path, "*")
+	return (f.Method == "" || f.Method == r.Method) &&
+		(f.Path == "" || f.Path == r.URL.Path || open && strings.HasPrefix(r.URL.Path, prefix)) &&
+		(f.Match == nil || f.Match(r))
+}
+
+// works tells whether a request that meets f is carried out.
+func (f *Fault) works() bool {
+	return f.WorkDone || !f.Refuse && !f.Reset && f.Status == 0 && f.Redirect == ""
+}
+
+// change turns the true answer into the one that f wants.
+func (f *Fault) change(answer reply) reply {
+	if f.Status != 0 || f.Redirect != "" {
+		status := cmp.Or(f.Status, http.StatusFound)
+		answer = reply{status: status, header: http.Header{}, body: []byte(f.Body)}
+		if f.Body == "" && f.Redirect == "" {
+			answer = jsonReply(status, map[string]string{"error_code": faultCode(status), "message": "Injected fault: " + f.String()})
+		}
+		if f.Redirect != "" {
+			answer.header.Set("Location", f.Redirect)
+		}
+		if f.Body != "" && json.Valid([]byte(f.Body)) {
+			answer.header.Set("Content-Type", "application/json")
+		} else if f.Body != "" {
+			answer.header.Set("Content-Type", "text/html; charset=utf-8")
+		}
+	}
+	if f.ContentType != "" {
+		answer.header.Set("Content-Type", f.ContentType)
+	}
+	for name, values := range f.Header {
+		answer.header[http.CanonicalHeaderKey(name)] = values
+	}
+	if f.RetryAfter != "" {
+		answer.header.Set("Retry-After", f.RetryAfter)
+	}
+	return answer
+}
+
+// faultCode is the code that the service uses with a status.
+func faultCode(status int) string {
+	switch status {
+	case http.StatusBadRequest:
+		return "BAD_REQUEST"
+	case http.StatusUnauthorized:
+		return "UNAUTHENTICATED"
+	case http.StatusForbidden:
+		return "PERMISSION_DENIED"
+	case http.StatusNotFound:
+		return "NOT_FOUND"
+	case http.StatusConflict:
+		return "ABORTED"
+	case http.StatusTooManyRequests:
+		return "REQUEST_LIMIT_EXCEEDED"
+	case http.StatusInternalServerError:
+		return "INTERNAL_ERROR"
+	case http.StatusServiceUnavailable:
+		return "TEMPORARILY_UNAVAILABLE"
+	case http.StatusGatewayTimeout:
+		return "DEADLINE_EXCEEDED"
+	}
+	return strconv.Itoa(status)
+}
+
+// A faultyWriter lets a reply break off or crawl.
+type faultyWriter struct {
+	http.ResponseWriter
+	fault *Fault
+	keep  int                      // bytes left until it breaks off
+	pause func(time.Duration) bool // false when the client is gone
+}
+
+func (w *faultyWriter) Write(p []byte) (n int, err error) {
+	defer func() {
+		if n < len(p) && err == nil {
+			err = io.ErrShortWrite
+		}
+	}()
+	whole := p
+	if w.fault.Truncate {
+		whole = p[:min(len(p), w.keep)]
+	}
+	step := len(whole)
+	if w.fault.BytesPerSecond > 0 {
+		step = max(1, w.fault.BytesPerSecond/20)
+	}
+	for len(whole) > 0 {
+		piece := whole[:min(step, len(whole))]
+		if w.fault.BytesPerSecond > 0 {
+			if !w.pause(time.Duration(float64(len(piece)) / float64(w.fault.BytesPerSecond) * float64(time.Second))) {
+				return n, os.ErrDeadlineExceeded
+			}
+		}
+		m, err := w.ResponseWriter.Write(piece)
+		n += m
+		w.keep -= m
+		if err != nil {
+			return n, err
+		}
+		if step < len(p) {
+			http.NewResponseController(w.ResponseWriter).Flush()
+		}
+		whole = whole[m:]
+	}
+	return n, nil
+}
+
+// A rateLimit refuses requests over a rate. Its lock is its own.
+type rateLimit struct {
+	mu         sync.Mutex
+	perSecond  float64 // 0: no limit
+	burst      float64
+	retryAfter time.Duration
+	tokens     float64
+	last       time.Time
+}
+
+// WithRateLimit makes the workspace answer 429 above perSecond requests a
+// second, with bursts of up to burst. If retryAfter is above zero, the answer
+// tells to come back after it, in whole seconds. There is no limit by default.
+func WithRateLimit(perSecond float64, burst int, retryAfter time.Duration) Option {
+	return func(s *Server) {
+		s.limit.perSecond, s.limit.burst, s.limit.retryAfter = perSecond, float64(burst), retryAfter
+		s.limit.tokens = s.limit.burst
+	}
+}
+
+func (l *rateLimit) take(now time.Time) error {
+	if l.perSecond == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.last.IsZero() {
+		l.tokens = min(l.burst, l.tokens+now.Sub(l.last).Seconds()*l.perSecond)
+	}
+	l.last = now
+	if l.tokens >= 1 {
+		l.tokens--
+		return nil
+	}
+	e := &apiError{status: http.StatusTooManyRequests, code: "REQUEST_LIMIT_EXCEEDED", message: "Too many requests; the workspace's limit is reached."}
+	if l.retryAfter > 0 {
+		e.header = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(l.retryAfter.Seconds())))}}
+	}
+	return e
+}

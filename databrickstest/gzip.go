@@ -1,0 +1,25 @@
+package databrickstest
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// minGzip is the size from which an answer is compressed.
+const minGzip = 1 << 10
+
+// compress returns a writer that compresses an answer if it is worth it and
+// the client asked for it. Files are left as they are.
+func compress(w http.ResponseWriter, r *http.Request, answer *reply) (out io.Writer, end func()) {
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") ||
+		answer.header.Get("Content-Type") != "application/json" ||
+		answer.stream == nil && len(answer.body) < minGzip ||
+		strings.HasPrefix(r.URL.Path, "/api/2.0/dbfs/") {
+		return w, func() {}
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	return z, func() { z.Close() }
+}

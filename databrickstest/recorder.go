@@ -1,0 +1,198 @@
+package databrickstest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-databricks/databricks/internal/redact"
+)
+
+// A Request is what the workspace remembers of a request that it received.
+type Request struct {
+	Time     time.Time // on the workspace's clock
+	Host     string
+	Method   string
+	Path     string
+	Query    url.Values
+	Header   http.Header
+	Body     []byte // the first of it; see [Recording]
+	BodySize int64  // of what was read of it, in bytes
+	Status   int    // of the answer; 0 while there is none, or if it was lost
+	Fault    string // the fault that it met, if any
+	WorkDone bool   // the workspace did what was asked, or tried to, whatever became of the answer
+}
+
+// Recording says what a server remembers of requests. Zeros are the defaults.
+type Recording struct {
+	Requests  int  // how many of the latest to keep; 10,000; negative for none
+	BodyBytes int  // of each body, at most; 64 KiB; negative for none
+	Total     int  // of all bodies together, older ones are dropped; 64 MiB
+	Secrets   bool // keep them; they are replaced otherwise
+}
+
+// WithRecording changes what [Server.Requests] returns.
+func WithRecording(r Recording) Option { return func(s *Server) { s.recorder.Recording = r } }
+
+// Requests returns copies of the requests received, in the order of their
+// arrival, with their secrets replaced: credentials, values of secrets,
+// spark_env_vars, passwords, command text and the like. Bodies of requests
+// still under way are not there yet.
+func (s *Server) Requests() []Request {
+	s.recorder.mu.Lock()
+	defer s.recorder.mu.Unlock()
+	entries := s.recorder.entries
+	entries = entries[max(0, len(entries)-s.recorder.keep()):]
+	requests := make([]Request, len(entries))
+	for i, r := range entries {
+		requests[i] = r.copy(s.recorder.Secrets)
+	}
+	return requests
+}
+
+// ForgetRequests makes [Server.Requests] begin anew.
+func (s *Server) ForgetRequests() {
+	s.recorder.mu.Lock()
+	defer s.recorder.mu.Unlock()
+	s.recorder.entries, s.recorder.bytes, s.recorder.bare = nil, 0, 0
+}
+
+func (r *Request) copy(secrets bool) Request {
+	c := *r
+	if secrets {
+		c.Query, c.Header, c.Body = url.Values(http.Header(r.Query).Clone()), r.Header.Clone(), slices.Clone(r.Body)
+		return c
+	}
+	c.Query, c.Header = redact.Query(r.Query), redact.Header(r.Header)
+	c.Body = redactBody(r.Header.Get("Content-Type"), r.Body)
+	return c
+}
+
+// A recorder keeps the latest requests. Its lock is its own.
+type recorder struct {
+	Recording
+	mu      sync.Mutex
+	entries []*Request // at least those to keep, and some older ones
+	bytes   int        // of the bodies in entries
+	bare    int        // the first so many entries lost their bodies
+}
+
+func (rec *recorder) keep() int { return orDefault(rec.Requests, 10_000) }
+
+// begin notes a request that arrives, and makes its body tell what is read of it.
+func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
+	body := &recordedBody{ReadCloser: r.Body, limit: orDefault(rec.BodyBytes, 64<<10)}
+	if r.Body == nil {
+		body.ReadCloser = http.NoBody
+	}
+	r.Body = body
+	body.entry = &Request{Time: now, Host: r.Host, Method: r.Method, Path: r.URL.Path}
+	keep := rec.keep()
+	if keep == 0 {
+		body.limit = 0
+		return body
+	}
+	body.entry.Query, body.entry.Header = r.URL.Query(), r.Header.Clone()
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if len(rec.entries) >= 2*keep { // a copy now and then, not for each request
+		for _, old := range rec.entries[:keep] {
+			rec.bytes -= len(old.Body)
+			old.Body = nil
+		}
+		rec.entries, rec.bare = slices.Clone(rec.entries[keep:]), max(0, rec.bare-keep)
+	}
+	rec.entries = append(rec.entries, body.entry)
+	return body
+}
+
+// end notes how a request went.
+func (rec *recorder) end(body *recordedBody, status int, fault string, work bool) {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	entry := body.entry
+	entry.Body, entry.BodySize, entry.Status, entry.Fault, entry.WorkDone = body.prefix, body.size, status, fault, work
+	rec.bytes += len(entry.Body)
+	for total := orDefault(rec.Total, 64<<20); rec.bytes > total && rec.bare < len(rec.entries); rec.bare++ {
+		rec.bytes -= len(rec.entries[rec.bare].Body)
+		rec.entries[rec.bare].Body = nil
+	}
+}
+
+func orDefault(n, isWhenZero int) int {
+	if n == 0 {
+		return isWhenZero
+	}
+	return max(n, 0)
+}
+
+// A recordedBody keeps the beginning of what is read of a request's body.
+type recordedBody struct {
+	io.ReadCloser
+	entry  *Request
+	limit  int
+	prefix []byte
+	size   int64
+}
+
+func (b *recordedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.size += int64(n)
+	if room := b.limit - len(b.prefix); room > 0 {
+		b.prefix = append(b.prefix, p[:min(n, room)]...)
+	}
+	return n, err
+}
+
+// redactBody returns a body, or its beginning, without secrets. What it cannot
+// read it does not show.
+func redactBody(contentType string, body []byte) []byte {
+	media, params, _ := mime.ParseMediaType(contentType)
+	text := bytes.TrimLeft(body, " \t\r\n")
+	switch {
+	case len(text) == 0:
+		return slices.Clone(body)
+	case text[0] == '{' || text[0] == '[':
+		return redact.JSON(body)
+	case media == "multipart/form-data":
+		return redactMultipart(params["boundary"], body)
+	case media == "application/x-www-form-urlencoded":
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			return []byte(redact.Query(form).Encode())
+		}
+	}
+	return []byte(redact.Mark)
+}
+
+func redactMultipart(boundary string, body []byte) []byte {
+	var clean bytes.Buffer
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			break
+		}
+		fmt.Fprintf(&clean, "--%s\r\n", boundary)
+		for name, values := range part.Header {
+			fmt.Fprintf(&clean, "%s: %s\r\n", name, strings.Join(values, ", "))
+		}
+		content, err := io.ReadAll(part) // as far as it goes
+		if redact.SensitiveKey(part.FormName()) {
+			content = []byte(redact.Mark)
+		}
+		fmt.Fprintf(&clean, "\r\n%s\r\n", content)
+		if err != nil {
+			return clean.Bytes()
+		}
+	}
+	fmt.Fprintf(&clean, "--%s--\r\n", boundary)
+	return clean.Bytes()
+}

@@ -1,0 +1,282 @@
+package databrickstest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A Server is a Databricks workspace in memory. Make one with [NewServer].
+type Server struct {
+	// URL is the workspace's address, without a slash at the end: that of a
+	// socket on 127.0.0.1 or, without a socket, an https URL that nothing but
+	// Transport serves.
+	URL string
+	// Token is a personal access token of the admin [AdminName].
+	Token string
+
+	clock      func() time.Time
+	speed      float64
+	timings    Timings
+	seed       uint64
+	wantUsers  []User
+	wantFaults []Fault
+	noSocket   bool
+	gzip       bool
+	keepAll    bool // unknown attributes
+	log        *slog.Logger
+
+	router   router
+	recorder recorder
+	faults   faults
+	limit    rateLimit
+
+	open     context.Context // ends with Close
+	close    context.CancelFunc
+	http     *http.Server // nil without a socket
+	life     sync.Mutex
+	idle     *sync.Cond // on life: no request is under way
+	underWay int
+	panics   []string
+
+	// mu guards all that follows: the state of the workspace.
+	mu         sync.Mutex
+	random     random
+	identities identities
+	clusters   clustersArea
+	dbfs       dbfsArea
+	groups     groupsArea
+	jobs       jobsArea
+	libraries  librariesArea
+	secrets    secretsArea
+	tokens     tokensArea
+	workspace  workspaceArea
+	v12        v12Area
+}
+
+// An Option sets up a server; see the functions whose names begin with With.
+type Option func(*Server)
+
+// WithoutSocket makes a server that opens no socket and is reached through
+// [Server.Transport], [Server.Client] or [Server.ServeHTTP] only. Inside a
+// synctest bubble this is always so.
+func WithoutSocket() Option { return func(s *Server) { s.noSocket = true } }
+
+// WithUnknownAttributes makes clusters keep and return attributes that this
+// package does not know, as a newer service would. Otherwise they are ignored,
+// as the service ignores what it does not know.
+func WithUnknownAttributes() Option { return func(s *Server) { s.keepAll = true } }
+
+// WithGzip compresses larger answers for clients that ask for it, as the
+// service does. Without it they save the time.
+func WithGzip() Option { return func(s *Server) { s.gzip = true } }
+
+// WithLogger reports each request at debug level: method, path, status, fault
+// and duration. Secrets are in none of these.
+func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
+
+// nowhere is the host of servers without a socket; no name ends like that.
+const nowhere = "https://workspace.databrickstest.invalid"
+
+// NewServer makes a workspace and, unless told otherwise, serves it on a
+// socket at 127.0.0.1 at once. It should be closed. It panics if there is no
+// socket to be had.
+func NewServer(opts ...Option) *Server {
+	s := &Server{clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler), URL: nowhere}
+	for _, opt := range opts {
+		opt(s)
+	}
+	s.open, s.close = context.WithCancel(context.Background())
+	s.idle = sync.NewCond(&s.life)
+	s.startClock()
+	s.timings = s.timings.withDefaults()
+	s.router.literal = map[string][]*operation{}
+	s.random = newRandom(s.seed)
+	s.faults.chance = rand.New(rand.NewPCG(s.seed, 0xfa017))
+	s.Inject(s.wantFaults...)
+
+	s.identities = identities{random: &s.random, byName: map[string]*user{}, tokens: map[string]*token{}}
+	admin := s.identities.addUser(User{Name: AdminName, Admin: true}, s.now())
+	s.Token = s.identities.issue(admin, s.Token, "", s.now(), time.Time{}).value
+	for _, u := range s.wantUsers {
+		s.identities.addUser(u, s.now())
+	}
+	for _, area := range []interface{ register(*Server) }{
+		&s.clusters, &s.dbfs, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.workspace, &s.v12,
+	} {
+		area.register(s)
+	}
+
+	// The clock of a synctest bubble begins in the year 2000. Inside, a
+	// goroutine that waits for a socket would stop it.
+	if !s.noSocket && time.Now().Year() != 2000 {
+		s.listen()
+	}
+	return s
+}
+
+func (s *Server) listen() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("databrickstest: " + err.Error())
+	}
+	s.URL = "http://" + listener.Addr().String()
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	go s.http.Serve(listener)
+}
+
+// Close ends the server: it breaks connections and waits until no request is
+// under way. Requests that come later find nobody.
+func (s *Server) Close() {
+	s.close()
+	if s.http != nil {
+		s.http.Close()
+	}
+	s.life.Lock()
+	defer s.life.Unlock()
+	for s.underWay > 0 {
+		s.idle.Wait()
+	}
+}
+
+// Panics returns what should never be: the texts and stacks of panics in the
+// server, each of which was answered with INTERNAL_ERROR.
+func (s *Server) Panics() []string {
+	s.life.Lock()
+	defer s.life.Unlock()
+	return append([]string(nil), s.panics...)
+}
+
+func (s *Server) panicked(what string) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.panics = append(s.panics, what)
+	s.log.Error("panic", "what", what)
+}
+
+// begin reports whether a request may begin; if so, done is due.
+func (s *Server) begin() bool {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.open.Err() != nil {
+		return false
+	}
+	s.underWay++
+	return true
+}
+
+func (s *Server) done() {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.underWay--; s.underWay == 0 {
+		s.idle.Broadcast()
+	}
+}
+
+// ServeHTTP answers a request. A Server can be mounted wherever an
+// http.Handler can.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.begin() {
+		abort(w, errRefused)
+		return
+	}
+	defer s.done()
+	began := time.Now()
+	body := s.recorder.begin(r, s.now())
+	fault := s.faults.hit(r)
+	met, works, status := "", false, 0
+	defer func() {
+		s.recorder.end(body, status, met, works)
+		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", status, "fault", met, "duration", time.Since(began))
+	}()
+	if fault == nil {
+		works = true
+		answer := s.answer(r)
+		status = answer.status
+		s.write(w, r, answer, nil)
+		return
+	}
+
+	met = fault.String()
+	if fault.Refuse {
+		abort(w, errRefused)
+		return
+	}
+	if !pause(r.Context(), fault.Latency) {
+		abort(w, errReset)
+		return
+	}
+	var answer reply
+	if works = fault.works(); works {
+		answer = s.answer(r)
+	} else {
+		io.Copy(io.Discard, r.Body) // it was sent, and nothing came of it
+	}
+	if fault.Reset {
+		abort(w, errReset)
+		return
+	}
+	answer = fault.change(answer)
+	status = answer.status
+	s.write(w, r, answer, fault)
+}
+
+// pause waits, and reports whether the client did, too.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// workspaceID is the number of the workspace, as in a host name or ?o=.
+const workspaceID = "1234567890123456"
+
+func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fault *Fault) {
+	header := w.Header()
+	header["X-Databricks-Org-Id"] = []string{workspaceID}
+	for name, values := range answer.header {
+		header[name] = values
+	}
+	var out io.Writer = w
+	if s.gzip {
+		zipped, end := compress(w, r, &answer)
+		defer end()
+		out = zipped
+	}
+	if answer.stream == nil && header.Get("Content-Encoding") == "" {
+		header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
+	}
+	if fault != nil && (fault.Truncate || fault.BytesPerSecond > 0) {
+		keep := fault.Keep
+		if answer.stream == nil {
+			keep = min(keep, len(answer.body)-1)
+		}
+		out = &faultyWriter{ResponseWriter: w, fault: fault, keep: max(keep, 0),
+			pause: func(d time.Duration) bool { return pause(r.Context(), d) }}
+	}
+	w.WriteHeader(answer.status)
+	var err error
+	if answer.stream != nil {
+		err = answer.stream(out)
+	} else {
+		_, err = out.Write(answer.body)
+	}
+	if errors.Is(err, io.ErrShortWrite) {
+		cut(w)
+	}
+}

@@ -1,0 +1,219 @@
+package databrickstest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+)
+
+// Transport returns a way to the workspace without a socket: an
+// http.RoundTripper that hands requests to the server, whatever their host
+// name. Bodies are streamed both ways, and requests end with their context. It
+// works inside a synctest bubble.
+func (s *Server) Transport() http.RoundTripper { return transport{s} }
+
+type transport struct{ server *Server }
+
+// smallReply is what a reply may hold before its reader has to come for it.
+const smallReply = 64 << 10
+
+// RoundTrip serves one request in a goroutine that ends with the request.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := &onceCloser{ReadCloser: r.Body}
+	if r.Body == nil {
+		body.ReadCloser = http.NoBody
+	}
+	if r.URL == nil || r.URL.Host == "" || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+		body.Close()
+		return nil, errors.New("databrickstest: the request's URL has no host, or is not http or https")
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	in := &http.Request{
+		Method: r.Method, URL: r.URL, RequestURI: r.URL.RequestURI(), Host: r.Host, Header: r.Header.Clone(),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: r.ContentLength, Body: body, RemoteAddr: "in memory",
+	}
+	if in.Method == "" {
+		in.Method = http.MethodGet
+	}
+	if in.Host == "" {
+		in.Host = r.URL.Host
+	}
+	if in.Header == nil {
+		in.Header = http.Header{}
+	}
+	if in.Header.Get("User-Agent") == "" {
+		in.Header.Set("User-Agent", "Go-http-client/1.1")
+	}
+
+	reader, writer := io.Pipe()
+	w := &pipeWriter{request: r, header: http.Header{}, reader: reader, writer: writer, cancel: cancel, answered: make(chan struct{})}
+	// Whatever ends the request frees all who wait for its bodies.
+	stop := context.AfterFunc(ctx, func() {
+		writer.CloseWithError(context.Cause(ctx))
+		reader.CloseWithError(context.Cause(ctx))
+		body.Close()
+	})
+	stopWithServer := context.AfterFunc(t.server.open, func() { cancel(errClosed) })
+	go func() {
+		defer func() {
+			stop()
+			stopWithServer()
+			body.Close()
+			w.finish(recover())
+		}()
+		t.server.ServeHTTP(w, in.WithContext(ctx))
+	}()
+
+	select {
+	case <-w.answered:
+	case <-ctx.Done():
+		select {
+		case <-w.answered: // just in time
+		default:
+			return nil, context.Cause(ctx)
+		}
+	}
+	if w.failure != nil {
+		return nil, w.failure
+	}
+	return w.response, nil
+}
+
+var (
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
+	errClosed  = errReset // the server went away
+)
+
+// An aborter is a ResponseWriter that can end a request without an answer.
+type aborter interface{ abort(error) }
+
+// abort ends a request with a connection that breaks: err is what the client
+// of Transport sees; the client of a socket sees a reset.
+func abort(w http.ResponseWriter, err error) {
+	if a, ok := w.(aborter); ok {
+		a.abort(err)
+		return
+	}
+	conn, _, hijackErr := http.NewResponseController(w).Hijack()
+	if hijackErr != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
+}
+
+// cut ends an answer in its midst.
+func cut(w http.ResponseWriter) {
+	http.NewResponseController(w).Flush()
+	if a, ok := w.(aborter); ok {
+		a.abort(io.ErrUnexpectedEOF)
+		return
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// A pipeWriter makes a response of what a handler writes. A small one is
+// complete before its reader sees it, so that nothing has to wait for him.
+type pipeWriter struct {
+	request  *http.Request
+	header   http.Header
+	status   int
+	start    bytes.Buffer // of the body, until the response is out
+	reader   *io.PipeReader
+	writer   *io.PipeWriter
+	cancel   context.CancelCauseFunc
+	aborted  error
+	answered chan struct{}  // closed when one of the following is there
+	response *http.Response // what RoundTrip returns
+	failure  error
+}
+
+func (w *pipeWriter) Header() http.Header { return w.header }
+
+func (w *pipeWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+		w.header = w.header.Clone() // later changes do not count
+	}
+}
+
+func (w *pipeWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.response == nil && w.start.Len()+len(p) <= smallReply {
+		return w.start.Write(p)
+	}
+	w.Flush()
+	return w.writer.Write(p)
+}
+
+// Flush sends the response on its way.
+func (w *pipeWriter) Flush() {
+	if w.response != nil {
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	w.respond(struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(&w.start, w.reader), closerFunc(func() error {
+		w.cancel(context.Canceled)
+		return w.reader.Close()
+	})}, -1)
+}
+
+func (w *pipeWriter) respond(body io.ReadCloser, size int64) {
+	if length, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil {
+		size = length
+	}
+	w.response = &http.Response{
+		Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), StatusCode: w.status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: w.header, Body: body, ContentLength: size, Request: w.request,
+	}
+	close(w.answered)
+}
+
+func (w *pipeWriter) abort(err error) { w.aborted = err }
+
+// finish is called when the handler is done; panicked is what it died of.
+func (w *pipeWriter) finish(panicked any) {
+	if panicked != nil && w.aborted == nil {
+		w.aborted = errReset
+	}
+	switch {
+	case w.response != nil:
+		w.writer.CloseWithError(w.aborted) // nil is a good end
+	case w.aborted != nil:
+		w.failure = w.aborted
+		close(w.answered)
+	default:
+		w.WriteHeader(http.StatusOK)
+		w.respond(io.NopCloser(&w.start), int64(w.start.Len()))
+	}
+	w.cancel(context.Canceled)
+}
+
+type closerFunc func() error
+
+func (f closerFunc) Close() error { return f() }
+
+// A onceCloser closes a body once, whoever comes first.
+type onceCloser struct {
+	io.ReadCloser
+	once sync.Once
+}
+
+func (c *onceCloser) Close() error {
+	c.once.Do(func() { c.ReadCloser.Close() })
+	return nil
+}

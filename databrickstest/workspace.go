@@ -1,0 +1,6 @@
+package databrickstest
+
+// workspaceArea is the area of workspace; see router.go.
+type workspaceArea struct{}
+
+func (*workspaceArea) register(*Server) {}
