@@ -1,0 +1,283 @@
+package databrickstest
+
+import (
+	"net/http"
+	"slices"
+)
+
+// The groups that every workspace has.
+const (
+	adminsGroup = "admins"
+	usersGroup  = "users" // everybody, always; nobody is put in or taken out
+)
+
+// WithAccountGroups makes the workspace one whose groups are those of its
+// account: groups/create takes in one of the given groups, by name, with those
+// of its members that are users of the workspace, and refuses all others, and
+// who is in such a group cannot be changed here.
+func WithAccountGroups(members map[string][]string) Option {
+	return func(s *Server) { s.groups.account = members }
+}
+
+// groupsArea are the groups of the workspace. It decides who is an admin, and
+// is asked by others who is in a group.
+type groupsArea struct {
+	groups  []*group            // in the order of their making
+	account map[string][]string // of WithAccountGroups; nil: the workspace has groups of its own
+	settled int                 // how many users have the groups that they were made with
+}
+
+type group struct {
+	name    string
+	members []principal // direct ones; of users, none: see usersGroup
+	account bool
+}
+
+// A principal is a user or a group.
+type principal struct {
+	UserName  string `json:"user_name,omitzero"`
+	GroupName string `json:"group_name,omitzero"`
+}
+
+func (a *groupsArea) register(s *Server) {
+	a.groups = []*group{{name: adminsGroup}, {name: usersGroup}}
+	groupsRoute(s, "POST", "/api/2.0/groups/add-member", a.addMember)
+	groupsRoute(s, "POST", "/api/2.0/groups/create", a.create)
+	groupsRoute(s, "GET", "/api/2.0/groups/list-members", a.listMembers)
+	groupsRoute(s, "GET", "/api/2.0/groups/list", a.list)
+	groupsRoute(s, "GET", "/api/2.0/groups/list-parents", a.listParents)
+	groupsRoute(s, "POST", "/api/2.0/groups/remove-member", a.removeMember)
+	groupsRoute(s, "POST", "/api/2.0/groups/delete", a.delete)
+}
+
+// groupsRoute is a route for admins.
+func groupsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
+	route(s, method, path, func(c *call, in In) (any, error) {
+		c.groups.settle(&c.identities)
+		if !c.user.admin {
+			return nil, denied("Only admins of the workspace can manage its groups.")
+		}
+		return handle(c, in)
+	})
+}
+
+// settle puts users that are new into the groups that they were made with.
+func (a *groupsArea) settle(ids *identities) {
+	for ; a.settled < len(ids.users); a.settled++ {
+		u := ids.users[a.settled]
+		names := u.groups
+		if u.admin {
+			names = append(slices.Clone(names), adminsGroup)
+		}
+		for _, name := range names {
+			g := a.find(name)
+			if g == nil {
+				g = &group{name: name}
+				a.groups = append(a.groups, g)
+			}
+			if p := (principal{UserName: u.name}); name != usersGroup && !slices.Contains(g.members, p) {
+				g.members = append(g.members, p)
+			}
+		}
+	}
+}
+
+// find returns nil if there is no such group.
+func (a *groupsArea) find(name string) *group {
+	if i := slices.IndexFunc(a.groups, func(g *group) bool { return g.name == name }); i >= 0 {
+		return a.groups[i]
+	}
+	return nil
+}
+
+// contains tells whether a user or group is in a group, or in one of those in
+// it, and so on.
+func (a *groupsArea) contains(name string, p principal) bool {
+	seen := map[string]bool{}
+	var in func(name string) bool
+	in = func(name string) bool {
+		g := a.find(name)
+		if g == nil || seen[name] {
+			return false
+		}
+		seen[name] = true
+		return name == usersGroup && p.UserName != "" || slices.Contains(g.members, p) ||
+			slices.ContainsFunc(g.members, func(m principal) bool { return m.GroupName != "" && in(m.GroupName) })
+	}
+	return in(name)
+}
+
+// hasUser tells whether a user is in a group, directly or not.
+func (a *groupsArea) hasUser(ids *identities, name string, u *user) bool {
+	a.settle(ids)
+	return a.contains(name, principal{UserName: u.name})
+}
+
+// changed follows a change of members: it says anew who is an admin.
+func (a *groupsArea) changed(ids *identities) {
+	for _, u := range ids.users {
+		u.admin = a.contains(adminsGroup, principal{UserName: u.name})
+	}
+}
+
+// check says what is wrong with a principal of a request.
+func (a *groupsArea) check(c *call, p principal) error {
+	switch {
+	case (p.UserName == "") == (p.GroupName == ""):
+		return invalid("Exactly one of user_name and group_name must be specified.")
+	case p.UserName != "" && c.identities.byName[p.UserName] == nil:
+		return notFound("User with name %s does not exist.", p.UserName)
+	case p.GroupName != "" && a.find(p.GroupName) == nil:
+		return notFound("Group with name %s does not exist.", p.GroupName)
+	}
+	return nil
+}
+
+// named returns a group that a request names.
+func (a *groupsArea) named(name string) (*group, error) {
+	if g := a.find(name); g != nil {
+		return g, nil
+	}
+	return nil, notFound("Group with name %s does not exist.", name)
+}
+
+// changeable returns a group whose members a request wants to change.
+func (a *groupsArea) changeable(c *call, parent string, member principal) (*group, error) {
+	g, err := a.named(parent)
+	switch {
+	case err != nil:
+		return nil, err
+	case g.account:
+		return nil, fail(http.StatusBadRequest, "MALFORMED_REQUEST",
+			"Group membership cannot be updated as %s can only be managed in account.", parent)
+	}
+	return g, a.check(c, member)
+}
+
+type membership struct {
+	principal
+	ParentName string `json:"parent_name" api:"required"`
+}
+
+// addMember takes somebody who is in already for a success, and refuses circles
+// and additions to users: none of it is documented.
+func (a *groupsArea) addMember(c *call, in membership) (any, error) {
+	g, err := a.changeable(c, in.ParentName, in.principal)
+	switch {
+	case err != nil:
+		return nil, err
+	case g.name == usersGroup && in.UserName != "", slices.Contains(g.members, in.principal):
+		return nil, nil
+	case g.name == usersGroup:
+		return nil, invalid("Group %s cannot be changed.", usersGroup)
+	case in.GroupName == g.name, in.GroupName != "" && a.contains(in.GroupName, principal{GroupName: g.name}):
+		return nil, invalid("Group %s cannot be added to %s, as it contains it.", in.GroupName, g.name)
+	}
+	g.members = append(g.members, in.principal)
+	a.changed(&c.identities)
+	return nil, nil
+}
+
+// removeMember says of somebody who is not in the group that there is no such
+// thing, which is not documented.
+func (a *groupsArea) removeMember(c *call, in membership) (any, error) {
+	g, err := a.changeable(c, in.ParentName, in.principal)
+	if err != nil {
+		return nil, err
+	}
+	if g.name == usersGroup {
+		return nil, invalid("Group %s cannot be changed.", usersGroup)
+	}
+	i := slices.Index(g.members, in.principal)
+	if i < 0 {
+		return nil, notFound("%s%s is not a member of group %s.", in.UserName, in.GroupName, g.name)
+	}
+	g.members = slices.Delete(g.members, i, i+1)
+	a.changed(&c.identities)
+	return nil, nil
+}
+
+type oneGroup struct {
+	GroupName string `json:"group_name" api:"required"`
+}
+
+func (a *groupsArea) create(c *call, in oneGroup) (any, error) {
+	made := &group{name: in.GroupName, account: a.account != nil}
+	members, known := a.account[in.GroupName]
+	switch {
+	case a.find(in.GroupName) != nil:
+		return nil, exists("Group with name %s already exists.", in.GroupName)
+	case made.account && !known:
+		return nil, notFound("Account group with name '%s' does not exist", in.GroupName)
+	}
+	for _, name := range members {
+		if c.identities.byName[name] != nil {
+			made.members = append(made.members, principal{UserName: name})
+		}
+	}
+	a.groups = append(a.groups, made)
+	return map[string]string{"group_name": in.GroupName}, nil
+}
+
+// delete refuses to delete the groups that every workspace has, which is what
+// to expect but not documented. With a group go its memberships and its
+// permissions on secrets, so that a new one of the name does not inherit them.
+func (a *groupsArea) delete(c *call, in oneGroup) (any, error) {
+	gone, err := a.named(in.GroupName)
+	switch {
+	case err != nil:
+		return nil, err
+	case gone.name == adminsGroup, gone.name == usersGroup:
+		return nil, invalid("Group %s cannot be deleted.", gone.name)
+	}
+	a.groups = slices.DeleteFunc(a.groups, func(g *group) bool { return g == gone })
+	for _, g := range a.groups {
+		g.members = slices.DeleteFunc(g.members, func(p principal) bool { return p.GroupName == gone.name })
+	}
+	c.secrets.forget(gone.name)
+	a.changed(&c.identities)
+	return nil, nil
+}
+
+// groupNames is the reply that lists groups. Empty lists are left out.
+type groupNames struct {
+	GroupNames []string `json:"group_names,omitempty"`
+}
+
+// list lists users, too, as list-parents does.
+func (a *groupsArea) list(*call, struct{}) (any, error) {
+	var out groupNames
+	for _, g := range a.groups {
+		out.GroupNames = append(out.GroupNames, g.name)
+	}
+	return out, nil
+}
+
+func (a *groupsArea) listMembers(c *call, in oneGroup) (any, error) {
+	g, err := a.named(in.GroupName)
+	if err != nil {
+		return nil, err
+	}
+	members := slices.Clone(g.members)
+	if g.name == usersGroup {
+		for _, u := range c.identities.users {
+			members = append(members, principal{UserName: u.name})
+		}
+	}
+	return struct {
+		Members []principal `json:"members,omitempty"`
+	}{members}, nil
+}
+
+func (a *groupsArea) listParents(c *call, in principal) (any, error) {
+	if err := a.check(c, in); err != nil {
+		return nil, err
+	}
+	var out groupNames
+	for _, g := range a.groups {
+		if g.name == usersGroup && in.UserName != "" || slices.Contains(g.members, in) {
+			out.GroupNames = append(out.GroupNames, g.name)
+		}
+	}
+	return out, nil
+}
