@@ -1,0 +1,135 @@
+package databrickstest
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// A TokenPolicy is what the workspace allows of personal access tokens.
+type TokenPolicy struct {
+	MaxPerUser  int           // valid ones; 0 stands for 600
+	MaxLifetime time.Duration // 0 for no bound
+	Disabled    bool          // nobody may make one
+}
+
+// WithTokenPolicy changes what the workspace allows of personal access tokens.
+func WithTokenPolicy(policy TokenPolicy) Option {
+	return func(s *Server) { s.tokens.policy = policy }
+}
+
+// tokensArea makes and revokes the tokens that identities hold.
+type tokensArea struct {
+	policy TokenPolicy
+	scopes map[string]tokenScopes // by id, of tokens with any
+}
+
+// tokenScopes are what a token is bound to. They are kept but not enforced.
+type tokenScopes struct {
+	Scopes         []string `json:"scopes,omitempty"`
+	AutoscopeState string   `json:"autoscope_state,omitempty"`
+}
+
+func (a *tokensArea) register(s *Server) {
+	a.scopes = map[string]tokenScopes{}
+	route(s, "POST", "/api/2.0/token/create", a.create)
+	route(s, "GET", "/api/2.0/token/list", a.list)
+	route(s, "POST", "/api/2.0/token/delete", a.delete)
+}
+
+// unlimited is how long a token lives whose maker does not say: two years
+// today, where the service of old said for ever.
+const unlimited = 730 * 24 * time.Hour
+
+type tokenInfo struct {
+	ID      string `json:"token_id"`
+	Created int64  `json:"creation_time"`
+	Expires int64  `json:"expiry_time"` // -1: never
+	Comment string `json:"comment,omitempty"`
+	tokenScopes
+}
+
+func (a *tokensArea) info(t *token) tokenInfo {
+	info := tokenInfo{t.id, millis(t.created), -1, t.comment, a.scopes[t.id]}
+	if !t.expires.IsZero() {
+		info.Expires = millis(t.expires)
+	}
+	return info
+}
+
+// own lists the caller's valid tokens, the oldest first.
+func (a *tokensArea) own(c *call) []*token {
+	var own []*token
+	for _, t := range c.identities.tokens {
+		if t.user == c.user && t.valid(c.now) {
+			own = append(own, t)
+		}
+	}
+	slices.SortFunc(own, func(x, y *token) int {
+		return cmp.Or(x.created.Compare(y.created), cmp.Compare(x.id, y.id))
+	})
+	return own
+}
+
+func (a *tokensArea) create(c *call, in struct {
+	LifetimeSeconds *int64   `json:"lifetime_seconds"`
+	Comment         string   `json:"comment"`
+	Scopes          []string `json:"scopes"`
+	Autoscope       bool     `json:"autoscope_enabled"`
+}) (any, error) {
+	if a.policy.Disabled {
+		return nil, fail(http.StatusForbidden, "FEATURE_DISABLED", "Personal access tokens are disabled for this workspace.")
+	}
+	lifetime := unlimited
+	if most := a.policy.MaxLifetime; most > 0 {
+		lifetime = min(lifetime, most)
+	}
+	if in.LifetimeSeconds != nil {
+		seconds := *in.LifetimeSeconds
+		switch bound := cmp.Or(a.policy.MaxLifetime, 1<<62); {
+		case seconds <= 0: // which code the service gives is not known
+			return nil, invalid("requirement failed: Invalid timeout: %d", seconds)
+		case seconds > int64(bound/time.Second):
+			return nil, invalid("Token lifetime of %d seconds exceeds the maximum of %d", seconds, bound/time.Second)
+		}
+		lifetime = time.Duration(seconds) * time.Second
+	}
+	if most := cmp.Or(a.policy.MaxPerUser, 600); len(a.own(c)) >= most {
+		return nil, fail(http.StatusBadRequest, "QUOTA_EXCEEDED", "User %s has reached the limit of %d tokens", c.user.name, most)
+	}
+	made := c.identities.issue(c.user, "", in.Comment, c.now, c.now.Add(lifetime))
+	bound := tokenScopes{Scopes: in.Scopes}
+	if in.Autoscope {
+		bound.AutoscopeState = "AUTOSCOPE_STATE_RUNNING"
+	}
+	a.scopes[made.id] = bound
+	return struct {
+		Value string    `json:"token_value"`
+		Info  tokenInfo `json:"token_info"`
+	}{made.value, a.info(made)}, nil
+}
+
+func (a *tokensArea) list(c *call, _ struct{}) (any, error) {
+	var out struct {
+		Infos []tokenInfo `json:"token_infos,omitempty"`
+	}
+	for _, t := range a.own(c) {
+		out.Infos = append(out.Infos, a.info(t))
+	}
+	return out, nil
+}
+
+// delete lets a token revoke itself, too, which is not documented.
+func (a *tokensArea) delete(c *call, in struct {
+	ID string `json:"token_id" api:"required"`
+}) (any, error) {
+	own := a.own(c)
+	i := slices.IndexFunc(own, func(t *token) bool { return t.id == in.ID })
+	if i < 0 {
+		return nil, notFound("No valid token with ID %s found.", in.ID)
+	}
+	c.identities.revoke(own[i])
+	delete(a.scopes, in.ID)
+	return nil, nil
+}
