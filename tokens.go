@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -65,6 +66,13 @@ func (in CreateToken) check() error {
 type CreatedToken struct {
 	TokenValue Secret    `json:"token_value"` // what to sign in with
 	TokenInfo  TokenInfo `json:"token_info"`
+}
+
+func (t *CreatedToken) check() error {
+	if t.TokenValue == "" {
+		return errors.New("the reply has no token_value")
+	}
+	return nil
 }
 
 // LogValue logs the token without its value, in the handlers that write JSON, too.
