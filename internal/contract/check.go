@@ -1,0 +1,566 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A Row says which Go method makes a call.
+type Row struct {
+	Call string // the operation, such as "POST /api/2.0/clusters/create"
+	Go   string // the client's field and its method, such as "Clusters.Create"
+
+	// Args are the names on the wire of the method's plain parameters, in
+	// order, separated by spaces. A struct that is beyond them holds fields of
+	// the request itself.
+	Args string
+
+	// Inner are fields of request and reply that do not show in the method's
+	// signature, since it deals with them itself: page tokens and the like.
+	Inner string
+
+	// In is what the method sends where that is no parameter, and Out what it
+	// decodes the reply into where that is no result: values of such types.
+	In, Out any
+
+	// Sample is JSON to put over the arguments that are made up for trying the
+	// method out, where it would refuse them.
+	Sample string
+}
+
+// A Checker holds a client against the contract.
+type Checker struct {
+	Areas      []*Area
+	Client     reflect.Type // of a struct whose fields are the services
+	Rows       []Row
+	OutOfScope []string          // operations that are not for this client, as "area operation"; a * stands for any end
+	Pending    []string          // areas that are to come
+	Departures map[string]string // places that are not as the contract says, each with its reason
+	Constants  map[string][]string
+}
+
+// A Report is what came of it.
+type Report struct {
+	Operations, Fields, Values map[string]bool // in scope: true if all is well
+	Problems                   []string        // sorted; each begins with its place
+	Departed                   int
+}
+
+// String counts.
+func (r *Report) String() string {
+	count := func(all map[string]bool) string {
+		n := 0
+		for _, ok := range all {
+			if ok {
+				n++
+			}
+		}
+		return fmt.Sprintf("%d of %d (%.1f %%)", n, len(all), 100*float64(n)/float64(max(1, len(all))))
+	}
+	return fmt.Sprintf("operations %s, fields %s, enum values %s, departures %d",
+		count(r.Operations), count(r.Fields), count(r.Values), r.Departed)
+}
+
+// Scope lists the operations of the areas that are in scope.
+func (c *Checker) Scope(pending bool) map[*Area][]Operation {
+	ops := map[*Area][]Operation{}
+	for _, area := range c.Areas {
+		if pending || !c.pending(area) {
+			for _, op := range area.Operations {
+				if !c.outOfScope(area, op) {
+					ops[area] = append(ops[area], op)
+				}
+			}
+		}
+	}
+	return ops
+}
+
+func (c *Checker) pending(area *Area) bool { return slices.Contains(c.Pending, area.Name) }
+
+func (c *Checker) outOfScope(area *Area, op Operation) bool {
+	return slices.ContainsFunc(c.OutOfScope, func(pattern string) bool {
+		if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+			return strings.HasPrefix(area.Name+" "+op.Name, prefix)
+		}
+		return pattern == area.Name+" "+op.Name
+	})
+}
+
+// RowsOf returns the rows of an operation. Versions 2.1 of the jobs' calls have
+// those of 2.0, where they have none of their own.
+func (c *Checker) RowsOf(op Operation) (rows []Row) {
+	for _, key := range []string{op.Key(), strings.Replace(op.Key(), "/api/2.1/jobs/", "/api/2.0/jobs/", 1)} {
+		for _, row := range c.Rows {
+			if row.Call == key {
+				rows = append(rows, row)
+			}
+		}
+		if rows != nil {
+			return rows
+		}
+	}
+	return nil
+}
+
+// Check compares.
+func (c *Checker) Check() *Report {
+	x := &check{
+		Checker: c,
+		report:  &Report{Operations: map[string]bool{}, Fields: map[string]bool{}, Values: map[string]bool{}},
+		seen:    map[step]bool{}, met: map[string]bool{}, bad: map[string]string{},
+		matched: map[reflect.Type]map[int]bool{}, enums: map[reflect.Type]map[string]bool{},
+	}
+	used := map[string]bool{}
+	for area, ops := range c.Scope(true) {
+		fields, values := map[string]bool{}, map[string]bool{}
+		for _, op := range ops {
+			x.report.Operations[area.Name+" "+op.Key()] = false
+			area.reach(op.Request, fields, values)
+			area.reach(op.Response, fields, values)
+			rows := c.RowsOf(op)
+			switch {
+			case c.pending(area) && len(rows) > 0:
+				x.problem(area.Name, "has rows, so it is not pending any more")
+			case c.pending(area):
+				continue
+			case len(rows) == 0:
+				x.problem(area.Name+" "+op.Key(), "has no row that says which method makes the call")
+			}
+			for _, row := range rows {
+				used[row.Call] = true
+				x.operation(area, op, row)
+			}
+		}
+		for place := range fields {
+			x.report.Fields[place] = false
+		}
+		for place := range values {
+			x.report.Values[place] = false
+		}
+	}
+	for _, row := range c.Rows {
+		if !used[row.Call] {
+			x.problem(row.Call, "is no operation of the contract that is in scope")
+		}
+	}
+	x.invented()
+	x.settle()
+	return x.report
+}
+
+type step struct {
+	area, typ string
+	t         reflect.Type
+	in        bool
+	inner     string
+}
+
+type check struct {
+	*Checker
+	report  *Report
+	seen    map[step]bool
+	met     map[string]bool                  // places that a Go type was held against
+	bad     map[string]string                // the first problem of each place
+	matched map[reflect.Type]map[int]bool    // fields of structs that the contract knows
+	enums   map[reflect.Type]map[string]bool // values of enums that the contract knows
+}
+
+func (x *check) problem(place, format string, args ...any) {
+	if x.bad[place] == "" {
+		x.bad[place] = fmt.Sprintf(format, args...)
+	}
+}
+
+// settle turns what was found into the report.
+func (x *check) settle() {
+	for _, places := range []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values} {
+		for place := range places {
+			_, departed := x.Departures[place]
+			places[place] = x.met[place] && x.bad[place] == "" || departed
+		}
+	}
+	for place := range x.Departures {
+		if x.bad[place] == "" && !x.unmet(place) {
+			x.problem(place, "is as the contract says, and needs no departure")
+		} else {
+			x.report.Departed++
+			delete(x.bad, place)
+		}
+	}
+	for place, text := range x.bad {
+		x.report.Problems = append(x.report.Problems, place+": "+text)
+	}
+	slices.Sort(x.report.Problems)
+}
+
+// unmet reports whether a place of the contract was never reached, as it is
+// within something that is missing.
+func (x *check) unmet(place string) bool {
+	for _, places := range []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values} {
+		if _, known := places[place]; known {
+			return !x.met[place]
+		}
+	}
+	return false
+}
+
+// operation holds one method against its operation.
+func (x *check) operation(area *Area, op Operation, row Row) {
+	place := area.Name + " " + op.Key()
+	x.met[place] = true
+	m, err := c2m(x.Client, row.Go)
+	if err != nil {
+		x.problem(place, "%v", err)
+		return
+	}
+	x.input(area, op, row, m, place)
+	x.output(area, op, row, m, place)
+}
+
+// A method is a method of a service: its parameters after the context, and its
+// result beside the error.
+type method struct {
+	reflect.Method
+	field  string
+	params []reflect.Type
+	result reflect.Type // nil if there is none; a slice for a sequence
+}
+
+var contextType, errorType = reflect.TypeFor[context.Context](), reflect.TypeFor[error]()
+
+// c2m finds a method, such as Clusters.Create, from the client on.
+func c2m(client reflect.Type, name string) (*method, error) {
+	field, methodName, _ := strings.Cut(name, ".")
+	service, ok := client.FieldByName(field)
+	if !ok {
+		return nil, fmt.Errorf("the client has no field %s", field)
+	}
+	m, ok := service.Type.MethodByName(methodName)
+	if !ok {
+		return nil, fmt.Errorf("there is no method %s", name)
+	}
+	t := m.Type
+	if t.NumIn() < 2 || t.In(1) != contextType {
+		return nil, fmt.Errorf("%s does not begin with a context", name)
+	}
+	found := &method{Method: m, field: field}
+	for i := 2; i < t.NumIn(); i++ {
+		found.params = append(found.params, t.In(i))
+	}
+	switch {
+	case t.NumOut() == 1 && t.Out(0) == errorType:
+	case t.NumOut() == 2 && t.Out(1) == errorType:
+		found.result = t.Out(0)
+	case t.NumOut() == 1 && t.Out(0).CanSeq2() && t.Out(0).Kind() == reflect.Func:
+		found.result = reflect.SliceOf(t.Out(0).In(0).In(0))
+	default:
+		return nil, fmt.Errorf("%s returns neither an error, a value with one, nor a sequence", name)
+	}
+	return found, nil
+}
+
+// input holds what a method takes against the request.
+func (x *check) input(area *Area, op Operation, row Row, m *method, place string) {
+	request, inner := area.Types[op.Request], strings.Fields(row.Inner)
+	covered := map[string]bool{}
+	spread := func(t reflect.Type) {
+		x.object(area, op.Request, deref(t), true, covered, inner)
+	}
+	if row.In != nil {
+		spread(reflect.TypeOf(row.In))
+	} else {
+		names := strings.Fields(row.Args)
+		for i, t := range m.params {
+			switch {
+			case i < len(names):
+				n := slices.IndexFunc(request, func(f Field) bool { return f.Name == names[i] })
+				if n < 0 {
+					x.problem(place, "%s: the request has no %s", row.Go, names[i])
+					continue
+				}
+				covered[names[i]] = true
+				x.field(area, op.Request, request[n], t, true)
+			case deref(t).Kind() == reflect.Struct:
+				spread(t)
+			default:
+				x.problem(place, "%s: what is parameter %d on the wire? (Args)", row.Go, i+1)
+			}
+		}
+		if len(names) > len(m.params) {
+			x.problem(place, "%s has %d parameters, not %d (Args)", row.Go, len(m.params), len(names))
+		}
+	}
+	x.rest(area, op.Request, covered, inner, "no argument of "+row.Go)
+}
+
+// output holds what a method returns against the reply.
+func (x *check) output(area *Area, op Operation, row Row, m *method, place string) {
+	reply, inner := area.Types[op.Response], strings.Fields(row.Inner)
+	covered := map[string]bool{}
+	out := m.result
+	if row.Out != nil {
+		out = reflect.TypeOf(row.Out)
+	}
+	if f, ok := Member(area, op, row, out); ok {
+		covered[f.Name] = true
+		x.field(area, op.Response, f, out, false)
+	} else if out != nil {
+		if deref(out).Kind() != reflect.Struct || len(reply) == 0 {
+			x.problem(place, "%s returns %v; the reply is %s", row.Go, out, describe(reply))
+		} else {
+			x.object(area, op.Response, deref(out), false, covered, inner)
+		}
+	}
+	x.rest(area, op.Response, covered, inner, "not in what "+row.Go+" returns")
+}
+
+// Member returns the field of the reply that out, a method's result, is, if it
+// is one field and not the whole.
+func Member(area *Area, op Operation, row Row, out reflect.Type) (Field, bool) {
+	var shown []Field
+	for _, f := range area.Types[op.Response] {
+		if !slices.Contains(strings.Fields(row.Inner), f.Name) {
+			shown = append(shown, f)
+		}
+	}
+	if len(shown) != 1 || out == nil {
+		return Field{}, false
+	}
+	if t := deref(out); t.Kind() == reflect.Struct {
+		if kind, _ := parse(shown[0].Type); kind != "object" {
+			return Field{}, false
+		}
+		if _, whole := jsonFields(t)[shown[0].Name]; whole {
+			return Field{}, false
+		}
+	}
+	return shown[0], true
+}
+
+func describe(fields []Field) string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.Name)
+	}
+	if names == nil {
+		return "empty"
+	}
+	return "an object of " + strings.Join(names, ", ")
+}
+
+// rest settles the fields that no Go type was held against: those that the
+// method deals with itself are fine.
+func (x *check) rest(area *Area, typ string, covered map[string]bool, inner []string, why string) {
+	for _, f := range area.Types[typ] {
+		if covered[f.Name] {
+			continue
+		}
+		place := area.place(typ, f.Name)
+		x.met[place] = true
+		if !slices.Contains(inner, f.Name) {
+			x.problem(place, "is %s", why)
+		}
+	}
+}
+
+// object holds a struct against a type of the contract. It notes which fields it
+// found, and says nothing of those that it did not if covered is not nil.
+func (x *check) object(area *Area, typ string, t reflect.Type, in bool, covered map[string]bool, inner []string) {
+	if covered == nil {
+		s := step{area.Name, typ, t, in, strings.Join(inner, " ")}
+		if x.seen[s] {
+			return
+		}
+		x.seen[s] = true
+	}
+	fields := jsonFields(t)
+	if _, known := area.Types[typ]; !known {
+		x.problem(area.Name+"."+typ, "is used in the contract, but not described")
+	}
+	for _, f := range area.Types[typ] {
+		gf, ok := fields[f.Name]
+		if !ok {
+			if covered == nil {
+				place := area.place(typ, f.Name)
+				x.met[place] = true
+				x.problem(place, "%v has no field with this name", t)
+			}
+			continue
+		}
+		if covered != nil {
+			covered[f.Name] = true
+		}
+		x.match(gf)
+		x.field(area, typ, f, gf.Type, in)
+		if in {
+			x.optional(area.place(typ, f.Name), f, gf, t)
+		}
+	}
+}
+
+func (x *check) match(f jsonField) {
+	if x.matched[f.of] == nil {
+		x.matched[f.of] = map[int]bool{}
+	}
+	x.matched[f.of][f.index] = true
+}
+
+// optional checks that an input that is left out is not sent, and that one can
+// say zero where that means something.
+func (x *check) optional(place string, f Field, gf jsonField, t reflect.Type) {
+	name := t.Name() + "." + gf.name
+	switch kind := gf.Type.Kind(); {
+	case f.Required && !gf.omit:
+	case !gf.omit:
+		x.problem(place, "is optional, but %s is sent when it is not set: no omitzero", name)
+	case f.ZeroIsMeaningful && kind != reflect.Pointer && kind != reflect.Slice && kind != reflect.Map && kind != reflect.Interface:
+		x.problem(place, "can be zero, but %s, a %v, is not sent then: no pointer", name, gf.Type)
+	}
+}
+
+// field holds a Go type against a field of the contract.
+func (x *check) field(area *Area, typ string, f Field, t reflect.Type, in bool) {
+	place := area.place(typ, f.Name)
+	x.met[place] = true
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if want := x.fit(area, f.Type, t, in); want != "" {
+		x.problem(place, "is %s; %v does not fit: want %s", f.Type, t, want)
+	}
+}
+
+var rawType = reflect.TypeFor[json.RawMessage]()
+
+// fit says which Go type a type of the contract wants; "" if t is one.
+func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want string) {
+	kind, of := parse(typ)
+	is := func(ok bool, w string) {
+		if !ok {
+			want = w
+		}
+	}
+	k := t.Kind()
+	content := t.Implements(reflect.TypeFor[io.Reader]()) || t.Name() == "FilePart" || t.Name() == "RawBody"
+	switch kind {
+	case "string":
+		is(k == reflect.String, "a string")
+	case "bool":
+		is(k == reflect.Bool, "bool")
+	case "int32":
+		is(k == reflect.Int || k == reflect.Int32, "int")
+	case "int64":
+		is(k == reflect.Int64, "int64")
+	case "float64":
+		is(k == reflect.Float64, "float64")
+	case "bytes(base64)":
+		is(k == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t != rawType || in && content, "[]byte")
+	case "any":
+		is(t == rawType || k == reflect.Interface || in && content, "json.RawMessage")
+	case "map":
+		if is(k == reflect.Map && t.Key().Kind() == reflect.String, "a map"); want == "" {
+			want = x.fit(area, of, t.Elem(), in)
+		}
+	case "array":
+		if is(k == reflect.Slice, "a slice"); want == "" {
+			want = x.fit(area, of, t.Elem(), in)
+		}
+	case "object":
+		if is(k == reflect.Struct, "a struct"); want == "" {
+			x.object(area, of, t, in, nil, nil)
+		}
+	case "enum":
+		x.enum(area, of, t)
+		is(k == reflect.String && t.PkgPath() != "", "a string type of its own")
+	default:
+		want = "a type that the contract knows"
+	}
+	return want
+}
+
+func (x *check) enum(area *Area, name string, t reflect.Type) {
+	constants := x.Constants[typeName(t)]
+	if x.enums[t] == nil {
+		x.enums[t] = map[string]bool{}
+	}
+	for _, v := range area.Enums[name] {
+		place := area.place(name, v)
+		x.met[place] = true
+		x.enums[t][v] = true
+		if !slices.Contains(constants, v) {
+			x.problem(place, "%v has no constant of this value", t)
+		}
+	}
+}
+
+func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
+
+// invented finds fields and constants that the contract does not have. It waits
+// for all areas, since they share types.
+func (x *check) invented() {
+	if len(x.Pending) > 0 {
+		return
+	}
+	for t, matched := range x.matched {
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && !f.Anonymous && f.Tag.Get("json") != "-" && !matched[i] {
+				x.problem(t.String()+"."+f.Name, "is no field of the contract")
+			}
+		}
+	}
+	for t, known := range x.enums {
+		for _, v := range x.Constants[typeName(t)] {
+			if !known[v] {
+				x.problem(t.String()+" "+v, "is no value of the contract")
+			}
+		}
+	}
+}
+
+func deref(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+// A jsonField is a field of a struct, or of one that it embeds.
+type jsonField struct {
+	reflect.Type
+	name  string
+	omit  bool         // has omitzero
+	of    reflect.Type // the struct that declares it
+	index int
+}
+
+// jsonFields lists a struct's fields by their names in JSON.
+func jsonFields(t reflect.Type) map[string]jsonField {
+	fields, embedded := map[string]jsonField{}, map[string]jsonField{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "" && deref(f.Type).Kind() == reflect.Struct:
+			maps.Copy(embedded, jsonFields(deref(f.Type)))
+		case name == "-" || !f.IsExported():
+		default:
+			if name == "" {
+				name = f.Name
+			}
+			fields[name] = jsonField{f.Type, f.Name, strings.Contains(options, "omitzero"), t, i}
+		}
+	}
+	for name, f := range embedded {
+		if _, shadowed := fields[name]; !shadowed {
+			fields[name] = f
+		}
+	}
+	return fields
+}

@@ -1,0 +1,113 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"strings"
+)
+
+// Try calls the row's method of a client with arguments that are made up: what
+// the request requires, and what the row's Args and Sample say. It returns the
+// method's result, all elements of a sequence as a slice, and the arguments by
+// their names on the wire.
+func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (result any, sent map[string]any, err error) {
+	service := reflect.ValueOf(client).Elem()
+	m, err := c2m(service.Type(), row.Go)
+	if err != nil {
+		return nil, nil, err
+	}
+	names := strings.Fields(row.Args)
+	sent, err = arguments(area, op, row, names)
+	if err != nil {
+		return nil, nil, err
+	}
+	args := []reflect.Value{reflect.ValueOf(ctx)}
+	for i, t := range m.params {
+		var from any = sent
+		if i < len(names) {
+			from = sent[names[i]]
+		}
+		arg, err := argument(from, t)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: parameter %d: %w", row.Go, i+1, err)
+		}
+		args = append(args, arg)
+	}
+	call := service.FieldByName(m.field).MethodByName(m.Name)
+	var results []reflect.Value
+	if call.Type().IsVariadic() {
+		results = call.CallSlice(args)
+	} else {
+		results = call.Call(args)
+	}
+	last := results[len(results)-1]
+	if last.Kind() == reflect.Func {
+		all := reflect.MakeSlice(m.result, 0, 1)
+		for v, e := range last.Seq2() {
+			if e.IsNil() {
+				all = reflect.Append(all, v)
+				continue
+			}
+			err = e.Interface().(error)
+		}
+		return all.Interface(), sent, err
+	}
+	err, _ = last.Interface().(error)
+	if len(results) == 2 {
+		result = results[0].Interface()
+	}
+	return result, sent, err
+}
+
+// arguments makes up a request.
+func arguments(area *Area, op Operation, row Row, names []string) (map[string]any, error) {
+	doc, _ := area.Sample(op.Request, func(f Field) bool { return f.Required }).(map[string]any)
+	if doc == nil {
+		doc = map[string]any{}
+	}
+	for _, f := range area.Types[op.Request] {
+		for _, name := range names {
+			if f.Name == name && doc[name] == nil {
+				doc[name] = area.value(f.Name, f.Type, func(f Field) bool { return f.Required }, nil)
+			}
+		}
+	}
+	if row.Sample != "" {
+		over := map[string]any{}
+		if err := json.Unmarshal([]byte(row.Sample), &over); err != nil {
+			return nil, fmt.Errorf("%s: Sample: %w", row.Go, err)
+		}
+		maps.Copy(doc, over)
+	}
+	return doc, nil
+}
+
+var readerType = reflect.TypeFor[io.Reader]()
+
+// argument makes a t of a JSON value.
+func argument(from any, t reflect.Type) (reflect.Value, error) {
+	v := reflect.New(t).Elem()
+	if t.Kind() == reflect.Interface && reflect.TypeFor[*strings.Reader]().Implements(t) {
+		v.Set(reflect.ValueOf(strings.NewReader("a sample")))
+		return v, nil
+	}
+	text, err := json.Marshal(from)
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(text, v.Addr().Interface()); err != nil {
+		return v, err
+	}
+	if t.Kind() == reflect.Struct {
+		for i := range t.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.Interface && f.CanSet() && f.Type().Implements(readerType) {
+				f.Set(reflect.ValueOf(strings.NewReader("a sample")))
+			}
+		}
+	}
+	return v, nil
+}
