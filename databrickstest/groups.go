@@ -24,7 +24,6 @@ func WithAccountGroups(members map[string][]string) Option {
 type groupsArea struct {
 	groups  []*group            // in the order of their making
 	account map[string][]string // of WithAccountGroups; nil: the workspace has groups of its own
-	settled int                 // how many users have the groups that they were made with
 }
 
 type group struct {
@@ -40,7 +39,7 @@ type principal struct {
 }
 
 func (a *groupsArea) register(s *Server) {
-	a.groups = []*group{{name: adminsGroup}, {name: usersGroup}}
+	a.begin(&s.identities)
 	groupsRoute(s, "POST", "/api/2.0/groups/add-member", a.addMember)
 	groupsRoute(s, "POST", "/api/2.0/groups/create", a.create)
 	groupsRoute(s, "GET", "/api/2.0/groups/list-members", a.listMembers)
@@ -53,7 +52,6 @@ func (a *groupsArea) register(s *Server) {
 // groupsRoute is a route for admins.
 func groupsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
 	route(s, method, path, func(c *call, in In) (any, error) {
-		c.groups.settle(&c.identities)
 		if !c.user.admin {
 			return nil, denied("Only admins of the workspace can manage its groups.")
 		}
@@ -61,13 +59,13 @@ func groupsRoute[In any](s *Server, method, path string, handle func(*call, In) 
 	})
 }
 
-// settle puts users that are new into the groups that they were made with.
-func (a *groupsArea) settle(ids *identities) {
-	for ; a.settled < len(ids.users); a.settled++ {
-		u := ids.users[a.settled]
-		names := u.groups
+// begin makes the first groups, and puts users into those that they were made with.
+func (a *groupsArea) begin(ids *identities) {
+	a.groups = []*group{{name: adminsGroup}, {name: usersGroup}}
+	for _, u := range ids.users {
+		names := slices.Clone(u.groups)
 		if u.admin {
-			names = append(slices.Clone(names), adminsGroup)
+			names = append(names, adminsGroup)
 		}
 		for _, name := range names {
 			g := a.find(name)
@@ -80,6 +78,7 @@ func (a *groupsArea) settle(ids *identities) {
 			}
 		}
 	}
+	a.changed(ids)
 }
 
 // find returns nil if there is no such group.
@@ -108,15 +107,14 @@ func (a *groupsArea) contains(name string, p principal) bool {
 }
 
 // hasUser tells whether a user is in a group, directly or not.
-func (a *groupsArea) hasUser(ids *identities, name string, u *user) bool {
-	a.settle(ids)
+func (a *groupsArea) hasUser(name string, u *user) bool {
 	return a.contains(name, principal{UserName: u.name})
 }
 
 // changed follows a change of members: it says anew who is an admin.
 func (a *groupsArea) changed(ids *identities) {
 	for _, u := range ids.users {
-		u.admin = a.contains(adminsGroup, principal{UserName: u.name})
+		u.admin = a.hasUser(adminsGroup, u)
 	}
 }
 

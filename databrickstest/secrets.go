@@ -154,12 +154,12 @@ func (a *secretsArea) writable(c *call, name string) (*scope, error) {
 
 // allowed is what the caller may do in a scope.
 func (a *secretsArea) allowed(c *call, s *scope) permission {
-	if c.groups.hasUser(&c.identities, adminsGroup, c.user) {
+	if c.user.admin {
 		return managePermission
 	}
 	most := noPermission
 	for _, item := range s.acl {
-		if item.Principal == c.user.name || c.groups.hasUser(&c.identities, item.Principal, c.user) {
+		if item.Principal == c.user.name || c.groups.hasUser(item.Principal, c.user) {
 			most = max(most, permission(slices.Index(permissionNames, item.Permission)))
 		}
 	}
