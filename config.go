@@ -199,10 +199,12 @@ func (c *config) fromNetrc(looked *[]string) (err error) {
 	if err != nil {
 		return err
 	}
-	login, password, ok := file.Find(c.site.name())
+	login, password, err := file.Find(c.site.name())
 	switch {
-	case ok:
+	case err == nil:
 		c.credentials = []credential{{path, basic(login, password)}}
+	case !errors.Is(err, netrc.ErrNoEntry):
+		return err
 	case asked:
 		return fmt.Errorf("%s has no entry for machine %s and no default", path, c.site.name())
 	default:

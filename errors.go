@@ -216,13 +216,22 @@ func (e *APIError) missing() bool {
 // service's size bounds, whichever of its ways the service chose to say so.
 var ErrTooLarge = errors.New("over the service's size bound")
 
+// sizeRefused are the words of newer servers, which say it with BAD_REQUEST.
+var sizeRefused = regexp.MustCompile(`(?i)size exceeds \d+ bytes|size exceeded limit|exceeded max size`)
+
 // tooLarge reports whether the service refused because of a size.
 func (e *APIError) tooLarge() bool {
-	switch e.Code {
-	case ErrMaxBlockSizeExceeded, ErrMaxNotebookSizeExceeded, ErrMaxReadSizeExceeded:
-		return true
+	codes := []ErrorCode{e.Code}
+	for _, d := range e.Details {
+		codes = append(codes, ErrorCode(d.Reason))
 	}
-	return e.StatusCode == http.StatusRequestEntityTooLarge
+	for _, code := range codes {
+		switch code {
+		case ErrMaxBlockSizeExceeded, ErrMaxNotebookSizeExceeded, ErrMaxReadSizeExceeded:
+			return true
+		}
+	}
+	return e.StatusCode == http.StatusRequestEntityTooLarge || e.Code == ErrBadRequest && sizeRefused.MatchString(e.Message)
 }
 
 // An ArgumentError says that a call was not made because one of its arguments

@@ -173,7 +173,7 @@ func TestStream(t *testing.T) {
 		answer(200, `{"list":[{"n":1},{"n":"2"}],"next":"t"}`), // first range
 		answer(200, `{"list":[{"n":1},{"n":2}]}`),              // second range
 		answer(200, `{"li`), answer(200, `{"list":[{"n":3}]}`), // third: nothing was yielded, so it is asked for again
-		answer(200, `{"list":[{"n":4},{"n`),                                     // fourth: too late for that
+		answer(200, `{"list":[{"n":4},{"n`),                                       // fourth: too late for that
 		answer(403, `{"error_code":"PERMISSION_DENIED","message":"not for you"}`), // fifth
 	)
 	type thing struct{ N int }
@@ -225,6 +225,10 @@ func TestAPIError_Is(t *testing.T) {
 		{APIError{StatusCode: 401}, []error{fs.ErrPermission}, nil},
 		{APIError{StatusCode: 400, Code: ErrMaxNotebookSizeExceeded}, []error{ErrTooLarge}, nil},
 		{APIError{StatusCode: 413}, []error{ErrTooLarge}, nil},
+		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "Notebook size exceeded limit: 20 > 10"}, []error{ErrTooLarge}, nil},
+		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "Size exceeds 10485760 bytes"}, []error{ErrTooLarge}, nil},
+		{APIError{StatusCode: 400, Code: "X", Details: []ErrorDetail{{Reason: "MAX_READ_SIZE_EXCEEDED"}}}, []error{ErrTooLarge}, nil},
+		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "no"}, nil, []error{ErrTooLarge}},
 		// "Does not exist" in disguise, a row for each entry of the table.
 		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidParameterValue}, nil},
 		{APIError{Path: "/api/2.1/jobs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Job 7 does not exist."}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, nil},
