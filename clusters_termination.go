@@ -1,0 +1,323 @@
+package databricks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A TerminationReason is why a cluster was terminated.
+type TerminationReason struct {
+	Code       TerminationCode                 `json:"code"`
+	Type       TerminationType                 `json:"type"`       // may be empty
+	Parameters map[TerminationParameter]string `json:"parameters"` // more on the matter; may be nil
+}
+
+// A TerminationType says whose doing a termination was. The service may add
+// some, so a switch over it needs a default.
+type TerminationType string
+
+// Types of terminations.
+const (
+	TerminationSuccess      TerminationType = "SUCCESS"       // as it was meant to be
+	TerminationClientError  TerminationType = "CLIENT_ERROR"  // it will happen again until something is put right
+	TerminationServiceFault TerminationType = "SERVICE_FAULT" // of the workspace's service; another try may do better
+	TerminationCloudFailure TerminationType = "CLOUD_FAILURE" // of the cloud; another try may do better once that is over
+)
+
+// A TerminationParameter is what a parameter of a termination is about. There
+// are others; values are texts, numbers included.
+type TerminationParameter string
+
+// Parameters of terminations.
+const (
+	TerminationUsername                 TerminationParameter = "username" // who terminated the cluster
+	TerminationDatabricksErrorMessage   TerminationParameter = "databricks_error_message"
+	TerminationInactivityDurationMin    TerminationParameter = "inactivity_duration_min" // for how many minutes nothing was done
+	TerminationInstanceID               TerminationParameter = "instance_id"             // the driver's machine
+	TerminationInstancePoolID           TerminationParameter = "instance_pool_id"
+	TerminationInstancePoolErrorCode    TerminationParameter = "instance_pool_error_code" // a PoolTerminationCode
+	TerminationInvalidSparkImagePrefix  TerminationParameter = "invalid_spark_image_prefix"
+	TerminationAzureErrorCode           TerminationParameter = "azure_error_code"
+	TerminationAzureErrorMessage        TerminationParameter = "azure_error_message"
+	TerminationAWSAPIErrorCode          TerminationParameter = "aws_api_error_code"
+	TerminationAWSErrorMessage          TerminationParameter = "aws_error_message"
+	TerminationAWSInstanceStateReason   TerminationParameter = "aws_instance_state_reason" // why the driver's machine stopped
+	TerminationAWSInstanceStatusEvent   TerminationParameter = "aws_instance_status_event" // what AWS had planned for it
+	TerminationAWSImpairedStatusDetails TerminationParameter = "aws_impaired_status_details"
+	TerminationAWSSpotRequestStatus     TerminationParameter = "aws_spot_request_status"
+	TerminationAWSSpotRequestFaultCode  TerminationParameter = "aws_spot_request_fault_code"
+	TerminationGCPErrorCode             TerminationParameter = "gcp_error_code"
+	TerminationGCPErrorMessage          TerminationParameter = "gcp_error_message"
+)
+
+// A PoolTerminationCode is what was wrong with a pool.
+type PoolTerminationCode string
+
+// What can be wrong with a pool.
+const (
+	PoolMaxCapacityFailure PoolTerminationCode = "INSTANCE_POOL_MAX_CAPACITY_FAILURE" // it has no more machines
+	PoolNotFoundFailure    PoolTerminationCode = "INSTANCE_POOL_NOT_FOUND_FAILURE"
+)
+
+// A ClusterError says that a cluster is not, and will not be, in the state
+// that was waited for. Code, Type and Parameters are those of the cluster's
+// [TerminationReason], and zero if it has none.
+type ClusterError struct {
+	Cluster *Cluster // as it was last seen; StateMessage says more
+	TerminationReason
+}
+
+func newClusterError(c *Cluster) *ClusterError {
+	e := &ClusterError{Cluster: c}
+	if c.TerminationReason != nil {
+		e.TerminationReason = *c.TerminationReason
+	}
+	return e
+}
+
+// Error names the cluster, its state and the reason.
+func (e *ClusterError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "databricks: cluster %s", e.Cluster.ClusterID)
+	if name := e.Cluster.ClusterName; name != "" {
+		fmt.Fprintf(&b, " (%s)", oneLine(name, 100))
+	}
+	fmt.Fprintf(&b, " is %s", e.Cluster.describe())
+	var why []string
+	if e.Code != "" {
+		why = append(why, string(e.Code))
+	}
+	if e.Type != "" {
+		why = append(why, string(e.Type))
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Parameters)) {
+		why = append(why, string(name)+": "+oneLine(e.Parameters[name], 500))
+	}
+	if len(why) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(why, ", "))
+	}
+	return b.String()
+}
+
+// A TerminationCode is why a cluster was terminated. The service adds some now
+// and then, so a switch over it needs a default.
+type TerminationCode string
+
+// Codes of terminations.
+const (
+	// Ends that are no failures.
+	TerminationUserRequest                     TerminationCode = "USER_REQUEST"                       // Delete was called; TerminationUsername says by whom
+	TerminationJobFinished                     TerminationCode = "JOB_FINISHED"                       // the cluster was made for a run, which is over
+	TerminationInactivity                      TerminationCode = "INACTIVITY"                         // idle for ClusterSpec.AutoterminationMinutes
+	TerminationServerlessLongRunningTerminated TerminationCode = "SERVERLESS_LONG_RUNNING_TERMINATED" // it ran longer than allowed
+	TerminationDataAccessConfigChanged         TerminationCode = "DATA_ACCESS_CONFIG_CHANGED"         // the workspace got another one
+	TerminationDisasterRecoveryReplication     TerminationCode = "DISASTER_RECOVERY_REPLICATION"      // the workspace moved to its stand-in
+	TerminationGKEBasedClusterTermination      TerminationCode = "GKE_BASED_CLUSTER_TERMINATION"      // it ran in a way that GCP gives up
+	TerminationMaintenanceMode                 TerminationCode = "MAINTENANCE_MODE"
+	TerminationSkippedSlowNodes                TerminationCode = "SKIPPED_SLOW_NODES"            // it started, but without some nodes
+	TerminationSpotInstanceTermination         TerminationCode = "SPOT_INSTANCE_TERMINATION"     // the cloud took a machine back
+	TerminationUserInitiatedVMTermination      TerminationCode = "USER_INITIATED_VM_TERMINATION" // somebody deleted a machine in the cloud's own pages
+	TerminationWorkspaceUpdate                 TerminationCode = "WORKSPACE_UPDATE"              // of its network or keys
+
+	// The request, or what it names, is wrong.
+	TerminationInvalidArgument                       TerminationCode = "INVALID_ARGUMENT"             // such as a runtime that does not exist
+	TerminationEOSSparkImage                         TerminationCode = "EOS_SPARK_IMAGE"              // the runtime is no longer supported
+	TerminationDBRImageResolutionFailure             TerminationCode = "DBR_IMAGE_RESOLUTION_FAILURE" // no runtime was found that fits
+	TerminationSparkImageNotFound                    TerminationCode = "SPARK_IMAGE_NOT_FOUND"
+	TerminationInvalidSparkImage                     TerminationCode = "INVALID_SPARK_IMAGE"
+	TerminationInvalidWorkerImageFailure             TerminationCode = "INVALID_WORKER_IMAGE_FAILURE" // a pool's machine had none
+	TerminationUnsupportedInstanceType               TerminationCode = "UNSUPPORTED_INSTANCE_TYPE"
+	TerminationDynamicSparkConfSizeExceeded          TerminationCode = "DYNAMIC_SPARK_CONF_SIZE_EXCEEDED" // properties of Spark that the service adds are too many
+	TerminationAttachProjectFailure                  TerminationCode = "ATTACH_PROJECT_FAILURE"
+	TerminationUsagePolicyEntitlementDenied          TerminationCode = "USAGE_POLICY_ENTITLEMENT_DENIED"
+	TerminationBudgetPolicyLimitEnforcementActivated TerminationCode = "BUDGET_POLICY_LIMIT_ENFORCEMENT_ACTIVATED" // the budget is spent
+	TerminationBudgetPolicyResolutionFailure         TerminationCode = "BUDGET_POLICY_RESOLUTION_FAILURE"
+	TerminationSecretCreationFailure                 TerminationCode = "SECRET_CREATION_FAILURE"
+	TerminationSecretPermissionDenied                TerminationCode = "SECRET_PERMISSION_DENIED" // of a secret that the configuration refers to
+	TerminationSecretResolutionError                 TerminationCode = "SECRET_RESOLUTION_ERROR"  // of a secret that the configuration refers to
+
+	// Init scripts, container images and file systems.
+	TerminationInitScriptFailure                       TerminationCode = "INIT_SCRIPT_FAILURE"         // one of ClusterSpec.InitScripts is missing or failed
+	TerminationGlobalInitScriptFailure                 TerminationCode = "GLOBAL_INIT_SCRIPT_FAILURE"  // one of the workspace's is missing or failed
+	TerminationAccessTokenFailure                      TerminationCode = "ACCESS_TOKEN_FAILURE"        // to fetch init scripts
+	TerminationInitContainerNotFinished                TerminationCode = "INIT_CONTAINER_NOT_FINISHED" // a SPARK_STARTUP_FAILURE
+	TerminationContainerLaunchFailure                  TerminationCode = "CONTAINER_LAUNCH_FAILURE"
+	TerminationDockerImagePullFailure                  TerminationCode = "DOCKER_IMAGE_PULL_FAILURE"
+	TerminationDockerImageTooLargeForInstanceException TerminationCode = "DOCKER_IMAGE_TOO_LARGE_FOR_INSTANCE_EXCEPTION"
+	TerminationDockerContainerCreationException        TerminationCode = "DOCKER_CONTAINER_CREATION_EXCEPTION"
+	TerminationDockerInvalidOSException                TerminationCode = "DOCKER_INVALID_OS_EXCEPTION"
+	TerminationImagePullPermissionDenied               TerminationCode = "IMAGE_PULL_PERMISSION_DENIED" // of the runtime's image
+	TerminationNFSMountFailure                         TerminationCode = "NFS_MOUNT_FAILURE"
+
+	// Spark, its driver, and what they need.
+	TerminationSparkStartupFailure              TerminationCode = "SPARK_STARTUP_FAILURE"
+	TerminationSparkError                       TerminationCode = "SPARK_ERROR" // the driver did not start; libraries and init scripts are the usual suspects
+	TerminationDriverUnreachable                TerminationCode = "DRIVER_UNREACHABLE"
+	TerminationDriverUnresponsive               TerminationCode = "DRIVER_UNRESPONSIVE"
+	TerminationDriverUnhealthy                  TerminationCode = "DRIVER_UNHEALTHY" // unreachable or unresponsive for long
+	TerminationDriverNodeUnreachable            TerminationCode = "DRIVER_NODE_UNREACHABLE"
+	TerminationDriverEviction                   TerminationCode = "DRIVER_EVICTION"
+	TerminationDriverLaunchTimeout              TerminationCode = "DRIVER_LAUNCH_TIMEOUT"
+	TerminationDriverOutOfDisk                  TerminationCode = "DRIVER_OUT_OF_DISK"
+	TerminationDriverOutOfMemory                TerminationCode = "DRIVER_OUT_OF_MEMORY"
+	TerminationDriverPodCreationFailure         TerminationCode = "DRIVER_POD_CREATION_FAILURE"
+	TerminationDriverUnexpectedFailure          TerminationCode = "DRIVER_UNEXPECTED_FAILURE"
+	TerminationUnexpectedPodRecreation          TerminationCode = "UNEXPECTED_POD_RECREATION" // the driver's
+	TerminationExecutionComponentUnhealthy      TerminationCode = "EXECUTION_COMPONENT_UNHEALTHY"
+	TerminationExecutorPodUnscheduled           TerminationCode = "EXECUTOR_POD_UNSCHEDULED"
+	TerminationMetastoreComponentUnhealthy      TerminationCode = "METASTORE_COMPONENT_UNHEALTHY"
+	TerminationHiveMetastoreConnectivityFailure TerminationCode = "HIVEMETASTORE_CONNECTIVITY_FAILURE"
+	TerminationHiveMetastoreProvisioningFailure TerminationCode = "HIVE_METASTORE_PROVISIONING_FAILURE"
+	TerminationDBFSComponentUnhealthy           TerminationCode = "DBFS_COMPONENT_UNHEALTHY"
+
+	// The cloud gives no machines, or takes them away.
+	TerminationCloudProviderLaunchFailure                  TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE" // the parameters have the cloud's own words
+	TerminationCloudProviderLaunchFailureDueToMisconfig    TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE_DUE_TO_MISCONFIG"
+	TerminationCloudProviderShutdown                       TerminationCode = "CLOUD_PROVIDER_SHUTDOWN" // of the driver
+	TerminationCloudProviderDiskSetupFailure               TerminationCode = "CLOUD_PROVIDER_DISK_SETUP_FAILURE"
+	TerminationCloudProviderInstanceNotLaunched            TerminationCode = "CLOUD_PROVIDER_INSTANCE_NOT_LAUNCHED"              // though the cloud said that it would
+	TerminationCloudProviderResourceStockout               TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT"                  // for now
+	TerminationCloudProviderResourceStockoutDueToMisconfig TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT_DUE_TO_MISCONFIG" // it is asked for what it never has
+	TerminationCloudAccountSetupFailure                    TerminationCode = "CLOUD_ACCOUNT_SETUP_FAILURE"
+	TerminationCloudAccountPodQuotaExceeded                TerminationCode = "CLOUD_ACCOUNT_POD_QUOTA_EXCEEDED"
+	TerminationCloudOperationCancelled                     TerminationCode = "CLOUD_OPERATION_CANCELLED"
+	TerminationCommunicationLost                           TerminationCode = "COMMUNICATION_LOST" // with the driver's machine
+	TerminationInstanceUnreachable                         TerminationCode = "INSTANCE_UNREACHABLE"
+	TerminationInstanceUnreachableDueToMisconfig           TerminationCode = "INSTANCE_UNREACHABLE_DUE_TO_MISCONFIG"
+	TerminationUnexpectedLaunchFailure                     TerminationCode = "UNEXPECTED_LAUNCH_FAILURE"
+	TerminationUpdateInstanceProfileFailure                TerminationCode = "UPDATE_INSTANCE_PROFILE_FAILURE"
+
+	// Instance pools.
+	TerminationInstancePoolClusterFailure       TerminationCode = "INSTANCE_POOL_CLUSTER_FAILURE" // TerminationInstancePoolErrorCode says which
+	TerminationInstancePoolMaxCapacityReached   TerminationCode = "INSTANCE_POOL_MAX_CAPACITY_REACHED"
+	TerminationInstancePoolNotFound             TerminationCode = "INSTANCE_POOL_NOT_FOUND"
+	TerminationInvalidInstancePlacementProtocol TerminationCode = "INVALID_INSTANCE_PLACEMENT_PROTOCOL" // it changed; try again
+
+	// Azure.
+	TerminationAzureResourceProviderThrottling          TerminationCode = "AZURE_RESOURCE_PROVIDER_THROTTLING" // too many requests; try again
+	TerminationAzureResourceManagerThrottling           TerminationCode = "AZURE_RESOURCE_MANAGER_THROTTLING"  // too many requests of the subscription this hour
+	TerminationAzureQuotaExceededException              TerminationCode = "AZURE_QUOTA_EXCEEDED_EXCEPTION"
+	TerminationAzureOperationNotAllowedException        TerminationCode = "AZURE_OPERATION_NOT_ALLOWED_EXCEPTION"
+	TerminationAzureInvalidDeploymentTemplate           TerminationCode = "AZURE_INVALID_DEPLOYMENT_TEMPLATE"
+	TerminationAzureUnexpectedDeploymentTemplateFailure TerminationCode = "AZURE_UNEXPECTED_DEPLOYMENT_TEMPLATE_FAILURE"
+	TerminationAzurePackedDeploymentPartialFailure      TerminationCode = "AZURE_PACKED_DEPLOYMENT_PARTIAL_FAILURE"
+	TerminationAzureBYOKKeyPermissionFailure            TerminationCode = "AZURE_BYOK_KEY_PERMISSION_FAILURE" // of the key for managed disks
+	TerminationAzureEphemeralDiskFailure                TerminationCode = "AZURE_EPHEMERAL_DISK_FAILURE"      // the node type has no such disk for its system
+	TerminationAzureVMExtensionFailure                  TerminationCode = "AZURE_VM_EXTENSION_FAILURE"
+	TerminationAzureVNetConfigurationFailure            TerminationCode = "AZURE_VNET_CONFIGURATION_FAILURE"
+
+	// AWS.
+	TerminationAWSAuthorizationFailure                     TerminationCode = "AWS_AUTHORIZATION_FAILURE"
+	TerminationAWSInsufficientInstanceCapacityFailure      TerminationCode = "AWS_INSUFFICIENT_INSTANCE_CAPACITY_FAILURE"
+	TerminationAWSInsufficientFreeAddressesInSubnetFailure TerminationCode = "AWS_INSUFFICIENT_FREE_ADDRESSES_IN_SUBNET_FAILURE"
+	TerminationAWSMaxSpotInstanceCountExceededFailure      TerminationCode = "AWS_MAX_SPOT_INSTANCE_COUNT_EXCEEDED_FAILURE"
+	TerminationAWSRequestLimitExceeded                     TerminationCode = "AWS_REQUEST_LIMIT_EXCEEDED"
+	TerminationAWSResourceQuotaExceeded                    TerminationCode = "AWS_RESOURCE_QUOTA_EXCEEDED"
+	TerminationAWSInaccessibleKMSKeyFailure                TerminationCode = "AWS_INACCESSIBLE_KMS_KEY_FAILURE"
+	TerminationAWSInvalidKMSKeyState                       TerminationCode = "AWS_INVALID_KMS_KEY_STATE"
+	TerminationAWSInvalidKeyPair                           TerminationCode = "AWS_INVALID_KEY_PAIR"
+	TerminationAWSInstanceProfileUpdateFailure             TerminationCode = "AWS_INSTANCE_PROFILE_UPDATE_FAILURE"
+	TerminationAWSUnsupportedFailure                       TerminationCode = "AWS_UNSUPPORTED_FAILURE"
+	TerminationInvalidAWSParameter                         TerminationCode = "INVALID_AWS_PARAMETER"
+	TerminationSTSClientSetupFailure                       TerminationCode = "STS_CLIENT_SETUP_FAILURE"
+
+	// GCP.
+	TerminationGCPQuotaExceeded                TerminationCode = "GCP_QUOTA_EXCEEDED"
+	TerminationGCPResourceQuotaExceeded        TerminationCode = "GCP_RESOURCE_QUOTA_EXCEEDED"
+	TerminationGCPAPIRateQuotaExceeded         TerminationCode = "GCP_API_RATE_QUOTA_EXCEEDED"
+	TerminationGCPInsufficientCapacity         TerminationCode = "GCP_INSUFFICIENT_CAPACITY"
+	TerminationGCPIPSpaceExhausted             TerminationCode = "GCP_IP_SPACE_EXHAUSTED"
+	TerminationGCPSubnetNotReady               TerminationCode = "GCP_SUBNET_NOT_READY"
+	TerminationGCPForbidden                    TerminationCode = "GCP_FORBIDDEN"
+	TerminationGCPNotFound                     TerminationCode = "GCP_NOT_FOUND"
+	TerminationGCPIAMTimeout                   TerminationCode = "GCP_IAM_TIMEOUT"
+	TerminationGCPDeniedByOrgPolicy            TerminationCode = "GCP_DENIED_BY_ORG_POLICY"
+	TerminationGCPTrustedImageProjectsViolated TerminationCode = "GCP_TRUSTED_IMAGE_PROJECTS_VIOLATED" // by the organisation's policy
+	TerminationGCPServiceAccountAccessDenied   TerminationCode = "GCP_SERVICE_ACCOUNT_ACCESS_DENIED"
+	TerminationGCPServiceAccountDeleted        TerminationCode = "GCP_SERVICE_ACCOUNT_DELETED"
+	TerminationGCPServiceAccountNotFound       TerminationCode = "GCP_SERVICE_ACCOUNT_NOT_FOUND"
+	TerminationGCPKMSKeyPermissionDenied       TerminationCode = "GCP_KMS_KEY_PERMISSION_DENIED"
+	TerminationGCPInaccessibleKMSKeyFailure    TerminationCode = "GCP_INACCESSIBLE_KMS_KEY_FAILURE"
+
+	// Network and storage. A code that ends in Misconfig puts it down to the
+	// workspace's own network.
+	TerminationNetworkConfigurationFailure                         TerminationCode = "NETWORK_CONFIGURATION_FAILURE"
+	TerminationDNSResolutionError                                  TerminationCode = "DNS_RESOLUTION_ERROR"
+	TerminationIPExhaustionFailure                                 TerminationCode = "IP_EXHAUSTION_FAILURE"
+	TerminationSubnetExhaustedFailure                              TerminationCode = "SUBNET_EXHAUSTED_FAILURE"
+	TerminationControlPlaneConnectionFailure                       TerminationCode = "CONTROL_PLANE_CONNECTION_FAILURE"
+	TerminationControlPlaneConnectionFailureDueToMisconfig         TerminationCode = "CONTROL_PLANE_CONNECTION_FAILURE_DUE_TO_MISCONFIG"
+	TerminationControlPlaneRequestFailure                          TerminationCode = "CONTROL_PLANE_REQUEST_FAILURE" // nodes did not get their orders
+	TerminationControlPlaneRequestFailureDueToMisconfig            TerminationCode = "CONTROL_PLANE_REQUEST_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckControlPlaneFailure                     TerminationCode = "NETWORK_CHECK_CONTROL_PLANE_FAILURE"
+	TerminationNetworkCheckControlPlaneFailureDueToMisconfig       TerminationCode = "NETWORK_CHECK_CONTROL_PLANE_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckDNSServerFailure                        TerminationCode = "NETWORK_CHECK_DNS_SERVER_FAILURE"
+	TerminationNetworkCheckDNSServerFailureDueToMisconfig          TerminationCode = "NETWORK_CHECK_DNS_SERVER_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckMetadataEndpointFailure                 TerminationCode = "NETWORK_CHECK_METADATA_ENDPOINT_FAILURE"
+	TerminationNetworkCheckMetadataEndpointFailureDueToMisconfig   TerminationCode = "NETWORK_CHECK_METADATA_ENDPOINT_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckMultipleComponentsFailure               TerminationCode = "NETWORK_CHECK_MULTIPLE_COMPONENTS_FAILURE"
+	TerminationNetworkCheckMultipleComponentsFailureDueToMisconfig TerminationCode = "NETWORK_CHECK_MULTIPLE_COMPONENTS_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckNICFailure                              TerminationCode = "NETWORK_CHECK_NIC_FAILURE"
+	TerminationNetworkCheckNICFailureDueToMisconfig                TerminationCode = "NETWORK_CHECK_NIC_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetworkCheckStorageFailure                          TerminationCode = "NETWORK_CHECK_STORAGE_FAILURE"
+	TerminationNetworkCheckStorageFailureDueToMisconfig            TerminationCode = "NETWORK_CHECK_STORAGE_FAILURE_DUE_TO_MISCONFIG"
+	TerminationNetvisorSetupTimeout                                TerminationCode = "NETVISOR_SETUP_TIMEOUT"    // the network was not ready
+	TerminationNPIPTunnelSetupFailure                              TerminationCode = "NPIP_TUNNEL_SETUP_FAILURE" // of nodes without public addresses
+	TerminationNPIPTunnelTokenFailure                              TerminationCode = "NPIP_TUNNEL_TOKEN_FAILURE"
+	TerminationMTLSPortConnectivityFailure                         TerminationCode = "MTLS_PORT_CONNECTIVITY_FAILURE"
+	TerminationStorageDownloadFailure                              TerminationCode = "STORAGE_DOWNLOAD_FAILURE"
+	TerminationStorageDownloadFailureDueToMisconfig                TerminationCode = "STORAGE_DOWNLOAD_FAILURE_DUE_TO_MISCONFIG"
+	TerminationStorageDownloadFailureSlow                          TerminationCode = "STORAGE_DOWNLOAD_FAILURE_SLOW"
+	TerminationStorageDownloadFailureThrottled                     TerminationCode = "STORAGE_DOWNLOAD_FAILURE_THROTTLED"
+	TerminationSparkImageDownloadFailure                           TerminationCode = "SPARK_IMAGE_DOWNLOAD_FAILURE"
+	TerminationSparkImageDownloadThrottled                         TerminationCode = "SPARK_IMAGE_DOWNLOAD_THROTTLED"
+	TerminationSlowImageDownload                                   TerminationCode = "SLOW_IMAGE_DOWNLOAD"
+
+	// Nodes that do not come up.
+	TerminationBootstrapTimeout                       TerminationCode = "BOOTSTRAP_TIMEOUT"
+	TerminationBootstrapTimeoutDueToMisconfig         TerminationCode = "BOOTSTRAP_TIMEOUT_DUE_TO_MISCONFIG"
+	TerminationBootstrapTimeoutCloudProviderException TerminationCode = "BOOTSTRAP_TIMEOUT_CLOUD_PROVIDER_EXCEPTION"
+	TerminationSelfBootstrapFailure                   TerminationCode = "SELF_BOOTSTRAP_FAILURE"
+	TerminationSSHBootstrapFailure                    TerminationCode = "SSH_BOOTSTRAP_FAILURE"
+	TerminationSecurityDaemonRegistrationException    TerminationCode = "SECURITY_DAEMON_REGISTRATION_EXCEPTION"
+	TerminationWorkerSetupFailure                     TerminationCode = "WORKER_SETUP_FAILURE" // of a disk or a GPU
+	TerminationPodAssignmentFailure                   TerminationCode = "POD_ASSIGNMENT_FAILURE"
+	TerminationPodSchedulingFailure                   TerminationCode = "POD_SCHEDULING_FAILURE"
+	TerminationK8sActivePodQuotaExceeded              TerminationCode = "K8S_ACTIVE_POD_QUOTA_EXCEEDED"
+	TerminationK8sAutoscalingFailure                  TerminationCode = "K8S_AUTOSCALING_FAILURE"
+	TerminationK8sDBRClusterLaunchTimeout             TerminationCode = "K8S_DBR_CLUSTER_LAUNCH_TIMEOUT"
+
+	// Serverless compute, for which no place was found in time.
+	TerminationAllocationTimeout                             TerminationCode = "ALLOCATION_TIMEOUT"
+	TerminationAllocationTimeoutNodeDaemonNotReady           TerminationCode = "ALLOCATION_TIMEOUT_NODE_DAEMON_NOT_READY"
+	TerminationAllocationTimeoutNoHealthyAndWarmedUpClusters TerminationCode = "ALLOCATION_TIMEOUT_NO_HEALTHY_AND_WARMED_UP_CLUSTERS"
+	TerminationAllocationTimeoutNoHealthyClusters            TerminationCode = "ALLOCATION_TIMEOUT_NO_HEALTHY_CLUSTERS"
+	TerminationAllocationTimeoutNoMatchedClusters            TerminationCode = "ALLOCATION_TIMEOUT_NO_MATCHED_CLUSTERS"
+	TerminationAllocationTimeoutNoReadyClusters              TerminationCode = "ALLOCATION_TIMEOUT_NO_READY_CLUSTERS"
+	TerminationAllocationTimeoutNoUnallocatedClusters        TerminationCode = "ALLOCATION_TIMEOUT_NO_UNALLOCATED_CLUSTERS"
+	TerminationAllocationTimeoutNoWarmedUpClusters           TerminationCode = "ALLOCATION_TIMEOUT_NO_WARMED_UP_CLUSTERS"
+	TerminationLazyAllocationTimeout                         TerminationCode = "LAZY_ALLOCATION_TIMEOUT"
+	TerminationNoMatchedK8s                                  TerminationCode = "NO_MATCHED_K8S"
+	TerminationNoMatchedK8sTestingTag                        TerminationCode = "NO_MATCHED_K8S_TESTING_TAG"
+	TerminationNephosResourceManagement                      TerminationCode = "NEPHOS_RESOURCE_MANAGEMENT"
+
+	// The service, the workspace and the account.
+	TerminationInternalError               TerminationCode = "INTERNAL_ERROR"
+	TerminationInternalCapacityFailure     TerminationCode = "INTERNAL_CAPACITY_FAILURE"
+	TerminationDatabaseConnectionFailure   TerminationCode = "DATABASE_CONNECTION_FAILURE"
+	TerminationTemporarilyUnavailable      TerminationCode = "TEMPORARILY_UNAVAILABLE"     // try again
+	TerminationRequestRejected             TerminationCode = "REQUEST_REJECTED"            // for now; try again
+	TerminationRequestThrottled            TerminationCode = "REQUEST_THROTTLED"           // for now; try again
+	TerminationRateLimited                 TerminationCode = "RATE_LIMITED"                // for now; try again
+	TerminationClusterOperationThrottled   TerminationCode = "CLUSTER_OPERATION_THROTTLED" // for now; try again
+	TerminationClusterOperationTimeout     TerminationCode = "CLUSTER_OPERATION_TIMEOUT"
+	TerminationInPenaltyBox                TerminationCode = "IN_PENALTY_BOX" // the same failed too often before
+	TerminationResourceUsageBlocked        TerminationCode = "RESOURCE_USAGE_BLOCKED"
+	TerminationTrialExpired                TerminationCode = "TRIAL_EXPIRED"
+	TerminationAbuseDetected               TerminationCode = "ABUSE_DETECTED"
+	TerminationWorkspaceCancelledError     TerminationCode = "WORKSPACE_CANCELLED_ERROR"
+	TerminationWorkspaceConfigurationError TerminationCode = "WORKSPACE_CONFIGURATION_ERROR"
+	TerminationUnknown                     TerminationCode = "UNKNOWN"
+)
