@@ -84,3 +84,8 @@ func TestBubble(t *testing.T) {
 		assert.Equal(t, time.Hour, time.Since(begin))
 	})
 }
+
+// signedBy replaces a request's credential.
+func signedBy(authorization string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", authorization) }
+}
