@@ -22,7 +22,8 @@ type Row struct {
 	Args string
 
 	// Inner are fields of request and reply that do not show in the method's
-	// signature, since it deals with them itself: page tokens and the like.
+	// signature, since it deals with them itself or has no use for them: page
+	// tokens and the like.
 	Inner string
 
 	// In is what the method sends where that is no parameter, and Out what it
@@ -30,8 +31,10 @@ type Row struct {
 	In, Out any
 
 	// Sample is JSON to put over the arguments that are made up for trying the
-	// method out, where it would refuse them.
+	// method out, where it would refuse them; Base is a value of the struct that
+	// it takes, for what has no JSON.
 	Sample string
+	Base   any
 }
 
 // A Checker holds a client against the contract.
@@ -39,9 +42,12 @@ type Checker struct {
 	Areas      []*Area
 	Client     reflect.Type // of a struct whose fields are the services
 	Rows       []Row
-	OutOfScope []string          // operations that are not for this client, as "area operation"; a * stands for any end
-	Pending    []string          // areas that are to come
-	Departures map[string]string // places that are not as the contract says, each with its reason
+	OutOfScope []string // operations that are not for this client, as "area operation"; a * stands for any end
+	Pending    []string // areas that are to come
+	// Departures are places that are not as the contract says, each with its
+	// reason; a * stands for any end. A place after "zero " is one where it is
+	// only about what is sent when a field is not set.
+	Departures map[string]string
 	Constants  map[string][]string
 }
 
@@ -180,18 +186,24 @@ func (x *check) problem(place, format string, args ...any) {
 
 // settle turns what was found into the report.
 func (x *check) settle() {
-	for _, places := range []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values} {
-		for place := range places {
-			_, departed := x.Departures[place]
-			places[place] = x.met[place] && x.bad[place] == "" || departed
+	all := []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values}
+	used := map[string]bool{}
+	for place := range x.bad {
+		if departure, ok := x.departure(place); ok {
+			used[departure] = true
+			delete(x.bad, place)
 		}
 	}
-	for place := range x.Departures {
-		if x.bad[place] == "" && !x.unmet(place) {
-			x.problem(place, "is as the contract says, and needs no departure")
-		} else {
-			x.report.Departed++
-			delete(x.bad, place)
+	x.report.Departed = len(used)
+	for departure := range x.Departures {
+		if !used[departure] {
+			x.problem(departure, "is as the contract says, and needs no departure")
+		}
+	}
+	for _, places := range all {
+		for place := range places {
+			_, departed := x.departure(place)
+			places[place] = departed || x.met[place] && x.bad[place] == "" && x.bad["zero "+place] == ""
 		}
 	}
 	for place, text := range x.bad {
@@ -200,15 +212,14 @@ func (x *check) settle() {
 	slices.Sort(x.report.Problems)
 }
 
-// unmet reports whether a place of the contract was never reached, as it is
-// within something that is missing.
-func (x *check) unmet(place string) bool {
-	for _, places := range []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values} {
-		if _, known := places[place]; known {
-			return !x.met[place]
+// departure finds the departure that a place is under.
+func (x *check) departure(place string) (string, bool) {
+	for departure := range x.Departures {
+		if prefix, ok := strings.CutSuffix(departure, "*"); departure == place || ok && strings.HasPrefix(place, prefix) {
+			return departure, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // operation holds one method against its operation.
@@ -272,6 +283,7 @@ func (x *check) input(area *Area, op Operation, row Row, m *method, place string
 	covered := map[string]bool{}
 	spread := func(t reflect.Type) {
 		x.object(area, op.Request, deref(t), true, covered, inner)
+		x.trip(place, area, op.Request, deref(t))
 	}
 	if row.In != nil {
 		spread(reflect.TypeOf(row.In))
@@ -316,6 +328,7 @@ func (x *check) output(area *Area, op Operation, row Row, m *method, place strin
 			x.problem(place, "%s returns %v; the reply is %s", row.Go, out, describe(reply))
 		} else {
 			x.object(area, op.Response, deref(out), false, covered, inner)
+			x.trip(place, area, op.Response, deref(out))
 		}
 	}
 	x.rest(area, op.Response, covered, inner, "not in what "+row.Go+" returns")
@@ -405,6 +418,28 @@ func (x *check) object(area *Area, typ string, t reflect.Type, in bool, covered 
 	}
 }
 
+// trip sends a document of all fields through a struct, to see what encoding/json
+// makes of its tags: two fields that share a name, for example, are both lost.
+func (x *check) trip(place string, area *Area, typ string, t reflect.Type) {
+	fields := jsonFields(t)
+	doc := area.Sample(typ, func(of string, f Field) bool {
+		_, here := fields[f.Name]
+		return x.bad[area.place(of, f.Name)] == "" && (of != typ || here)
+	})
+	text, err := json.Marshal(doc)
+	if err == nil {
+		v := reflect.New(t)
+		if err = json.Unmarshal(text, v.Interface()); err == nil {
+			text, err = json.Marshal(v.Interface())
+		}
+	}
+	if err != nil {
+		x.problem(place, "%v: %v", t, err)
+	} else if lost := Missing(doc, json.RawMessage(text)); lost != nil {
+		x.problem(place, "%v does not survive JSON: %s", t, strings.Join(lost, ", "))
+	}
+}
+
 func (x *check) match(f jsonField) {
 	if x.matched[f.of] == nil {
 		x.matched[f.of] = map[int]bool{}
@@ -419,9 +454,9 @@ func (x *check) optional(place string, f Field, gf jsonField, t reflect.Type) {
 	switch kind := gf.Type.Kind(); {
 	case f.Required && !gf.omit:
 	case !gf.omit:
-		x.problem(place, "is optional, but %s is sent when it is not set: no omitzero", name)
+		x.problem("zero "+place, "is optional, but %s is sent when it is not set: no omitzero", name)
 	case f.ZeroIsMeaningful && kind != reflect.Pointer && kind != reflect.Slice && kind != reflect.Map && kind != reflect.Interface:
-		x.problem(place, "can be zero, but %s, a %v, is not sent then: no pointer", name, gf.Type)
+		x.problem("zero "+place, "can be zero, but %s, a %v, is not sent then: no pointer", name, gf.Type)
 	}
 }
 

@@ -169,8 +169,8 @@ func TestChecker_finds(t *testing.T) {
 		"a map of something else":        {func(c *Checker) { field(c, "Create", "tags").Type = "map<string,int32>" }, "telescopes.Create.tags: is map<string,int32>; map[string]string does not fit: want int"},
 		"bytes that are text":            {func(c *Checker) { field(c, "Delete", "name").Type = "bytes(base64)" }, "telescopes.Delete.name: is bytes(base64); string does not fit: want []byte"},
 		"an enum that is any string":     {func(c *Checker) { field(c, "Part", "name").Type = "enum<State>" }, "telescopes.Part.name: is enum<State>; string does not fit: want a string type of its own"},
-		"a zero that cannot be sent":     {func(c *Checker) { field(c, "Create", "name").ZeroIsMeaningful = true; c.Rows[0].In = withZero{} }, "telescopes.Create.name: can be zero, but withZero.Name, a string, is not sent then: no pointer"},
-		"an option that is always sent":  {func(c *Checker) { field(c, "Create", "name").Required = false }, "telescopes.Create.name: is optional, but create.Name is sent when it is not set: no omitzero"},
+		"a zero that cannot be sent":     {func(c *Checker) { field(c, "Create", "name").ZeroIsMeaningful = true; c.Rows[0].In = withZero{} }, "zero telescopes.Create.name: can be zero, but withZero.Name, a string, is not sent then: no pointer"},
+		"an option that is always sent":  {func(c *Checker) { field(c, "Create", "name").Required = false }, "zero telescopes.Create.name: is optional, but create.Name is sent when it is not set: no omitzero"},
 		"an enum value without constant": {func(c *Checker) { c.Areas[0].Enums["State"] = append(c.Areas[0].Enums["State"], "BROKEN") }, "telescopes.State.BROKEN: contract.state has no constant of this value"},
 		"a constant that is no value":    {func(c *Checker) { c.Areas[0].Enums["State"] = []string{"READY"} }, "contract.state PENDING: is no value of the contract"},
 		"a Go field that is no field": {func(c *Checker) {
@@ -187,6 +187,7 @@ func TestChecker_finds(t *testing.T) {
 		"a result that is not the reply":  {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the reply is an object of telescopes, next_page_token"},
 		"an unnamed parameter":            {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: what is parameter 1 on the wire? (Args)"},
 		"a parameter of a wrong name":     {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
+		"fields that JSON does not have":  {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, have <nil>"},
 		"a departure that is none":        {func(c *Checker) { c.Departures = map[string]string{"telescopes.ID.telescope_id": "because"} }, "telescopes.ID.telescope_id: is as the contract says, and needs no departure"},
 		"a pending area that is there":    {func(c *Checker) { c.Pending = []string{"telescopes"} }, "telescopes: has rows, so it is not pending any more"},
 		"a type that is not described":    {func(c *Checker) { delete(c.Areas[0].Types, "Part") }, "telescopes.Part: is used in the contract, but not described"},
@@ -205,6 +206,17 @@ type withZero struct {
 	Name string `json:"name,omitzero"`
 	spec
 }
+
+// hijacked is a create that has the JSON of a part of it.
+type hijacked struct {
+	Name string `json:"name"`
+	spec
+	stamp
+}
+
+type stamp struct{}
+
+func (stamp) MarshalJSON() ([]byte, error) { return []byte(`{"num_mirrors": 12}`), nil }
 
 func TestChecker_departures(t *testing.T) {
 	c := small(t)

@@ -109,14 +109,14 @@ func (a *Area) place(typ, name string) string { return a.Name + "." + typ + "." 
 
 // Sample makes up a JSON document of a type: all fields that keep lets through,
 // each with a value of its own kind.
-func (a *Area) Sample(typ string, keep func(Field) bool) any {
+func (a *Area) Sample(typ string, keep func(typ string, f Field) bool) any {
 	return a.sample(typ, keep, nil)
 }
 
-func (a *Area) sample(typ string, keep func(Field) bool, within []string) any {
+func (a *Area) sample(typ string, keep func(typ string, f Field) bool, within []string) any {
 	doc := map[string]any{}
 	for _, f := range a.Types[typ] {
-		if !keep(f) {
+		if !keep(typ, f) {
 			continue
 		}
 		v := a.value(f.Name, f.Type, keep, append(slices.Clone(within), typ))
@@ -131,7 +131,7 @@ func (a *Area) sample(typ string, keep func(Field) bool, within []string) any {
 }
 
 // value makes up a value of a type; nil ends a type that holds itself.
-func (a *Area) value(name, typ string, keep func(Field) bool, within []string) any {
+func (a *Area) value(name, typ string, keep func(typ string, f Field) bool, within []string) any {
 	switch kind, of := parse(typ); kind {
 	case "string":
 		if strings.Contains(name, "path") || name == "folder" {

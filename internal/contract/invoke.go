@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"reflect"
 	"strings"
@@ -31,7 +30,7 @@ func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (re
 		if i < len(names) {
 			from = sent[names[i]]
 		}
-		arg, err := argument(from, t)
+		arg, err := argument(from, t, row.Base)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: parameter %d: %w", row.Go, i+1, err)
 		}
@@ -63,16 +62,18 @@ func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (re
 	return result, sent, err
 }
 
+func required(_ string, f Field) bool { return f.Required }
+
 // arguments makes up a request.
 func arguments(area *Area, op Operation, row Row, names []string) (map[string]any, error) {
-	doc, _ := area.Sample(op.Request, func(f Field) bool { return f.Required }).(map[string]any)
+	doc, _ := area.Sample(op.Request, required).(map[string]any)
 	if doc == nil {
 		doc = map[string]any{}
 	}
 	for _, f := range area.Types[op.Request] {
 		for _, name := range names {
 			if f.Name == name && doc[name] == nil {
-				doc[name] = area.value(f.Name, f.Type, func(f Field) bool { return f.Required }, nil)
+				doc[name] = area.value(f.Name, f.Type, required, nil)
 			}
 		}
 	}
@@ -86,11 +87,12 @@ func arguments(area *Area, op Operation, row Row, names []string) (map[string]an
 	return doc, nil
 }
 
-var readerType = reflect.TypeFor[io.Reader]()
-
-// argument makes a t of a JSON value.
-func argument(from any, t reflect.Type) (reflect.Value, error) {
+// argument makes a t of a JSON value, and of base if that is a t.
+func argument(from any, t reflect.Type, base any) (reflect.Value, error) {
 	v := reflect.New(t).Elem()
+	if base != nil && reflect.TypeOf(base) == t {
+		v.Set(reflect.ValueOf(base))
+	}
 	if t.Kind() == reflect.Interface && reflect.TypeFor[*strings.Reader]().Implements(t) {
 		v.Set(reflect.ValueOf(strings.NewReader("a sample")))
 		return v, nil
@@ -101,13 +103,6 @@ func argument(from any, t reflect.Type) (reflect.Value, error) {
 	}
 	if err := json.Unmarshal(text, v.Addr().Interface()); err != nil {
 		return v, err
-	}
-	if t.Kind() == reflect.Struct {
-		for i := range t.NumField() {
-			if f := v.Field(i); f.Kind() == reflect.Interface && f.CanSet() && f.Type().Implements(readerType) {
-				f.Set(reflect.ValueOf(strings.NewReader("a sample")))
-			}
-		}
 	}
 	return v, nil
 }

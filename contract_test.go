@@ -1,0 +1,161 @@
+package databricks
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/go-databricks/databricks/internal/contract"
+)
+
+// These tests hold the services against the contract in testdata/contract:
+// what calls there are, what goes in, what comes out, what may be repeated.
+// See contract.Row for what a row says; most need no more than Call and Go.
+
+// contractPending are the areas that have no rows yet.
+var contractPending = []string{"dbfs"}
+
+// contractOutOfScope are calls that belong to areas of their own.
+var contractOutOfScope = []string{
+	"jobs permissions/*", "jobs policies/*", "tokens token-management/*", "tokens update",
+}
+
+// contractDepartures are the places where the types differ from the contract
+// on purpose.
+var contractDepartures = map[string]string{
+	"zero clusters.UpdateClusterResource.*":                  "what the mask names is sent, zero or not",
+	"zero clusters.UpdateRequest.cluster":                    "what the mask names is sent, zero or not",
+	"zero jobs.AwsAttributes.ebs_volume_count":               "zero is what a cluster has that none was asked for",
+	"zero jobs.AzureAttributes.spot_bid_max_price":           "zero is not valid",
+	"zero jobs-2.1-delta.AwsAttributes.ebs_volume_count":     "as in version 2.0",
+	"zero jobs-2.1-delta.AzureAttributes.spot_bid_max_price": "as in version 2.0",
+	"zero jobs.RunsListRequest.limit":                        "zero asks for all, which is what zero means here",
+	"zero jobs.RunsListRequest.offset":                       "zero is the default",
+	"zero jobs-2.1-delta.RunsListRequest.limit":              "as in version 2.0",
+	"zero jobs-2.1-delta.RunsListRequest.offset":             "as in version 2.0",
+	"zero workspace.ImportRequest.content":                   "sent even if it is empty: without it the service looks for a file",
+}
+
+var contractRows = []contract.Row{
+	{Call: "POST /api/2.0/clusters/create", Go: "Clusters.Create", Sample: `{"num_workers": 1, "node_type_id": "n"}`},
+	{Call: "POST /api/2.0/clusters/edit", Go: "Clusters.Edit", Args: "cluster_id", Sample: `{"num_workers": 1, "node_type_id": "n"}`},
+	{Call: "POST /api/2.0/clusters/start", Go: "Clusters.Start", Args: "cluster_id"},
+	{Call: "POST /api/2.0/clusters/restart", Go: "Clusters.RestartAs", Args: "cluster_id restart_user"},
+	{Call: "POST /api/2.0/clusters/resize", Go: "Clusters.Resize", Sample: `{"num_workers": 1}`},
+	{Call: "POST /api/2.0/clusters/delete", Go: "Clusters.Delete", Args: "cluster_id"},
+	{Call: "POST /api/2.0/clusters/permanent-delete", Go: "Clusters.PermanentDelete", Args: "cluster_id"},
+	{Call: "GET /api/2.0/clusters/get", Go: "Clusters.Get", Args: "cluster_id"},
+	{Call: "POST /api/2.0/clusters/pin", Go: "Clusters.Pin", Args: "cluster_id"},
+	{Call: "POST /api/2.0/clusters/unpin", Go: "Clusters.Unpin", Args: "cluster_id"},
+	{Call: "GET /api/2.0/clusters/list", Go: "Clusters.List", Inner: "next_page_token prev_page_token"},
+	{Call: "GET /api/2.0/clusters/list", Go: "Clusters.All", Inner: "next_page_token prev_page_token"},
+	{Call: "GET /api/2.0/clusters/list-node-types", Go: "Clusters.ListNodeTypes"},
+	{Call: "GET /api/2.0/clusters/spark-versions", Go: "Clusters.SparkVersions"},
+	{Call: "GET /api/2.0/clusters/list-zones", Go: "Clusters.ListZones"},
+	{Call: "POST /api/2.0/clusters/events", Go: "Clusters.Events", Inner: "next_page next_page_token prev_page_token total_count"},
+	{Call: "POST /api/2.0/clusters/change-owner", Go: "Clusters.ChangeOwner", Args: "cluster_id owner_username"},
+	{Call: "POST /api/2.1/clusters/update", Go: "Clusters.Update", Sample: `{"update_mask": "cluster_name", "cluster": {"cluster_name": "c"}}`},
+
+	{Call: "POST /api/2.0/groups/add-member", Go: "Groups.AddMember", Args: "parent_name", Sample: `{"user_name": "alice@example.com"}`},
+	{Call: "POST /api/2.0/groups/create", Go: "Groups.Create", Args: "group_name"},
+	{Call: "GET /api/2.0/groups/list-members", Go: "Groups.ListMembers", Args: "group_name"},
+	{Call: "GET /api/2.0/groups/list", Go: "Groups.List"},
+	{Call: "GET /api/2.0/groups/list-parents", Go: "Groups.ListParents", Sample: `{"user_name": "alice@example.com"}`},
+	{Call: "POST /api/2.0/groups/remove-member", Go: "Groups.RemoveMember", Args: "parent_name", Sample: `{"user_name": "alice@example.com"}`},
+	{Call: "POST /api/2.0/groups/delete", Go: "Groups.Delete", Args: "group_name"},
+
+	{Call: "POST /api/2.0/jobs/create", Go: "Jobs.Create", Sample: `{"tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "/n"}, "existing_cluster_id": "c"}]}`},
+	{Call: "GET /api/2.0/jobs/list", Go: "Jobs.List", Inner: "page_token next_page_token prev_page_token has_more"},
+	{Call: "GET /api/2.0/jobs/list", Go: "Jobs.All", Inner: "page_token next_page_token prev_page_token has_more"},
+	{Call: "POST /api/2.0/jobs/delete", Go: "Jobs.Delete", Args: "job_id"},
+	{Call: "GET /api/2.0/jobs/get", Go: "Jobs.GetWith", Inner: "page_token next_page_token prev_page_token has_more"},
+	{Call: "POST /api/2.0/jobs/reset", Go: "Jobs.Reset", Args: "job_id new_settings", Sample: `{"new_settings": {"tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "/n"}, "existing_cluster_id": "c"}]}}`},
+	{Call: "POST /api/2.0/jobs/update", Go: "Jobs.Update", Sample: `{"new_settings": {"name": "n"}}`},
+	{Call: "POST /api/2.0/jobs/run-now", Go: "Jobs.RunNow"},
+	{Call: "POST /api/2.0/jobs/runs/submit", Go: "Jobs.SubmitRun", Sample: `{"tasks": [{"task_key": "t", "notebook_task": {"notebook_path": "/n"}, "existing_cluster_id": "c"}]}`},
+	{Call: "GET /api/2.0/jobs/runs/list", Go: "Jobs.ListRuns", Inner: "next_page_token prev_page_token has_more"},
+	{Call: "GET /api/2.0/jobs/runs/list", Go: "Jobs.AllRuns", Inner: "next_page_token prev_page_token has_more"},
+	{Call: "GET /api/2.0/jobs/runs/get", Go: "Jobs.GetRunWith", Inner: "next_page_token prev_page_token has_more"},
+	{Call: "GET /api/2.0/jobs/runs/export", Go: "Jobs.ExportRun"},
+	{Call: "POST /api/2.0/jobs/runs/cancel", Go: "Jobs.CancelRun", Args: "run_id"},
+	{Call: "POST /api/2.0/jobs/runs/cancel-all", Go: "Jobs.CancelAllRuns", Sample: `{"job_id": 1}`},
+	{Call: "GET /api/2.0/jobs/runs/get-output", Go: "Jobs.GetRunOutput", Args: "run_id"},
+	{Call: "POST /api/2.0/jobs/runs/delete", Go: "Jobs.DeleteRun", Args: "run_id"},
+	{Call: "POST /api/2.1/jobs/runs/repair", Go: "Jobs.RepairRun", Sample: `{"rerun_all_failed_tasks": true}`},
+
+	{Call: "GET /api/2.0/libraries/all-cluster-statuses", Go: "Libraries.AllClusterStatuses"},
+	{Call: "GET /api/2.0/libraries/cluster-status", Go: "Libraries.ClusterStatus", Args: "cluster_id"},
+	{Call: "POST /api/2.0/libraries/install", Go: "Libraries.Install", Args: "cluster_id libraries", Sample: `{"libraries": [{"jar": "dbfs:/a.jar"}]}`},
+	{Call: "POST /api/2.0/libraries/uninstall", Go: "Libraries.Uninstall", Args: "cluster_id libraries", Sample: `{"libraries": [{"jar": "dbfs:/a.jar"}]}`},
+
+	{Call: "POST /api/2.0/secrets/scopes/create", Go: "Secrets.CreateScope"},
+	{Call: "POST /api/2.0/secrets/scopes/delete", Go: "Secrets.DeleteScope", Args: "scope"},
+	{Call: "GET /api/2.0/secrets/scopes/list", Go: "Secrets.ListScopes"},
+	{Call: "POST /api/2.0/secrets/put", Go: "Secrets.Put", Sample: `{"string_value": "v"}`},
+	{Call: "POST /api/2.0/secrets/delete", Go: "Secrets.Delete", Args: "scope key"},
+	{Call: "GET /api/2.0/secrets/list", Go: "Secrets.List", Args: "scope"},
+	{Call: "GET /api/2.0/secrets/get", Go: "Secrets.Get", Args: "scope key", Inner: "key"},
+	{Call: "POST /api/2.0/secrets/acls/put", Go: "Secrets.PutACL"},
+	{Call: "POST /api/2.0/secrets/acls/delete", Go: "Secrets.DeleteACL", Args: "scope principal"},
+	{Call: "GET /api/2.0/secrets/acls/get", Go: "Secrets.GetACL", Args: "scope principal"},
+	{Call: "GET /api/2.0/secrets/acls/list", Go: "Secrets.ListACLs", Args: "scope"},
+
+	{Call: "POST /api/2.0/token/create", Go: "Tokens.Create"},
+	{Call: "GET /api/2.0/token/list", Go: "Tokens.List"},
+	{Call: "POST /api/2.0/token/delete", Go: "Tokens.Delete", Args: "token_id"},
+
+	{Call: "POST /api/2.0/workspace/delete", Go: "Workspace.Delete", Args: "path recursive"},
+	{Call: "GET /api/2.0/workspace/export", Go: "Workspace.Export"},
+	{Call: "GET /api/2.0/workspace/get-status", Go: "Workspace.GetStatus"},
+	{Call: "POST /api/2.0/workspace/import", Go: "Workspace.Import", In: importJSON{}},
+	{Call: "POST /api/2.0/workspace/import multipart", Go: "Workspace.Import", Inner: "content", Base: ImportObject{Content: []byte("1"), Multipart: true}},
+	{Call: "GET /api/2.0/workspace/list", Go: "Workspace.List"},
+	{Call: "GET /api/2.0/workspace/list", Go: "Workspace.All"},
+	{Call: "POST /api/2.0/workspace/mkdirs", Go: "Workspace.Mkdirs", Args: "path"},
+}
+
+// contractRepeats are the calls that the client repeats, or not, against what the
+// contract says.
+var contractRepeats = map[string]string{
+	"POST /api/2.0/token/delete": "ids are never given twice, and a repeat that finds no token found it revoked",
+}
+
+// contractChecker reads the contract.
+func contractChecker() *contract.Checker {
+	areas, err := contract.Load("testdata/contract", "clusters", "dbfs", "groups", "jobs", "jobs-2.1-delta", "libraries", "secrets", "tokens", "workspace")
+	if err != nil {
+		panic(err)
+	}
+	constants, err := contract.Constants(map[string]string{modulePath: "."})
+	if err != nil {
+		panic(err)
+	}
+	return &contract.Checker{
+		Areas: areas, Client: reflect.TypeFor[Client](), Constants: constants,
+		Rows: contractRows, OutOfScope: contractOutOfScope, Pending: contractPending, Departures: contractDepartures,
+	}
+}
+
+var contractSuite = &contract.Suite{
+	Checker: contractChecker,
+	New: func(transport http.RoundTripper, op contract.Operation) (any, error) {
+		opts := []Option{
+			WithHost("https://workspace.example.com"), WithToken("dapi-test-token"), WithHTTPClient(&http.Client{Transport: transport}),
+		}
+		if strings.HasPrefix(op.Path, "/api/2.1/jobs/") {
+			opts = append(opts, WithJobsAPI("2.1"))
+		}
+		return NewClient(opts...)
+	},
+	Refused: func(err error) bool { _, ok := errors.AsType[*ArgumentError](err); return ok },
+	Unknown: func(err error) bool { _, ok := errors.AsType[*OutcomeUnknownError](err); return ok },
+	Reads:   []string{"POST /api/2.0/clusters/events"},
+	Repeats: contractRepeats,
+}
+
+func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
+func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
+func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
+func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }

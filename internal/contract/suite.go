@@ -1,0 +1,304 @@
+package contract
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// A Suite is the tests of one client.
+type Suite struct {
+	Checker func() *Checker // a new one each time, as tests change it
+
+	// New makes a client, a pointer, that sends through a transport.
+	New func(transport http.RoundTripper, op Operation) (any, error)
+
+	Refused func(error) bool // the error says that an argument was refused
+	Unknown func(error) bool // the error says that nobody knows whether the work was done
+
+	// Reads are calls that only read, though they are no GET.
+	Reads []string
+
+	// Repeats are calls that are repeated although the contract does not call
+	// them idempotent, or the reverse, each with the reason.
+	Repeats map[string]string
+}
+
+// Types checks that every operation has a method, every field a Go field that
+// fits, and every value of an enum a constant.
+func (s *Suite) Types(t *testing.T) {
+	c := s.Checker()
+	report := c.Check()
+	for _, problem := range report.Problems {
+		t.Error(problem)
+	}
+	t.Log(report)
+	if len(c.Pending) > 0 {
+		t.Log("pending:", c.Pending)
+	}
+}
+
+// Notices checks that Types would notice anything: each change here is to every
+// place of the contract at once, and every place must be reported.
+func (s *Suite) Notices(t *testing.T) {
+	before := s.Checker().Check()
+	test := func(name string, change func(c *Checker), want func(place string) bool, places ...map[string]bool) {
+		t.Run(name, func(t *testing.T) {
+			c := s.Checker()
+			change(c)
+			reported := map[string]bool{}
+			for _, problem := range c.Check().Problems {
+				place, _, _ := strings.Cut(problem, ": ")
+				reported[place] = true
+			}
+			n := 0
+			for _, places := range places {
+				for place, ok := range places {
+					if ok && want(place) {
+						n++
+						if !reported[place] {
+							t.Errorf("%s is not reported", place)
+						}
+					}
+				}
+			}
+			if n == 0 {
+				t.Error("no place was changed")
+			}
+		})
+	}
+	all := func(string) bool { return true }
+
+	test("no method", func(c *Checker) { c.Rows = nil }, all, before.Operations)
+
+	for _, top := range []bool{true, false} {
+		places := map[string]bool{}
+		for _, area := range s.Checker().Areas {
+			for name, fields := range area.Types {
+				if len(fields) > 0 && area.top(name) == top {
+					places[area.place(name, "brand_new")] = slices.ContainsFunc(fields, func(f Field) bool { return before.Fields[area.place(name, f.Name)] })
+				}
+			}
+		}
+		test(fmt.Sprintf("no field in Go, in a request or reply itself: %v", top), func(c *Checker) {
+			for _, area := range c.Areas {
+				for name := range area.Types {
+					if area.top(name) == top {
+						area.Types[name] = append(area.Types[name], Field{Name: "brand_new", Type: "string"})
+					}
+				}
+			}
+		}, all, places)
+	}
+
+	other := map[string]string{"string": "bool", "bool": "int32", "int32": "int64", "int64": "string", "float64": "string", "bytes(base64)": "int64"}
+	changed := map[string]bool{}
+	inner := map[string]bool{}
+	for _, row := range s.Checker().Rows {
+		for _, name := range strings.Fields(row.Inner) {
+			inner[name] = true // there is no Go type to hold against it
+		}
+	}
+	test("another type", func(c *Checker) {
+		for _, area := range c.Areas {
+			for name, fields := range area.Types {
+				for i, f := range fields {
+					if other[f.Type] != "" && !inner[f.Name] {
+						fields[i].Type = other[f.Type]
+						changed[area.place(name, f.Name)] = true
+					}
+				}
+			}
+		}
+	}, func(place string) bool { return changed[place] }, before.Fields)
+
+	values := map[string]bool{}
+	for place, ok := range before.Values {
+		values[place+" not"] = ok
+	}
+	test("no constant", func(c *Checker) {
+		for _, area := range c.Areas {
+			for _, values := range area.Enums {
+				for i := range values {
+					values[i] += " not"
+				}
+			}
+		}
+	}, all, values)
+}
+
+// top reports whether a type is a request or a reply.
+func (a *Area) top(typ string) bool {
+	return slices.ContainsFunc(a.Operations, func(op Operation) bool { return op.Request == typ || op.Response == typ })
+}
+
+// each tries every row against a service that answers as it is told.
+func (s *Suite) each(t *testing.T, answer func(area *Area, op Operation, row Row) (status int, contentType, body string),
+	check func(t *testing.T, area *Area, op Operation, row Row, requests []sentRequest, result any, args map[string]any, err error)) {
+	c := s.Checker()
+	for area, ops := range c.Scope(false) {
+		for _, op := range ops {
+			for _, row := range c.RowsOf(op) {
+				t.Run(area.Name+" "+op.Name+" "+row.Go, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						service := &service{answer: func() (int, string, string) { return answer(area, op, row) }}
+						client, err := s.New(service, op)
+						if err != nil {
+							t.Fatal(err)
+						}
+						result, args, err := Try(t.Context(), client, area, op, row)
+						if err != nil && s.Refused(err) {
+							t.Fatalf("the row needs a Sample that the method does not refuse: %v", err)
+						}
+						check(t, area, op, row, service.requests, result, args, err)
+					})
+				})
+			}
+		}
+	}
+}
+
+type sentRequest struct {
+	*http.Request
+	body string
+}
+
+// A service is a transport that gives one answer to everything.
+type service struct {
+	answer   func() (status int, contentType, body string)
+	requests []sentRequest
+}
+
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	var sent []byte
+	if r.Body != nil {
+		var err error
+		if sent, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		_ = r.Body.Close()
+	}
+	s.requests = append(s.requests, sentRequest{r, string(sent)})
+	status, contentType, body := s.answer()
+	return &http.Response{
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Content-Type": {contentType}},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}, nil
+}
+
+// Calls checks that each method sends the request of the contract, with what the
+// request requires in its place, and returns all that is in the reply.
+func (s *Suite) Calls(t *testing.T) {
+	reply := func(area *Area, op Operation, row Row) any {
+		return area.Sample(op.Response, func(_ string, f Field) bool {
+			// What leads to another page would do so for ever.
+			return !slices.Contains(strings.Fields(row.Inner), f.Name) && !strings.HasSuffix(f.Name, "page_token") && f.Name != "has_more"
+		})
+	}
+	s.each(t, func(area *Area, op Operation, row Row) (int, string, string) {
+		text, err := json.Marshal(reply(area, op, row))
+		if err != nil {
+			t.Error(err)
+		}
+		return http.StatusOK, "application/json", string(text)
+	}, func(t *testing.T, area *Area, op Operation, row Row, requests []sentRequest, result any, args map[string]any, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(requests) != 1 {
+			t.Fatalf("%d requests; want 1", len(requests))
+		}
+		r := requests[0]
+		if got, want := r.Method+" "+r.URL.Path, op.Method+" "+op.Path; got != want {
+			t.Errorf("sent %s; want %s", got, want)
+		}
+		got, err := r.arguments(op, args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lost := range Missing(args, got) {
+			t.Errorf("not sent: %s", lost)
+		}
+		if result == nil || op.Response == "" {
+			return
+		}
+		want := reply(area, op, row)
+		if f, ok := Member(area, op, row, reflect.TypeOf(result)); ok && f.Name != "[]" {
+			want = want.(map[string]any)[f.Name]
+		}
+		for _, lost := range Missing(want, result) {
+			t.Errorf("not returned: %s", lost)
+		}
+	})
+}
+
+// arguments reads what was sent from where the contract says that it is. What is
+// text there is made text in args, and files are left out of it.
+func (r sentRequest) arguments(op Operation, args map[string]any) (any, error) {
+	var values url.Values
+	switch op.RequestIn {
+	case "json":
+		var got any
+		err := json.Unmarshal([]byte(cmp.Or(r.body, "{}")), &got)
+		return got, err
+	case "query":
+		values = r.URL.Query()
+	case "form":
+		var err error
+		if values, err = url.ParseQuery(r.body); err != nil {
+			return nil, err
+		}
+	case "multipart":
+		r.Body = io.NopCloser(strings.NewReader(r.body))
+		if err := r.ParseMultipartForm(1 << 20); err != nil {
+			return nil, err
+		}
+		values = r.MultipartForm.Value
+		for name := range r.MultipartForm.File {
+			delete(args, name)
+		}
+	}
+	for name, v := range args {
+		args[name] = fmt.Sprint(v)
+	}
+	got := map[string]any{}
+	for name, v := range values {
+		got[name] = v[0]
+	}
+	return got, nil
+}
+
+// Repeated checks that what the contract calls idempotent is repeated after a
+// lost answer, and that nothing else is: that fails with an error that says so.
+func (s *Suite) Repeated(t *testing.T) {
+	used := map[string]bool{}
+	s.each(t, func(*Area, Operation, Row) (int, string, string) {
+		return http.StatusBadGateway, "text/html", "<html>Bad Gateway</html>"
+	}, func(t *testing.T, _ *Area, op Operation, _ Row, requests []sentRequest, _ any, _ map[string]any, err error) {
+		want := op.Repeatable()
+		if _, departs := s.Repeats[op.Key()]; departs {
+			want, used[op.Key()] = !want, true
+		}
+		if n := len(requests); n > 1 != want || n == 0 {
+			t.Errorf("sent %d times; repeated is to be %v", n, want)
+		}
+		writes := op.Method != http.MethodGet && !slices.Contains(s.Reads, op.Key())
+		if got := err != nil && s.Unknown(err); err == nil || got != writes {
+			t.Errorf("the error says that the outcome is unknown: %v; want %v: %v", got, writes, err)
+		}
+	})
+	for _, call := range slices.Sorted(maps.Keys(s.Repeats)) {
+		if !used[call] {
+			t.Errorf("%s is repeated as the contract says, or not in it", call)
+		}
+	}
+}

@@ -1,0 +1,367 @@
+package databricks
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks/internal/contract"
+)
+
+// These tests hold the source against the rules of CONTRIBUTING.md that a
+// machine can check.
+
+const modulePath = "github.com/go-databricks/databricks"
+
+// parseFolders reads the Go files of folders, tests aside; the keys are paths.
+func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
+	all := map[string]*ast.File{}
+	for _, dir := range dirs {
+		files, err := contract.Parse(dir)
+		require.NoError(t, err)
+		for name, file := range files {
+			all[path.Join(dir, name)] = file
+		}
+	}
+	return all
+}
+
+func position(n ast.Node) string { return contract.Files.Position(n.Pos()).String() }
+
+// initialisms are words of names on the wire that Go names do not begin with
+// one capital letter and go on in small ones.
+var initialisms = map[string]string{}
+
+func init() {
+	for _, word := range strings.Fields(`
+		ABFSS ACL ACLs AI API ARN AWS BI CIDR CLI CPU CPUs CRAN DAG DB DBC DBFS DBR DBT DL DLT DNS EBS ETag GB GCP GCS GPU GPUs HDD HTML
+		HTTP HTTPS ID IDs IO IOPS IP JAR JDBC JSON JWT KMS LRS MB ML MLflow NFS NVMe PyPI REPL REST S3 SHA SKU SQL SSD SSDs SSH TLS TTL
+		UC UI URI URL UTC VCPUs VM VPC XML YAML`) {
+		initialisms[strings.ToLower(word)] = word
+	}
+}
+
+// goName is the Go name of a field of the wire.
+func goName(wire string) string {
+	var name strings.Builder
+	for _, word := range strings.FieldsFunc(camelHump.ReplaceAllString(wire, "${1}_$2"), func(r rune) bool { return r == '_' || r == '@' }) {
+		word = strings.ToLower(word)
+		if initialism, ok := initialisms[word]; ok {
+			name.WriteString(initialism)
+		} else {
+			name.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+	}
+	return name.String()
+}
+
+var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// renamed are fields whose Go name is another than that on the wire would be.
+var renamed = map[string]string{
+	"ModifiedAtInteractive.Time": "its type says that it is milliseconds",
+}
+
+// No field is left out by omitempty, which cannot tell zero from nothing, and
+// each is called what it is called on the wire.
+func TestStyle_tags(t *testing.T) {
+	for _, file := range parseFolders(t, ".", "v12") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
+				assert.NotContains(t, f.Tag.Value, "omitempty", "%s: want omitzero", position(f))
+			}
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok || !spec.Name.IsExported() {
+				return true
+			}
+			object, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, f := range object.Fields.List {
+				if f.Tag == nil || len(f.Names) != 1 {
+					continue
+				}
+				tag, err := strconv.Unquote(f.Tag.Value)
+				require.NoError(t, err, position(f))
+				wire, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
+				if place := spec.Name.Name + "." + f.Names[0].Name; wire != "-" && renamed[place] == "" {
+					if want := goName(wire); f.Names[0].Name != want {
+						t.Errorf("%s: %s is %q on the wire; want %s", position(f), place, wire, want)
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
+// One finds the method of a call by looking for its path: each is a literal in
+// one file. Those of the jobs have no version, as WithJobsAPI chooses it.
+func TestStyle_paths(t *testing.T) {
+	literals := map[string][]string{} // files
+	for name, file := range parseFolders(t, ".", "v12") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				text, err := strconv.Unquote(lit.Value)
+				require.NoError(t, err)
+				if !slices.Contains(literals[text], name) {
+					literals[text] = append(literals[text], name)
+				}
+			}
+			return true
+		})
+	}
+	c := contractChecker()
+	areas, err := contract.Load("testdata/contract", "v12")
+	require.NoError(t, err)
+	c.Areas = append(c.Areas, areas...)
+	for _, ops := range c.Scope(false) {
+		for _, op := range ops {
+			path := op.Path
+			if version, tail, _ := strings.Cut(strings.TrimPrefix(path, "/api/"), "/"); strings.HasPrefix(tail, "jobs/") && version != "1.2" {
+				path = "/" + tail
+			}
+			assert.Len(t, literals[path], 1, "files with the path of %s %s", op.Method, path)
+		}
+	}
+}
+
+// Every exported name of the packages that people import has a comment that
+// begins with it. Fields and constants may share that of their group.
+func TestStyle_comments(t *testing.T) {
+	for _, dir := range []string{".", "v12", "databrickstest"} {
+		documented := false
+		for _, file := range parseFolders(t, dir) {
+			documented = documented || file.Doc != nil
+			for _, decl := range file.Decls {
+				switch decl := decl.(type) {
+				case *ast.FuncDecl:
+					if decl.Name.IsExported() && exportedReceiver(decl) {
+						checkComment(t, decl, decl.Name.Name, decl.Doc)
+					}
+				case *ast.GenDecl:
+					for _, spec := range decl.Specs {
+						switch spec := spec.(type) {
+						case *ast.TypeSpec:
+							if spec.Name.IsExported() {
+								doc := spec.Doc
+								if doc == nil {
+									doc = decl.Doc
+								}
+								checkComment(t, spec, spec.Name.Name, doc)
+							}
+						case *ast.ValueSpec:
+							for _, ident := range spec.Names {
+								switch {
+								case !ident.IsExported() || decl.Lparen.IsValid() && decl.Doc != nil || spec.Comment != nil:
+								case spec.Doc != nil:
+									checkComment(t, spec, ident.Name, spec.Doc)
+								default:
+									checkComment(t, spec, ident.Name, decl.Doc)
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+		assert.True(t, documented, "%s: no file has the package's comment", dir)
+	}
+}
+
+func exportedReceiver(decl *ast.FuncDecl) bool {
+	if decl.Recv == nil {
+		return true
+	}
+	typ := decl.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	ident, ok := typ.(*ast.Ident)
+	return ok && ident.IsExported()
+}
+
+func checkComment(t *testing.T, n ast.Node, name string, doc *ast.CommentGroup) {
+	t.Helper()
+	text := doc.Text()
+	for _, article := range []string{"A ", "An ", "The "} {
+		text = strings.TrimPrefix(text, article)
+	}
+	rest, ok := strings.CutPrefix(text, name)
+	if !ok || rest == "" || unicode.IsLetter(rune(rest[0])) {
+		t.Errorf("%s: the comment of %s does not begin with its name", position(n), name)
+	}
+}
+
+// sourceFiles lists what people wrote in this repository, by its path.
+func sourceFiles(t *testing.T) (files []string) {
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := entry.Name()
+		if entry.IsDir() {
+			if base == "node_modules" || strings.HasPrefix(base, ".") && base != "." && base != ".ci" && base != ".github" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if slices.Contains([]string{".go", ".md", ".yml", ".yaml", ".json", ".js", ".mjs", ".ts", ".sh", ".py", ".mod", ""}, filepath.Ext(base)) {
+			files = append(files, name)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return files
+}
+
+// Nothing is left to do in what is committed, and nothing points at somebody's machine.
+func TestStyle_leftovers(t *testing.T) {
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	leftover := regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME)\b`)
+	machine := regexp.MustCompile(`(^|[\s"'(=:])/(work/main|root/|home/[a-z]+/(go|src|work)\b)|"resolved": *"http`)
+	for _, name := range sourceFiles(t) {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for i, line := range strings.Split(string(text), "\n") {
+			if leftover.MatchString(line) || strings.Contains(line, here+"/") || machine.MatchString(line) && name != "style_test.go" {
+				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// The packages know of each other what they must, and no more: what is in
+// internal knows nothing of ours; the workspace in memory does not know the
+// client, whose mistakes it would share; 1.2 is a customer of the client.
+func TestStyle_imports(t *testing.T) {
+	for _, name := range sourceFiles(t) {
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		dir, _, _ := strings.Cut(filepath.ToSlash(filepath.Dir(name)), "/")
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			ours, ok := strings.CutPrefix(imported, modulePath)
+			if !ok {
+				continue
+			}
+			leaf := strings.HasPrefix(ours, "/internal/")
+			allowed := true
+			switch dir {
+			case ".":
+				allowed = leaf
+			case "internal":
+				allowed = false
+			case "databrickstest":
+				allowed = leaf || ours == "" && filepath.Base(name) == "client.go"
+			case "v12":
+				allowed = leaf || ours == ""
+			case "examples", "bench":
+				allowed = !leaf
+			}
+			if !allowed {
+				t.Errorf("%s imports %s", name, imported)
+			}
+		}
+	}
+}
+
+// The Go code in the README compiles.
+func TestStyle_readme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	args := []string{"vet"}
+	for i, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1) {
+		code := string(block[1])
+		if !strings.HasPrefix(code, "package ") && !strings.Contains(code, "\npackage ") {
+			code = snippet(code)
+		}
+		// The package exists for this build only.
+		dir, written := fmt.Sprintf("readme%d", i), filepath.Join(t.TempDir(), "readme.go")
+		require.NoError(t, os.WriteFile(written, []byte(code), 0o600))
+		name := "readme.go"
+		if strings.Contains(code, "testing.T") {
+			name = "readme_test.go"
+		}
+		overlay.Replace[filepath.Join(here, dir, name)] = written
+		args = append(args, "./"+dir)
+	}
+	if len(overlay.Replace) == 0 {
+		t.Skip("the README has no Go code yet")
+	}
+	text, err := json.Marshal(overlay)
+	require.NoError(t, err)
+	overlayFile := filepath.Join(t.TempDir(), "overlay.json")
+	require.NoError(t, os.WriteFile(overlayFile, text, 0o600))
+	var out bytes.Buffer
+	command := exec.CommandContext(t.Context(), "go", slices.Insert(args, 1, "-overlay="+overlayFile)...)
+	command.Stdout, command.Stderr = &out, &out
+	assert.NoError(t, command.Run(), "%s", &out)
+}
+
+// snippet makes a file of statements, or of declarations, as the README shows them.
+func snippet(code string) string {
+	imports := ""
+	for _, imported := range []string{
+		"context", "errors", "fmt", "io", "io/fs", "log", "log/slog", "net/http", "os", "slices", "strings", "testing", "testing/synctest", "time",
+		modulePath, modulePath + "/databrickstest", modulePath + "/v12",
+	} {
+		if regexp.MustCompile(`\b` + path.Base(imported) + `\.[A-Z]`).MatchString(code) {
+			imports += fmt.Sprintf("import %q\n", imported)
+		}
+	}
+	if regexp.MustCompile(`(?m)^(func|type|var|const) `).MatchString(code) {
+		return "package readme\n\n" + imports + "\n" + code
+	}
+	for _, needed := range []string{"context", modulePath} {
+		if line := fmt.Sprintf("import %q\n", needed); !strings.Contains(imports, line) {
+			imports += line
+		}
+	}
+	whole := func(used string) string {
+		return "package readme\n\n" + imports + "\nfunc _(ctx context.Context, client *databricks.Client) (err error) {\n" + code + "\n" + used + "return err\n}\n"
+	}
+	// What a snippet only shows how to get counts as used.
+	used := ""
+	if file, err := parser.ParseFile(token.NewFileSet(), "", whole(""), 0); err == nil {
+		for _, statement := range file.Decls[len(file.Decls)-1].(*ast.FuncDecl).Body.List {
+			if assign, ok := statement.(*ast.AssignStmt); ok && assign.Tok == token.DEFINE {
+				for _, name := range assign.Lhs {
+					if ident := name.(*ast.Ident).Name; ident != "_" {
+						used += "_ = " + ident + "\n"
+					}
+				}
+			}
+		}
+	}
+	return whole(used)
+}
