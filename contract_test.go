@@ -134,6 +134,10 @@ func contractChecker() *contract.Checker {
 	}
 	return &contract.Checker{
 		Areas: areas, Client: reflect.TypeFor[Client](), Constants: constants,
+		Enums: map[string]any{
+			"clusters.TerminationParameter":       TerminationParameter(""),
+			"clusters.PoolClusterTerminationCode": PoolTerminationCode(""),
+		},
 		Rows: contractRows, OutOfScope: contractOutOfScope, Pending: contractPending, Departures: contractDepartures,
 	}
 }

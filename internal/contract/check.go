@@ -48,7 +48,11 @@ type Checker struct {
 	// reason; a * stands for any end. A place after "zero " is one where it is
 	// only about what is sent when a field is not set.
 	Departures map[string]string
-	Constants  map[string][]string
+	Constants  map[string][]string // of Go types, from the function of this name
+
+	// Enums are those that no field is declared to be, such as the keys of a
+	// map: "clusters.TerminationParameter" → a value of its Go type.
+	Enums map[string]any
 }
 
 // A Report is what came of it.
@@ -149,6 +153,11 @@ func (c *Checker) Check() *Report {
 		}
 		for place := range values {
 			x.report.Values[place] = false
+		}
+	}
+	for _, area := range c.Areas {
+		if !c.pending(area) {
+			x.loose(area)
 		}
 	}
 	for _, row := range c.Rows {
@@ -531,6 +540,28 @@ func (x *check) enum(area *Area, name string, t reflect.Type) {
 		x.enums[t][v] = true
 		if !slices.Contains(constants, v) {
 			x.problem(place, "%v has no constant of this value", t)
+		}
+	}
+}
+
+// loose holds against their Go types the enums that no field is declared to be.
+func (x *check) loose(area *Area) {
+	fields, values := map[string]bool{}, map[string]bool{}
+	for _, op := range area.Operations {
+		area.reach(op.Request, fields, values)
+		area.reach(op.Response, fields, values)
+	}
+	for name, all := range area.Enums {
+		if len(all) == 0 || values[area.place(name, all[0])] {
+			continue
+		}
+		for _, v := range all {
+			x.report.Values[area.place(name, v)] = false
+		}
+		if v, ok := x.Enums[area.Name+"."+name]; ok {
+			x.enum(area, name, reflect.TypeOf(v))
+		} else {
+			x.problem(area.Name+"."+name, "is an enum that no field is declared to be: which type has its constants? (Enums)")
 		}
 	}
 }

@@ -182,12 +182,17 @@ func TestChecker_finds(t *testing.T) {
 		"a row without operation": {func(c *Checker) {
 			c.Rows = append(c.Rows, Row{Call: "POST /aim", Go: "Telescopes.Aim"})
 		}, "POST /aim: is no operation of the contract that is in scope"},
-		"a row without method":            {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: there is no method Telescopes.Remove"},
-		"a row without service":           {func(c *Checker) { c.Rows[3].Go = "Cameras.Delete" }, "telescopes POST /delete: the client has no field Cameras"},
-		"a result that is not the reply":  {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the reply is an object of telescopes, next_page_token"},
-		"an unnamed parameter":            {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: what is parameter 1 on the wire? (Args)"},
-		"a parameter of a wrong name":     {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
-		"fields that JSON does not have":  {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, have <nil>"},
+		"a row without method":           {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: there is no method Telescopes.Remove"},
+		"a row without service":          {func(c *Checker) { c.Rows[3].Go = "Cameras.Delete" }, "telescopes POST /delete: the client has no field Cameras"},
+		"a result that is not the reply": {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the reply is an object of telescopes, next_page_token"},
+		"an unnamed parameter":           {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: what is parameter 1 on the wire? (Args)"},
+		"a parameter of a wrong name":    {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
+		"fields that JSON does not have": {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, have <nil>"},
+		"an enum that stands alone":      {func(c *Checker) { c.Areas[0].Enums["Colour"] = []string{"RED"} }, "telescopes.Colour: is an enum that no field is declared to be: which type has its constants? (Enums)"},
+		"a value of one": {func(c *Checker) {
+			c.Areas[0].Enums["Colour"] = []string{"RED"}
+			c.Enums = map[string]any{"telescopes.Colour": ready}
+		}, "telescopes.Colour.RED: contract.state has no constant of this value"},
 		"a departure that is none":        {func(c *Checker) { c.Departures = map[string]string{"telescopes.ID.telescope_id": "because"} }, "telescopes.ID.telescope_id: is as the contract says, and needs no departure"},
 		"a pending area that is there":    {func(c *Checker) { c.Pending = []string{"telescopes"} }, "telescopes: has rows, so it is not pending any more"},
 		"a type that is not described":    {func(c *Checker) { delete(c.Areas[0].Types, "Part") }, "telescopes.Part: is used in the contract, but not described"},
