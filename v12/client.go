@@ -1,0 +1,270 @@
+// Package v12 speaks REST API 1.2: execution contexts and commands, which are
+// the way to run a piece of code on a running cluster and look at its result,
+// and the older calls for clusters and libraries.
+//
+// Most programs want a [Session]:
+//
+//	session, err := v12.NewClient(client).NewSession(ctx, clusterID, v12.Python)
+//	if err != nil {
+//		return err
+//	}
+//	defer session.Close()
+//	result, err := session.Run(ctx, "spark.range(10).count()")
+//
+// The services are the calls themselves, one method each. Errors are those of
+// package databricks; this version of the API has no error codes, so what it
+// says is in the message. Errors that say that something is not there match
+// [fs.ErrNotExist].
+package v12
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/query"
+)
+
+// A Client makes the calls of REST API 1.2. It is safe for use by any number of
+// goroutines and needs no closing.
+type Client struct {
+	Contexts  *ContextsService
+	Commands  *CommandsService
+	Clusters  *ClustersService
+	Libraries *LibrariesService
+
+	workspace *databricks.Client
+	planning  atomic.Bool // it was seen that calls are only planned
+}
+
+// service is what every area's type is made of.
+type service struct{ client *Client }
+
+// NewClient makes a client that calls through workspace: with its host, its
+// credential, its repeats and limits, and its plan if it has one.
+func NewClient(workspace *databricks.Client) *Client {
+	c := &Client{workspace: workspace}
+	s := &service{c}
+	c.Contexts = (*ContextsService)(s)
+	c.Commands = (*CommandsService)(s)
+	c.Clusters = (*ClustersService)(s)
+	c.Libraries = (*LibrariesService)(s)
+	return c
+}
+
+// A request is a call on its way to [databricks.Client.Do].
+type request struct {
+	databricks.Request
+	err error // what is wrong with its arguments
+}
+
+// get is a call with the fields of in as its query.
+func get(path string, in any) request {
+	return request{databricks.Request{Method: http.MethodGet, Path: path, Query: fields(in)}, required(in)}
+}
+
+// post is a call with in as its JSON body.
+func post(path string, in any) request {
+	return request{databricks.Request{Method: http.MethodPost, Path: path, Body: in}, required(in)}
+}
+
+// form is a call with the fields of in as its body, as an HTML form sends them.
+func form(path string, in any) request {
+	r := post(path, in)
+	r.Body = fields(in)
+	return r
+}
+
+// upload is a call with the fields of in as its body, one of them a file.
+func upload(path string, in any) request {
+	r := request{Request: databricks.Request{Method: http.MethodPost, Path: path}, err: required(in)}
+	var texts [][2]string
+	var file databricks.FilePart
+	v := reflect.ValueOf(in)
+	for field := range v.Type().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if part, ok := v.FieldByIndex(field.Index).Interface().(databricks.FilePart); ok {
+			file, file.Field = part, name
+			continue
+		}
+		value := url.Values{}
+		query.Add(value, name, v.FieldByIndex(field.Index).Interface())
+		if text := value.Get(name); text != "" {
+			texts = append(texts, [2]string{name, text})
+		}
+	}
+	switch {
+	case file.Open == nil:
+		r = r.check(badArg(file.Field, missing))
+	case file.Size == 0:
+		r = r.check(badArg(file.Field, "is an empty file"))
+	}
+	r.Body = databricks.Multipart(texts, file)
+	return r
+}
+
+// check records that an argument is wrong, if err is not nil.
+func (r request) check(err error) request {
+	if r.err == nil {
+		r.err = err
+	}
+	return r
+}
+
+// twice says that the call may be repeated.
+func (r request) twice() request {
+	r.Idempotent = true
+	return r
+}
+
+// fields are the members of an input by their wire names.
+func fields(in any) url.Values {
+	values := url.Values{}
+	query.Add(values, "", in)
+	return values
+}
+
+// missing is what is wrong with an argument that was left out.
+const missing = "is missing"
+
+// required returns what is wrong with an input whose first text that is not
+// optional is empty.
+func required(in any) error {
+	v := reflect.ValueOf(in)
+	for field := range v.Type().Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if options == "" && name != "-" && field.Type.Kind() == reflect.String && v.FieldByIndex(field.Index).Len() == 0 {
+			return badArg(name, missing)
+		}
+	}
+	return nil
+}
+
+func badArg(name, format string, args ...any) error {
+	return &databricks.ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
+}
+
+// do makes a call; see [databricks.Client.Do] for out.
+func (c *Client) do(ctx context.Context, r request, out any) error {
+	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
+		e.Method, e.Path = r.Method, r.Path
+		if e.Problem == missing && c.planning.Load() {
+			r.err = nil // it would come from a call that was only planned
+			if r.Method == http.MethodGet {
+				return nil
+			}
+		}
+	}
+	if r.err != nil {
+		return r.err
+	}
+	return named(c.workspace.Do(ctx, r.Request, out))
+}
+
+// read makes a call that returns a T.
+func read[T any](ctx context.Context, c *Client, r request) (*T, error) {
+	out := new(T)
+	if err := c.do(ctx, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// list makes a call whose reply is a bare list.
+func list[T any](ctx context.Context, c *Client, r request) ([]T, error) {
+	out, err := read[[]T](ctx, c, r)
+	if err != nil {
+		return nil, err
+	}
+	return *out, nil
+}
+
+// write makes a call that changes something. A success whose reply is never
+// looked at was only planned.
+func (c *Client) write(ctx context.Context, r request, reply func(io.Reader) error) error {
+	sent := false
+	err := c.do(ctx, r, func(in io.Reader) error {
+		sent = true
+		return reply(in)
+	})
+	if err == nil && !sent {
+		c.planning.Store(true)
+	}
+	return err
+}
+
+// done makes a call whose reply says no more than that it was done.
+func (c *Client) done(ctx context.Context, r request) error {
+	return c.write(ctx, r, func(io.Reader) error { return nil })
+}
+
+// id makes a call whose reply names what was made by it. It returns an empty ID
+// if the call was only planned.
+func (c *Client) id(ctx context.Context, r request) (string, error) {
+	var id string
+	err := c.write(ctx, r, func(in io.Reader) error {
+		var reply struct {
+			ID any `json:"id"`
+		}
+		dec := json.NewDecoder(in)
+		dec.UseNumber()
+		if err := dec.Decode(&reply); err != nil && err != io.EOF {
+			return err
+		}
+		switch v := reply.ID.(type) {
+		case string:
+			id = v
+		case json.Number:
+			id = v.String()
+		}
+		if id == "" {
+			return errors.New("the reply names no id")
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// ErrContextNotFound is matched by the errors of calls whose context is gone:
+// destroyed, evicted by the cluster, or lost with the cluster's driver.
+var ErrContextNotFound = errors.New("the context does not exist")
+
+// A notFoundError is an error of the API that says that something is not there.
+type notFoundError struct {
+	error
+	context bool // that something is a context
+}
+
+func (e *notFoundError) Unwrap() error { return e.error }
+
+func (e *notFoundError) Is(target error) bool {
+	return target == fs.ErrNotExist || e.context && target == ErrContextNotFound
+}
+
+// named makes an error match what its message says.
+func named(err error) error {
+	e, ok := err.(*databricks.APIError)
+	if !ok {
+		return err
+	}
+	switch {
+	case strings.Contains(e.Message, "ContextNotFound"),
+		strings.Contains(e.Message, "ExecutionContextId") && strings.Contains(e.Message, "is disconnected"):
+		return &notFoundError{err, true}
+	case strings.Contains(e.Message, "Unknown cluster id"), strings.HasPrefix(e.Message, "NoSuchElementException: key not found"):
+		return &notFoundError{err, false}
+	}
+	return err
+}

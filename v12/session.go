@@ -1,0 +1,303 @@
+package v12
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/go-databricks/databricks"
+)
+
+// A Session runs code on a cluster, in one context: what a command defines, the
+// next one can use. It is safe for use by any number of goroutines; the service
+// runs their commands one after another.
+//
+// A session leaves nothing behind. A command that is not waited for any more,
+// for whatever reason, is cancelled, and Close destroys the context.
+type Session struct {
+	*session
+	language Language
+}
+
+// session is what the views of one session share.
+type session struct {
+	client    *Client
+	clusterID string
+	language  Language // of the context
+	recreate  bool
+	life      context.Context // over when the session is closed
+	end       context.CancelCauseFunc
+	turn      chan struct{} // has room for one: who looks for the context, makes it, or ends the session
+
+	mu        sync.Mutex
+	contextID string              // empty if there is none now
+	owned     map[string]struct{} // contexts not known to be destroyed
+}
+
+// A SessionOption changes how a session works.
+type SessionOption func(*session)
+
+// WithRecreate allows the session to make a new context when its own is gone:
+// evicted by the cluster, or lost with the cluster's driver. The variables are
+// gone, too. A command is sent to the new context only if the old one refused
+// it, so that none runs twice.
+func WithRecreate() SessionOption { return func(s *session) { s.recreate = true } }
+
+// ErrSessionClosed is matched by the errors of commands that are not done when
+// their session is closed, or sent after that.
+var ErrSessionClosed = errors.New("the session is closed")
+
+// NewSession makes a context on a running cluster and waits until it takes
+// commands. If it fails, it leaves no context behind. Only an answer that was
+// lost, a [*databricks.OutcomeUnknownError], may have named one.
+//
+// A client that only plans makes a session that plans the commands that it is
+// given and returns empty results.
+func (c *Client) NewSession(ctx context.Context, clusterID string, language Language, opts ...SessionOption) (*Session, error) {
+	s := &session{client: c, clusterID: clusterID, language: language, turn: make(chan struct{}, 1), owned: map[string]struct{}{}}
+	for _, opt := range opts {
+		opt(s)
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	s.life, s.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	return &Session{s, language}, nil
+}
+
+// In returns a view of the session whose commands are in another language. It
+// shares the context: closing one closes both. Every context takes SQL beside
+// its own language.
+func (s *Session) In(language Language) *Session { return &Session{s.session, language} }
+
+// Run runs code and returns its result. It is sent as it is, byte for byte. If
+// the code raised an error, or was cancelled by somebody else, the error is a
+// [*CommandError].
+//
+// When Run returns, the command runs no more, or will not in a moment: if the
+// context ends before the command, the command is cancelled. If it may have
+// been begun but its ID was lost, all of the session's context is destroyed,
+// other goroutines' commands with it; the error is a
+// [*databricks.OutcomeUnknownError], as it is when the context disappears while
+// the command runs. It is never run twice.
+func (s *Session) Run(ctx context.Context, code string) (*Result, error) {
+	return s.result(s.Watch(ctx, code))
+}
+
+// RunFile is [Session.Run] for code in a local file.
+func (s *Session) RunFile(ctx context.Context, path string) (*Result, error) {
+	return s.result(s.WatchFile(ctx, path))
+}
+
+// Watch runs code and yields each change of its status. The last status is
+// that of a command that is done; its Result has the rest. A loop that is left
+// earlier, in any way, cancels the command. See [Session.Run] for the errors.
+// Each range over the sequence runs the code anew.
+func (s *Session) Watch(ctx context.Context, code string) iter.Seq2[*CommandStatus, error] {
+	return s.watch(ctx, func(ctx context.Context, contextID string) (string, error) {
+		return s.client.Commands.Execute(ctx, ExecuteCommand{s.language, s.clusterID, contextID, databricks.Secret(code)})
+	})
+}
+
+// WatchFile is [Session.Watch] for code in a local file.
+func (s *Session) WatchFile(ctx context.Context, path string) iter.Seq2[*CommandStatus, error] {
+	return s.watch(ctx, func(ctx context.Context, contextID string) (string, error) {
+		file, err := FileAt(path)
+		if err != nil {
+			return "", err
+		}
+		return s.client.Commands.ExecuteFile(ctx, ExecuteCommandFile{Language: s.language, ClusterID: s.clusterID, ContextID: contextID, Command: file})
+	})
+}
+
+// Close cancels what runs in the session and destroys its context. It takes a
+// few seconds at most. If it fails it may be called again; once it succeeded, it
+// does nothing.
+func (s *Session) Close() error {
+	s.end(ErrSessionClosed)
+	s.turn <- struct{}{} // whoever makes a context is giving up now
+	defer func() { <-s.turn }()
+	s.mu.Lock()
+	owned := slices.Collect(maps.Keys(s.owned))
+	s.mu.Unlock()
+	var err error
+	for _, id := range owned {
+		err = joined(err, s.drop(s.life, id))
+	}
+	return err
+}
+
+// open makes the session's context.
+func (s *session) open(ctx context.Context) error {
+	id, err := s.client.Contexts.open(ctx, s.clusterID, s.language)
+	if err != nil || id == "" {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.contextID = id
+	s.owned[id] = struct{}{}
+	return nil
+}
+
+// drop destroys a context that is of no more use, whatever became of ctx.
+func (s *session) drop(ctx context.Context, id string) error {
+	s.mu.Lock()
+	if s.contextID == id {
+		s.contextID = ""
+	}
+	s.mu.Unlock()
+	err := s.client.Contexts.close(ctx, s.clusterID, id)
+	if err == nil {
+		s.mu.Lock()
+		delete(s.owned, id)
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// context returns the ID of the session's context, and makes one if there is
+// none and that is allowed. If calls are only planned, there is none.
+func (s *session) context(ctx context.Context) (string, error) {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return "", ended(ctx, nil)
+	}
+	if s.life.Err() != nil {
+		return "", ErrSessionClosed
+	}
+	current := func() string {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.contextID
+	}
+	if id := current(); id != "" || s.client.planning.Load() {
+		return id, nil
+	}
+	if !s.recreate {
+		return "", ErrContextNotFound
+	}
+	err := s.open(ctx)
+	return current(), err
+}
+
+// start sends a command and returns its name. A command that may have been
+// begun, and whose name nobody knows, does not outlive it.
+func (s *session) start(ctx context.Context, execute func(ctx context.Context, contextID string) (string, error)) (CommandRef, error) {
+	for refusals := 0; ; refusals++ {
+		if ctx.Err() != nil {
+			return CommandRef{}, ended(ctx, nil)
+		}
+		contextID, err := s.context(ctx)
+		if err != nil {
+			return CommandRef{}, err
+		}
+		patient, cancel := outlive(ctx)
+		id, err := execute(patient, contextID)
+		cancel()
+		if err == nil {
+			return CommandRef{s.clusterID, contextID, id}, nil
+		}
+		err = ended(ctx, err)
+		if _, lost := errors.AsType[*databricks.OutcomeUnknownError](err); lost {
+			return CommandRef{}, joined(err, s.drop(ctx, contextID))
+		}
+		if !errors.Is(err, ErrContextNotFound) {
+			return CommandRef{}, err
+		}
+		dropped := s.drop(ctx, contextID) // some servers call it disconnected and keep it
+		if !s.recreate || refusals == 3 {
+			return CommandRef{}, joined(err, dropped)
+		}
+	}
+}
+
+// watch sends a command and yields each change of its status.
+func (s *session) watch(ctx context.Context, execute func(ctx context.Context, contextID string) (string, error)) iter.Seq2[*CommandStatus, error] {
+	return func(yield func(*CommandStatus, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		defer context.AfterFunc(s.life, func() { cancel(ErrSessionClosed) })()
+
+		command, err := s.start(ctx, execute)
+		if err != nil {
+			yield(nil, s.failed("was not run", err))
+			return
+		}
+		if command.CommandID == "" { // it is only planned
+			yield(&CommandStatus{Status: CommandFinished}, nil)
+			return
+		}
+		running := true
+		stop := func() error {
+			if !running {
+				return nil
+			}
+			running = false
+			return s.stop(ctx, command)
+		}
+		defer stop() // also when the loop's body breaks off or panics
+
+		look := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
+		state := func(c *CommandStatus) CommandState { return c.Status }
+		for status, err := range watch(ctx, s.client, look, state) {
+			if errors.Is(err, ErrContextNotFound) {
+				running = false
+				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: joined(err, s.drop(ctx, command.ContextID))}
+			}
+			if err != nil {
+				yield(nil, s.failed("did not end", joined(err, stop())))
+				return
+			}
+			running = !status.Done()
+			if !yield(status, nil) || !running {
+				return
+			}
+		}
+	}
+}
+
+// stop cancels a command, whatever became of ctx, and if it cannot, destroys
+// the context that the command runs in.
+func (s *session) stop(ctx context.Context, command CommandRef) error {
+	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
+	defer cancel()
+	err := s.client.Commands.Cancel(short, command)
+	if err == nil || errors.Is(err, ErrContextNotFound) {
+		return nil
+	}
+	return joined(err, s.drop(ctx, command.ContextID))
+}
+
+// failed says what became of a command, and that the session is closed if it is.
+func (s *session) failed(what string, err error) error {
+	if s.life.Err() != nil && !errors.Is(err, ErrSessionClosed) {
+		err = joined(err, ErrSessionClosed)
+	}
+	if errors.Is(err, ErrContextNotFound) && !s.recreate {
+		err = fmt.Errorf("%w; variables are lost with it (WithRecreate lets a session make a new one)", err)
+	}
+	return fmt.Errorf("databricks: a command on cluster %s %s: %w", s.clusterID, what, err)
+}
+
+// result returns what the last of the statuses says.
+func (s *session) result(statuses iter.Seq2[*CommandStatus, error]) (*Result, error) {
+	var last *CommandStatus
+	for status, err := range statuses {
+		if err != nil {
+			return nil, err
+		}
+		last = status
+	}
+	result, err := last.Result()
+	if err != nil && s.life.Err() != nil {
+		err = joined(err, ErrSessionClosed)
+	}
+	return result, err
+}

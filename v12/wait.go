@@ -1,0 +1,119 @@
+package v12
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/poll"
+)
+
+const (
+	// tolerated is how many looks in a row may fail before a wait gives up. Each
+	// of them is a call with repeats of its own.
+	tolerated = 5
+
+	// cleanup is how long it may take to stop what nobody waits for any more.
+	cleanup = 15 * time.Second
+
+	// patience is how long the answer that names a new thing is waited for after
+	// the caller gave up. With its name, the thing can be stopped.
+	patience = 2 * time.Second
+)
+
+// watch looks at something until its caller has seen enough, and yields it
+// whenever its state is another than before. Looks that fail in a passing
+// manner are made again. If calls are only planned, it looks once.
+func watch[T any, S comparable](ctx context.Context, c *Client, look func(context.Context) (*T, error), state func(*T) S) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		var (
+			pacer    poll.Pacer
+			last     *T
+			failures int
+		)
+		for {
+			seen, err := look(ctx)
+			switch {
+			case ctx.Err() != nil && err != nil, failures == tolerated && err != nil, err != nil && !passes(err):
+				yield(nil, ended(ctx, err))
+				return
+			case err != nil:
+				failures++
+			case last == nil || state(last) != state(seen):
+				last, failures, pacer = seen, 0, poll.Pacer{}
+				if !yield(seen, nil) {
+					return
+				}
+			default:
+				failures = 0
+			}
+			if c.planning.Load() {
+				return
+			}
+			if pacer.Wait(ctx) != nil {
+				yield(nil, ended(ctx, nil))
+				return
+			}
+		}
+	}
+}
+
+// passes reports whether a look that failed may succeed the next time.
+func passes(err error) bool {
+	if _, wrong := errors.AsType[*databricks.ArgumentError](err); wrong || errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	e, answered := errors.AsType[*databricks.APIError](err)
+	return !answered || e.StatusCode >= 500 || e.StatusCode == 429
+}
+
+// outlive returns a context that ends a little later than ctx, and with its cause.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	long, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(patience, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(long, func() { timer.Stop() })
+	})
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return long, func() { stop(); cancel(nil) }
+	}
+	// So that no pause is begun that is too long.
+	long, release := context.WithDeadline(long, deadline.Add(patience))
+	return long, func() { stop(); cancel(nil); release() }
+}
+
+// ended makes err match why ctx is over, if it is.
+func ended(ctx context.Context, err error) error {
+	for _, why := range []error{ctx.Err(), context.Cause(ctx)} {
+		if why != nil && !errors.Is(err, why) {
+			err = joined(err, why)
+		}
+	}
+	return err
+}
+
+// joined is errors.Join in one line.
+func joined(err, next error) error {
+	switch {
+	case err == nil:
+		return next
+	case next == nil:
+		return err
+	}
+	return fmt.Errorf("%w; %w", err, next)
+}
+
+// oneLine folds white space and cuts at a bound, for messages.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if len(s) > 500 {
+		s = strings.ToValidUTF8(s[:500], "") + "…"
+	}
+	return s
+}
