@@ -200,16 +200,14 @@ func (c *config) fromNetrc(looked *[]string) (err error) {
 		return err
 	}
 	login, password, err := file.Find(c.site.name())
-	switch {
-	case err == nil:
-		c.credentials = []credential{{path, basic(login, password)}}
-	case !errors.Is(err, netrc.ErrNoEntry):
-		return err
-	case asked:
-		return fmt.Errorf("%s has no entry for machine %s and no default", path, c.site.name())
-	default:
-		*looked = append(*looked, fmt.Sprintf("%s (no entry for machine %s)", path, c.site.name()))
+	if !asked && errors.Is(err, netrc.ErrNoCredential) {
+		*looked = append(*looked, fmt.Sprintf("%s (nothing for machine %s)", path, c.site.name()))
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	c.credentials = []credential{{path, basic(login, password)}}
 	return nil
 }
 
