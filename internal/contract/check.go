@@ -222,13 +222,18 @@ func (x *check) settle() {
 }
 
 // departure finds the departure that a place is under.
-func (x *check) departure(place string) (string, bool) {
-	for departure := range x.Departures {
+func (c *Checker) departure(place string) (string, bool) {
+	for departure := range c.Departures {
 		if prefix, ok := strings.CutSuffix(departure, "*"); departure == place || ok && strings.HasPrefix(place, prefix) {
 			return departure, true
 		}
 	}
 	return "", false
+}
+
+func (c *Checker) departs(area *Area, typ string, f Field) bool {
+	_, ok := c.departure(area.place(typ, f.Name))
+	return ok
 }
 
 // operation holds one method against its operation.
@@ -431,9 +436,14 @@ func (x *check) object(area *Area, typ string, t reflect.Type, in bool, covered 
 // makes of its tags: two fields that share a name, for example, are both lost.
 func (x *check) trip(place string, area *Area, typ string, t reflect.Type) {
 	fields := jsonFields(t)
+	for _, f := range fields {
+		if isContent(f.Type) {
+			return // it has no JSON
+		}
+	}
 	doc := area.Sample(typ, func(of string, f Field) bool {
 		_, here := fields[f.Name]
-		return x.bad[area.place(of, f.Name)] == "" && (of != typ || here)
+		return x.bad[area.place(of, f.Name)] == "" && !x.departs(area, of, f) && (of != typ || here)
 	})
 	text, err := json.Marshal(doc)
 	if err == nil {
@@ -491,8 +501,7 @@ func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want strin
 			want = w
 		}
 	}
-	k := t.Kind()
-	content := t.Implements(reflect.TypeFor[io.Reader]()) || t.Name() == "FilePart" || t.Name() == "RawBody"
+	k, content := t.Kind(), in && isContent(t)
 	switch kind {
 	case "string":
 		is(k == reflect.String, "a string")
@@ -505,9 +514,9 @@ func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want strin
 	case "float64":
 		is(k == reflect.Float64, "float64")
 	case "bytes(base64)":
-		is(k == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t != rawType || in && content, "[]byte")
+		is(k == reflect.Slice && t.Elem().Kind() == reflect.Uint8 && t != rawType || content, "[]byte")
 	case "any":
-		is(t == rawType || k == reflect.Interface || in && content, "json.RawMessage")
+		is(t == rawType || k == reflect.Interface || content, "json.RawMessage")
 	case "map":
 		if is(k == reflect.Map && t.Key().Kind() == reflect.String, "a map"); want == "" {
 			want = x.fit(area, of, t.Elem(), in)
@@ -527,6 +536,11 @@ func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want strin
 		want = "a type that the contract knows"
 	}
 	return want
+}
+
+// isContent reports whether a t stands for bytes that are read while they are sent.
+func isContent(t reflect.Type) bool {
+	return t.Implements(reflect.TypeFor[io.Reader]()) || t.Name() == "FilePart"
 }
 
 func (x *check) enum(area *Area, name string, t reflect.Type) {

@@ -97,6 +97,15 @@ func argument(from any, t reflect.Type, base any) (reflect.Value, error) {
 		v.Set(reflect.ValueOf(strings.NewReader("a sample")))
 		return v, nil
 	}
+	if doc, ok := from.(map[string]any); ok && t.Kind() == reflect.Struct {
+		doc = maps.Clone(doc)
+		for name, f := range jsonFields(t) {
+			if isContent(f.Type) {
+				delete(doc, name)
+			}
+		}
+		from = doc
+	}
 	text, err := json.Marshal(from)
 	if err != nil {
 		return v, err

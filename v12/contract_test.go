@@ -1,0 +1,77 @@
+package v12
+
+import (
+	"errors"
+	"net/http"
+	"reflect"
+	"testing"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/contract"
+)
+
+// What follows is the table of the root's contract_test.go for REST 1.2.
+
+// contractDepartures are the places where the types differ from the contract
+// on purpose.
+var contractDepartures = map[string]string{
+	"v12.ClusterV12.jdbcPort":                "a number, in text or not",
+	"v12.LibraryStatusV12.attachAllClusters": "true or false, in text or not",
+	"v12.CreateClusterV12Request.sparkConf":  "properties are text",
+}
+
+var contractRows = []contract.Row{
+	{Call: "POST /api/1.2/contexts/create", Go: "Contexts.Create", Args: "clusterId language"},
+	{Call: "GET /api/1.2/contexts/status", Go: "Contexts.Status", Args: "clusterId contextId"},
+	{Call: "POST /api/1.2/contexts/destroy", Go: "Contexts.Destroy", Args: "clusterId contextId", Inner: "id"},
+
+	{Call: "POST /api/1.2/commands/execute", Go: "Commands.Execute"},
+	{Call: "POST /api/1.2/commands/execute multipart", Go: "Commands.ExecuteFile", Base: ExecuteCommandFile{Command: FileOf("c.py", []byte("1"))}},
+	{Call: "GET /api/1.2/commands/status", Go: "Commands.Status"},
+	{Call: "POST /api/1.2/commands/cancel", Go: "Commands.Cancel", Inner: "id"},
+
+	{Call: "GET /api/1.2/clusters/list", Go: "Clusters.List"},
+	{Call: "GET /api/1.2/clusters/status", Go: "Clusters.Status", Args: "clusterId"},
+	{Call: "POST /api/1.2/clusters/create", Go: "Clusters.Create"},
+	{Call: "POST /api/1.2/clusters/resize", Go: "Clusters.Resize", Args: "clusterId numWorkerContainers", Inner: "id"},
+	{Call: "POST /api/1.2/clusters/restart", Go: "Clusters.Restart", Args: "clusterId", Inner: "id"},
+	{Call: "POST /api/1.2/clusters/delete", Go: "Clusters.Delete", Args: "clusterId", Inner: "id"},
+
+	{Call: "GET /api/1.2/libraries/list", Go: "Libraries.List"},
+	{Call: "GET /api/1.2/libraries/status", Go: "Libraries.Status", Args: "libraryId"},
+	{Call: "POST /api/1.2/libraries/upload", Go: "Libraries.Upload", Base: UploadLibrary{URI: FileOf("a.jar", []byte("1"))}},
+	{Call: "POST /api/1.2/libraries/delete", Go: "Libraries.Delete", Args: "libraryId", Inner: "id"},
+	{Call: "POST /api/1.2/libraries/attach", Go: "Libraries.Attach", Args: "libraryId clusterId", Inner: "id"},
+	{Call: "POST /api/1.2/libraries/detach", Go: "Libraries.Detach", Args: "libraryId clusterId", Inner: "id"},
+}
+
+var contractSuite = &contract.Suite{
+	Checker: func() *contract.Checker {
+		areas, err := contract.Load("../testdata/contract", "v12")
+		if err != nil {
+			panic(err)
+		}
+		constants, err := contract.Constants(map[string]string{reflect.TypeFor[Client]().PkgPath(): "."})
+		if err != nil {
+			panic(err)
+		}
+		return &contract.Checker{
+			Areas: areas, Client: reflect.TypeFor[Client](), Constants: constants, Rows: contractRows, Departures: contractDepartures,
+		}
+	},
+	New: func(transport http.RoundTripper, _ contract.Operation) (any, error) {
+		workspace, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"),
+			databricks.WithToken("dapi-test-token"), databricks.WithHTTPClient(&http.Client{Transport: transport}))
+		if err != nil {
+			return nil, err
+		}
+		return NewClient(workspace), nil
+	},
+	Refused: func(err error) bool { _, ok := errors.AsType[*databricks.ArgumentError](err); return ok },
+	Unknown: func(err error) bool { _, ok := errors.AsType[*databricks.OutcomeUnknownError](err); return ok },
+}
+
+func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
+func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
+func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
+func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }
