@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -350,28 +351,31 @@ type GetJob struct {
 	JobID                 int64 `json:"job_id"`
 	IncludeTriggerState   bool  `json:"include_trigger_state,omitzero"`
 	IncludeTriggerHistory bool  `json:"include_trigger_history,omitzero"`
+
+	// PageToken is where to go on in a large job of version 2.2, if it is not at
+	// the beginning. All that follows is read in any case.
+	PageToken string `json:"page_token,omitzero"`
 }
 
 // GetWith returns a job as [JobsService.Get] does, with details that are left
 // out otherwise.
 func (s *JobsService) GetWith(ctx context.Context, in GetJob) (*Job, error) {
-	r := get(s.path("/jobs/get")).in(in)
-	job, err := do[Job](ctx, s.client, r)
+	page := func() (*Job, error) { return do[Job](ctx, s.client, get(s.path("/jobs/get")).in(in)) }
+	job, err := page()
 	if err != nil {
 		return nil, err
 	}
-	for token := job.NextPageToken; token != ""; {
-		next, err := do[Job](ctx, s.client, r.opt("page_token", token))
-		if err != nil {
+	for next := job; next.NextPageToken != ""; {
+		if in.PageToken, err = following(in.PageToken, next.NextPageToken); err != nil {
+			return nil, err
+		}
+		if next, err = page(); err != nil {
 			return nil, err
 		}
 		job.Settings.Tasks = append(job.Settings.Tasks, next.Settings.Tasks...)
 		job.Settings.JobClusters = append(job.Settings.JobClusters, next.Settings.JobClusters...)
 		job.Settings.Environments = append(job.Settings.Environments, next.Settings.Environments...)
 		job.Settings.Parameters = append(job.Settings.Parameters, next.Settings.Parameters...)
-		if token, err = following(token, next.NextPageToken); err != nil {
-			return nil, err
-		}
 	}
 	job.NextPageToken, job.HasMore = "", false
 	return job, nil
@@ -381,7 +385,7 @@ func (s *JobsService) GetWith(ctx context.Context, in GetJob) (*Job, error) {
 // in a circle.
 func following(token, next string) (string, error) {
 	if next == token {
-		return "", fmt.Errorf("databricks: the service answers a page token with the same token again")
+		return "", errors.New("databricks: the service answers a page token with the same token again")
 	}
 	return next, nil
 }
@@ -392,6 +396,7 @@ type ListJobs struct {
 	ExpandTasks bool   `json:"expand_tasks,omitzero"` // with their tasks and clusters; version 2.0 leaves out those of multi-task jobs at times
 	Limit       int    `json:"limit,omitzero"`        // List: at most so many; All: so many at a time, at most 100; 0 leaves it to the client
 	Offset      int    `json:"offset,omitzero"`       // skips that many, counted from the newest; above 1000 the service refuses
+	PageToken   string `json:"page_token,omitzero"`   // where to begin, if not at the beginning; not in version 2.0
 }
 
 // List returns the jobs, newest first.
@@ -409,10 +414,10 @@ func (s *JobsService) All(ctx context.Context, in ListJobs) iter.Seq2[Job, error
 		in.Limit = 25 // servers of all ages take that much
 	}
 	in.Limit = min(in.Limit, 100)
-	return pages(in.Offset, true, func(offset int, token string) (*jobsPage, error) {
+	return pages(in.Offset, in.PageToken, true, func(offset int, token string) (*jobsPage, error) {
 		in := in
-		in.Offset = offset
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/list")).in(in).opt("page_token", token))
+		in.Offset, in.PageToken = offset, token
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/list")).in(in))
 	}, func(p *jobsPage) []Job { return p.Jobs }, func(j *Job) int64 { return j.JobID })
 }
 
@@ -463,9 +468,9 @@ type jobsPage struct {
 // pages yields what is on all pages. The next page is asked for by token, if
 // the service has tokens and gave one, else by offset: then objects that appear
 // meanwhile push others onto the next page, where they are left out.
-func pages[T any](offset int, tokens bool, read func(offset int, token string) (*jobsPage, error), items func(*jobsPage) []T, id func(*T) int64) iter.Seq2[T, error] {
+func pages[T any](offset int, token string, tokens bool, read func(offset int, token string) (*jobsPage, error), items func(*jobsPage) []T, id func(*T) int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		offset, token, seen := offset, "", map[int64]bool{}
+		offset, token, seen := offset, token, map[int64]bool{}
 		fail := func(err error) { yield(*new(T), err) }
 		for {
 			page, err := read(offset, token)

@@ -477,6 +477,7 @@ type ListRuns struct {
 	StartTimeTo   Millis  `json:"start_time_to,omitzero"`   // started then or earlier
 	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // with tasks and clusters, which are left out otherwise from version 2.1 on
 	Offset        int     `json:"offset,omitzero"`          // skips that many; the service refuses more than 10,000
+	PageToken     string  `json:"page_token,omitzero"`      // where to begin, if not at the beginning; not in version 2.0
 	Limit         int     `json:"limit"`                    // ListRuns: at most so many; AllRuns: so many at a time; 0: all, and as many at a time as the service gives
 }
 
@@ -496,10 +497,10 @@ func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, e
 	if in.Limit > most {
 		in.Limit = 0 // which is the most there is
 	}
-	return pages(in.Offset, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
+	return pages(in.Offset, in.PageToken, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
 		in := in
-		in.Offset = offset
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in).opt("page_token", token))
+		in.Offset, in.PageToken = offset, token
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in))
 	}, func(p *jobsPage) []Run { return p.Runs }, func(r *Run) int64 { return r.RunID })
 }
 
@@ -514,19 +515,25 @@ type GetRun struct {
 	RunID                 int64 `json:"run_id"`
 	IncludeHistory        bool  `json:"include_history,omitzero"`
 	IncludeResolvedValues bool  `json:"include_resolved_values,omitzero"`
+
+	// PageToken is where to go on in a large run of version 2.2, if it is not at
+	// the beginning. All that follows is read in any case.
+	PageToken string `json:"page_token,omitzero"`
 }
 
 // GetRunWith returns a run as [JobsService.GetRun] does, with details that are
 // left out otherwise.
 func (s *JobsService) GetRunWith(ctx context.Context, in GetRun) (*Run, error) {
-	r := get(s.path("/jobs/runs/get")).in(in)
-	run, err := do[Run](ctx, s.client, r)
+	page := func() (*Run, error) { return do[Run](ctx, s.client, get(s.path("/jobs/runs/get")).in(in)) }
+	run, err := page()
 	if err != nil {
 		return nil, err
 	}
-	for token := run.NextPageToken; token != ""; {
-		next, err := do[Run](ctx, s.client, r.opt("page_token", token))
-		if err != nil {
+	for next := run; next.NextPageToken != ""; {
+		if in.PageToken, err = following(in.PageToken, next.NextPageToken); err != nil {
+			return nil, err
+		}
+		if next, err = page(); err != nil {
 			return nil, err
 		}
 		run.Tasks = append(run.Tasks, next.Tasks...)
@@ -534,9 +541,6 @@ func (s *JobsService) GetRunWith(ctx context.Context, in GetRun) (*Run, error) {
 		run.JobClusters = append(run.JobClusters, next.JobClusters...)
 		run.JobParameters = append(run.JobParameters, next.JobParameters...)
 		run.RepairHistory = append(run.RepairHistory, next.RepairHistory...)
-		if token, err = following(token, next.NextPageToken); err != nil {
-			return nil, err
-		}
 	}
 	run.NextPageToken, run.HasMore = "", false
 	return run, nil
