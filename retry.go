@@ -97,6 +97,8 @@ func classify(err error) (transient, lost bool) {
 
 func (e *APIError) classify() (transient, lost bool) {
 	switch code := e.StatusCode; {
+	case e.Code == ErrPartialDelete:
+		return false, false // progress: its caller goes on at once, for as long as it takes
 	case code == http.StatusTooManyRequests:
 		return true, false
 	case code == http.StatusServiceUnavailable && e.hasRetry:

@@ -19,8 +19,8 @@ package databrickstest
 // A handler runs under the lock of the whole workspace, alone. It gets its
 // input decoded into a struct of its own (decode.go has the rules): the query
 // on GET and DELETE, JSON, form or multipart fields otherwise. It returns nil
-// for {}, a value to be sent as JSON, a raw, or a list, whose elements are
-// encoded one after another; or an error of errors.go. The reply is encoded
+// for {}, a value to be sent as JSON, a raw, a list, whose elements are encoded
+// one after another, or a whole reply; or an error of errors.go. It is encoded
 // after the lock is free, so it must not share anything that changes later.
 //
 // A call has the caller (c.user, c.token), the time (c.now, c.millis()), what
@@ -356,6 +356,8 @@ func okReply(value any) reply {
 		return reply{http.StatusOK, header, value.body, nil}
 	case list:
 		return reply{http.StatusOK, jsonHeader(), nil, value.encode}
+	case reply:
+		return value
 	}
 	return jsonReply(http.StatusOK, value)
 }

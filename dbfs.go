@@ -1,0 +1,258 @@
+package databricks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/poll"
+	"github.com/go-databricks/databricks/internal/source"
+)
+
+// DBFSService reads and writes the files of DBFS, the file system that all
+// clusters of a workspace share. [DBFSService.Upload], [DBFSService.Download],
+// [DBFSService.Open] and their kin are what most programs want; the calls that
+// they are made of are here as well.
+//
+// Paths are absolute, such as /tmp/data.csv; dbfs:/tmp/data.csv is the same.
+//
+// See https://docs.databricks.com/api/workspace/dbfs.
+type DBFSService service
+
+// MaxBlockSize is the most that [DBFSService.AddBlock], [DBFSService.Put] and
+// [DBFSService.Read] move at once, in bytes.
+const MaxBlockSize = blocks.Size
+
+// maxPutFile is how large a file the service takes in one piece, in bytes.
+const maxPutFile = math.MaxInt32
+
+// FileInfo says what is at a path of DBFS.
+type FileInfo struct {
+	Path             string `json:"path"`                       // absolute, without dbfs: before it or a slash after it
+	IsDir            bool   `json:"is_dir"`                     //
+	FileSize         int64  `json:"file_size"`                  // in bytes; 0 for directories
+	ModificationTime Millis `json:"modification_time,omitzero"` // 0 from old servers, and for some directories
+}
+
+// withPath adds a path of DBFS.
+func (r Request) withPath(name, path string) Request {
+	bare := strings.TrimPrefix(path, "dbfs:")
+	switch {
+	case path == "":
+	case bare != path && strings.HasPrefix(bare, "//"):
+		r = r.check(badArg(name, "%.100q names a host; want something like dbfs:/tmp/data.csv, with one slash", path))
+	case !strings.HasPrefix(bare, "/"):
+		r = r.check(badArg(name, "%.100q is not absolute; want something like /tmp/data.csv", path))
+	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
+		r = r.check(badArg(name, "%.100q holds a zero byte, or is not UTF-8", path))
+	}
+	return r.with(name, bare)
+}
+
+// Create begins a file and returns a handle, for [DBFSService.AddBlock] and
+// [DBFSService.Close]. Missing directories are made. Whether the file shows
+// before it is closed is not defined. A handle that nobody uses for ten minutes
+// is lost, and with it what was written.
+//
+// If something is at the path it fails with [ErrResourceAlreadyExists]; with
+// overwrite only if that is a directory. The call is not repeated after its
+// answer was lost.
+func (s *DBFSService) Create(ctx context.Context, path string, overwrite bool) (handle int64, err error) {
+	made, err := do[struct {
+		Handle int64 `json:"handle"`
+	}](ctx, s.client, post("/api/2.0/dbfs/create").withPath("path", path).opt("overwrite", overwrite))
+	if err != nil {
+		return 0, err
+	}
+	return made.Handle, nil
+}
+
+// AddBlock appends up to [MaxBlockSize] bytes to the file of a handle. Blocks of
+// one handle must be added one after another. The call is never repeated after
+// its answer was lost, since the block may be in the file already: whoever gets
+// an [*OutcomeUnknownError] has to begin the file anew.
+//
+// It fails with [ErrResourceDoesNotExist] if there is no such handle, or not
+// any more.
+func (s *DBFSService) AddBlock(ctx context.Context, handle int64, data []byte) error {
+	r := post("/api/2.0/dbfs/add-block").with("handle", handle)
+	if len(data) > MaxBlockSize {
+		return s.client.Do(ctx, r.check(badArg("data", "has %d bytes; a block holds %d at most", len(data), MaxBlockSize)), nil)
+	}
+	return s.addBlock(ctx, r, blocks.Append(nil, handle, data))
+}
+
+// addBlock sends a block that was encoded before.
+func (s *DBFSService) addBlock(ctx context.Context, r Request, text []byte) error {
+	r.Body = RawBody{ContentType: "application/json", Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(text)), nil
+	}}
+	return s.client.Do(ctx, r, nil)
+}
+
+// Close ends the file of a handle, which is complete then. The call may be
+// repeated. It fails with [ErrResourceDoesNotExist] if there is no such handle,
+// or not any more.
+func (s *DBFSService) Close(ctx context.Context, handle int64) error {
+	return s.client.Do(ctx, post("/api/2.0/dbfs/close").with("handle", handle).doneIf(ErrResourceDoesNotExist), nil)
+}
+
+// Delete deletes a file or a directory; one that is not empty only if recursive
+// is true, else it fails with [ErrIOError] or [ErrBadRequest]. If nothing is at
+// the path, it does nothing. The call may be repeated.
+//
+// The service deletes large trees in parts. Delete asks it to go on until all
+// is gone; see [DBFSService.DeleteTree] for one that tells how far it is.
+func (s *DBFSService) Delete(ctx context.Context, path string, recursive bool) error {
+	return s.deleteAll(ctx, path, recursive, nil)
+}
+
+// DeleteTree deletes a file or a directory with all that is in it. Each time
+// that the service has deleted a part of a large tree, progress is called with
+// how many files are gone so far, as far as the service tells. It may be nil.
+func (s *DBFSService) DeleteTree(ctx context.Context, path string, progress func(files int64)) error {
+	return s.deleteAll(ctx, path, true, progress)
+}
+
+// partlyDeleted finds the count in the message of a PARTIAL_DELETE.
+var partlyDeleted = regexp.MustCompile(`has deleted (\d+) files`)
+
+func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool, progress func(files int64)) error {
+	r := post("/api/2.0/dbfs/delete").withPath("path", path).opt("recursive", recursive).twice()
+	var pacer poll.Pacer
+	for files := int64(0); ; {
+		err := s.client.Do(ctx, r, nil)
+		if !errors.Is(err, ErrPartialDelete) {
+			return err
+		}
+		if e, ok := errors.AsType[*APIError](err); ok {
+			if m := partlyDeleted.FindStringSubmatch(e.Message); m != nil {
+				n, _ := strconv.ParseInt(m[1], 10, 64)
+				files += n
+			}
+		}
+		if progress != nil {
+			progress(files)
+		}
+		if pacer.Wait(ctx) != nil {
+			return fmt.Errorf("databricks: deleting %s, of which %d files are gone: %w", path, files, ended(ctx, ctx.Err(), err))
+		}
+	}
+}
+
+// GetStatus says what is at a path. If that is nothing, it fails with
+// [ErrResourceDoesNotExist].
+func (s *DBFSService) GetStatus(ctx context.Context, path string) (*FileInfo, error) {
+	return do[FileInfo](ctx, s.client, get("/api/2.0/dbfs/get-status").withPath("path", path))
+}
+
+// List returns what is in a directory, without what is in its directories, by
+// name as a rule; of a file, it returns that file. If nothing is at the path, it
+// fails with [ErrResourceDoesNotExist]. The service gives up on directories of
+// very many files, upwards of about 10,000, after a minute.
+func (s *DBFSService) List(ctx context.Context, path string) ([]FileInfo, error) {
+	reply, err := do[struct {
+		Files []FileInfo `json:"files"`
+	}](ctx, s.client, get("/api/2.0/dbfs/list").withPath("path", path))
+	if err != nil {
+		return nil, err
+	}
+	return reply.Files, nil
+}
+
+// Mkdirs makes a directory and those above it that are missing. One that is
+// there already is fine. If a file is at the path, or on the way, it fails with
+// [ErrResourceAlreadyExists]. The call may be repeated.
+func (s *DBFSService) Mkdirs(ctx context.Context, path string) error {
+	return s.client.Do(ctx, post("/api/2.0/dbfs/mkdirs").withPath("path", path).twice(), nil)
+}
+
+// Move gives a file, or a directory with all that is in it, another path: the
+// new one, not the directory to move it to. It fails with
+// [ErrResourceDoesNotExist] if nothing is at the old path, and with
+// [ErrResourceAlreadyExists] if a file is at the new one. The call is not
+// repeated after its answer was lost; [DBFSService.GetStatus] on both paths
+// tells what became of it. The service gives up on directories of very many
+// files after a minute, and may have moved some of them then.
+func (s *DBFSService) Move(ctx context.Context, from, to string) error {
+	return s.client.Do(ctx, post("/api/2.0/dbfs/move").withPath("source_path", from).withPath("destination_path", to), nil)
+}
+
+// Put writes a file of up to [MaxBlockSize] bytes. Missing directories are
+// made. If something is at the path it fails with [ErrResourceAlreadyExists];
+// with overwrite only if that is a directory. The call is repeated after its
+// answer was lost only with overwrite.
+func (s *DBFSService) Put(ctx context.Context, path string, contents []byte, overwrite bool) error {
+	r := post("/api/2.0/dbfs/put").withPath("path", path).opt("overwrite", overwrite).opt("contents", contents)
+	if len(contents) > MaxBlockSize {
+		r = r.check(badArg("contents", "has %d bytes; Put takes %d at most, PutFile and Upload take more", len(contents), MaxBlockSize))
+	}
+	r.Idempotent = overwrite
+	return s.client.Do(ctx, r, nil)
+}
+
+// PutFile writes a file of less than 2 GiB in one call, its bytes as they are:
+// from the current position of file to its end, again for each attempt. All
+// else is as with [DBFSService.Put]. It is what [DBFSService.Upload] is made
+// of, which cares for what happens when it fails half way.
+func (s *DBFSService) PutFile(ctx context.Context, path string, file io.ReadSeeker, overwrite bool) error {
+	from := source.Of(file)
+	defer from.Close()
+	if err := s.putFile(ctx, path, from.Size(), from.Open, overwrite); err != nil {
+		return err
+	}
+	return from.Finish()
+}
+
+func (s *DBFSService) putFile(ctx context.Context, path string, size int64, open func() (io.ReadCloser, error), overwrite bool) error {
+	r := post("/api/2.0/dbfs/put").withPath("path", path)
+	switch {
+	case size < 0:
+		r = r.check(badArg("contents", "cannot be measured; want a file, or another reader with an end to seek to"))
+	case size > maxPutFile:
+		r = r.check(badArg("contents", "has %d bytes; PutFile takes %d at most, Upload takes more", size, int64(maxPutFile)))
+	}
+	r.Idempotent = overwrite
+	r.Body = Multipart([][2]string{{"path", strings.TrimPrefix(path, "dbfs:")}, {"overwrite", strconv.FormatBool(overwrite)}},
+		FilePart{Field: "contents", Name: "contents", Size: size, Open: open})
+	return s.client.Do(ctx, r, nil)
+}
+
+// Read returns up to length bytes of a file from offset on, fewer at its end,
+// and none from there on. The most is [MaxBlockSize]; 0 stands for the service's
+// own choice, half of that. It fails with [ErrResourceDoesNotExist] if nothing is
+// at the path, and with [ErrInvalidParameterValue] if that is a directory, or if
+// offset is beyond the file's end.
+func (s *DBFSService) Read(ctx context.Context, path string, offset, length int64) ([]byte, error) {
+	block := blocks.New()
+	defer blocks.Free(block)
+	n, err := s.read(ctx, path, offset, length, block[:])
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(block[:n]), nil
+}
+
+// read reads into p, straight from the reply, and returns how much.
+func (s *DBFSService) read(ctx context.Context, path string, offset, length int64, p []byte) (n int, err error) {
+	r := get("/api/2.0/dbfs/read").withPath("path", path).opt("offset", offset).opt("length", length)
+	switch {
+	case offset < 0:
+		r = r.check(badArg("offset", "is %d, below 0", offset))
+	case length < 0 || length > MaxBlockSize:
+		r = r.check(badArg("length", "is %d; want 0 to %d", length, MaxBlockSize))
+	}
+	err = s.client.Do(ctx, r, func(reply io.Reader) error {
+		n, err = blocks.Decode(reply, p)
+		return err
+	})
+	return n, err
+}

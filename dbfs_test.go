@@ -1,0 +1,299 @@
+package databricks
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestDBFS_wire(t *testing.T) {
+	const notThere = `404 {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "No file or directory exists on path /a."}`
+	const isThere = `400 {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "A file or directory already exists at the input path dbfs:/a."}`
+	mebibyte := make([]byte, MaxBlockSize)
+
+	runWire(t, []wireRow{{
+		name: "create returns the handle, which is too large for a float",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "/a", false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a"}`, `{"handle": 9007199254740993, "unknown": 1}`}},
+		want: int64(9007199254740993),
+	}, {
+		name: "create overwrites if told so, and drops dbfs: from the path",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "dbfs:/a b", true) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a b", "overwrite": true}`, `{"handle": "7"}`}},
+		want: int64(7),
+	}, {
+		name: "create says that something is there",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "/a", false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a"}`, isThere}},
+		is:   fs.ErrExist,
+	}, {
+		name: "add-block sends base64",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.AddBlock(ctx, 9007199254740993, []byte("hello"))
+		},
+		wire: []wireStep{{"POST /api/2.0/dbfs/add-block", `{"handle": 9007199254740993, "data": "aGVsbG8="}`, ``}},
+	}, {
+		name: "an empty block is the service's business",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 7, nil) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/add-block", `{"handle": 7, "data": ""}`, ``}},
+	}, {
+		name: "a block that is too large is refused",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.AddBlock(ctx, 7, append(mebibyte, 0))
+		},
+		is:    fs.ErrInvalid,
+		fails: "POST /api/2.0/dbfs/add-block: data has 1048577 bytes; a block holds 1048576 at most",
+	}, {
+		name:  "a handle of zero is refused",
+		call:  func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 0, nil) },
+		is:    fs.ErrInvalid,
+		fails: "handle is missing",
+	}, {
+		name: "add-block says that the handle is gone",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 7, nil) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/add-block", `{"handle": 7, "data": ""}`, notThere}},
+		is:   ErrResourceDoesNotExist,
+	}, {
+		name: "a block that the service finds too large",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 7, nil) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/add-block", `{"handle": 7, "data": ""}`, `400 {"error_code": "MAX_BLOCK_SIZE_EXCEEDED"}`}},
+		is:   ErrTooLarge,
+	}, {
+		name: "close",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Close(ctx, 7) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/close", `{"handle": 7}`, ``}},
+	}, {
+		name: "a first close of no handle is no success",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Close(ctx, 7) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/close", `{"handle": 7}`, notThere}},
+		is:   ErrResourceDoesNotExist,
+	}, {
+		name: "delete",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, ``}},
+	}, {
+		name: "delete with all that is below",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", true) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a", "recursive": true}`, ``}},
+	}, {
+		name: "delete of a directory that is not empty, as servers say it",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, `400 {"error_code": "IO_ERROR", "message": "DirectoryNotEmpty"}`}},
+		is:   ErrIOError,
+	}, {
+		name: "delete of a directory that is not empty, as newer servers say it",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, `400 {"error_code": "BAD_REQUEST", "message": "Directory is not empty."}`}},
+		is:   ErrBadRequest,
+	}, {
+		name: "get-status of a file",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.GetStatus(ctx, "dbfs:/a") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/get-status?path=%2Fa", "", `{"path": "/a", "is_dir": false, "file_size": 5000000000, "modification_time": 1700000000123, "unknown": {}}`}},
+		want: &FileInfo{Path: "/a", FileSize: 5_000_000_000, ModificationTime: 1_700_000_000_123},
+	}, {
+		name: "get-status of a directory, of an old server",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.GetStatus(ctx, "/a") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/get-status?path=%2Fa", "", `{"path": "/a", "is_dir": true, "file_size": 0}`}},
+		want: &FileInfo{Path: "/a", IsDir: true},
+	}, {
+		name: "get-status of nothing",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.GetStatus(ctx, "/a") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/get-status?path=%2Fa", "", notThere}},
+		is:   fs.ErrNotExist,
+	}, {
+		name: "a workspace without DBFS",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.GetStatus(ctx, "/a") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/get-status?path=%2Fa", "", `403 {"error_code": "PERMISSION_DENIED", "message": "Public DBFS root is disabled. Access is denied on path: /a"}`}},
+		is:   fs.ErrPermission,
+	}, {
+		name: "list",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.List(ctx, "/a/") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/list?path=%2Fa%2F", "", `{"files": [
+			{"path": "/a/b", "is_dir": true, "file_size": 0, "modification_time": 0},
+			{"path": "/a/c", "is_dir": false, "file_size": 1, "modification_time": 1700000000123}]}`}},
+		want: []FileInfo{{Path: "/a/b", IsDir: true}, {Path: "/a/c", FileSize: 1, ModificationTime: 1_700_000_000_123}},
+	}, {
+		name: "an empty directory has no files at all",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.List(ctx, "/a") },
+		wire: []wireStep{{"GET /api/2.0/dbfs/list?path=%2Fa", "", `{}`}},
+		want: []FileInfo(nil),
+	}, {
+		name: "mkdirs",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Mkdirs(ctx, "/a/b") },
+		wire: []wireStep{{"POST /api/2.0/dbfs/mkdirs", `{"path": "/a/b"}`, ``}},
+	}, {
+		name: "move",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Move(ctx, "dbfs:/a", "dbfs:/b") },
+		wire: []wireStep{{"POST /api/2.0/dbfs/move", `{"source_path": "/a", "destination_path": "/b"}`, ``}},
+	}, {
+		name:  "move to nowhere",
+		call:  func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Move(ctx, "/a", "") },
+		is:    fs.ErrInvalid,
+		fails: "destination_path is missing",
+	}, {
+		name: "put",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Put(ctx, "/a", []byte("hello"), true)
+		},
+		wire: []wireStep{{"POST /api/2.0/dbfs/put", `{"path": "/a", "contents": "aGVsbG8=", "overwrite": true}`, ``}},
+	}, {
+		name: "put of nothing makes an empty file",
+		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Put(ctx, "/a", []byte{}, false) },
+		wire: []wireStep{{"POST /api/2.0/dbfs/put", `{"path": "/a"}`, ``}},
+	}, {
+		name: "put of too much",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Put(ctx, "/a", append(mebibyte, 0), false)
+		},
+		is:    fs.ErrInvalid,
+		fails: "contents has 1048577 bytes",
+	}, {
+		name: "read",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 5, 10) },
+		wire: []wireStep{{"GET /api/2.0/dbfs/read?length=10&offset=5&path=%2Fa", "", `{"bytes_read": 5, "data": "aGVsbG8="}`}},
+		want: []byte("hello"),
+	}, {
+		name: "read of as much as the service likes",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, 0) },
+		wire: []wireStep{{"GET /api/2.0/dbfs/read?path=%2Fa", "", `{"bytes_read": 0, "data": ""}`}},
+		want: []byte{},
+	}, {
+		name:  "read of too much",
+		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, MaxBlockSize+1) },
+		is:    fs.ErrInvalid,
+		fails: "length is 1048577; want 0 to 1048576",
+	}, {
+		name:  "read from before the beginning",
+		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", -1, 1) },
+		is:    fs.ErrInvalid,
+		fails: "offset is -1",
+	}, {
+		name:  "read whose count is not that of its data",
+		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, 1) },
+		wire:  []wireStep{{"GET /api/2.0/dbfs/read?length=1&path=%2Fa", "", `{"bytes_read": 2, "data": "aA=="}`}},
+		fails: "bytes_read is 2, but data holds 1 bytes",
+	}, {
+		name: "read beyond the end",
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 9, 1) },
+		wire: []wireStep{{"GET /api/2.0/dbfs/read?length=1&offset=9&path=%2Fa", "", `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Cannot read when offset is greater than file size. Found offset = 9"}`}},
+		is:   ErrInvalidParameterValue,
+	}})
+}
+
+func TestDBFS_paths(t *testing.T) {
+	calls := map[string]func(ctx context.Context, c *Client, path string) error{
+		"path": func(ctx context.Context, c *Client, path string) error {
+			_, err := c.DBFS.Create(ctx, path, false)
+			return err
+		},
+		"path of delete": func(ctx context.Context, c *Client, path string) error { return c.DBFS.Delete(ctx, path, true) },
+		"path of get-status": func(ctx context.Context, c *Client, path string) error {
+			_, err := c.DBFS.GetStatus(ctx, path)
+			return err
+		},
+		"path of list":     func(ctx context.Context, c *Client, path string) error { _, err := c.DBFS.List(ctx, path); return err },
+		"path of mkdirs":   func(ctx context.Context, c *Client, path string) error { return c.DBFS.Mkdirs(ctx, path) },
+		"source_path":      func(ctx context.Context, c *Client, path string) error { return c.DBFS.Move(ctx, path, "/to") },
+		"destination_path": func(ctx context.Context, c *Client, path string) error { return c.DBFS.Move(ctx, "/from", path) },
+		"path of put":      func(ctx context.Context, c *Client, path string) error { return c.DBFS.Put(ctx, path, nil, false) },
+		"path of a multipart put": func(ctx context.Context, c *Client, path string) error {
+			return c.DBFS.PutFile(ctx, path, strings.NewReader(""), false)
+		},
+		"path of read": func(ctx context.Context, c *Client, path string) error {
+			_, err := c.DBFS.Read(ctx, path, 0, 1)
+			return err
+		},
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			member, _, _ := strings.Cut(name, " ")
+			var got string
+			transport := httpmock.NewMockTransport()
+			transport.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+				got = pathSent(t, r, member)
+				return wireReply(`{"handle": 1}`), nil
+			})
+			client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: transport}))
+			for _, path := range []string{
+				"/", "/a b", "/a&b=c", "/a%2Fb", "/a#b?c", "/ü/報告：2020", "/a/../b", "/..", "/a\nb\"c'\\d", "//a//b/", "/" + strings.Repeat("long ", 800),
+			} {
+				require.NoError(t, call(t.Context(), client, path), "%q", path)
+				assert.Equal(t, path, got)
+				if !strings.HasPrefix(path, "//") {
+					require.NoError(t, call(t.Context(), client, "dbfs:"+path), "%q", path)
+					assert.Equal(t, path, got)
+				}
+			}
+			for path, problem := range map[string]string{
+				"":          "is missing",
+				"a":         "is not absolute",
+				"dbfs:a":    "is not absolute",
+				"dbfs:":     "is not absolute",
+				"dbfs://a":  "names a host",
+				"s3://a/b":  "is not absolute",
+				"/a\x00b":   "holds a zero byte",
+				"/a\xffb":   "not UTF-8",
+				`C:\a.txt`:  "is not absolute",
+				"DBFS:/a":   "is not absolute",
+				" /leading": "is not absolute",
+			} {
+				got = "nothing"
+				err := call(t.Context(), client, path)
+				require.ErrorIs(t, err, fs.ErrInvalid, "%q", path)
+				assert.ErrorContains(t, err, member+" ")
+				assert.ErrorContains(t, err, problem)
+				assert.Equal(t, "nothing", got, "%q was sent", path)
+			}
+		})
+	}
+}
+
+// pathSent finds a path in a request, whatever its form.
+func pathSent(t *testing.T, r *http.Request, member string) string {
+	if r.Method == http.MethodGet {
+		return r.URL.Query().Get(member)
+	}
+	if media, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "multipart/form-data" {
+		form, err := multipart.NewReader(r.Body, params["boundary"]).ReadForm(1 << 20)
+		if !assert.NoError(t, err) || !assert.Len(t, form.Value[member], 1) {
+			return ""
+		}
+		return form.Value[member][0]
+	}
+	var body map[string]any
+	if !assert.NoError(t, json.NewDecoder(r.Body).Decode(&body)) {
+		return ""
+	}
+	path, _ := body[member].(string)
+	return path
+}
+
+func TestDBFS_Delete_goesOnUntilAllIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		partly := answer(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining. You must make another request to delete more."}`)
+		answers := []func(*http.Request) (*http.Response, error){}
+		for range 20 { // more than the attempts that any call has
+			answers = append(answers, partly)
+		}
+		c, s := scriptedClient(t, nil, append(answers, answer(200, `{}`))...)
+		var told []int64
+		require.NoError(t, c.DBFS.DeleteTree(t.Context(), "/big", func(files int64) { told = append(told, files) }))
+		assert.Len(t, s.sent, 21)
+		for _, body := range s.bodies {
+			assert.JSONEq(t, `{"path": "/big", "recursive": true}`, body)
+		}
+		require.Len(t, told, 20)
+		assert.EqualValues(t, 324, told[0])
+		assert.EqualValues(t, 20*324, told[19])
+	})
+}

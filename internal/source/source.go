@@ -1,0 +1,170 @@
+// Package source finds out of a reader what it takes to send it: how much it
+// holds, whether it can be read again, and whether it stayed the same.
+package source
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// ErrChanged is matched by errors of sources that became another while they
+// were read.
+var ErrChanged = errors.New("changed while it was being copied")
+
+// errOnce is the error of a source that is opened a second time and cannot be.
+var errOnce = errors.New("the source cannot be read a second time")
+
+// A Source is a reader from its current position on.
+type Source struct {
+	size     int64
+	reader   io.Reader
+	seeker   io.Seeker   // nil if it can be read once only
+	at       io.ReaderAt // nil if it cannot be read without moving its position
+	buffer   *bytes.Buffer
+	file     *os.File
+	modified time.Time // of the file
+	start    int64
+
+	mu   sync.Mutex
+	open *reading // what may read; nil once the source is closed
+}
+
+// Of looks at a reader. It reads no more than it takes to see that a file that
+// claims to be empty is.
+func Of(r io.Reader) *Source {
+	s := &Source{reader: r, size: -1}
+	switch v := r.(type) {
+	case *bytes.Buffer:
+		s.buffer = v
+		r = bytes.NewReader(v.Bytes())
+		s.reader = r
+	case *os.File:
+		info, err := v.Stat()
+		if err != nil || !info.Mode().IsRegular() {
+			return s
+		}
+		s.file, s.modified = v, info.ModTime()
+	}
+	seeker, ok := r.(io.Seeker)
+	if !ok {
+		return s
+	}
+	start, err := seeker.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return s
+	}
+	end, err := seeker.Seek(0, io.SeekEnd)
+	if _, back := seeker.Seek(start, io.SeekStart); err != nil || back != nil {
+		return s
+	}
+	if s.file != nil && end == 0 {
+		// Files of /proc and the like have content, but no size.
+		if n, _ := s.file.ReadAt(make([]byte, 1), start); n > 0 {
+			return s
+		}
+	}
+	s.seeker, s.start, s.size = seeker, start, max(0, end-start)
+	s.at, _ = r.(io.ReaderAt)
+	return s
+}
+
+// Size is how many bytes there are; -1 if that is not known.
+func (s *Source) Size() int64 { return s.size }
+
+// Again reports whether the source can be opened more than once.
+func (s *Source) Again() bool { return s.seeker != nil }
+
+// Open returns the source from its beginning. It ends what was opened before.
+// A source of known size that ends before it fails with ErrChanged.
+func (s *Source) Open() (io.ReadCloser, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &reading{source: s, r: s.reader, left: s.size}
+	switch {
+	case s.at != nil:
+		r.r = io.NewSectionReader(s.at, s.start, s.size)
+	case s.seeker != nil:
+		if _, err := s.seeker.Seek(s.start, io.SeekStart); err != nil {
+			return nil, err
+		}
+		r.r = io.LimitReader(s.reader, s.size)
+	case s.open != nil:
+		return nil, errOnce
+	}
+	s.open = r
+	return r, nil
+}
+
+// Close ends what is open. When it returns the source is not being read, and
+// will not be.
+func (s *Source) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = nil
+}
+
+// Finish is Close for a source that was read to its end. It moves the source's
+// position there, and fails with ErrChanged if it is another now.
+func (s *Source) Finish() error {
+	s.Close()
+	if s.buffer != nil {
+		s.buffer.Next(int(s.size))
+	}
+	if s.seeker == nil {
+		return nil
+	}
+	end, err := s.seeker.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if size := max(0, end-s.start); size != s.size {
+		return changed(s.size, size)
+	}
+	if s.file != nil {
+		info, err := s.file.Stat()
+		if err != nil {
+			return err
+		}
+		if !info.ModTime().Equal(s.modified) {
+			return fmt.Errorf("the source %w", ErrChanged)
+		}
+	}
+	return nil
+}
+
+func changed(from, to int64) error {
+	return fmt.Errorf("the source %w: it had %d bytes, and has %d", ErrChanged, from, to)
+}
+
+// A reading is one time that a source is read.
+type reading struct {
+	source *Source
+	r      io.Reader
+	left   int64 // negative if not known
+}
+
+var errClosed = errors.New("the source was closed")
+
+func (r *reading) Read(p []byte) (int, error) {
+	s := r.source
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open != r {
+		return 0, errClosed
+	}
+	n, err := r.r.Read(p)
+	if s.size < 0 {
+		return n, err
+	}
+	if r.left -= int64(n); err == io.EOF && r.left > 0 {
+		err = changed(s.size, s.size-r.left)
+	}
+	return n, err
+}
+
+func (r *reading) Close() error { return nil }
