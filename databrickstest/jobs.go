@@ -1,6 +1,1001 @@
 package databrickstest
 
-// jobsArea is the area of jobs; see router.go.
-type jobsArea struct{}
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
-func (*jobsArea) register(*Server) {}
+// What the jobs area leaves out: continuous jobs and triggers on files, tables
+// and models are kept and start nothing; a for-each task is one run, whatever
+// its inputs; references in parameters ({{…}}) are not replaced; nobody gets a
+// mail or a webhook; budget policies and health rules have no effect; what a
+// task runs (a notebook, a file, a warehouse) need not be there.
+
+// JobLimits are what the workspace has of jobs and runs. A zero is the default;
+// a negative number is none at all.
+type JobLimits struct {
+	Jobs       int // saved jobs; 10,000
+	PerHour    int // jobs and runs made in an hour; 10,000
+	ActiveRuns int // runs at one time; 1000
+}
+
+// WithJobLimits sets what the workspace has of jobs and runs.
+func WithJobLimits(limits JobLimits) Option { return func(s *Server) { s.jobs.limits = limits } }
+
+// jobVersions are the versions of the API that are alike but for their paths,
+// their pages and the place of tasks.
+var jobVersions = []string{"2.0", "2.1", "2.2"}
+
+// jobsArea are jobs and their runs; the runs are in jobs_runs.go.
+type jobsArea struct {
+	server *Server
+	limits JobLimits
+	script func(RunSpec) RunOutcome
+
+	jobs  []*job // in the order of their making
+	byID  map[int64]*job
+	made  []time.Time // jobs and runs within the last hour
+	last  time.Time   // how far time has come for runs
+	going bool        // time is going on for runs
+	lost  []lostCluster
+	runs  runStore
+	tries map[string]*run // by idempotency token; deleted runs stay
+}
+
+// A job is a saved job.
+type job struct {
+	id       int64
+	creator  string
+	runAs    string
+	created  time.Time
+	acl      []jobACL
+	settings map[string]any // conformed; never changed, only replaced
+	view     jobView        // what of settings has an effect
+	schedule schedule
+}
+
+// A jobACL is an entry of an access control list.
+type jobACL struct {
+	User      string `json:"user_name"`
+	Group     string `json:"group_name"`
+	Principal string `json:"service_principal_name"`
+	Level     string `json:"permission_level"`
+}
+
+// A jobView is what of the settings of a job or a submission has an effect.
+type jobView struct {
+	taskView          // of a single-task job
+	Name       string `json:"name"`
+	RunName    string `json:"run_name"`
+	Descripton string `json:"description"`
+	Tasks      []taskView
+	Clusters   []struct {
+		Key string         `json:"job_cluster_key"`
+		New map[string]any `json:"new_cluster"`
+	} `json:"job_clusters"`
+	Environments []struct {
+		Key string `json:"environment_key"`
+	} `json:"environments"`
+	Tags       map[string]string `json:"tags"`
+	Parameters []struct {
+		Name    string `json:"name"`
+		Default string `json:"default"`
+	} `json:"parameters"`
+	Git *struct {
+		URL      string `json:"git_url"`
+		Provider string `json:"git_provider"`
+		Branch   string `json:"git_branch"`
+		Tag      string `json:"git_tag"`
+		Commit   string `json:"git_commit"`
+	} `json:"git_source"`
+	Schedule *struct {
+		Cron  string `json:"quartz_cron_expression"`
+		Zone  string `json:"timezone_id"`
+		Pause string `json:"pause_status"`
+	} `json:"schedule"`
+	Continuous *struct {
+		Pause string `json:"pause_status"`
+	} `json:"continuous"`
+	Trigger *struct {
+		Pause    string `json:"pause_status"`
+		Periodic *struct {
+			Interval int    `json:"interval"`
+			Unit     string `json:"unit"`
+		} `json:"periodic"`
+	} `json:"trigger"`
+	Triggers      []map[string]any `json:"triggers"`
+	MaxConcurrent *int             `json:"max_concurrent_runs"`
+	Queue         *struct {
+		Enabled bool `json:"enabled"`
+	} `json:"queue"`
+	RunAs *jobACL `json:"run_as"`
+	Mails *mails  `json:"email_notifications"`
+}
+
+type mails struct {
+	OnStart   []string `json:"on_start"`
+	OnSuccess []string `json:"on_success"`
+	OnFailure []string `json:"on_failure"`
+}
+
+// A taskView is what of a task has an effect. Its members are those of a task
+// as well as of a single-task job.
+type taskView struct {
+	Key        string         `json:"task_key"`
+	Existing   string         `json:"existing_cluster_id"`
+	New        map[string]any `json:"new_cluster"`
+	ClusterKey string         `json:"job_cluster_key"`
+	EnvKey     string         `json:"environment_key"`
+	Libraries  []library      `json:"libraries"`
+	DependsOn  []struct {
+		Key     string `json:"task_key"`
+		Outcome string `json:"outcome"`
+	} `json:"depends_on"`
+	RunIf    string `json:"run_if"`
+	Disabled bool   `json:"disabled"`
+
+	Notebook *struct {
+		Path   string            `json:"notebook_path"`
+		Params map[string]string `json:"base_parameters"`
+		Source string            `json:"source"`
+	} `json:"notebook_task"`
+	JAR *struct {
+		Class  string   `json:"main_class_name"`
+		Params []string `json:"parameters"`
+	} `json:"spark_jar_task"`
+	Python *struct {
+		File   string   `json:"python_file"`
+		Params []string `json:"parameters"`
+	} `json:"spark_python_task"`
+	Submit *struct {
+		Params []string `json:"parameters"`
+	} `json:"spark_submit_task"`
+	Wheel *struct {
+		Package string            `json:"package_name"`
+		Entry   string            `json:"entry_point"`
+		Params  []string          `json:"parameters"`
+		Named   map[string]string `json:"named_parameters"`
+	} `json:"python_wheel_task"`
+	Condition *struct {
+		Left  string `json:"left"`
+		Op    string `json:"op"`
+		Right string `json:"right"`
+	} `json:"condition_task"`
+	RunJob *struct {
+		Job    int64             `json:"job_id"`
+		Params map[string]string `json:"job_parameters"`
+		runParams
+	} `json:"run_job_task"`
+	ForEach *struct {
+		Inputs string         `json:"inputs"`
+		Task   map[string]any `json:"task"`
+	} `json:"for_each_task"`
+
+	Retries     int   `json:"max_retries"`
+	RetryPause  int64 `json:"min_retry_interval_millis"`
+	RetryOnTime bool  `json:"retry_on_timeout"`
+	Timeout     int64 `json:"timeout_seconds"`
+}
+
+// taskKinds are the fields that say what a task does.
+var taskKinds = []string{
+	"notebook_task", "spark_jar_task", "spark_python_task", "spark_submit_task", "python_wheel_task", "pipeline_task", "dbt_task", "sql_task",
+	"run_job_task", "python_operator_task", "alert_task", "dashboard_task", "power_bi_task", "dbt_platform_task", "dbt_cloud_task",
+	"condition_task", "for_each_task", "clean_rooms_notebook_task", "ai_runtime_task", "gen_ai_compute_task",
+}
+
+// kindOf returns which of taskKinds a task or a single-task job is of.
+func kindOf(task map[string]any) string {
+	for _, kind := range taskKinds {
+		if task[kind] != nil {
+			return kind
+		}
+	}
+	return ""
+}
+
+func (a *jobsArea) register(s *Server) {
+	a.server, a.byID, a.tries, a.last = s, map[int64]*job{}, map[string]*run{}, s.now()
+	s.clusters.watch(a.clusterChanged)
+	s.clusters.idleness(a.lastUsed)
+	a.limits.Jobs = cmp.Or(a.limits.Jobs, 10000)
+	a.limits.PerHour = cmp.Or(a.limits.PerHour, 10000)
+	a.limits.ActiveRuns = cmp.Or(a.limits.ActiveRuns, 1000)
+	for _, version := range jobVersions {
+		path := "/api/" + version + "/jobs/"
+		jobsRoute(s, "POST", path+"create", a.create)
+		jobsRoute(s, "GET", path+"list", a.list)
+		jobsRoute(s, "GET", path+"get", a.get)
+		jobsRoute(s, "POST", path+"reset", a.reset)
+		jobsRoute(s, "POST", path+"update", a.update)
+		jobsRoute(s, "POST", path+"delete", a.delete)
+		a.registerRuns(s, version, path)
+	}
+}
+
+// jobsRoute is a route that finds all runs as they are now.
+func jobsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
+	route(s, method, path, func(c *call, in In) (any, error) {
+		c.jobs.advance(c.now)
+		return handle(c, in)
+	})
+}
+
+// newID returns an id as the service makes them: long, in no order, and within
+// what a float64 can hold.
+func (a *jobsArea) newID() int64 { return 1e14 + a.server.random.Int64N(8e15) }
+
+// count takes one from what may be made in an hour.
+func (a *jobsArea) count(now time.Time) error {
+	a.made = slices.DeleteFunc(a.made, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if limit := a.limits.PerHour; len(a.made) >= limit {
+		return badState("There were already %d jobs created in past 3600 seconds, exceeding rate limit: %d job creations per 3600 seconds.", len(a.made), limit)
+	}
+	a.made = append(a.made, now)
+	return nil
+}
+
+// Rights on a job, from the least to the most.
+var jobLevels = []string{"CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"}
+
+const (
+	toView = iota
+	toRun
+	toManage
+)
+
+// allows tells whether somebody has a right.
+func (c *call) allows(creator string, acl []jobACL, level int) bool {
+	return c.user.admin || creator == c.user.name || slices.ContainsFunc(acl, func(e jobACL) bool {
+		return slices.Index(jobLevels, e.Level) >= level &&
+			(e.User == c.user.name || e.Group != "" && c.groups.hasUser(e.Group, c.user))
+	})
+}
+
+// job finds a job for somebody who needs a right on it, which is looked at first.
+func (a *jobsArea) job(c *call, id int64, level int) (*job, error) {
+	j := a.byID[id]
+	if !c.user.admin && (j == nil || !c.allows(j.creator, j.acl, level)) {
+		return nil, denied("%s does not have %s permissions on Job with ID: ElasticJobId(%d). "+
+			"Please contact the owner or an administrator for access.", c.user.name, []string{"View", "Manage Run", "Manage"}[level], id)
+	}
+	if j == nil {
+		return nil, invalid("Job %d does not exist.", id)
+	}
+	return j, nil
+}
+
+func (a *jobsArea) create(c *call, in struct {
+	ACL []jobACL `json:"access_control_list"`
+}) (any, error) {
+	settings, err := jobTypes().object(c.fields, "JobSettings")
+	if err != nil {
+		return nil, err
+	}
+	view, err := a.check(c, settings, "JobSettings")
+	if err == nil {
+		err = checkACL(in.ACL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(a.jobs) >= a.limits.Jobs {
+		return nil, fail(http.StatusBadRequest, "QUOTA_EXCEEDED", "The quota for the number of jobs has been reached. The current quota is %d. "+
+			"This quota is only applied to jobs created through the UI or through the /jobs/create endpoint.", a.limits.Jobs)
+	}
+	if err := a.count(c.now); err != nil {
+		return nil, err
+	}
+	if c.version == "2.2" && settings["queue"] == nil {
+		settings["queue"] = map[string]any{"enabled": true}
+		view.Queue = &struct {
+			Enabled bool `json:"enabled"`
+		}{true}
+	}
+	if settings["name"] == nil {
+		settings["name"] = "Untitled"
+	}
+	j := &job{id: a.newID(), creator: c.user.name, runAs: c.user.name, created: c.now, acl: in.ACL}
+	a.jobs, a.byID[j.id] = append(a.jobs, j), j
+	j.set(settings, view, c.now)
+	return map[string]int64{"job_id": j.id}, nil
+}
+
+// set gives a job its settings.
+func (j *job) set(settings map[string]any, view jobView, now time.Time) {
+	if view.RunAs != nil { // write-only, and kept if it is left out
+		j.runAs = cmp.Or(view.RunAs.User, view.RunAs.Principal, view.RunAs.Group)
+	}
+	delete(settings, "run_as")
+	j.settings, j.view = settings, view
+	j.schedule.set(view, now)
+}
+
+func (a *jobsArea) get(c *call, in struct {
+	ID        int64  `json:"job_id"`
+	PageToken string `json:"page_token"`
+	State     bool   `json:"include_trigger_state"`
+}) (any, error) {
+	j, err := a.job(c, in.ID, toView)
+	if err != nil {
+		return nil, err
+	}
+	out := a.show(c, j, true)
+	if in.State && j.view.Trigger != nil {
+		out["trigger_state"] = map[string]any{"pause_status": cmp.Or(j.view.Trigger.Pause, "UNPAUSED")}
+	}
+	if c.version == "2.2" {
+		next, err := cutLists(out["settings"].(map[string]any), in.PageToken, "tasks", "job_clusters", "environments", "parameters")
+		if err != nil {
+			return nil, err
+		}
+		if next != "" {
+			out["next_page_token"] = next
+		}
+	}
+	return out, nil
+}
+
+// show returns a job as a version of the API shows it, with or without its tasks.
+func (a *jobsArea) show(c *call, j *job, tasks bool) map[string]any {
+	settings := maps.Clone(j.settings)
+	fill(settings, map[string]any{"email_notifications": map[string]any{}, "webhook_notifications": map[string]any{}, "timeout_seconds": 0, "max_concurrent_runs": 1})
+	for _, starter := range []string{"schedule", "trigger", "continuous"} {
+		if starts, ok := settings[starter].(map[string]any); ok {
+			starts = maps.Clone(starts)
+			fill(starts, map[string]any{"pause_status": "UNPAUSED"})
+			settings[starter] = starts
+		}
+	}
+	out := map[string]any{"job_id": j.id, "creator_user_name": j.creator, "created_time": millis(j.created), "settings": settings}
+	if c.version != "2.0" {
+		out["run_as_user_name"] = j.runAs
+	}
+	list, single := tasksOf(j.settings, j.view)
+	if c.version == "2.0" && single {
+		settings["format"] = "SINGLE_TASK"
+		fillTask(settings, false)
+		return out
+	}
+	settings["format"] = "MULTI_TASK"
+	for _, field := range slices.Concat(taskFields, taskKinds) {
+		if single {
+			delete(settings, field)
+		}
+	}
+	if !tasks {
+		delete(settings, "tasks")
+		delete(settings, "job_clusters")
+		return out
+	}
+	shown := make([]any, len(list))
+	for i, task := range list {
+		task = maps.Clone(task)
+		fill(task, map[string]any{"run_if": "ALL_SUCCESS", "timeout_seconds": 0, "email_notifications": map[string]any{}})
+		fillTask(task, j.view.Git != nil)
+		shown[i] = task
+	}
+	if len(shown) > 0 {
+		settings["tasks"] = shown
+	}
+	return out
+}
+
+// taskFields are the fields of a single-task job that belong to its task.
+// The time limit belongs to both.
+var taskFields = []string{"existing_cluster_id", "new_cluster", "libraries", "max_retries", "min_retry_interval_millis", "retry_on_timeout"}
+
+// tasksOf returns the tasks of settings, and whether they are those of a
+// single-task job, whose task is then made up.
+func tasksOf(settings map[string]any, view jobView) (tasks []map[string]any, single bool) {
+	if settings["tasks"] != nil || kindOf(settings) == "" {
+		list, _ := settings["tasks"].([]any)
+		for _, task := range list {
+			tasks = append(tasks, task.(map[string]any))
+		}
+		return tasks, false
+	}
+	task := map[string]any{"task_key": soleKey(view)}
+	for _, field := range slices.Concat(taskFields, taskKinds) {
+		if value := settings[field]; value != nil {
+			task[field] = value
+		}
+	}
+	return []map[string]any{task}, true
+}
+
+var notInKeys = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+
+// soleKey is the key of the task of a single-task job, which has none of its own.
+func soleKey(view jobView) string {
+	key := notInKeys.ReplaceAllString(cmp.Or(view.Name, view.RunName, "Untitled"), "_")
+	return key[:min(len(key), 100)]
+}
+
+// fill adds what is not there.
+func fill(to, defaults map[string]any) {
+	for name, value := range defaults {
+		if to[name] == nil {
+			to[name] = value
+		}
+	}
+}
+
+// fillTask adds to the task field of a task what reads show without its having been sent.
+func fillTask(task map[string]any, git bool) {
+	kind := kindOf(task)
+	what, ok := task[kind].(map[string]any)
+	if !ok {
+		return
+	}
+	what = maps.Clone(what)
+	switch kind {
+	case "spark_jar_task":
+		fill(what, map[string]any{"parameters": []any{}, "jar_uri": "", "run_as_repl": true})
+	case "spark_python_task", "spark_submit_task":
+		fill(what, map[string]any{"parameters": []any{}})
+	case "notebook_task":
+		source := "WORKSPACE"
+		if git {
+			source = "GIT"
+		}
+		fill(what, map[string]any{"source": source})
+	}
+	task[kind] = what
+}
+
+// cutLists cuts lists at 100 elements, from a token on, and returns the next one.
+func cutLists(object map[string]any, token string, names ...string) (next string, err error) {
+	begin, err := offsetOf(token)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		list, ok := object[name].([]any)
+		if !ok {
+			continue
+		}
+		if len(list) > begin+100 {
+			next = tokenOf("l", begin+100)
+		}
+		list = list[min(begin, len(list)):min(begin+100, len(list))]
+		if object[name] = list; len(list) == 0 {
+			delete(object, name)
+		}
+	}
+	return next, nil
+}
+
+// tokenOf makes a page token of numbers that only offsetOf and the like understand.
+func tokenOf(kind string, numbers ...int) string {
+	var b bytes.Buffer
+	b.WriteString(kind)
+	for _, n := range numbers {
+		fmt.Fprintf(&b, " %d", n)
+	}
+	return base64.RawURLEncoding.EncodeToString(b.Bytes())
+}
+
+func offsetOf(token string) (int, error) {
+	if token == "" {
+		return 0, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	number, ok := strings.CutPrefix(string(text), "l ")
+	n, numErr := strconv.Atoi(number)
+	if err != nil || !ok || numErr != nil || n < 0 {
+		return 0, invalid("Invalid page token: %s", shortened(token))
+	}
+	return n, nil
+}
+
+func (a *jobsArea) list(c *call, in struct {
+	Name   string `json:"name"`
+	Expand bool   `json:"expand_tasks"`
+	Limit  *int   `json:"limit"`
+	Offset int    `json:"offset"`
+	Token  string `json:"page_token"`
+}) (any, error) {
+	var found []*job
+	for _, j := range slices.Backward(a.jobs) {
+		if c.allows(j.creator, j.acl, toView) && (c.version == "2.0" || in.Name == "" || strings.EqualFold(in.Name, j.view.Name)) {
+			found = append(found, j)
+		}
+	}
+	if c.version == "2.0" { // which knows nothing of pages, and shows no list of tasks
+		shown := make([]any, len(found))
+		for i, j := range found {
+			shown[i] = a.show(c, j, false)
+		}
+		return list{key: "jobs", elements: slices.Values(shown)}, nil
+	}
+
+	limit, begin := 20, in.Offset
+	if in.Limit != nil {
+		limit = *in.Limit
+	}
+	switch {
+	case limit < 1 || limit > 100:
+		return nil, invalid("Invalid limit %d - it has to be between 1 and 100.", limit)
+	case begin < 0:
+		return nil, invalid("Invalid offset %d - it must not be negative.", begin)
+	case begin > 1000:
+		return nil, offsetExceeded(begin, 1000)
+	}
+	if in.Token != "" {
+		var err error
+		if begin, err = a.placeOf(in.Token, found); err != nil {
+			return nil, err
+		}
+	}
+	begin = min(begin, len(found))
+	end := min(begin+limit, len(found))
+	rest := map[string]any{"has_more": end < len(found)}
+	if end < len(found) {
+		rest["next_page_token"] = tokenOf("j", int(found[end].id))
+	}
+	if begin > 0 {
+		rest["prev_page_token"] = tokenOf("j", int(found[max(begin-limit, 0)].id))
+	}
+	var shown []any
+	for _, j := range found[begin:end] {
+		out := a.show(c, j, in.Expand)
+		delete(out, "run_as_user_name")
+		if c.version == "2.2" {
+			next, _ := cutLists(out["settings"].(map[string]any), "", "tasks", "job_clusters", "environments", "parameters")
+			if next != "" {
+				out["has_more"] = true
+			}
+		}
+		shown = append(shown, out)
+	}
+	return list{key: "jobs", elements: slices.Values(shown), rest: rest}, nil
+}
+
+// placeOf returns where in a list the page of a token begins. A token names the
+// first job of its page, so that jobs made meanwhile do not shift it.
+func (a *jobsArea) placeOf(token string, found []*job) (int, error) {
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	number, ok := strings.CutPrefix(string(text), "j ")
+	id, numErr := strconv.ParseInt(number, 10, 64)
+	if err != nil || !ok || numErr != nil {
+		return 0, invalid("Invalid page token: %s", shortened(token))
+	}
+	if at := slices.IndexFunc(found, func(j *job) bool { return j.id == id }); at >= 0 {
+		return at, nil
+	}
+	return 0, invalid("Invalid page token: %s", shortened(token)) // the job is gone
+}
+
+func offsetExceeded(offset, most int) error {
+	return invalid("The supplied offset %d has exceeded the value of %d allowed for this parameter. "+
+		"Please use the page_token parameter to retrieve more results.", offset, most)
+}
+
+func (a *jobsArea) reset(c *call, in struct {
+	ID       int64 `json:"job_id"`
+	Settings any   `json:"new_settings" api:"required"`
+}) (any, error) {
+	j, err := a.job(c, in.ID, toManage)
+	if err != nil {
+		return nil, err
+	}
+	return a.replace(c, j, in.Settings, func(settings map[string]any) map[string]any { return settings })
+}
+
+// replace gives a job the settings that merge makes of the ones in a request.
+func (a *jobsArea) replace(c *call, j *job, sent any, merge func(map[string]any) map[string]any) (any, error) {
+	tree, ok := sent.(map[string]any)
+	if !ok {
+		return nil, malformed("Expected object for field 'new_settings' not '%s'", tokenName(sent))
+	}
+	settings, err := jobTypes().object(tree, "JobSettings")
+	if err != nil {
+		return nil, err
+	}
+	settings = merge(settings)
+	view, err := a.check(c, settings, "JobSettings")
+	if err != nil {
+		return nil, err
+	}
+	fill(settings, map[string]any{"name": "Untitled"})
+	j.set(settings, view, c.now)
+	return nil, nil
+}
+
+func (a *jobsArea) update(c *call, in struct {
+	ID       int64    `json:"job_id"`
+	Settings any      `json:"new_settings"`
+	Remove   []string `json:"fields_to_remove"`
+}) (any, error) {
+	j, err := a.job(c, in.ID, toManage)
+	if err != nil {
+		return nil, err
+	}
+	if in.Settings == nil {
+		in.Settings = map[string]any{}
+	}
+	return a.replace(c, j, in.Settings, func(changes map[string]any) map[string]any {
+		settings := maps.Clone(j.settings)
+		for name, value := range changes {
+			key := map[string]string{"tasks": "task_key", "job_clusters": "job_cluster_key"}[name]
+			if key != "" && c.version != "2.0" {
+				value = mergeByKey(settings[name], value, key)
+			}
+			settings[name] = value
+		}
+		for _, name := range in.Remove {
+			list, element, nested := strings.Cut(name, "/")
+			key := map[string]string{"tasks": "task_key", "job_clusters": "job_cluster_key"}[list]
+			if !nested || key == "" {
+				delete(settings, name)
+				continue
+			}
+			old, _ := settings[list].([]any)
+			settings[list] = slices.DeleteFunc(slices.Clone(old), func(e any) bool { return e.(map[string]any)[key] == element })
+		}
+		return settings
+	})
+}
+
+// mergeByKey replaces the elements of a list that have the same key as one of
+// changes, and adds the others.
+func mergeByKey(list, changes any, key string) any {
+	old, _ := list.([]any)
+	merged := slices.Clone(old)
+	for _, change := range changes.([]any) {
+		name := change.(map[string]any)[key]
+		if at := slices.IndexFunc(merged, func(e any) bool { return e.(map[string]any)[key] == name }); at >= 0 {
+			merged[at] = change
+		} else {
+			merged = append(merged, change)
+		}
+	}
+	return merged
+}
+
+// delete removes a job. Whether a second time is an error is not settled; the
+// clients in use expect one.
+func (a *jobsArea) delete(c *call, in struct {
+	ID int64 `json:"job_id"`
+}) (any, error) {
+	j, err := a.job(c, in.ID, toManage)
+	if err != nil {
+		return nil, err
+	}
+	a.jobs = slices.DeleteFunc(a.jobs, func(other *job) bool { return other == j })
+	delete(a.byID, j.id)
+	a.runs.forget(func(r *run) bool { return r.job == j }, func(r *run) { a.abandon(r, c.now) })
+	return nil, nil
+}
+
+var validKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+
+// check refuses settings that the service refuses, and returns what of them
+// has an effect.
+func (a *jobsArea) check(c *call, settings map[string]any, kind string) (jobView, error) {
+	var view jobView
+	if err := decode(settings, &view); err != nil {
+		return view, err
+	}
+	tasks, _ := settings["tasks"].([]any)
+	if c.version != "2.0" { // where these are not known
+		for _, field := range slices.Concat(taskFields, taskKinds) {
+			delete(settings, field)
+		}
+		view.taskView = taskView{Timeout: view.Timeout}
+	}
+	switch {
+	case len(view.Name) > 4096 || len(view.RunName) > 4096:
+		return view, invalid("The name must be at most 4096 bytes long.")
+	case len([]rune(view.Descripton)) > 27700:
+		return view, invalid("The description must be at most 27700 characters long.")
+	case len(view.Tags) > 25:
+		return view, invalid("A job can have at most 25 tags.")
+	case len(tasks) > 1000:
+		return view, invalid("A job can have at most 1000 tasks.")
+	case len(tasks) > 100 && c.version != "2.2":
+		return view, invalid("Resources with more than 100 tasks can only be handled by API 2.2 and above. Please use API 2.2 or a later version.")
+	case len(view.Clusters) > 100:
+		return view, invalid("A job can have at most 100 job clusters.")
+	case len(view.Clusters) > 0 && len(tasks) == 0:
+		return view, invalid("Shared job cluster feature is only supported in multi-task jobs.")
+	case view.MaxConcurrent != nil && (*view.MaxConcurrent < 0 || *view.MaxConcurrent > 1000):
+		return view, invalid("Invalid max_concurrent_runs %d - it has to be between 0 and 1000.", *view.MaxConcurrent)
+	case view.Schedule != nil && view.Continuous != nil:
+		return view, invalid("A job cannot have both schedule and continuous.")
+	case len(view.Triggers) > 0 && (view.Schedule != nil || view.Trigger != nil || view.Continuous != nil):
+		return view, invalid("A job cannot have triggers together with schedule, trigger or continuous.")
+	case len(tasks) > 0 && (kindOf(settings) != "" || view.Existing != "" || view.New != nil):
+		return view, invalid("A job has either tasks or a task of its own, not both.")
+	}
+	for _, check := range []func(*call, jobView) error{checkSchedule, checkGit, checkPeople, checkEnvironment} {
+		if err := check(c, view); err != nil {
+			return view, err
+		}
+	}
+	if kind == "SubmitRun" && len(tasks) == 0 && c.version != "2.0" {
+		return view, missingField("tasks")
+	}
+	if err := decodeTasks(tasks, &view); err != nil {
+		return view, err
+	}
+	if len(tasks) == 0 {
+		if c.version != "2.0" {
+			return view, nil
+		}
+		return view, a.checkTask(c, settings, view.taskView, view, true)
+	}
+	return view, a.checkTasks(c, tasks, view)
+}
+
+func decodeTasks(tasks []any, view *jobView) error {
+	view.Tasks = make([]taskView, len(tasks))
+	for i, task := range tasks {
+		if err := decode(task.(map[string]any), &view.Tasks[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSchedule(_ *call, view jobView) error {
+	if view.Schedule == nil {
+		return nil
+	}
+	if view.Schedule.Cron == "" {
+		return missingField("quartz_cron_expression")
+	}
+	if _, err := timezone(view.Schedule.Zone); err != nil {
+		return invalid("Invalid timezone_id: %q.", view.Schedule.Zone)
+	}
+	if _, err := parseCron(view.Schedule.Cron, view.Schedule.Zone); err != nil {
+		return invalid("Invalid quartz_cron_expression: %q. %v", view.Schedule.Cron, err)
+	}
+	return nil
+}
+
+func checkGit(_ *call, view jobView) error {
+	git := view.Git
+	switch {
+	case git == nil:
+		return nil
+	case git.Provider == "":
+		return invalid("git_source.git_provider is required; allowed values are %s.", strings.Join(jobTypes().enums["GitProvider"], ", "))
+	case git.URL == "":
+		return missingField("git_url")
+	case exactlyOne(git.Branch, git.Tag, git.Commit):
+		return nil
+	}
+	return invalid("Exactly one of git_branch, git_tag and git_commit must be specified in git_source.")
+}
+
+func exactlyOne(texts ...string) bool {
+	return len(slices.DeleteFunc(texts, func(s string) bool { return s == "" })) == 1
+}
+
+func checkPeople(_ *call, view jobView) error {
+	if as := view.RunAs; as != nil && !exactlyOne(as.User, as.Group, as.Principal) {
+		return invalid("Exactly one of user_name, service_principal_name and group_name must be specified in run_as.")
+	}
+	if view.Mails != nil {
+		for _, address := range slices.Concat(view.Mails.OnStart, view.Mails.OnSuccess, view.Mails.OnFailure) {
+			if !ascii(address) {
+				return invalid("Email addresses must consist of ASCII characters only.")
+			}
+		}
+	}
+	return nil
+}
+
+func checkEnvironment(_ *call, view jobView) error {
+	specs := []map[string]any{view.New}
+	for _, cluster := range view.Clusters {
+		specs = append(specs, cluster.New)
+	}
+	for _, spec := range specs {
+		variables, _ := spec["spark_env_vars"].(map[string]any)
+		for name, value := range variables {
+			if text, _ := value.(string); !ascii(name) || !ascii(text) {
+				return invalid("Environment variables must consist of ASCII characters only.")
+			}
+		}
+	}
+	return nil
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > 127 })
+}
+
+func checkACL(acl []jobACL) error {
+	for _, e := range acl {
+		switch {
+		case !exactlyOne(e.User, e.Group, e.Principal):
+			return invalid("Exactly one of user_name, group_name and service_principal_name must be specified in access_control_list.")
+		case !slices.Contains(jobLevels, e.Level):
+			return invalid("Invalid permission level: %q.", e.Level)
+		case e.Level == "IS_OWNER" && e.Group != "":
+			return invalid("Groups cannot be owner of a job.")
+		}
+	}
+	return nil
+}
+
+// checkTasks checks the tasks of a list, and that they fit together.
+func (a *jobsArea) checkTasks(c *call, tasks []any, view jobView) error {
+	keys, clusters, environments := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, cluster := range view.Clusters {
+		if !validKey.MatchString(cluster.Key) || clusters[cluster.Key] {
+			return invalid("Invalid or repeated job_cluster_key: %q.", cluster.Key)
+		}
+		clusters[cluster.Key] = true
+		if err := checkCluster(cluster.New); err != nil {
+			return err
+		}
+	}
+	for _, environment := range view.Environments {
+		environments[environment.Key] = true
+	}
+	for _, task := range view.Tasks {
+		switch {
+		case task.Key == "":
+			return missingField("task_key")
+		case !validKey.MatchString(task.Key):
+			return invalid("Invalid task_key: %q. It must consist of 1 to 100 letters, digits, hyphens and underscores.", task.Key)
+		case keys[task.Key]:
+			return invalid("Duplicate task_key: %q.", task.Key)
+		case task.ClusterKey != "" && !clusters[task.ClusterKey]:
+			return invalid("Job cluster '%s' is not defined in field 'job_clusters'.", task.ClusterKey)
+		case task.EnvKey != "" && !environments[task.EnvKey]:
+			return invalid("Environment '%s' is not defined in field 'environments'.", task.EnvKey)
+		}
+		keys[task.Key] = true
+	}
+	for i, task := range view.Tasks {
+		for _, before := range task.DependsOn {
+			if !keys[before.Key] {
+				return invalid("Task '%s' depends on unknown task '%s'.", task.Key, before.Key)
+			}
+		}
+		if err := a.checkTask(c, tasks[i].(map[string]any), task, view, false); err != nil {
+			return err
+		}
+	}
+	if circular(view.Tasks) {
+		return invalid("The dependencies of the tasks form a cycle.")
+	}
+	return nil
+}
+
+// circular tells whether tasks wait for each other.
+func circular(tasks []taskView) bool {
+	open := map[string]int{}
+	for _, task := range tasks {
+		open[task.Key] = len(task.DependsOn)
+	}
+	for range tasks { // each round ends what waits for nothing
+		for _, task := range tasks {
+			if open[task.Key] != 0 {
+				continue
+			}
+			open[task.Key] = -1
+			for _, other := range tasks {
+				for _, before := range other.DependsOn {
+					if before.Key == task.Key {
+						open[other.Key]--
+					}
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(tasks, func(t taskView) bool { return open[t.Key] > 0 })
+}
+
+// checkTask checks a task of a list, or the one of a single-task job.
+func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view jobView, single bool) error {
+	var kinds []string
+	for _, kind := range taskKinds {
+		if tree[kind] != nil {
+			kinds = append(kinds, kind)
+		}
+	}
+	clusters := 0
+	for _, set := range []bool{task.Existing != "", task.New != nil, task.ClusterKey != ""} {
+		if set {
+			clusters++
+		}
+	}
+	switch {
+	case len(kinds) > 1:
+		return invalid("Only one of %s can be specified.", strings.Join(kinds, " and "))
+	case clusters > 1:
+		return invalid("Only one of job_cluster_key, new_cluster and existing_cluster_id can be specified.")
+	case len(kinds) == 0:
+		return invalid("One of the task fields must be specified, such as notebook_task or spark_jar_task.")
+	case task.Retries < -1:
+		return invalid("Invalid max_retries %d.", task.Retries)
+	case task.Timeout < 0:
+		return invalid("Invalid timeout_seconds %d.", task.Timeout)
+	}
+	needs := slices.Contains([]string{"spark_jar_task", "spark_submit_task"}, kinds[0]) ||
+		slices.Contains([]string{"spark_python_task", "python_wheel_task"}, kinds[0]) && task.EnvKey == "" ||
+		single && kinds[0] == "notebook_task"
+	if needs && clusters == 0 {
+		if single {
+			return invalid("Either new_cluster or existing_cluster_id must be specified.")
+		}
+		return invalid("One of job_cluster_key, new_cluster, or existing_cluster_id must be specified.")
+	}
+	if task.Existing != "" {
+		if _, err := c.clusters.find(task.Existing, c.now); err != nil {
+			return err
+		}
+	}
+	if task.New != nil {
+		if err := checkCluster(task.New); err != nil {
+			return err
+		}
+	}
+	for _, l := range task.Libraries {
+		if err := l.check(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case task.Notebook != nil:
+		if task.Notebook.Path == "" {
+			return missingField("notebook_path")
+		}
+		git := task.Notebook.Source == "GIT" || task.Notebook.Source == "" && view.Git != nil
+		if !git && !strings.HasPrefix(task.Notebook.Path, "/") {
+			return invalid("Only absolute paths are supported. Paths must begin with '/'.")
+		}
+	case task.Python != nil && task.Python.File == "":
+		return missingField("python_file")
+	case task.Wheel != nil && (task.Wheel.Package == "" || task.Wheel.Entry == ""):
+		return missingField(cmp.Or(map[bool]string{true: "package_name"}[task.Wheel.Package == ""], "entry_point"))
+	case task.RunJob != nil && a.byID[task.RunJob.Job] == nil:
+		return invalid("Job %d does not exist.", task.RunJob.Job)
+	case task.Submit != nil:
+		return checkSubmit(task)
+	}
+	return nil
+}
+
+func checkSubmit(task taskView) error {
+	switch {
+	case task.New == nil:
+		return invalid("spark_submit_task can only be run on new clusters.")
+	case len(task.Libraries) > 0:
+		return invalid("Libraries are not supported with spark_submit_task; use --jars and --py-files.")
+	case task.New["spark_conf"] != nil:
+		return invalid("spark_conf is not supported with spark_submit_task; use --conf.")
+	}
+	for _, param := range task.Submit.Params {
+		name, _, _ := strings.Cut(param, "=")
+		if slices.Contains([]string{"--master", "--deploy-mode", "--executor-cores"}, name) {
+			return invalid("Parameter %s is set by the service.", name)
+		}
+	}
+	return nil
+}
+
+// jsonSize is how long a value is as JSON.
+func jsonSize(v any) int {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return 0
+	}
+	return len(text)
+}
