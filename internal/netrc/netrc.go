@@ -43,31 +43,31 @@
 // scanner, and 8.23.0. This package is of one mind with the last two, 8.21.0's
 // crash on "default login "" " aside. Before 8.21:
 //
-//   - An entry with a login and no password does not end the search, nor, in
-//     7.88, one with a password and no login; before a default what it has is
-//     mixed with the default's.
+//   - An entry with a login and no password does not end the search. One with
+//     a password and no login does not either in 7.88, and costs the default
+//     behind it its password.
 //   - The first login and password that make a pair end the search, so keys
-//     that come again after them do not count. In 7.88 the first password
-//     counts in any case.
+//     that come again after them do not count.
 //   - A keyword counts if it is quoted, and after account.
 //   - macdef inside an entry is an unknown token, and does not end it.
 //   - The character after a closing quote is lost.
-//   - Control characters end a token. A carriage return that stands before a
-//     blank is one more blank.
+//   - A form feed ends a token, in 8.14 any control character does. A carriage
+//     return before a blank is one more blank.
 //   - "" for both login and password is sent.
-//   - A file too large is read all the same, and what is behind a line too
-//     long is not read, without a word.
 //
 // In 7.88 alone:
 //
 //   - A token that begins with # is a comment up to the end of the line.
-//   - Quotes do not go over the end of a line.
+//   - A quote that is not closed on its line is an error.
 //   - A line of blanks does not end a macro.
-//   - Lines of 4 KiB or more are skipped, and values have no other bound.
+//   - Lines of 4 KiB or more are skipped; values and files have no bound.
 //
-// In 8.14 alone, an error where there is none: letters beyond ASCII at the start
-// of a token (further on, they end it), carriage returns in a row or after
-// blanks, lone quotes and empty CRLF lines in macros, unknown tokens of 4 KiB.
+// In 8.14 alone:
+//
+//   - These are errors: letters beyond ASCII that begin a token (further on,
+//     they end it); carriage returns in a row, after blanks or on an empty line;
+//     a lone quote in a macro; an unknown token of 4 KiB or more.
+//   - What is behind a line too long is not read, without a word.
 //
 // By decision, unlike any curl:
 //
@@ -91,7 +91,7 @@ import (
 	"strings"
 )
 
-// Bounds, each to be stayed below by what it bounds with a line end added.
+// Bounds. A file and a line stay below theirs with one more line end.
 const (
 	maxFile  = 128 << 10
 	maxLine  = 16 << 10

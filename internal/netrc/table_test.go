@@ -45,6 +45,7 @@ var rows = []row{
 	{name: "no line end at the end", file: "machine 127.0.0.1 login user password pw", want: "user:pw"},
 	{name: "CRLF", file: "machine 127.0.0.1\r\nlogin user\r\npassword pw\r\n", want: "user:pw"},
 	{name: "CRLF, none at the end", file: "machine 127.0.0.1\r\nlogin user\r\npassword pw", want: "user:pw"},
+	{name: "empty CRLF line", file: "machine 127.0.0.1 login user\r\n\r\npassword pw\r\n", want: "user:pw", curl: answers{"8.14": fails}},
 	{name: "several carriage returns before the line end", file: "machine 127.0.0.1 login user\r\r\npassword pw\r\r\n", want: "user:pw", curl: answers{"8.14": fails}},
 	{name: "a carriage return between tokens", file: "machine 127.0.0.1\rlogin user\rpassword pw\n", want: "user:pw"},
 	{name: "a carriage return before a blank", file: "\nmachine 127.0.0.1 login user\r password pw\n", want: fails, line: 2, curl: answers{"7.88": "user:pw", "8.14": "user:pw"}},
@@ -206,5 +207,10 @@ var rows = []row{
 	{name: "comment too long", file: "#" + strings.Repeat(" ", maxLine) + "\nmachine 127.0.0.1 login user password pw\n", want: fails, line: 1, curl: answers{"7.88": "user:pw", "8.14": none}},
 	{name: "largest file", file: ofSize(maxFile - 2), want: "user:pw"},
 	{name: "file too large", file: ofSize(maxFile - 1), want: fails, curl: answers{"7.88": "user:pw", "8.14": "user:pw"}},
+	{name: "file far too large", file: ofSize(2 * maxFile), want: fails, curl: answers{"7.88": "user:pw"}},
+	{name: "line of 4 KiB", file: "machine 127.0.0.1 login user" + strings.Repeat(" ", maxToken) + "password pw\n", want: "user:pw", curl: answers{"7.88": none}},
+	{name: "line of 4 KiB, of another host", file: "machine other" + strings.Repeat(" ", maxToken) + "\nmachine 127.0.0.1 login user password pw\n", want: "user:pw"},
+	{name: "letters beyond ASCII inside tokens", file: "machine 127.0.0.1 login usér password pẅ\n", want: "usér:pẅ", curl: answers{"8.14": fails}},
+	{name: "form feed between tokens", file: "machine 127.0.0.1 login user\fpassword pw\n", want: fails, line: 1, curl: answers{"7.88": "user:pw", "8.14": "user:pw", "8.21": "user\fpassword:", "8.23": "user\fpassword:"}},
 	{name: "file too large, with comments", file: strings.Repeat("# none\n", 18724) + "machine 127.0.0.1 login user password pw\n", want: fails, curl: answers{"7.88": "user:pw", "8.14": "user:pw", "8.21": "user:pw", "8.23": "user:pw"}},
 }
