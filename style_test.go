@@ -1,7 +1,6 @@
 package databricks
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -299,7 +298,7 @@ func TestStyle_readme(t *testing.T) {
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	args := []string{"vet"}
+	var programs, tests []string
 	for i, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1) {
 		code := string(block[1])
 		if !strings.HasPrefix(code, "package ") && !strings.Contains(code, "\npackage ") {
@@ -308,12 +307,13 @@ func TestStyle_readme(t *testing.T) {
 		// The package exists for this build only.
 		dir, written := fmt.Sprintf("readme%d", i), filepath.Join(t.TempDir(), "readme.go")
 		require.NoError(t, os.WriteFile(written, []byte(code), 0o600))
-		name := "readme.go"
 		if strings.Contains(code, "testing.T") {
-			name = "readme_test.go"
+			overlay.Replace[filepath.Join(here, dir, "readme_test.go")] = written
+			tests = append(tests, "./"+dir)
+		} else {
+			overlay.Replace[filepath.Join(here, dir, "readme.go")] = written
+			programs = append(programs, "./"+dir)
 		}
-		overlay.Replace[filepath.Join(here, dir, name)] = written
-		args = append(args, "./"+dir)
 	}
 	if len(overlay.Replace) == 0 {
 		t.Skip("the README has no Go code yet")
@@ -322,10 +322,14 @@ func TestStyle_readme(t *testing.T) {
 	require.NoError(t, err)
 	overlayFile := filepath.Join(t.TempDir(), "overlay.json")
 	require.NoError(t, os.WriteFile(overlayFile, text, 0o600))
-	var out bytes.Buffer
-	command := exec.CommandContext(t.Context(), "go", slices.Insert(args, 1, "-overlay="+overlayFile)...)
-	command.Stdout, command.Stderr = &out, &out
-	assert.NoError(t, command.Run(), "%s", &out)
+	compile := func(packages []string, args ...string) {
+		if len(packages) > 0 {
+			out, err := exec.CommandContext(t.Context(), "go", slices.Concat(args, []string{"-overlay=" + overlayFile}, packages)...).CombinedOutput()
+			assert.NoError(t, err, "%s", out)
+		}
+	}
+	compile(programs, "build", "-o", os.DevNull)
+	compile(tests, "test", "-c", "-vet=off", "-o", os.DevNull)
 }
 
 // snippet makes a file of statements, or of declarations, as the README shows them.
