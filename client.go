@@ -109,6 +109,16 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 // connections of others after a failure of their own.
 type roundTripper struct{ http.RoundTripper }
 
+// RoundTrip names the request in the response, which users' own transports may
+// leave to others.
+func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if resp != nil && resp.Request == nil {
+		resp.Request = r
+	}
+	return resp, err
+}
+
 // An Option sets up a client; see the functions whose names begin with With.
 type Option func(*config) error
 
