@@ -223,7 +223,7 @@ type DockerBasicAuth struct {
 type AzureAttributes struct {
 	FirstOnDemand            *int              `json:"first_on_demand,omitzero"`            // so many nodes, the driver first, are no spot machines; nil for 1; fixed once the cluster is made
 	Availability             AzureAvailability `json:"availability,omitzero"`               // of the other nodes; empty for AzureOnDemand
-	SpotBidMaxPrice          float64           `json:"spot_bid_max_price,omitzero"`         // US dollars an hour; -1, the default, is never outbid
+	SpotBidMaxPrice          *float64          `json:"spot_bid_max_price,omitzero"`         // US dollars an hour; nil for -1, which is never outbid
 	LogAnalyticsInfo         *LogAnalyticsInfo `json:"log_analytics_info,omitzero"`         // where Azure's agent reports to
 	CapacityReservationGroup string            `json:"capacity_reservation_group,omitzero"` // resource id; takes a network of one's own
 }
@@ -242,7 +242,7 @@ type AWSAttributes struct {
 	InstanceProfileARN  string          `json:"instance_profile_arn,omitzero"`   // must be known to the workspace
 	SpotBidPricePercent int             `json:"spot_bid_price_percent,omitzero"` // of the price on demand; 0 for 100
 	EBSVolumeType       EBSVolumeType   `json:"ebs_volume_type,omitzero"`
-	EBSVolumeCount      int             `json:"ebs_volume_count,omitzero"` // of each node, up to 10; node types without disks of their own need one
+	EBSVolumeCount      *int            `json:"ebs_volume_count,omitzero"` // of each node, up to 10; 0 for none; node types without disks of their own need one
 	EBSVolumeSize       int             `json:"ebs_volume_size,omitzero"`  // GiB of each
 	EBSVolumeIOPS       int             `json:"ebs_volume_iops,omitzero"`
 	EBSVolumeThroughput int             `json:"ebs_volume_throughput,omitzero"` // MiB/s
@@ -575,7 +575,7 @@ type UpdateCluster struct {
 
 	// Cluster holds the new values of the attributes in the mask. A zero value
 	// clears its attribute; lists and maps are replaced as a whole.
-	Cluster ClusterSpec `json:"cluster"`
+	Cluster ClusterSpec `json:"cluster,omitzero"`
 }
 
 // MarshalJSON writes the attributes that are set, and zeroes where the mask
@@ -1347,7 +1347,8 @@ func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMe
 			return nil, nil, fmt.Errorf("its spec cannot be read: %w", err)
 		}
 	} else {
-		attributes = maps.Clone(read)
+		attributes = map[string]json.RawMessage{}
+		maps.Copy(attributes, read)
 		for name := range jsonFields(Cluster{}) {
 			delete(attributes, name)
 		}
