@@ -98,7 +98,7 @@ func checkSecretName(arg, name string) error {
 	case name == "":
 		return badArg(arg, missing)
 	case !secretName.MatchString(name):
-		return badArg(arg, "%q is no name; want up to 128 letters, digits and - _ . @ /", oneLine(name, 200))
+		return badArg(arg, "%.200q is no name; want up to 128 letters, digits and - _ . @ /", name)
 	}
 	return nil
 }
