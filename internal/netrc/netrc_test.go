@@ -57,10 +57,11 @@ func TestFile_Find_says_what_to_do(t *testing.T) {
 	for _, c := range []struct{ file, want string }{
 		{"", "netrc: no credential for machine a.example.com and no default"},
 		{"machine b.example.com login u", "netrc: no credential for machine a.example.com and no default"},
+		{"machine a.example.com", "netrc: no credential for machine a.example.com and no default"},
 		{"\n\nmachine a.example.com login \"\" password \"\"", "netrc: no credential for machine a.example.com: login and password of line 3 are empty"},
 		{"\n\nmachine https://A.example.com/ login u", "no credential for machine a.example.com and no default; the machine of line 3 has more than a host name, leave out scheme, port and path"},
-		{"machine a.example.com:443 login u", "the machine of line 1 has more than a host name"},
-		{"\ufeffmachine a.example.com login u", "byte order mark"},
+		{"machine a.example.com:443 login u", "; the machine of line 1 has more than a host name"},
+		{"\ufeffmachine a.example.com login u", "; the byte order mark before line 1"},
 		{"machine a.example.com login \"u", `line 1: a quote is never closed; close it, or, if it belongs to the value, quote all of it and write \" for it`},
 		{`machine a.example.com login u password "c:\new"`, `line 1: the login or password of this entry holds a control character; in quotes, close them on the same line, and write \\ for a backslash`},
 	} {
@@ -68,6 +69,7 @@ func TestFile_Find_says_what_to_do(t *testing.T) {
 		require.NoError(t, err)
 		_, _, err = file.Find("a.example.com")
 		assert.ErrorContains(t, err, c.want)
+		assert.Equal(t, strings.Contains(c.want, ";"), strings.Contains(err.Error(), ";"), "advice that is not called for: %v", err)
 	}
 }
 

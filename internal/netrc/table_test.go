@@ -200,6 +200,7 @@ var rows = []row{
 	{name: "quoted value too long", file: "machine 127.0.0.1 login user\npassword \"" + long + "\"\n", want: fails, line: 2, curl: answers{"7.88": "user:"}},
 	{name: "value too long, behind the host", file: "machine 127.0.0.1 login user password pw\nmachine other password " + long + "\n", want: "user:pw"},
 	{name: "value too long, before the host", file: "machine other password " + long + "\nmachine 127.0.0.1 login user password pw\n", want: fails, line: 1, curl: answers{"7.88": "user:pw"}},
+	{name: "value too long, before the host, which is not last", file: "machine other password " + long + "\nmachine 127.0.0.1 login user password pw\nmachine third\n", want: fails, line: 1, curl: answers{"7.88": "user:pw"}},
 	{name: "unknown token too long", file: long + "\nmachine 127.0.0.1 login user password pw\n", want: "user:pw", curl: answers{"8.14": fails}},
 	{name: "longest line", file: "machine 127.0.0.1 login user password pw" + strings.Repeat(" ", maxLine-42) + "\n", want: "user:pw", curl: answers{"7.88": none}},
 	{name: "line too long", file: "machine 127.0.0.1 login user password pw" + strings.Repeat(" ", maxLine-41) + "\n", want: fails, line: 1, curl: answers{"7.88": none, "8.14": none}},
