@@ -73,8 +73,8 @@ type content struct {
 	blocks [][]byte
 }
 
-// zeros is what all blocks of zeros share, so that sparse files are cheap.
-var zeros [maxBlock]byte
+// zeroBlock is what all blocks of zeros share, so that sparse files are cheap.
+var zeroBlock [maxBlock]byte
 
 // A contentWriter makes a content.
 type contentWriter struct {
@@ -97,8 +97,8 @@ func (w *contentWriter) write(data []byte) {
 }
 
 func (w *contentWriter) seal(block []byte) {
-	if bytes.Equal(block, zeros[:]) {
-		block = zeros[:]
+	if bytes.Equal(block, zeroBlock[:]) {
+		block = zeroBlock[:]
 	}
 	w.full = append(w.full, block)
 }
