@@ -1,0 +1,182 @@
+package databrickstest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// An Executor decides what the commands of REST 1.2 end with.
+type Executor interface {
+	// Execute returns what a command ends with. It is called once for each, when
+	// the command is sent, by many goroutines at once. It should return at once:
+	// how long the command takes is said by its result.
+	Execute(Command) CommandResult
+}
+
+// An ExecutorFunc is an Executor that is a function.
+type ExecutorFunc func(Command) CommandResult
+
+// Execute calls f.
+func (f ExecutorFunc) Execute(c Command) CommandResult { return f(c) }
+
+// WithExecutor runs commands of REST 1.2 by e. Without it each command ends
+// with an empty text.
+func WithExecutor(e Executor) Option { return func(s *Server) { s.v12.executor = e } }
+
+// A Command is code that was sent to a context.
+type Command struct {
+	ID        string
+	ClusterID string
+	ContextID string
+	Language  string // python, scala, sql or r
+	Code      string // byte for byte
+	FileName  string // if it was sent as a file
+	User      string // who sent it
+
+	cleanup func(func())
+}
+
+// Cleanup has f called once the command's context has ended: destroyed,
+// evicted, lost with its cluster, or with the server, whose Close waits for f.
+func (c Command) Cleanup(f func()) { c.cleanup(f) }
+
+// A CommandResult is what a command ends with. It is a text, unless one of the
+// fields from Columns to Raw says otherwise.
+type CommandResult struct {
+	Duration time.Duration // on the workspace's clock; 0 is Timings.Command, negative no time at all
+
+	Text    string
+	Columns []TableColumn   // makes it a table
+	Rows    [][]any         // of the table
+	Images  []string        // makes it an image, or images: data: URLs or paths
+	Cause   string          // makes it an error, the code's own
+	Summary string          // of the error, in HTML
+	Broken  string          // makes the command's status Error, for this cause
+	Raw     json.RawMessage // the results as they are to be sent
+
+	// Later, if not nil, finds out the result when the command's turn has come.
+	// It takes the time that it takes, in a goroutine of its own; its context
+	// ends when the command is cancelled or its context ends. Duration and the
+	// result's other fields do not count then.
+	Later func(context.Context) CommandResult
+}
+
+// A TableColumn is a column of a table; its type is Spark's, such as long,
+// string, or {"type":"array",…} as JSON.
+type TableColumn struct{ Name, Type string }
+
+// Bounds of results, as notebooks have them.
+const (
+	maxTableRows  = 10_000
+	maxTableBytes = 2 << 20
+	maxOldText    = 50_000   // of runtimes before 17
+	maxText       = 10 << 20 // of runtimes from 17 on
+	maxOther      = 20 << 20
+)
+
+type v12Column struct {
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Metadata string `json:"metadata"`
+}
+
+// A v12Results is what commands/status says under results.
+type v12Results struct {
+	ResultType   string      `json:"resultType"`
+	Data         any         `json:"data,omitempty"`
+	Schema       []v12Column `json:"schema,omitzero"`
+	Truncated    *bool       `json:"truncated,omitzero"`
+	IsJSONSchema *bool       `json:"isJsonSchema,omitzero"`
+	Cause        string      `json:"cause,omitzero"`
+	Summary      string      `json:"summary,omitzero"`
+	FileName     string      `json:"fileName,omitzero"`
+	FileNames    []string    `json:"fileNames,omitzero"`
+}
+
+// encode makes the JSON of a result, cut to the bounds of the service. A result
+// that has no JSON is an error of the executor's.
+func (r CommandResult) encode(textBound int) (json.RawMessage, error) {
+	var out v12Results
+	switch {
+	case r.Raw != nil:
+		if !json.Valid(r.Raw) {
+			return nil, errRawResult
+		}
+		return r.Raw, nil
+	case r.Cause != "" || r.Summary != "":
+		out = v12Results{ResultType: "error", Cause: r.Cause, Summary: r.Summary}
+	case r.Broken != "":
+		out = v12Results{ResultType: "error", Cause: r.Broken}
+	case r.Columns != nil:
+		return r.table()
+	case len(r.Images) == 1:
+		out = v12Results{ResultType: "image", FileName: r.Images[0]}
+	case len(r.Images) > 1:
+		out = v12Results{ResultType: "images", FileNames: r.Images}
+	default:
+		text, cut := shorten(r.Text, textBound)
+		out = v12Results{ResultType: "text", Data: text}
+		if cut {
+			out.Truncated = &cut
+		}
+	}
+	text, err := json.Marshal(out)
+	if len(text) > maxOther {
+		text, err = json.Marshal(v12Results{ResultType: "error", Cause: "Command result size exceeds limit"})
+	}
+	return text, err
+}
+
+var errRawResult = errors.New("the result's Raw is not JSON")
+
+// table encodes rows as far as they go.
+func (r CommandResult) table() (json.RawMessage, error) {
+	out := v12Results{ResultType: "table", IsJSONSchema: new(true), Truncated: new(len(r.Rows) > maxTableRows)}
+	for _, c := range r.Columns {
+		typ := c.Type
+		if !strings.HasPrefix(typ, "{") {
+			text, _ := json.Marshal(typ)
+			typ = string(text)
+		}
+		out.Schema = append(out.Schema, v12Column{c.Name, typ, "{}"})
+	}
+	rows := bytes.NewBufferString("[")
+	for i, row := range r.Rows[:min(len(r.Rows), maxTableRows)] {
+		text, err := json.Marshal(row)
+		if err != nil {
+			return nil, err
+		}
+		if rows.Len()+len(text) > maxTableBytes {
+			*out.Truncated = true
+			break
+		}
+		if i > 0 {
+			rows.WriteByte(',')
+		}
+		rows.Write(text)
+	}
+	rows.WriteByte(']')
+	out.Data = json.RawMessage(rows.Bytes())
+	return json.Marshal(out)
+}
+
+// shorten cuts a text to a number of characters.
+func shorten(text string, bound int) (string, bool) {
+	if len(text) <= bound || utf8.RuneCountInString(text) <= bound {
+		return text, false
+	}
+	for i := range text {
+		if bound--; bound < 0 {
+			return text[:i], true
+		}
+	}
+	return text, false
+}
+
+// cancelled is what a command of Python or R ends with that was cancelled.
+const cancelled = "org.apache.spark.util.CommandCancelledException: Command was cancelled"

@@ -1,0 +1,289 @@
+package databrickstest
+
+import (
+	"io"
+	"iter"
+	"mime/multipart"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The older calls for libraries: files in folders of the workspace, attached to
+// clusters.
+
+func (a *v12Area) registerLibraries(s *Server) {
+	route(s, "GET", "/api/1.2/libraries/list", a.listLibraries)
+	route(s, "GET", "/api/1.2/libraries/status", a.libraryStatus)
+	routeUpload(s, "POST", "/api/1.2/libraries/upload", a.uploadLibrary)
+	route(s, "POST", "/api/1.2/libraries/delete", a.deleteLibrary)
+	route(s, "POST", "/api/1.2/libraries/attach", a.attachLibrary)
+	route(s, "POST", "/api/1.2/libraries/detach", a.detachLibrary)
+}
+
+// allClusters stands for every cluster there is and will be.
+const allClusters = "__ALL_CLUSTERS"
+
+// A v12Library is a library and the clusters that it is on.
+type v12Library struct {
+	id, name, folder, libType, file string
+	problem                         string    // what is wrong with the file; shows on clusters
+	onAll                           time.Time // since when it is attached to all; zero: it is not
+	on                              map[string]*attachment
+	order                           []string // keys of on, in the order of their making
+}
+
+// An attachment is a library on a cluster.
+type attachment struct {
+	alone    bool // asked for by the cluster's own id
+	attached time.Time
+	detached time.Time // zero: it is not
+}
+
+// library returns a library, by an id that must be a number.
+func (a *v12Area) library(id string) (*v12Library, error) {
+	if err := numeric(id); err != nil {
+		return nil, err
+	}
+	l := a.libraries[id]
+	if l == nil {
+		return nil, exception("NoSuchElementException", "key not found: %s", id)
+	}
+	return l, nil
+}
+
+// attach puts the library on a cluster from a time on.
+func (l *v12Library) attach(clusterID string, alone bool, at time.Time) {
+	on := l.on[clusterID]
+	if on == nil {
+		on = &attachment{}
+		l.on[clusterID] = on
+		l.order = append(l.order, clusterID)
+	}
+	on.alone = on.alone || alone
+	if on.attached.IsZero() || !on.detached.IsZero() {
+		on.attached, on.detached = at, time.Time{}
+	}
+}
+
+// state is how the library is doing on a cluster, and what is wrong with it.
+func (a *v12Area) libraryState(l *v12Library, on *attachment, cl *cluster, now time.Time) (string, string) {
+	switch {
+	case !on.detached.IsZero() && now.Sub(on.detached) < a.s.timings.LibraryUninstall:
+		return "Detaching", ""
+	case !on.detached.IsZero():
+		return "Detached", ""
+	case !cl.usable():
+		return "Attaching", ""
+	}
+	up := time.UnixMilli(cl.driver.StartTimestamp)
+	switch {
+	case now.Sub(later(on.attached, up)) < a.s.timings.LibraryInstall:
+		return "Attaching", ""
+	case l.problem != "":
+		return "Error", l.problem
+	}
+	return "Attached", ""
+}
+
+type librarySummary struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Folder string `json:"folder"`
+}
+
+func (a *v12Area) listLibraries(*call, struct{}) (any, error) {
+	all := []librarySummary{}
+	for _, l := range a.libraries {
+		all = append(all, librarySummary{l.id, l.name, l.folder})
+	}
+	slices.SortFunc(all, func(x, y librarySummary) int { return strings.Compare(x.Folder+"/"+x.Name, y.Folder+"/"+y.Name) })
+	return all, nil
+}
+
+type v12LibraryID struct {
+	LibraryID string `json:"libraryId"`
+}
+
+func (a *v12Area) libraryStatus(c *call, in v12LibraryID) (any, error) {
+	l, err := a.library(in.LibraryID)
+	if err != nil {
+		return nil, err
+	}
+	type status struct {
+		ClusterID string `json:"clusterId"`
+		Status    string `json:"status"`
+		Message   string `json:"message,omitzero"`
+	}
+	out := struct {
+		librarySummary
+		Files             []string `json:"files"`
+		LibType           string   `json:"libType"`
+		AttachAllClusters bool     `json:"attachAllClusters"`
+		Statuses          []status `json:"statuses"`
+	}{librarySummary{l.id, l.name, l.folder}, []string{l.file}, l.libType, !l.onAll.IsZero(), []status{}}
+	l.spread(a.s.clusters.all(c.now))
+	for _, id := range l.order {
+		if cl, err := a.s.clusters.find(id, c.now); err == nil {
+			state, message := a.libraryState(l, l.on[id], cl, c.now)
+			out.Statuses = append(out.Statuses, status{id, state, message})
+		}
+	}
+	return out, nil
+}
+
+// uploadLibrary takes the file as it comes. Whether it is any good shows later.
+func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
+	fields := map[string]any{}
+	var uri contentWriter
+	fileName := ""
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err == nil && part.FormName() == "uri" {
+			fileName = part.FileName()
+			_, err = uri.readFrom(part, maxPutFile)
+		} else if err == nil {
+			var text []byte
+			text, err = io.ReadAll(io.LimitReader(part, maxBody))
+			fields[part.FormName()] = string(text)
+		}
+		if err != nil {
+			return nil, malformed("%v", err)
+		}
+	}
+	var in struct {
+		LibType             string `json:"libType" api:"required"`
+		Name                string `json:"name" api:"required"`
+		Folder              string `json:"folder" api:"required"`
+		AttachToAllClusters bool   `json:"attachToAllClusters"`
+	}
+	if err := decode(fields, &in); err != nil {
+		return nil, err
+	}
+	file := uri.content()
+	if file.size == 0 {
+		return nil, missingField("uri")
+	}
+	l := &v12Library{name: in.Name, folder: in.Folder, libType: in.LibType, on: map[string]*attachment{}}
+	switch in.LibType {
+	case "java-jar", "scala", "python-egg":
+		if string(file.slice(0, min(2, file.size))) != "PK" {
+			l.problem = "java.util.zip.ZipException: error in opening zip file"
+		}
+	case "python-pypi":
+		l.file, fileName = string(file.slice(0, min(file.size, 1000))), ""
+	default:
+		return nil, exception("IllegalArgumentException", "Unknown library type: %s", shortened(in.LibType))
+	}
+	err := c.locked(func() error {
+		l.id = a.newID()
+		if in.AttachToAllClusters {
+			l.onAll = c.now
+		}
+		return a.keep(c, l, fileName, file)
+	})
+	return idReply{l.id}, err
+}
+
+// keep gives the library its place in the workspace, and its file one in DBFS,
+// if there is one.
+func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) error {
+	if !strings.HasPrefix(l.folder, "/") {
+		return exception("IllegalArgumentException", "Folder is not an absolute path: %s", shortened(l.folder))
+	}
+	for _, other := range a.libraries {
+		if other.folder == l.folder && other.name == l.name {
+			return exception("NameConflictException", "Node named %q already exists", l.name)
+		}
+	}
+	if l.file == "" {
+		base := fileName[strings.LastIndexAny(fileName, `/\`)+1:]
+		l.file = a.s.random.hex(8) + "_" + a.s.random.hex(4) + "_" + a.s.random.hex(12) + "-" + base
+		if names, err := a.s.dbfs.path("dbfs:/FileStore/jars/" + l.file); err == nil {
+			if _, err := a.s.dbfs.place(c, names, true, file); err != nil {
+				return err
+			}
+		}
+	}
+	a.libraries[l.id] = l
+	return nil
+}
+
+func (a *v12Area) deleteLibrary(_ *call, in v12LibraryID) (any, error) {
+	l, err := a.library(in.LibraryID)
+	if err != nil {
+		return nil, err
+	}
+	delete(a.libraries, l.id)
+	return idReply{l.id}, nil
+}
+
+type libraryOnCluster struct {
+	LibraryID string `json:"libraryId"`
+	ClusterID string `json:"clusterId"`
+}
+
+func (a *v12Area) attachLibrary(c *call, in libraryOnCluster) (any, error) {
+	l, err := a.library(in.LibraryID)
+	if err != nil {
+		return nil, err
+	}
+	if in.ClusterID == allClusters {
+		if l.onAll.IsZero() {
+			l.onAll = c.now
+		}
+		return idReply{l.id}, nil
+	}
+	if _, err := a.cluster(in.ClusterID, c.now); err != nil {
+		return nil, err
+	}
+	l.attach(in.ClusterID, true, c.now)
+	return idReply{l.id}, nil
+}
+
+func (a *v12Area) detachLibrary(c *call, in libraryOnCluster) (any, error) {
+	l, err := a.library(in.LibraryID)
+	if err != nil {
+		return nil, err
+	}
+	if in.ClusterID == allClusters {
+		l.spread(a.s.clusters.all(c.now))
+		l.onAll = time.Time{}
+		for _, on := range l.on {
+			if !on.alone {
+				on.detach(c.now)
+			}
+		}
+		return idReply{l.id}, nil
+	}
+	if _, err := a.cluster(in.ClusterID, c.now); err != nil {
+		return nil, err
+	}
+	if on := l.on[in.ClusterID]; on != nil {
+		on.detach(c.now)
+	}
+	return idReply{l.id}, nil
+}
+
+func (on *attachment) detach(at time.Time) {
+	on.alone = false
+	if on.detached.IsZero() {
+		on.detached = at
+	}
+}
+
+// spread puts a library that is for all clusters on those that are new since
+// anybody looked, and on those it was taken off before.
+func (l *v12Library) spread(clusters iter.Seq[*cluster]) {
+	if l.onAll.IsZero() {
+		return
+	}
+	for cl := range clusters {
+		if on := l.on[cl.id]; on == nil || on.detached.Before(l.onAll) {
+			l.attach(cl.id, false, later(l.onAll, cl.created))
+		}
+	}
+}

@@ -1,0 +1,15 @@
+//go:build unix
+
+package databrickstest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup makes signals reach what the process starts, too.
+func ownGroup(process *exec.Cmd) { process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func interrupt(process *exec.Cmd) { syscall.Kill(-process.Process.Pid, syscall.SIGINT) }
+
+func kill(process *exec.Cmd) { syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
