@@ -84,30 +84,20 @@ func form(path string, in any) request {
 	return r
 }
 
-// upload is a call with the fields of in as its body, one of them a file.
-func upload(path string, in any) request {
-	r := request{Request: databricks.Request{Method: http.MethodPost, Path: path}, err: required(in)}
-	var texts [][2]string
-	var file databricks.FilePart
-	v := reflect.ValueOf(in)
-	for field := range v.Type().Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if part, ok := v.FieldByIndex(field.Index).Interface().(databricks.FilePart); ok {
-			file, file.Field = part, name
-			continue
-		}
-		value := url.Values{}
-		query.Add(value, name, v.FieldByIndex(field.Index).Interface())
-		if text := value.Get(name); text != "" {
-			texts = append(texts, [2]string{name, text})
-		}
-	}
+// upload is a call with the fields of in and a file as its body.
+func upload(path string, in any, field string, file databricks.FilePart) request {
+	r := post(path, in)
 	switch {
 	case file.Open == nil:
-		r = r.check(badArg(file.Field, missing))
+		r = r.check(badArg(field, missing))
 	case file.Size == 0:
-		r = r.check(badArg(file.Field, "is an empty file"))
+		r = r.check(badArg(field, "is an empty file"))
 	}
+	var texts [][2]string
+	for name, values := range fields(in) {
+		texts = append(texts, [2]string{name, values[0]})
+	}
+	file.Field = field
 	r.Body = databricks.Multipart(texts, file)
 	return r
 }

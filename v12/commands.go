@@ -51,7 +51,7 @@ type ExecuteCommandFile struct {
 
 	// Command is the file, sent as it is, from a place such as [FileAt]; its
 	// Field is not looked at.
-	Command databricks.FilePart `json:"command"`
+	Command databricks.FilePart `json:"-"`
 }
 
 // A CommandRef names a command.
@@ -94,7 +94,7 @@ func (s *CommandsService) Execute(ctx context.Context, in ExecuteCommand) (strin
 // ExecuteFile is [CommandsService.Execute] for code that is in a file. Its
 // bytes are sent as they are.
 func (s *CommandsService) ExecuteFile(ctx context.Context, in ExecuteCommandFile) (string, error) {
-	return s.client.id(ctx, upload(executePath, in))
+	return s.client.id(ctx, upload(executePath, in, "command", in.Command))
 }
 
 // Status returns how far a command is, and its results once it is done. Old

@@ -78,37 +78,40 @@ func (s *ContextsService) Destroy(ctx context.Context, clusterID, contextID stri
 
 // open makes a context and waits until it takes commands. It leaves none
 // behind if it fails. If calls are only planned, the ID is empty.
-func (s *ContextsService) open(ctx context.Context, clusterID string, language Language) (id string, err error) {
+func (s *ContextsService) open(ctx context.Context, clusterID string, language Language) (string, error) {
 	if ctx.Err() != nil {
 		return "", ended(ctx, nil)
 	}
 	patient, cancel := outlive(ctx)
 	defer cancel()
-	id, err = s.Create(patient, clusterID, language)
+	id, err := s.Create(patient, clusterID, language)
 	if _, lost := errors.AsType[*databricks.OutcomeUnknownError](err); lost {
 		err = fmt.Errorf("%w; a context may have been left on cluster %s, where nobody can find it, until the cluster evicts it or restarts", err, clusterID)
 	}
 	if err != nil || id == "" {
 		return "", ended(ctx, err)
 	}
-	defer func() {
-		if err != nil {
-			err = joined(err, s.close(ctx, clusterID, id))
-		}
-	}()
-	look := func(ctx context.Context) (*ContextStatus, error) { return s.Status(ctx, clusterID, id) }
+	if err := s.await(ctx, clusterID, id); err != nil {
+		return "", joined(fmt.Errorf("databricks: making a %s context on cluster %s: %w", language, clusterID, err), s.close(ctx, clusterID, id))
+	}
+	return id, nil
+}
+
+// await waits until a context takes commands.
+func (s *ContextsService) await(ctx context.Context, clusterID, contextID string) error {
+	look := func(ctx context.Context) (*ContextStatus, error) { return s.Status(ctx, clusterID, contextID) }
 	state := func(c *ContextStatus) ContextState { return c.Status }
 	for seen, err := range watch(ctx, s.client, look, state) {
 		switch {
 		case err != nil:
-			return "", fmt.Errorf("databricks: waiting for a context on cluster %s: %w", clusterID, err)
+			return err
 		case seen.Status == ContextRunning:
-			return id, nil
+			return nil
 		case seen.Status == ContextFailed:
-			return "", fmt.Errorf("databricks: cluster %s could not make a %s context", clusterID, language)
+			return errors.New("the cluster could not make it")
 		}
 	}
-	return "", ended(ctx, nil) // not reached: watch ends with an error
+	return nil
 }
 
 // close destroys a context, whatever became of ctx.

@@ -10,14 +10,26 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// What follows is the table of the root's contract_test.go for REST 1.2.
+// These tests hold the calls against testdata/contract/v12.json, as those of
+// the root package do with its own.
 
 // contractDepartures are the places where the types differ from the contract
 // on purpose.
 var contractDepartures = map[string]string{
-	"v12.ClusterV12.jdbcPort":                "a number, in text or not",
-	"v12.LibraryStatusV12.attachAllClusters": "true or false, in text or not",
-	"v12.CreateClusterV12Request.sparkConf":  "properties are text",
+	"v12.ClusterV12.jdbcPort":                "a number, which some servers write as a string",
+	"v12.LibraryStatusV12.attachAllClusters": "a bool, which some servers write as a string",
+	"v12.CreateClusterV12Request.sparkConf":  "Spark's properties are strings",
+}
+
+// executeFile and uploadLibrary are their namesakes with the file in its place.
+type executeFile struct {
+	ExecuteCommandFile
+	Command databricks.FilePart `json:"command"`
+}
+
+type uploadLibrary struct {
+	UploadLibrary
+	URI databricks.FilePart `json:"uri"`
 }
 
 var contractRows = []contract.Row{
@@ -26,7 +38,7 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/1.2/contexts/destroy", Go: "Contexts.Destroy", Args: "clusterId contextId", Inner: "id"},
 
 	{Call: "POST /api/1.2/commands/execute", Go: "Commands.Execute"},
-	{Call: "POST /api/1.2/commands/execute multipart", Go: "Commands.ExecuteFile", Base: ExecuteCommandFile{Command: FileOf("c.py", []byte("1"))}},
+	{Call: "POST /api/1.2/commands/execute multipart", Go: "Commands.ExecuteFile", In: executeFile{}, Base: ExecuteCommandFile{Command: FileOf("a.py", []byte("1"))}},
 	{Call: "GET /api/1.2/commands/status", Go: "Commands.Status"},
 	{Call: "POST /api/1.2/commands/cancel", Go: "Commands.Cancel", Inner: "id"},
 
@@ -39,7 +51,7 @@ var contractRows = []contract.Row{
 
 	{Call: "GET /api/1.2/libraries/list", Go: "Libraries.List"},
 	{Call: "GET /api/1.2/libraries/status", Go: "Libraries.Status", Args: "libraryId"},
-	{Call: "POST /api/1.2/libraries/upload", Go: "Libraries.Upload", Base: UploadLibrary{URI: FileOf("a.jar", []byte("1"))}},
+	{Call: "POST /api/1.2/libraries/upload", Go: "Libraries.Upload", In: uploadLibrary{}, Base: UploadLibrary{URI: FileOf("a.jar", []byte("PK"))}},
 	{Call: "POST /api/1.2/libraries/delete", Go: "Libraries.Delete", Args: "libraryId", Inner: "id"},
 	{Call: "POST /api/1.2/libraries/attach", Go: "Libraries.Attach", Args: "libraryId clusterId", Inner: "id"},
 	{Call: "POST /api/1.2/libraries/detach", Go: "Libraries.Detach", Args: "libraryId clusterId", Inner: "id"},
@@ -55,17 +67,12 @@ var contractSuite = &contract.Suite{
 		if err != nil {
 			panic(err)
 		}
-		return &contract.Checker{
-			Areas: areas, Client: reflect.TypeFor[Client](), Constants: constants, Rows: contractRows, Departures: contractDepartures,
-		}
+		return &contract.Checker{Areas: areas, Client: reflect.TypeFor[Client](), Constants: constants, Rows: contractRows, Departures: contractDepartures}
 	},
 	New: func(transport http.RoundTripper, _ contract.Operation) (any, error) {
-		workspace, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"),
-			databricks.WithToken("dapi-test-token"), databricks.WithHTTPClient(&http.Client{Transport: transport}))
-		if err != nil {
-			return nil, err
-		}
-		return NewClient(workspace), nil
+		client, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("dapi-test-token"),
+			databricks.WithHTTPClient(&http.Client{Transport: transport}))
+		return NewClient(client), err
 	},
 	Refused: func(err error) bool { _, ok := errors.AsType[*databricks.ArgumentError](err); return ok },
 	Unknown: func(err error) bool { _, ok := errors.AsType[*databricks.OutcomeUnknownError](err); return ok },

@@ -95,7 +95,7 @@ type UploadLibrary struct {
 	// URI is the JAR or egg, from a place such as [FileAt]; of
 	// [LibraryPythonPyPI] its content is the name of the package. Its Field is
 	// not looked at.
-	URI databricks.FilePart `json:"uri"`
+	URI databricks.FilePart `json:"-"`
 }
 
 // Upload makes a library of a file and returns its ID. Whether the file is any
@@ -104,7 +104,7 @@ type UploadLibrary struct {
 // The call is not repeated when its answer is lost; List tells then whether the
 // library was made.
 func (s *LibrariesService) Upload(ctx context.Context, in UploadLibrary) (string, error) {
-	return s.client.id(ctx, upload("/api/1.2/libraries/upload", in))
+	return s.client.id(ctx, upload("/api/1.2/libraries/upload", in, "uri", in.URI))
 }
 
 // Delete deletes a library. The call is not repeated when its answer is lost.

@@ -74,18 +74,20 @@ func passes(err error) bool {
 
 // outlive returns a context that ends a little later than ctx, and with its cause.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	long, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	base, release := context.WithoutCancel(ctx), func() {}
+	if deadline, ok := ctx.Deadline(); ok { // so that no pause is begun that is too long
+		base, release = context.WithDeadline(base, deadline.Add(patience))
+	}
+	long, cancel := context.WithCancelCause(base)
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(patience, func() { cancel(context.Cause(ctx)) })
 		context.AfterFunc(long, func() { timer.Stop() })
 	})
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return long, func() { stop(); cancel(nil) }
+	return long, func() {
+		stop()
+		cancel(nil)
+		release()
 	}
-	// So that no pause is begun that is too long.
-	long, release := context.WithDeadline(long, deadline.Add(patience))
-	return long, func() { stop(); cancel(nil); release() }
 }
 
 // ended makes err match why ctx is over, if it is.
