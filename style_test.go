@@ -133,7 +133,7 @@ func TestStyle_paths(t *testing.T) {
 	areas, err := contract.Load("testdata/contract", "v12")
 	require.NoError(t, err)
 	c.Areas = append(c.Areas, areas...)
-	for _, ops := range c.Scope(false) {
+	for _, ops := range c.Scope() {
 		for _, op := range ops {
 			path := op.Path
 			if version, tail, _ := strings.Cut(strings.TrimPrefix(path, "/api/"), "/"); strings.HasPrefix(tail, "jobs/") && version != "1.2" {

@@ -78,21 +78,17 @@ func (r *Report) String() string {
 }
 
 // Scope lists the operations of the areas that are in scope.
-func (c *Checker) Scope(pending bool) map[*Area][]Operation {
+func (c *Checker) Scope() map[*Area][]Operation {
 	ops := map[*Area][]Operation{}
 	for _, area := range c.Areas {
-		if pending || !c.pending(area) {
-			for _, op := range area.Operations {
-				if !c.outOfScope(area, op) {
-					ops[area] = append(ops[area], op)
-				}
+		for _, op := range area.Operations {
+			if !c.outOfScope(area, op) {
+				ops[area] = append(ops[area], op)
 			}
 		}
 	}
 	return ops
 }
-
-func (c *Checker) pending(area *Area) bool { return slices.Contains(c.Pending, area.Name) }
 
 func (c *Checker) outOfScope(area *Area, op Operation) bool {
 	return slices.ContainsFunc(c.OutOfScope, func(pattern string) bool {
@@ -128,19 +124,14 @@ func (c *Checker) Check() *Report {
 		matched: map[reflect.Type]map[int]bool{}, enums: map[reflect.Type]map[string]bool{},
 	}
 	used := map[string]bool{}
-	for area, ops := range c.Scope(true) {
+	for area, ops := range c.Scope() {
 		fields, values := map[string]bool{}, map[string]bool{}
 		for _, op := range ops {
 			x.report.Operations[area.Name+" "+op.Key()] = false
 			area.reach(op.Request, fields, values)
 			area.reach(op.Response, fields, values)
 			rows := c.RowsOf(op)
-			switch {
-			case c.pending(area) && len(rows) > 0:
-				x.problem(area.Name, "has rows, so it is not pending any more")
-			case c.pending(area):
-				continue
-			case len(rows) == 0:
+			if len(rows) == 0 {
 				x.problem(area.Name+" "+op.Key(), "has no row that says which method makes the call")
 			}
 			for _, row := range rows {
@@ -156,9 +147,7 @@ func (c *Checker) Check() *Report {
 		}
 	}
 	for _, area := range c.Areas {
-		if !c.pending(area) {
-			x.loose(area)
-		}
+		x.loose(area)
 	}
 	for _, row := range c.Rows {
 		if !used[row.Call] {
@@ -582,12 +571,8 @@ func (x *check) loose(area *Area) {
 
 func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
 
-// invented finds fields and constants that the contract does not have. It waits
-// for all areas, since they share types.
+// invented finds fields and constants that the contract does not have.
 func (x *check) invented() {
-	if len(x.Pending) > 0 {
-		return
-	}
 	for t, matched := range x.matched {
 		for i := range t.NumField() {
 			if f := t.Field(i); f.IsExported() && !f.Anonymous && f.Tag.Get("json") != "-" && !matched[i] {

@@ -194,7 +194,6 @@ func TestChecker_finds(t *testing.T) {
 			c.Enums = map[string]any{"telescopes.Colour": ready}
 		}, "telescopes.Colour.RED: contract.state has no constant of this value"},
 		"a departure that is none":        {func(c *Checker) { c.Departures = map[string]string{"telescopes.ID.telescope_id": "because"} }, "telescopes.ID.telescope_id: is as the contract says, and needs no departure"},
-		"a pending area that is there":    {func(c *Checker) { c.Pending = []string{"telescopes"} }, "telescopes: has rows, so it is not pending any more"},
 		"a type that is not described":    {func(c *Checker) { delete(c.Areas[0].Types, "Part") }, "telescopes.Part: is used in the contract, but not described"},
 		"a missing list, and not what is": {func(c *Checker) { field(c, "Telescope", "parts").Name = "pieces" }, "telescopes.Telescope.pieces: is not in what Telescopes.Get returns"},
 	} {
