@@ -42,6 +42,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -63,6 +64,8 @@ type call struct {
 	header  http.Header
 	fields  map[string]any    // all of the input, known or not, as decode takes it
 	files   map[string]string // multipart: names of files by field
+
+	segments map[string]any // {name} segments of the path
 }
 
 // millis is c.now as the API says it.
@@ -235,7 +238,7 @@ func (s *Server) call(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	op, named := s.router.find(r.Method, r.URL.Path)
+	op, segments := s.router.find(r.Method, r.URL.Path)
 	rest := r.URL.Path
 	if after, ok := strings.CutPrefix(rest, "/api/"); ok {
 		c.version, rest, _ = strings.Cut(after, "/")
@@ -244,7 +247,7 @@ func (s *Server) call(r *http.Request) (any, error) {
 	if op == nil {
 		return nil, fail(http.StatusNotFound, "ENDPOINT_NOT_FOUND", "No API found for '%s %s'", r.Method, rest)
 	}
-	c.fields = named
+	c.segments = segments
 	if op.upload != nil && (op.serve == nil || mediaType(r) == "multipart/form-data") {
 		return op.upload(c, r)
 	}
@@ -258,9 +261,7 @@ func mediaType(r *http.Request) string {
 
 // read collects all fields of a request in c.fields.
 func (c *call) read(r *http.Request, limit int64) error {
-	if c.fields == nil {
-		c.fields = map[string]any{}
-	}
+	c.fields = map[string]any{}
 	body, err := readBody(r, limit)
 	if err != nil {
 		return err
@@ -289,6 +290,7 @@ func (c *call) read(r *http.Request, limit int64) error {
 	if inQuery {
 		addFields(c.fields, r.URL.Query())
 	}
+	maps.Copy(c.fields, c.segments)
 	return nil
 }
 

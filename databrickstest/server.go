@@ -3,11 +3,13 @@ package databrickstest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -38,12 +40,12 @@ type Server struct {
 	faults   faults
 	limit    rateLimit
 
-	open     context.Context // ends with Close
-	close    context.CancelFunc
 	http     *http.Server // nil without a socket
-	life     sync.Mutex
-	idle     *sync.Cond // on life: no request is under way
+	life     sync.Mutex   // guards what follows
+	closed   bool
 	underWay int
+	idle     *sync.Cond                              // nothing is under way
+	calls    map[*pipeWriter]context.CancelCauseFunc // of Transport; contexts of one bubble are not for another
 	panics   []string
 
 	// mu guards all that follows: the state of the workspace.
@@ -93,7 +95,7 @@ func NewServer(opts ...Option) *Server {
 	for _, opt := range opts {
 		opt(s)
 	}
-	s.open, s.close = context.WithCancel(context.Background())
+	s.calls = map[*pipeWriter]context.CancelCauseFunc{}
 	s.idle = sync.NewCond(&s.life)
 	s.startClock()
 	s.timings = s.timings.withDefaults()
@@ -135,12 +137,18 @@ func (s *Server) listen() {
 // Close ends the server: it breaks connections and waits until no request is
 // under way. Requests that come later find nobody.
 func (s *Server) Close() {
-	s.close()
 	if s.http != nil {
 		s.http.Close()
 	}
 	s.life.Lock()
 	defer s.life.Unlock()
+	s.closed = true
+	for _, cancel := range s.calls {
+		cancel(errReset)
+	}
+	s.life.Unlock()
+	s.v12.close()
+	s.life.Lock()
 	for s.underWay > 0 {
 		s.idle.Wait()
 	}
@@ -165,7 +173,7 @@ func (s *Server) panicked(what string) {
 func (s *Server) begin() bool {
 	s.life.Lock()
 	defer s.life.Unlock()
-	if s.open.Err() != nil {
+	if s.closed {
 		return false
 	}
 	s.underWay++
@@ -190,41 +198,45 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.done()
 	began := time.Now()
 	body := s.recorder.begin(r, s.now())
-	fault := s.faults.hit(r)
-	met, works, status := "", false, 0
-	defer func() {
-		s.recorder.end(body, status, met, works)
+	fault, met := s.faults.hit(r), ""
+	note := func(status int, work bool) { // before the client can know
+		if 0 < r.ContentLength && r.ContentLength <= maxBody {
+			io.Copy(io.Discard, body) // what nobody wanted to read was received, too
+		}
+		s.recorder.end(body, status, met, work)
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", status, "fault", met, "duration", time.Since(began))
-	}()
+	}
 	if fault == nil {
-		works = true
 		answer := s.answer(r)
-		status = answer.status
+		note(answer.status, true)
 		s.write(w, r, answer, nil)
 		return
 	}
 
 	met = fault.String()
 	if fault.Refuse {
+		s.recorder.end(body, 0, met, false)
 		abort(w, errRefused)
 		return
 	}
 	if !pause(r.Context(), fault.Latency) {
+		note(0, false)
 		abort(w, errReset)
 		return
 	}
 	var answer reply
-	if works = fault.works(); works {
+	if fault.works() {
 		answer = s.answer(r)
 	} else {
-		io.Copy(io.Discard, r.Body) // it was sent, and nothing came of it
+		io.Copy(io.Discard, body) // it was sent, and nothing came of it
 	}
 	if fault.Reset {
+		note(0, fault.works())
 		abort(w, errReset)
 		return
 	}
 	answer = fault.change(answer)
-	status = answer.status
+	note(answer.status, fault.works())
 	s.write(w, r, answer, fault)
 }
 
@@ -270,13 +282,26 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fau
 			pause: func(d time.Duration) bool { return pause(r.Context(), d) }}
 	}
 	w.WriteHeader(answer.status)
-	var err error
-	if answer.stream != nil {
-		err = answer.stream(out)
-	} else {
-		_, err = out.Write(answer.body)
+	if answer.stream == nil {
+		answer.stream = func(w io.Writer) error {
+			_, err := w.Write(answer.body)
+			return err
+		}
 	}
-	if errors.Is(err, io.ErrShortWrite) {
+	if s.stream(out, r, answer) != nil {
 		cut(w)
 	}
+}
+
+var errPanicked = errors.New("databrickstest: panic")
+
+// stream writes the body of an answer. It is too late for another answer now.
+func (s *Server) stream(out io.Writer, r *http.Request, answer reply) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked(fmt.Sprintf("%s %s: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return answer.stream(out)
 }

@@ -57,14 +57,13 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	// Whatever ends the request frees all who wait for its bodies.
 	stop := context.AfterFunc(ctx, func() {
 		writer.CloseWithError(context.Cause(ctx))
-		reader.CloseWithError(context.Cause(ctx))
 		body.Close()
 	})
-	stopWithServer := context.AfterFunc(t.server.open, func() { cancel(errClosed) })
+	t.server.enter(w)
 	go func() {
 		defer func() {
 			stop()
-			stopWithServer()
+			t.server.leave(w)
 			body.Close()
 			w.finish(recover())
 		}()
@@ -89,8 +88,20 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 var (
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
-	errClosed  = errReset // the server went away
 )
+
+// enter makes Close end a call.
+func (s *Server) enter(w *pipeWriter) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	s.calls[w] = w.cancel
+}
+
+func (s *Server) leave(w *pipeWriter) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	delete(s.calls, w)
+}
 
 // An aborter is a ResponseWriter that can end a request without an answer.
 type aborter interface{ abort(error) }
@@ -189,6 +200,9 @@ func (w *pipeWriter) abort(err error) { w.aborted = err }
 func (w *pipeWriter) finish(panicked any) {
 	if panicked != nil && w.aborted == nil {
 		w.aborted = errReset
+	}
+	if cause := context.Cause(w.request.Context()); cause != nil && (w.aborted != nil || w.response == nil) {
+		w.aborted = cause // the caller's own doing
 	}
 	switch {
 	case w.response != nil:
