@@ -70,12 +70,12 @@ type CRANLibrary struct {
 func (l Library) String() string {
 	var kinds []string
 	for _, k := range l.kinds() {
-		kinds = append(kinds, k.name+" "+userInfo.ReplaceAllString(k.what, "://"))
+		kinds = append(kinds, k.name+" "+userInfo.ReplaceAllString(k.what, "$1"))
 	}
 	return strings.Join(kinds, ", ")
 }
 
-var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
+var userInfo = regexp.MustCompile(`(https?://)[^/@\s]*@`)
 
 // kinds lists the fields that are set, by name, each with the part that must
 // not be empty.
