@@ -640,12 +640,12 @@ func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
 }
 
 // sameProgress reports whether nothing has happened between two looks at a run.
-func sameProgress(old, new *Run) bool {
-	if len(old.Tasks) != len(new.Tasks) || !reflect.DeepEqual(old.progress(), new.progress()) {
+func sameProgress(before, after *Run) bool {
+	if len(before.Tasks) != len(after.Tasks) || !reflect.DeepEqual(before.progress(), after.progress()) {
 		return false
 	}
-	for i := range old.Tasks {
-		a, b := &old.Tasks[i], &new.Tasks[i]
+	for i := range before.Tasks {
+		a, b := &before.Tasks[i], &after.Tasks[i]
 		if a.RunID != b.RunID || !reflect.DeepEqual(a.progress(), b.progress()) {
 			return false
 		}
@@ -786,20 +786,24 @@ func (e *RunError) Error() string {
 func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
 	p := run.progress()
 	e := &RunError{Run: run, Result: p.result(), Message: p.message(), PageURL: run.RunPageURL}
-	source := run.RunID
 	for _, task := range latestAttempts(run.Tasks) {
 		if p := task.progress(); p.done() && !p.succeeded() && !p.skipped() {
 			e.FailedTasks = append(e.FailedTasks, FailedTask{task.TaskKey, task.RunID, p.result(), p.message()})
 		}
 	}
-	if len(e.FailedTasks) > 0 {
+	source := run.RunID // which stands for its task if it has no list of them
+	switch {
+	case len(e.FailedTasks) > 0:
 		source = e.FailedTasks[0].RunID
+	case len(run.Tasks) > 0:
+		return e
 	}
-	if e.Result != RunResultFailed || len(run.Tasks) > 0 && len(e.FailedTasks) == 0 {
-		return e // there is no output that says more
-	}
-	if out, err := s.GetRunOutput(ctx, source); err == nil {
-		e.Output, e.Trace = out.Error, out.ErrorTrace
+	// Of a run that was ended or never began there is no output. If it cannot be
+	// read, the error says what it can without.
+	if e.Result == RunResultFailed || p.how() == string(RunInternalError) {
+		if out, err := s.GetRunOutput(ctx, source); err == nil {
+			e.Output, e.Trace = out.Error, out.ErrorTrace
+		}
 	}
 	return e
 }
