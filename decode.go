@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"mime"
 	"net/http"
 	"sync"
 	"time"
@@ -42,16 +41,22 @@ func (m Millis) Time() time.Time {
 var maxReply int64 = 256 << 20
 
 // A body is the body of a reply. It remembers whether reading it failed, which
-// tells a reply that broke off from one that a consumer did not like.
+// tells a reply that broke off from one that a consumer did not like, and
+// whether it looks like a page for people.
 type body struct {
-	r   io.Reader
-	err error
+	r    io.Reader
+	err  error
+	page bool
+	seen bool // something other than white space
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if err != nil && err != io.EOF {
 		b.err = err
+	}
+	if text := bytes.TrimSpace(p[:n]); !b.seen && len(text) > 0 {
+		b.seen, b.page = true, text[0] == '<'
 	}
 	return n, err
 }
@@ -69,12 +74,11 @@ func decodeReply(resp *http.Response, out any) (err error) {
 	default:
 		err = decodeWhole(in, resp.ContentLength, out)
 	}
+	if in.page && (out == nil || err != nil) {
+		return &replyError{Err: errPage}
+	}
 	if err == nil || err == reply.ErrStopped {
 		return nil
-	}
-	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind == "text/html" || errors.Is(err, errPage) {
-		return &replyError{Err: errPage}
 	}
 	_, late := errors.AsType[*yieldedError](err)
 	brokeOff := in.err != nil || errors.Is(err, io.ErrUnexpectedEOF)
@@ -90,10 +94,7 @@ var errPage = errors.New("the reply is an HTML page, not JSON: the host is wrong
 
 // discard reads what is left of a reply: nothing, {} or white space.
 func discard(r io.Reader) error {
-	text, err := io.ReadAll(io.LimitReader(r, 64<<10))
-	if err == nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("<")) {
-		return errPage
-	}
+	_, err := io.Copy(io.Discard, io.LimitReader(r, 64<<10))
 	return err
 }
 
@@ -123,9 +124,6 @@ func decodeWhole(r io.Reader, size int64, out any) error {
 func decodeValue(text []byte, out any) error {
 	if len(text) > 0 {
 		if err := reply.Unmarshal(text, out); err != nil {
-			if text[0] == '<' {
-				return errPage
-			}
 			if syntax, ok := err.(*json.SyntaxError); ok && syntax.Offset >= int64(len(text)) && text[0] == '{' {
 				err = io.ErrUnexpectedEOF
 			}
