@@ -163,7 +163,12 @@ func (in GetObjectStatus) check() error { return checkWorkspacePath(in.Path) }
 
 // GetStatus returns what stands at a path; nothing there is an
 // [ErrResourceDoesNotExist].
-func (s *WorkspaceService) GetStatus(ctx context.Context, in GetObjectStatus) (*Object, error) {
+func (s *WorkspaceService) GetStatus(ctx context.Context, path string) (*Object, error) {
+	return s.GetStatusWith(ctx, GetObjectStatus{Path: path})
+}
+
+// GetStatusWith is GetStatus with its options.
+func (s *WorkspaceService) GetStatusWith(ctx context.Context, in GetObjectStatus) (*Object, error) {
 	return do[Object](ctx, s.client, get("/api/2.0/workspace/get-status").in(in))
 }
 
