@@ -14,7 +14,7 @@
 // The services are the calls themselves, one method each. Errors are those of
 // package databricks; this version of the API has no error codes, so what it
 // says is in the message. Errors that say that something is not there match
-// [fs.ErrNotExist].
+// [fs.ErrNotExist], and those that a name is taken match [fs.ErrExist].
 package v12
 
 import (
@@ -24,9 +24,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -94,8 +96,9 @@ func upload(path string, in any, field string, file databricks.FilePart) request
 		r = r.check(badArg(field, "is an empty file"))
 	}
 	var texts [][2]string
-	for name, values := range fields(in) {
-		texts = append(texts, [2]string{name, values[0]})
+	values := fields(in)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		texts = append(texts, [2]string{name, values.Get(name)})
 	}
 	file.Field = field
 	r.Body = databricks.Multipart(texts, file)
@@ -231,17 +234,14 @@ func (c *Client) id(ctx context.Context, r request) (string, error) {
 // destroyed, evicted by the cluster, or lost with the cluster's driver.
 var ErrContextNotFound = errors.New("the context does not exist")
 
-// A notFoundError is an error of the API that says that something is not there.
-type notFoundError struct {
+// A namedError is an error of the API that says in words what others say in codes.
+type namedError struct {
 	error
-	context bool // that something is a context
+	is []error
 }
 
-func (e *notFoundError) Unwrap() error { return e.error }
-
-func (e *notFoundError) Is(target error) bool {
-	return target == fs.ErrNotExist || e.context && target == ErrContextNotFound
-}
+func (e *namedError) Unwrap() error        { return e.error }
+func (e *namedError) Is(target error) bool { return slices.Contains(e.is, target) }
 
 // named makes an error match what its message says.
 func named(err error) error {
@@ -249,12 +249,14 @@ func named(err error) error {
 	if !ok {
 		return err
 	}
+	has := func(text string) bool { return strings.Contains(e.Message, text) }
 	switch {
-	case strings.Contains(e.Message, "ContextNotFound"),
-		strings.Contains(e.Message, "ExecutionContextId") && strings.Contains(e.Message, "is disconnected"):
-		return &notFoundError{err, true}
-	case strings.Contains(e.Message, "Unknown cluster id"), strings.HasPrefix(e.Message, "NoSuchElementException: key not found"):
-		return &notFoundError{err, false}
+	case has("ContextNotFound"), has("ExecutionContextId") && has("is disconnected"):
+		return &namedError{err, []error{ErrContextNotFound, fs.ErrNotExist}}
+	case has("Unknown cluster id"), has("NoSuchElementException: key not found"):
+		return &namedError{err, []error{fs.ErrNotExist}}
+	case has("NameConflictException"):
+		return &namedError{err, []error{fs.ErrExist}}
 	}
 	return err
 }

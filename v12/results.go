@@ -77,17 +77,22 @@ type CommandError struct {
 
 // Error says in one line what went wrong, without escapes and without code.
 func (e *CommandError) Error() string {
-	what := "failed"
-	if e.Cancelled() {
-		what = "was cancelled"
-	} else if e.Status == CommandFailed {
-		what = "could not be run"
+	text := "databricks: the command"
+	if e.CommandID != "" {
+		text = "databricks: command " + e.CommandID
 	}
-	text := "databricks: command " + e.CommandID + " " + what
+	switch {
+	case e.Cancelled():
+		text += " was cancelled"
+	case e.Status == CommandFailed:
+		text += " could not be run"
+	default:
+		text += " failed"
+	}
 	if reason := e.reason(); reason != "" {
 		text += ": " + reason
 	}
-	return text
+	return oneLine(text)
 }
 
 // Cancelled reports whether the command was stopped before it ended by itself:
@@ -121,7 +126,7 @@ func (e *CommandError) reason() string {
 	if strings.HasPrefix(first, "Traceback") || strings.HasPrefix(first, "---") {
 		first = last // Python's tracebacks end with what happened
 	}
-	return oneLine(first)
+	return first
 }
 
 // Result returns what a command that is done ended with. Of a command that did

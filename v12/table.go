@@ -238,7 +238,7 @@ func assign(to reflect.Value, value any) error {
 		if to.Type() == reflect.TypeFor[time.Time]() && isText {
 			for _, form := range timeForms {
 				if at, err := time.Parse(form, text); err == nil {
-					to.Set(reflect.ValueOf(at))
+					to.Set(reflect.ValueOf(at.UTC()))
 					return nil
 				}
 			}

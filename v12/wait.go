@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/poll"
@@ -111,9 +112,16 @@ func joined(err, next error) error {
 	return fmt.Errorf("%w; %w", err, next)
 }
 
-// oneLine folds white space and cuts at a bound, for messages.
+// oneLine folds white space, drops what cannot be seen and cuts at a bound, for
+// messages.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
 	if len(s) > 500 {
 		s = strings.ToValidUTF8(s[:500], "") + "…"
 	}
