@@ -44,17 +44,23 @@ type FileInfo struct {
 
 // withPath adds a path of DBFS.
 func (r Request) withPath(name, path string) Request {
+	return r.check(checkDBFSPath(name, path)).with(name, strings.TrimPrefix(path, "dbfs:"))
+}
+
+// checkDBFSPath refuses what cannot be a path of DBFS.
+func checkDBFSPath(name, path string) error {
 	bare := strings.TrimPrefix(path, "dbfs:")
 	switch {
 	case path == "":
+		return badArg(name, missing)
 	case bare != path && strings.HasPrefix(bare, "//"):
-		r = r.check(badArg(name, "%.100q names a host; want something like dbfs:/tmp/data.csv, with one slash", path))
+		return badArg(name, "%.100q names a host; want something like dbfs:/tmp/data.csv, with one slash", path)
 	case !strings.HasPrefix(bare, "/"):
-		r = r.check(badArg(name, "%.100q is not absolute; want something like /tmp/data.csv", path))
+		return badArg(name, "%.100q is not absolute; want something like /tmp/data.csv", path)
 	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
-		r = r.check(badArg(name, "%.100q holds a zero byte, or is not UTF-8", path))
+		return badArg(name, "%.100q holds a zero byte, or is not UTF-8", path)
 	}
-	return r.with(name, bare)
+	return nil
 }
 
 // Create begins a file and returns a handle, for [DBFSService.AddBlock] and
@@ -83,15 +89,16 @@ func (s *DBFSService) Create(ctx context.Context, path string, overwrite bool) (
 // It fails with [ErrResourceDoesNotExist] if there is no such handle, or not
 // any more.
 func (s *DBFSService) AddBlock(ctx context.Context, handle int64, data []byte) error {
-	r := post("/api/2.0/dbfs/add-block").with("handle", handle)
+	var err error
 	if len(data) > MaxBlockSize {
-		return s.client.Do(ctx, r.check(badArg("data", "has %d bytes; a block holds %d at most", len(data), MaxBlockSize)), nil)
+		err, data = badArg("data", "has %d bytes; a block holds %d at most", len(data), MaxBlockSize), nil
 	}
-	return s.addBlock(ctx, r, blocks.Append(nil, handle, data))
+	return s.addBlock(ctx, handle, blocks.Append(nil, handle, data), err)
 }
 
-// addBlock sends a block that was encoded before.
-func (s *DBFSService) addBlock(ctx context.Context, r Request, text []byte) error {
+// addBlock sends a block that was encoded before, unless it is known to be wrong.
+func (s *DBFSService) addBlock(ctx context.Context, handle int64, text []byte, wrong error) error {
+	r := post("/api/2.0/dbfs/add-block").with("handle", handle).check(wrong)
 	r.Body = RawBody{ContentType: "application/json", Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(text)), nil
 	}}

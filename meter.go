@@ -1,0 +1,35 @@
+package databricks
+
+import "sync"
+
+// A meter tells somebody how far a transfer is, whoever moves its parts. It
+// tells nothing once it is stopped.
+type meter struct {
+	mu          sync.Mutex
+	tell        func(done, total int64) // nil: nobody wants to know
+	done, total int64
+}
+
+func newMeter(tell func(done, total int64), total int64) *meter {
+	return &meter{tell: tell, total: total}
+}
+
+// set says how much is done.
+func (m *meter) set(done int64) { m.change(func() { m.done = done }) }
+
+// add says that n more bytes are done.
+func (m *meter) add(n int) { m.change(func() { m.done += int64(n) }) }
+
+func (m *meter) change(f func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f(); m.tell != nil {
+		m.tell(m.done, m.total)
+	}
+}
+
+func (m *meter) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tell = nil
+}
