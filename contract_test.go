@@ -112,7 +112,7 @@ var contractRows = []contract.Row{
 
 	{Call: "POST /api/2.0/workspace/delete", Go: "Workspace.Delete", Args: "path recursive"},
 	{Call: "GET /api/2.0/workspace/export", Go: "Workspace.Export"},
-	{Call: "GET /api/2.0/workspace/get-status", Go: "Workspace.GetStatus"},
+	{Call: "GET /api/2.0/workspace/get-status", Go: "Workspace.GetStatusWith"},
 	{Call: "POST /api/2.0/workspace/import", Go: "Workspace.Import", In: importJSON{}},
 	{Call: "POST /api/2.0/workspace/import multipart", Go: "Workspace.Import", Inner: "content", Base: ImportObject{Content: []byte("1"), Multipart: true}},
 	{Call: "GET /api/2.0/workspace/list", Go: "Workspace.List"},
