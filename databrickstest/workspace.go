@@ -1,6 +1,506 @@
 package databrickstest
 
-// workspaceArea is the area of workspace; see router.go.
-type workspaceArea struct{}
+import (
+	"cmp"
+	"io"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
-func (*workspaceArea) register(*Server) {}
+// maxNotebook bounds what workspace/import takes and workspace/export gives, in
+// bytes.
+const maxNotebook = 10 << 20
+
+// WithNewerSizeErrors says BAD_REQUEST where something is too large for
+// workspace/import and workspace/export, as today's service does, and not
+// MAX_NOTEBOOK_SIZE_EXCEEDED as documented.
+func WithNewerSizeErrors() Option { return func(s *Server) { s.workspace.newerErrors = true } }
+
+// PutWorkspaceObject puts something into the tree that workspace/import cannot
+// make: a LIBRARY, a DASHBOARD, an empty REPO, or a FILE of any size, as
+// clusters can write one. Directories above it are made. It panics if that
+// cannot be, or if objectType is NOTEBOOK or DIRECTORY.
+func (s *Server) PutWorkspaceObject(path, objectType string, content []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, c := &s.workspace, &call{Server: s, now: s.now()}
+	names, err := a.path(path)
+	if err == nil && (len(names) == 0 || objectType == typeNotebook || objectType == typeDirectory) {
+		err = invalid("not for %s of type %s", path, objectType)
+	}
+	var parent *workspaceNode
+	if err == nil {
+		parent, err = a.dir(c, names[:len(names)-1])
+	}
+	if err != nil {
+		panic("databrickstest: " + err.Error())
+	}
+	node := a.node(c, objectType)
+	node.content = slices.Clone(content)
+	parent.children[names[len(names)-1]] = node
+}
+
+// workspaceArea is the tree of notebooks, files and directories. /Shared and a
+// directory in /Users for each user are there from the beginning, and stay.
+type workspaceArea struct {
+	root        *workspaceNode
+	newerErrors bool
+}
+
+// Types of objects that mean something here.
+const (
+	typeNotebook  = "NOTEBOOK"
+	typeDirectory = "DIRECTORY"
+	typeFile      = "FILE"
+	typeRepo      = "REPO"
+)
+
+// A workspaceNode is an object of any type.
+type workspaceNode struct {
+	objectType        string
+	id                int64
+	created, modified time.Time
+	children          map[string]*workspaceNode // of directories and git folders only
+	content           []byte                    // of files
+	notebook          notebook                  // of notebooks
+	jupyter           bool                      // the notebook came as such
+}
+
+func (n *workspaceNode) isDir() bool { return n.children != nil }
+
+func (a *workspaceArea) register(s *Server) {
+	start := &call{Server: s, now: s.now()}
+	a.root = a.node(start, typeDirectory)
+	folders := [][]string{{"Shared"}, {"Users"}}
+	for _, u := range s.identities.users {
+		folders = append(folders, []string{"Users", u.name})
+	}
+	for _, names := range folders {
+		a.dir(start, names)
+	}
+	route(s, "POST", "/api/2.0/workspace/delete", a.delete)
+	route(s, "GET", "/api/2.0/workspace/export", a.export)
+	route(s, "GET", "/api/2.0/workspace/get-status", a.getStatus)
+	// The bound of a request bites before that of its content, which base64
+	// makes larger. Which really does is not settled.
+	route(s, "POST", "/api/2.0/workspace/import", a.importText, unlocked)
+	routeUpload(s, "POST", "/api/2.0/workspace/import", a.importFile)
+	route(s, "GET", "/api/2.0/workspace/list", a.list)
+	route(s, "POST", "/api/2.0/workspace/mkdirs", a.mkdirs)
+}
+
+func (a *workspaceArea) node(c *call, objectType string) *workspaceNode {
+	node := &workspaceNode{objectType: objectType, id: c.random.id(), created: c.now, modified: c.now}
+	if objectType == typeDirectory || objectType == typeRepo {
+		node.children = map[string]*workspaceNode{}
+	}
+	return node
+}
+
+// path splits a path into its names. As in DBFS, . and .. are names like others.
+func (a *workspaceArea) path(path string) ([]string, error) {
+	if !strings.HasPrefix(path, "/") {
+		return nil, invalid("Path (%s) must be absolute: it must start with '/'.", path)
+	}
+	return slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" }), nil
+}
+
+// reach is path for a caller who wants to do something there. Home directories
+// are open to their users and to admins only.
+func (a *workspaceArea) reach(c *call, path string) ([]string, error) {
+	names, err := a.path(path)
+	if err == nil && !a.open(c, names) {
+		return nil, denied("User %s does not have permission on path (%s).", c.user.name, join(names))
+	}
+	return names, err
+}
+
+func (a *workspaceArea) open(c *call, names []string) bool {
+	return c.user.admin || len(names) < 2 || names[0] != "Users" || names[1] == c.user.name
+}
+
+// fixed reports whether the object at the path is there for good.
+func (a *workspaceArea) fixed(c *call, names []string) bool {
+	switch len(names) {
+	case 0:
+		return true
+	case 1:
+		return names[0] == "Shared" || names[0] == "Users"
+	}
+	return len(names) == 2 && names[0] == "Users" && c.identities.byName[names[1]] != nil
+}
+
+// find fails if nothing is at the path.
+func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
+	node := a.root
+	for _, name := range names {
+		if node = node.children[name]; node == nil {
+			return nil, notFound("Path (%s) doesn't exist.", join(names))
+		}
+	}
+	return node, nil
+}
+
+// dir returns the directory at the path, and makes it if it is not there.
+func (a *workspaceArea) dir(c *call, names []string) (*workspaceNode, error) {
+	node := a.root
+	for _, name := range names {
+		child := node.children[name]
+		switch {
+		case child == nil:
+			child = a.node(c, typeDirectory)
+			node.children[name] = child
+		case !child.isDir():
+			return nil, exists("%s already exists and it is not a folder", name)
+		}
+		node = child
+	}
+	return node, nil
+}
+
+type workspacePath struct {
+	Path string `json:"path" api:"required"`
+}
+
+func (a *workspaceArea) mkdirs(c *call, in workspacePath) (any, error) {
+	names, err := a.reach(c, in.Path)
+	if err == nil {
+		_, err = a.dir(c, names)
+	}
+	return nil, err
+}
+
+func (a *workspaceArea) delete(c *call, in struct {
+	Path      string `json:"path" api:"required"`
+	Recursive bool   `json:"recursive"`
+}) (any, error) {
+	names, err := a.reach(c, in.Path)
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.find(names)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.fixed(c, names):
+		return nil, denied("Folder (%s) is protected", join(names))
+	case len(node.children) > 0 && !in.Recursive:
+		return nil, fail(http.StatusBadRequest, "DIRECTORY_NOT_EMPTY", "Folder (%s) is not empty", join(names))
+	}
+	parent, _ := a.find(names[:len(names)-1])
+	delete(parent.children, names[len(names)-1])
+	return nil, nil
+}
+
+type workspaceObject struct {
+	Type         string            `json:"object_type"`
+	Path         string            `json:"path"`
+	Language     string            `json:"language,omitzero"`
+	ID           int64             `json:"object_id"`
+	ResourceID   string            `json:"resource_id"`
+	Created      int64             `json:"created_at,omitzero"`
+	Modified     int64             `json:"modified_at,omitzero"`
+	Size         *int              `json:"size,omitzero"`
+	ExportFormat string            `json:"repos_export_format,omitzero"`
+	Git          *workspaceGitInfo `json:"git_info,omitzero"`
+}
+
+type workspaceGitInfo struct {
+	ID       int64  `json:"id"`
+	Path     string `json:"path"`
+	URL      string `json:"url"`
+	Provider string `json:"provider"`
+	Branch   string `json:"branch"`
+}
+
+func (n *workspaceNode) info(names []string) workspaceObject {
+	info := workspaceObject{Type: n.objectType, Path: join(names), ID: n.id, ResourceID: strconv.FormatInt(n.id, 10), Language: n.notebook.language}
+	if n.objectType == typeNotebook || n.objectType == typeFile {
+		info.Created, info.Modified = millis(n.created), millis(n.modified)
+	}
+	if n.objectType == typeFile {
+		info.Size = new(len(n.content))
+	}
+	return info
+}
+
+func (a *workspaceArea) getStatus(c *call, in struct {
+	Path       string `json:"path" api:"required"`
+	ExportInfo bool   `json:"return_export_info"`
+	GitInfo    bool   `json:"return_git_info"`
+}) (any, error) {
+	names, err := a.reach(c, in.Path)
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.find(names)
+	if err != nil {
+		return nil, err
+	}
+	info := node.info(names)
+	if in.ExportInfo && node.objectType == typeNotebook {
+		info.ExportFormat = formatSource
+		if node.jupyter {
+			info.ExportFormat = formatJupyter
+		}
+	}
+	for i := range len(names) + 1 {
+		if outer, _ := a.find(names[:i]); in.GitInfo && outer.objectType == typeRepo {
+			info.Git = &workspaceGitInfo{outer.id, join(names[:i]), "https://git.example.com/" + url.PathEscape(names[i-1]), "gitHub", "main"}
+		}
+	}
+	return info, nil
+}
+
+// list lists by id, which is an order that nobody should rely on.
+func (a *workspaceArea) list(c *call, in struct {
+	Path          string `json:"path" api:"required"`
+	ModifiedAfter int64  `json:"notebooks_modified_after"`
+}) (any, error) {
+	names, err := a.reach(c, in.Path)
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.find(names)
+	if err != nil {
+		return nil, err
+	}
+	found := []workspaceObject{node.info(names)}
+	if node.isDir() {
+		found = found[:0]
+		for name, child := range node.children {
+			if inner := append(slices.Clone(names), name); a.open(c, inner) {
+				found = append(found, child.info(inner))
+			}
+		}
+		slices.SortFunc(found, func(x, y workspaceObject) int { return cmp.Compare(x.ID, y.ID) })
+	}
+	return list{key: "objects", elements: func(yield func(any) bool) {
+		for _, o := range found {
+			if (o.Type != typeNotebook || o.Modified > in.ModifiedAfter) && !yield(o) {
+				return
+			}
+		}
+	}}, nil
+}
+
+// tooLarge says that something is over the bound, in one of two ways.
+func (a *workspaceArea) tooLarge(newer string, args ...any) error {
+	if a.newerErrors {
+		return fail(http.StatusBadRequest, "BAD_REQUEST", newer, args...)
+	}
+	return fail(http.StatusBadRequest, "MAX_NOTEBOOK_SIZE_EXCEEDED", "The maximum allowed size is %d bytes.", maxNotebook)
+}
+
+func (a *workspaceArea) export(c *call, in struct {
+	Path   string `json:"path" api:"required"`
+	Format string `json:"format"`
+	Direct bool   `json:"direct_download"`
+}) (any, error) {
+	names, err := a.reach(c, in.Path)
+	if err != nil {
+		return nil, err
+	}
+	node, err := a.find(names)
+	if err != nil {
+		return nil, err
+	}
+	name := "workspace"
+	if len(names) > 0 {
+		name = names[len(names)-1]
+	}
+	data, fileType, err := node.export(name, in.Format)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxNotebook:
+		return nil, a.tooLarge("Size exceeds %d bytes", maxNotebook)
+	case in.Direct:
+		return raw{"application/octet-stream", http.Header{"Content-Disposition": {"attachment"}}, data}, nil
+	}
+	return struct {
+		Content  []byte `json:"content"`
+		FileType string `json:"file_type,omitzero"`
+	}{append([]byte{}, data...), fileType}, nil
+}
+
+type importInput struct {
+	Path      string  `json:"path" api:"required"`
+	Format    string  `json:"format"`
+	Language  string  `json:"language"`
+	Content   *string `json:"content"` // base64
+	Overwrite bool    `json:"overwrite"`
+}
+
+func (a *workspaceArea) importText(c *call, in importInput) (any, error) {
+	if in.Content == nil {
+		return nil, invalid("Missing required field 'content'")
+	}
+	data, err := fromBase64("content", *in.Content)
+	if err != nil {
+		return nil, err
+	}
+	return a.importContent(c, in, data)
+}
+
+// importFile takes the multipart form. As in DBFS, a part with a file name is
+// the content, and content without one is base64.
+func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error) {
+	fields := map[string]any{}
+	var file []byte
+	isFile := false
+	for {
+		part, err := parts.NextPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, malformed("%v", err)
+		}
+		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+		_, named := params["filename"]
+		data, err := io.ReadAll(io.LimitReader(part, 2*maxNotebook))
+		switch {
+		case err != nil:
+			return nil, malformed("%v", err)
+		case named:
+			file, isFile = data, true
+		default:
+			fields[part.FormName()] = string(data)
+		}
+	}
+	var in importInput
+	if err := decode(fields, &in); err != nil {
+		return nil, err
+	}
+	if !isFile {
+		return a.importText(c, in)
+	}
+	return a.importContent(c, in, file)
+}
+
+func (a *workspaceArea) importContent(c *call, in importInput, data []byte) (out any, err error) {
+	if len(data) > maxNotebook {
+		return nil, a.tooLarge("File size imported is (%d bytes), exceeded max size (%d bytes)", len(data), maxNotebook)
+	}
+	err = c.locked(func() error {
+		node, err := a.importNode(c, in, data)
+		if err == nil {
+			out = map[string]int64{"object_id": node.id}
+		}
+		return err
+	})
+	return out, err
+}
+
+// importNode puts the content where it belongs. The parent must be there.
+func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*workspaceNode, error) {
+	names, err := a.reach(c, in.Path)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, exists("Path (/) already exists.")
+	}
+	name := names[len(names)-1]
+	if in.Format == formatDBC && in.Overwrite {
+		return nil, invalid("Overwrite cannot be used for DBC format")
+	}
+	made, name, err := a.parse(c, name, in.Format, in.Language, data)
+	if err != nil {
+		return nil, err
+	}
+	folder := names[:len(names)-1]
+	parent, err := a.find(folder)
+	if err != nil || !parent.isDir() {
+		return nil, notFound("The parent folder (%s) does not exist.", join(folder))
+	}
+	old := parent.children[name]
+	switch {
+	case old == nil:
+		parent.children[name] = made
+		return made, nil
+	case !in.Overwrite:
+		return nil, exists("Path (%s) already exists.", join(append(slices.Clone(folder), name)))
+	case old.objectType != made.objectType || old.isDir():
+		return nil, exists("Node named '%s' already exists", name)
+	}
+	made.id, made.created = old.id, old.created
+	parent.children[name] = made
+	return made, nil
+}
+
+// parse makes an object of what is imported, and says under which name it goes.
+func (a *workspaceArea) parse(c *call, name, format, language string, data []byte) (*workspaceNode, string, error) {
+	if language != "" && languages[language].extension == "" {
+		return nil, "", invalid("Unknown language: %s", language)
+	}
+	made := func(book notebook, err error) (*workspaceNode, string, error) {
+		node := a.node(c, typeNotebook)
+		node.notebook = book
+		return node, name, err
+	}
+	switch format {
+	case "", formatSource:
+		if language == "" {
+			root, err := a.unzip(c, data, a.sourceFile)
+			return root, name, err
+		}
+		return made(notebookOf(language, data), nil)
+	case formatHTML:
+		return made(fromHTML(data))
+	case formatJupyter:
+		node, name, err := made(fromJupyter(data))
+		node.jupyter = true
+		return node, name, err
+	case formatRMarkdown:
+		return made(fromRMarkdown(data), nil)
+	case formatDBC:
+		root, err := a.unzip(c, data, a.archived)
+		return root, name, err
+	case formatAuto:
+		return a.sourceFile(c, name, data)
+	case formatRaw:
+		node := a.node(c, typeFile)
+		node.content = data
+		return node, name, nil
+	}
+	return nil, "", invalid("Unknown format: %s", format)
+}
+
+// sourceFile makes a notebook of what looks like one, and a file of anything
+// else. A notebook's name loses its extension.
+func (a *workspaceArea) sourceFile(c *call, name string, data []byte) (*workspaceNode, string, error) {
+	ext := path.Ext(name)
+	bare := strings.TrimSuffix(name, ext)
+	node := a.node(c, typeNotebook)
+	if language := languageOf(ext); bare != "" && language != "" && hasMarker(language, data) {
+		node.notebook = notebookOf(language, data)
+		return node, bare, nil
+	}
+	if strings.EqualFold(ext, ".ipynb") && bare != "" {
+		var err error
+		node.notebook, err = fromJupyter(data)
+		node.jupyter = true
+		return node, bare, err
+	}
+	node.objectType, node.content = typeFile, data
+	return node, name, nil
+}
+
+// walk calls visit for all that is below n, sorted, with paths that begin with
+// the name of n.
+func (n *workspaceNode) walk(path string, visit func(path string, n *workspaceNode)) {
+	visit(path, n)
+	for _, name := range slices.Sorted(maps.Keys(n.children)) {
+		n.children[name].walk(path+"/"+name, visit)
+	}
+}
