@@ -12,11 +12,13 @@ os.dup2(page.fileno(), 2)
 main = types.ModuleType("__main__")
 sys.modules["__main__"] = main
 sys.argv = [""]
-busy = False
+busy = cancelled = False
 
 
 def interrupted(*_):
+    global cancelled
     if busy:
+        cancelled = True
         raise KeyboardInterrupt
 
 
@@ -32,16 +34,17 @@ def run(code, name):
 
 
 def attempt(code, name):
-    global busy
+    global busy, cancelled
+    cancelled = False
     try:
         try:
             busy = True
             run(code, name)
         finally:
             busy = False
-    except KeyboardInterrupt:
-        return {"cancelled": True}
     except BaseException as e:
+        if cancelled:
+            return {"cancelled": True}
         trace = e.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == "<string>":
             trace = trace.tb_next
