@@ -3,7 +3,6 @@ package databricks
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -268,5 +267,8 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 			break
 		}
 	}
-	return errors.Join(failed...)
+	if len(failed) > 0 {
+		return &joined{failed}
+	}
+	return nil
 }

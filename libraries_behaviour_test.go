@@ -3,6 +3,7 @@ package databricks_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
@@ -43,8 +44,10 @@ func libraryErrors(err error) map[string]*databricks.LibraryError {
 	found := map[string]*databricks.LibraryError{}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
-			if e, ok := errors.AsType[*databricks.LibraryError](err); ok {
+			if e, ok := errors.AsType[*databricks.LibraryError](err); ok && found[e.Library.String()] == nil {
 				found[e.Library.String()] = e
+			} else {
+				found[err.Error()+", again"] = e
 			}
 		}
 	}
@@ -121,6 +124,34 @@ func TestLibrariesService_WaitInstalled_failures(t *testing.T) {
 		err = client.Libraries.WaitInstalled(ctx, id, []databricks.Library{never})
 		assert.Len(t, libraryErrors(err), 1)
 		assert.Less(t, time.Since(begun), 15*time.Second)
+	})
+}
+
+func TestLibrariesService_WaitInstalled_statuses(t *testing.T) {
+	withCluster(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, client *databricks.Client, id string) {
+		for status, want := range map[databricks.LibraryInstallStatus]string{
+			databricks.LibraryPending: "waits", databricks.LibraryResolving: "waits", databricks.LibraryInstalling: "waits", "BRAND_NEW": "waits",
+			databricks.LibraryInstalled: "done", databricks.LibrarySkipped: "done", databricks.LibraryUninstallOnRestart: "done", databricks.LibraryRestored: "done",
+			databricks.LibraryFailed: "fails", databricks.LibraryInError: "fails",
+		} {
+			answer := func(status databricks.LibraryInstallStatus) databrickstest.Fault {
+				return databrickstest.Fault{Path: "/api/2.0/libraries/cluster-status", Status: 200, Body: fmt.Sprintf(
+					`{"cluster_id": %q, "library_statuses": [{"library": {"egg": "e"}, "status": "FAILED"}, {"library": {"jar": "dbfs:/a.jar"}, "status": %q}]}`, id, status)}
+			}
+			server.Inject(answer(status), answer(databricks.LibraryInstalled))
+			server.ForgetRequests()
+			err := client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar})
+			server.ClearFaults()
+			looks := map[bool]int{false: 1, true: 2}[want == "waits"]
+			assert.Len(t, server.Requests(), looks, "looks at %s", status)
+			e, failed := errors.AsType[*databricks.LibraryError](err)
+			assert.Equal(t, want == "fails", failed, "%s: %v", status, err)
+			if failed {
+				assert.Equal(t, status, e.Status)
+			} else {
+				assert.NoError(t, err)
+			}
+		}
 	})
 }
 
