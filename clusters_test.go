@@ -532,6 +532,14 @@ func TestClusters_wire(t *testing.T) {
 		},
 		want: []ClusterEvent{{ClusterID: "1", Type: ClusterEventPinned}},
 	}, {
+		name: "a page token takes the place of an offset",
+		call: events(ListClusterEvents{ClusterID: "1", Order: Ascending, Offset: 1}),
+		wire: []wireStep{
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "order": "ASC", "offset": 1}`, `{"events": [{"cluster_id": "1", "type": "PINNED"}], "next_page_token": "b"}`},
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "order": "ASC", "page_token": "b"}`, ``},
+		},
+		want: []ClusterEvent{{ClusterID: "1", Type: ClusterEventPinned}},
+	}, {
 		name: "events of what is not there",
 		call: events(ListClusterEvents{ClusterID: "1"}),
 		wire: []wireStep{{"POST /api/2.0/clusters/events", `{"cluster_id": "1"}`, `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Cluster 1 does not exist"}`}},
@@ -683,7 +691,7 @@ func TestCluster_roundTrip(t *testing.T) {
 // A sequence can be ranged over again, and begins with the first page then.
 func TestClusters_sequencesBeginAnew(t *testing.T) {
 	list := []wireStep{
-		{"GET /api/2.1/clusters/list?page_size=1", "", `{"clusters": [{"cluster_id": "1"}], "next_page_token": "a"}`},
+		{"GET /api/2.1/clusters/list?page_size=1&page_token=x", "", `{"next_page_token": "a", "clusters": [{"cluster_id": "1"}]}`},
 		{"GET /api/2.1/clusters/list?page_size=1&page_token=a", "", `{"clusters": [{"cluster_id": "2"}]}`},
 	}
 	events := []wireStep{
@@ -693,7 +701,7 @@ func TestClusters_sequencesBeginAnew(t *testing.T) {
 	runWire(t, []wireRow{{
 		name: "all",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			seq := c.Clusters.All(ctx, ListClusters{PageSize: 1})
+			seq := c.Clusters.All(ctx, ListClusters{PageSize: 1, PageToken: "x"})
 			for range seq {
 				break // the first request of three
 			}
