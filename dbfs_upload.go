@@ -407,19 +407,26 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 	}
 }
 
-// moved reports whether a file has gone from one path to another.
+// moved reports whether a file has gone from one path to another. It looks
+// twice, since a call whose answer was lost may still be at work.
 func (u *upload) moved(ctx context.Context, from, to string) (moved bool, err error) {
 	ctx, cancel := tidyUp(ctx)
 	defer cancel()
-	err = u.persist(ctx, func() error {
-		there, err := u.s.stat(ctx, from)
-		if err != nil || there != nil {
+	for range 2 {
+		err = u.persist(ctx, func() error {
+			there, err := u.s.stat(ctx, from)
+			if err != nil || there != nil {
+				return err
+			}
+			there, err = u.s.stat(ctx, to)
+			moved = there != nil && !there.IsDir
 			return err
+		})
+		if moved || err != nil {
+			break
 		}
-		there, err = u.s.stat(ctx, to)
-		moved = there != nil && !there.IsDir
-		return err
-	})
+		time.Sleep(lateArrival)
+	}
 	return moved, err
 }
 
@@ -441,7 +448,7 @@ func (u *upload) discard(ctx context.Context, why error) error {
 	}
 	err := u.remove(ctx, u.temp)
 	if _, unknown := errors.AsType[*OutcomeUnknownError](why); unknown && err == nil {
-		// What was lost may still be at work, and make the file after all.
+		// What was lost may make the file after all.
 		time.Sleep(lateArrival)
 		err = u.remove(ctx, u.temp)
 	}
@@ -458,8 +465,7 @@ func (u *upload) remove(ctx context.Context, path string) error {
 	return u.persist(ctx, func() error { return u.s.Delete(ctx, path, false) })
 }
 
-// lateArrival is how long a call whose answer was lost is given to do its work
-// before that is undone.
+// lateArrival is how long a call whose answer was lost is given to do its work.
 const lateArrival = 500 * time.Millisecond
 
 // tidyUp returns a context for putting things in order: it outlives ctx by a
