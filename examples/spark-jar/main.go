@@ -1,0 +1,172 @@
+// Spark-jar does the classic job of REST API 1.2: it uploads a JAR, attaches it
+// to a running cluster, runs a command that uses it, prints the result, and
+// takes everything away again.
+//
+// Without DATABRICKS_HOST it does so on a workspace in memory. With it, say
+// which cluster and which JAR, and what to run:
+//
+//	go run ./examples/spark-jar -cluster 0712-083015-bonk12 -jar target/etl.jar -code 'println(com.example.ETL.run())'
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+	"github.com/go-databricks/databricks/v12"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("spark-jar", flag.ContinueOnError)
+	var (
+		cluster = flags.String("cluster", "", "`id` of a running cluster")
+		jar     = flags.String("jar", "", "`file` to upload")
+		folder  = flags.String("folder", "/", "workspace folder that the library is in meanwhile")
+		code    = flags.String("code", `org.apache.spark.examples.SparkPi.main(Array("10"))`, "Scala `code` to run")
+	)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	var workspace *databricks.Client
+	file := v12.FileOf("sparkpi.jar", sampleJAR())
+	if os.Getenv("DATABRICKS_HOST") == "" {
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory")
+		server := databrickstest.NewServer(databrickstest.WithExecutor(databrickstest.ExecutorFunc(pretend)))
+		defer server.Close()
+		workspace = server.Client()
+	} else {
+		var err error
+		if workspace, err = databricks.NewClient(databricks.WithUserAgent("spark-jar", "1")); err != nil {
+			return err
+		}
+		if *cluster == "" || *jar == "" {
+			return errors.New("say -cluster and -jar")
+		}
+	}
+	if *jar != "" {
+		var err error
+		if file, err = v12.FileAt(*jar); err != nil {
+			return err
+		}
+	}
+	client := v12.NewClient(workspace)
+	if *cluster == "" {
+		id, err := client.Clusters.Create(ctx, v12.CreateCluster{Name: "spark-jar", NumWorkerContainers: 1})
+		if err != nil {
+			return err
+		}
+		if _, err := workspace.Clusters.WaitRunning(ctx, id); err != nil {
+			return err
+		}
+		*cluster = id
+	}
+
+	result, err := runWithJAR(ctx, client, *cluster, *folder, file, *code, out)
+	if err != nil {
+		return err
+	}
+	show(out, result)
+	return nil
+}
+
+// runWithJAR runs Scala code that needs a JAR.
+func runWithJAR(ctx context.Context, client *v12.Client, clusterID, folder string, jar databricks.FilePart, code string, out io.Writer) (result *v12.Result, err error) {
+	library, err := client.Libraries.Upload(ctx, v12.UploadLibrary{
+		LibType: v12.LibraryJavaJAR, Name: strings.TrimSuffix(jar.Name, filepath.Ext(jar.Name)), Folder: folder, URI: jar,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		// Also when ctx is over: the library is not to stay.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		err = errors.Join(err, client.Libraries.Detach(ctx, library, clusterID), client.Libraries.Delete(ctx, library))
+	}()
+	fmt.Fprintf(out, "uploaded %s (%d bytes)\n", jar.Name, jar.Size)
+
+	if err := client.Libraries.Attach(ctx, library, clusterID); err != nil {
+		return nil, err
+	}
+	if err := client.Libraries.WaitAttached(ctx, library, clusterID); err != nil {
+		return nil, err
+	}
+	fmt.Fprintln(out, "attached")
+
+	session, err := client.NewSession(ctx, clusterID, v12.Scala)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	return session.Run(ctx, code)
+}
+
+// show prints a result.
+func show(out io.Writer, result *v12.Result) {
+	switch result.Type {
+	case v12.ResultTable:
+		for _, column := range result.Table.Columns {
+			fmt.Fprint(out, column.Name, "\t")
+		}
+		fmt.Fprintln(out)
+		for _, row := range result.Table.Rows {
+			for _, value := range row {
+				fmt.Fprint(out, value, "\t")
+			}
+			fmt.Fprintln(out)
+		}
+	case v12.ResultImage, v12.ResultImages:
+		for _, image := range result.Images {
+			fmt.Fprintln(out, "an image:", image.MediaType, len(image.Data), "bytes")
+		}
+	default:
+		fmt.Fprintln(out, result.Text)
+	}
+	if result.Truncated {
+		fmt.Fprintln(out, "(and more)")
+	}
+}
+
+// pretend is what the cluster in memory makes of code.
+func pretend(command databrickstest.Command) databrickstest.CommandResult {
+	if !strings.Contains(command.Code, "SparkPi") {
+		return databrickstest.CommandResult{Cause: "<console>:1: error: there is only SparkPi here"}
+	}
+	return databrickstest.CommandResult{Duration: 200 * time.Millisecond, Text: "Pi is roughly 3.1418"}
+}
+
+// sampleJAR makes a JAR with nothing in it but its manifest.
+func sampleJAR() []byte {
+	var content bytes.Buffer
+	archive := zip.NewWriter(&content)
+	manifest, err := archive.Create("META-INF/MANIFEST.MF")
+	if err == nil {
+		_, err = io.WriteString(manifest, "Manifest-Version: 1.0\r\n\r\n")
+	}
+	if err = errors.Join(err, archive.Close()); err != nil {
+		panic(err) // memory does not fail to take it
+	}
+	return content.Bytes()
+}
