@@ -628,12 +628,22 @@ func TestClusters_catalog(t *testing.T) {
 	}
 }
 
+// crowd makes 10,000 clusters.
+func crowd(s *Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range 10_000 {
+		s.clusters.launch(s.now(), clusterLaunch{creator: AdminName, source: "API", spec: clusterSpec{
+			NumWorkers: new(4), ClusterName: fmt.Sprint("c", i), SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2",
+			SparkConf: map[string]string{"spark.speculation": "true"},
+		}})
+	}
+}
+
 // The size of the workspace is no problem.
 func TestClusters_many(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithTimings(Timings{ClusterStart: -1}), WithRecording(Recording{Requests: -1}))
-	for i := range 10_000 {
-		newCluster(t, s, fmt.Sprintf(`,"num_workers":4,"cluster_name":"c%d","spark_conf":{"spark.speculation":"true"}`, i))
-	}
+	crowd(s)
 	got := send(t, s, "GET", "/api/2.0/clusters/list", "")
 	var out struct {
 		Clusters []struct {
@@ -651,9 +661,7 @@ func TestClusters_many(t *testing.T) {
 
 func BenchmarkClusters_list(b *testing.B) {
 	s := newServer(b, WithoutSocket(), WithTimings(Timings{ClusterStart: -1}))
-	for range 10_000 {
-		newCluster(b, s, `,"num_workers":4`)
-	}
+	crowd(s)
 	b.ReportAllocs()
 	for b.Loop() {
 		b.SetBytes(int64(len(send(b, s, "GET", "/api/2.0/clusters/list", "").body)))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -412,6 +413,25 @@ func TestRequests_bounded(t *testing.T) {
 			assert.Less(t, len(r.Body), 150)
 		}
 	}
+}
+
+// Many hostile clients at once do no harm.
+func TestCrowd(t *testing.T) {
+	s := newServer(t, WithUnknownAttributes(), WithFaults(Fault{Rate: 0.2, Reset: true, WorkDone: true, Times: -1}))
+	var crowd sync.WaitGroup
+	for i := range 64 {
+		crowd.Go(func() {
+			for j := range 6 {
+				_, _ = trySend(t, s, "POST", "/api/2.0/clusters/create", fmt.Sprintf(`{%s,"num_workers":1,"idempotency_token":"%d"}`, smallCluster, j%3))
+				_, _ = trySend(t, s, "GET", "/api/2.0/clusters/list", "")
+				_, _ = trySend(t, s, "POST", "/api/2.0/clusters/edit", strings.Repeat("[", i*j))
+			}
+			s.Requests()
+		})
+	}
+	crowd.Wait()
+	s.ClearFaults()
+	assert.Len(t, callOK(t, s, "GET", "/api/2.0/clusters/list", "")["clusters"], 3)
 }
 
 // The fake is believed because it does not know the client.

@@ -15,6 +15,38 @@
 // hour takes no time, provided that it is made there; it then opens no socket,
 // and [Server.Transport] or Server.Client is the way in.
 //
+// # What goes wrong
+//
 // What goes wrong in the world can be made to go wrong here: see [Fault] and
-// [Server.Inject]. [Server.Requests] tells what was received.
+// [Server.Inject]. [Server.Requests] tells what was received, and
+// [Server.FailNextCluster] and its kin let things fail inside.
+//
+// # What is different
+//
+// Of what is known of the service, this is not modelled:
+//
+//   - Signing in with OAuth or Entra ID, IP access lists, and the pages in HTML
+//     that older gateways answered with.
+//   - The moments in which a new workspace or cluster is not known everywhere
+//     yet. Inject a [Fault] to have one.
+//   - Access control of clusters: whoever is signed in may do anything to them,
+//     but only admins pin, unpin and change owners.
+//   - Policies and instance pools: their ids are kept and not looked at.
+//   - Load: autoscaling clusters stay as large as they are, nodes are not lost,
+//     disks do not grow, and of the kinds of events there are only those about
+//     what users, timers and failed launches do.
+//   - Delivery of logs, and what init scripts do: they succeed.
+//   - Access control of the workspace tree, but for home directories, which are
+//     open to their users and to admins; recursive deletes that fail half way;
+//     other names of a path, such as /Workspace before it; and results in
+//     exported notebooks.
+//   - The INTERNAL_ERROR that newer workspaces answer where a group's name is
+//     taken, secret scopes of the service's own, and what a key vault itself
+//     refuses. Inject a [Fault] to have one.
+//   - Scopes of tokens: they are kept, bind nothing and are never inferred.
+//   - What is in libraries: no file is looked for and no repository asked, so
+//     all is installed that could be, but for [Server.FailLibrary].
+//   - That a cluster's mode cannot be changed, that Amazon's node types may need
+//     volumes, that a cluster may run with fewer nodes than asked for, that tags
+//     get prefixes, and that a trial ends.
 package databrickstest

@@ -28,7 +28,7 @@ type Request struct {
 	BodySize int64  // of what was read of it, in bytes
 	Status   int    // of the answer; 0 while there is none, or if it was lost
 	Fault    string // the fault that it met, if any
-	WorkDone bool   // the workspace did what was asked, or tried to, whatever became of the answer
+	WorkDone bool   // the workspace did what was asked, whatever became of the answer
 }
 
 // Recording says what a server remembers of requests. Zeros are the defaults.
@@ -115,11 +115,11 @@ func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
 }
 
 // end notes how a request went.
-func (rec *recorder) end(body *recordedBody, status int, fault string, work bool) {
+func (rec *recorder) end(body *recordedBody, status int, fault string, done bool) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	entry := body.entry
-	entry.Body, entry.BodySize, entry.Status, entry.Fault, entry.WorkDone = body.prefix, body.size, status, fault, work
+	entry.Body, entry.BodySize, entry.Status, entry.Fault, entry.WorkDone = body.prefix, body.size, status, fault, done
 	rec.bytes += len(entry.Body)
 	for total := orDefault(rec.Total, 64<<20); rec.bytes > total && rec.bare < len(rec.entries); rec.bare++ {
 		rec.bytes -= len(rec.entries[rec.bare].Body)

@@ -31,6 +31,7 @@ type Server struct {
 	wantUsers  []User
 	wantFaults []Fault
 	noSocket   bool
+	listener   net.Listener // nil: one of our own
 	gzip       bool
 	keepAll    bool // unknown attributes
 	log        *slog.Logger
@@ -71,6 +72,9 @@ type Option func(*Server)
 // synctest bubble this is always so.
 func WithoutSocket() Option { return func(s *Server) { s.noSocket = true } }
 
+// WithListener serves the workspace on a listener, which the server closes.
+func WithListener(l net.Listener) Option { return func(s *Server) { s.listener = l } }
+
 // WithUnknownAttributes makes clusters keep and return attributes that this
 // package does not know, as a newer service would. Otherwise they are ignored,
 // as the service ignores what it does not know.
@@ -110,28 +114,41 @@ func NewServer(opts ...Option) *Server {
 	for _, u := range s.wantUsers {
 		s.identities.addUser(u, s.now())
 	}
+
+	// The clock of a synctest bubble begins in the year 2000. Inside, a
+	// goroutine that waits for a socket would stop it.
+	if s.listener == nil && !s.noSocket && time.Now().Year() != 2000 {
+		var err error
+		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			panic("databrickstest: " + err.Error())
+		}
+	}
+	if s.listener != nil {
+		addr := s.listener.Addr().String()
+		if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+			addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+		}
+		s.URL = "http://" + addr
+	}
 	for _, area := range []interface{ register(*Server) }{
 		&s.clusters, &s.dbfs, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.workspace, &s.v12,
 	} {
 		area.register(s)
 	}
-
-	// The clock of a synctest bubble begins in the year 2000. Inside, a
-	// goroutine that waits for a socket would stop it.
-	if !s.noSocket && time.Now().Year() != 2000 {
-		s.listen()
+	if s.listener != nil {
+		s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+		go s.http.Serve(s.listener) // ends with Close
 	}
 	return s
 }
 
-func (s *Server) listen() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic("databrickstest: " + err.Error())
+// Shutdown ends the server as Close does, but lets requests under way come to
+// their end while the context lasts.
+func (s *Server) Shutdown(ctx context.Context) {
+	if s.http != nil {
+		s.http.Shutdown(ctx)
 	}
-	s.URL = "http://" + listener.Addr().String()
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	go s.http.Serve(listener)
+	s.Close()
 }
 
 // Close ends the server: it breaks connections and waits until no request is
@@ -199,16 +216,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	body := s.recorder.begin(r, s.now())
 	fault, met := s.faults.hit(r), ""
-	note := func(status int, work bool) { // before the client can know
+	done := false
+	note := func(status int) { // before the client can know
 		if 0 < r.ContentLength && r.ContentLength <= maxBody {
 			io.Copy(io.Discard, body) // what nobody wanted to read was received, too
 		}
-		s.recorder.end(body, status, met, work)
+		s.recorder.end(body, status, met, done)
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", status, "fault", met, "duration", time.Since(began))
 	}
 	if fault == nil {
 		answer := s.answer(r)
-		note(answer.status, true)
+		done = answer.status < 400
+		note(answer.status)
 		s.write(w, r, answer, nil)
 		return
 	}
@@ -220,23 +239,24 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !pause(r.Context(), fault.Latency) {
-		note(0, false)
+		note(0)
 		abort(w, errReset)
 		return
 	}
 	var answer reply
 	if fault.works() {
 		answer = s.answer(r)
+		done = answer.status < 400
 	} else {
 		io.Copy(io.Discard, body) // it was sent, and nothing came of it
 	}
 	if fault.Reset {
-		note(0, fault.works())
+		note(0)
 		abort(w, errReset)
 		return
 	}
 	answer = fault.change(answer)
-	note(answer.status, fault.works())
+	note(answer.status)
 	s.write(w, r, answer, fault)
 }
 
