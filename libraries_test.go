@@ -84,40 +84,40 @@ func TestLibraries_wire(t *testing.T) {
 		refused("install of a package without a name", "holds a pypi library without its name", Library{PyPI: &PyPILibrary{Repo: "r"}}),
 		refused("install of coordinates that are missing", "holds a maven library without its name", Library{Maven: &MavenLibrary{}}),
 		refused("install of a package of R without a name", "holds a cran library without its name", Library{CRAN: &CRANLibrary{}}),
-		wireRow{
+		{
 			name: "uninstall",
 			call: uninstall(kinds...),
 			wire: []wireStep{{"POST /api/2.0/libraries/uninstall", `{"cluster_id": "1122-a", "libraries": ` + kindsJSON + `}`, ""}},
-		}, wireRow{
+		}, {
 			name: "uninstall from a cluster that does not exist",
 			call: uninstall(Library{JAR: "j"}),
 			wire: []wireStep{{"POST /api/2.0/libraries/uninstall", body, noCluster}},
 			is:   ErrResourceDoesNotExist,
-		}, wireRow{
+		}, {
 			name: "uninstall of an empty library is refused",
 			call: uninstall(Library{}),
 			is:   fs.ErrInvalid, fails: "libraries holds an empty library",
-		}, wireRow{
+		}, {
 			name: "cluster-status",
 			call: one,
 			wire: []wireStep{{"GET /api/2.0/libraries/cluster-status?cluster_id=1122-a", "", statusJSON}},
 			want: status,
-		}, wireRow{
+		}, {
 			name: "cluster-status of a cluster without libraries",
 			call: one,
 			wire: []wireStep{{"GET /api/2.0/libraries/cluster-status?cluster_id=1122-a", "", `{"cluster_id": "1122-a"}`}},
 			want: &ClusterLibraryStatuses{ClusterID: "1122-a"},
-		}, wireRow{
+		}, {
 			name: "cluster-status of a cluster that does not exist",
 			call: one,
 			wire: []wireStep{{"GET /api/2.0/libraries/cluster-status?cluster_id=1122-a", "", noCluster}},
 			is:   fs.ErrNotExist,
-		}, wireRow{
+		}, {
 			name: "all-cluster-statuses",
 			call: all,
 			wire: []wireStep{{"GET /api/2.0/libraries/all-cluster-statuses", "", `{"statuses": [` + statusJSON + `, {}, null]}`}},
 			want: []ClusterLibraryStatuses{*status, {}, {}},
-		}, wireRow{
+		}, {
 			name: "all-cluster-statuses of none",
 			call: all,
 			wire: []wireStep{{"GET /api/2.0/libraries/all-cluster-statuses", "", ""}},

@@ -193,20 +193,20 @@ func TestSecrets_wireSecrets(t *testing.T) {
 			`400 {"error_code": "RESOURCE_LIMIT_EXCEEDED"}`, ErrResourceLimitExceeded),
 		fails(put(text("v")), stored, `{"scope": "etl", "key": "k", "string_value": "v"}`, `400 {"error_code": "BAD_REQUEST"}`, ErrBadRequest),
 		fails(put(text("v")), stored, `{"scope": "etl", "key": "k", "string_value": "v"}`, `403 {"error_code": "PERMISSION_DENIED"}`, ErrPermissionDenied),
-		wireRow{
+		{
 			name: "delete",
 			call: remove,
 			wire: []wireStep{{"POST /api/2.0/secrets/delete", `{"scope": "etl", "key": "k"}`, ""}},
 		},
 		fails(remove, "POST /api/2.0/secrets/delete", `{"scope": "etl", "key": "k"}`, `404 {"error_code": "RESOURCE_DOES_NOT_EXIST"}`, fs.ErrNotExist),
 		fails(remove, "POST /api/2.0/secrets/delete", `{"scope": "etl", "key": "k"}`, `400 {"error_code": "BAD_REQUEST"}`, ErrBadRequest),
-		wireRow{
+		{
 			name: "list takes times as numbers and as texts",
 			call: list,
 			wire: []wireStep{{"GET /api/2.0/secrets/list?scope=etl", "",
 				`{"secrets": [{"key": "k", "last_updated_timestamp": 1520467595000}, {"key": "l", "last_updated_timestamp": "1520467596000", "brand_new": 1}]}`}},
 			want: listed,
-		}, wireRow{
+		}, {
 			name: "list of an empty scope",
 			call: list,
 			wire: []wireStep{{"GET /api/2.0/secrets/list?scope=etl", "", ""}},
@@ -214,22 +214,22 @@ func TestSecrets_wireSecrets(t *testing.T) {
 		},
 		fails(list, "GET /api/2.0/secrets/list?scope=etl", "", `404 {"error_code": "RESOURCE_DOES_NOT_EXIST"}`, ErrResourceDoesNotExist),
 		fails(list, "GET /api/2.0/secrets/list?scope=etl", "", `403 {"error_code": "PERMISSION_DENIED"}`, ErrPermissionDenied),
-		wireRow{
+		{
 			name: "get",
 			call: read,
 			wire: []wireStep{{read1, "", `{"key": "k", "value": "cABo/w==", "brand_new": null}`}},
 			want: SecretBytes{'p', 0, 'h', 255},
-		}, wireRow{
+		}, {
 			name: "get of an empty value",
 			call: read,
 			wire: []wireStep{{read1, "", `{"key": "k", "value": ""}`}},
 			want: SecretBytes{},
-		}, wireRow{
+		}, {
 			name: "get of no value",
 			call: read,
 			wire: []wireStep{{read1, "", `{"key": "k", "value": null}`}},
 			want: SecretBytes{},
-		}, wireRow{
+		}, {
 			name: "get of what is no base64", call: read, wire: []wireStep{{read1, "", `{"key": "k", "value": "hunter2!"}`}},
 			fails: "databricks: GET /api/2.0/secrets/get: the reply cannot be read: illegal base64 data",
 		},
