@@ -90,9 +90,9 @@ func TestFaults_whichRequests(t *testing.T) {
 		}
 		return out
 	}
-	s.Inject(Fault{Status: 500, Path: groupsPath, Method: "GET", Skip: 1, Times: 2}, Fault{Status: 501, Path: "/api/2.0/clusters/*", Times: -1})
+	s.Inject(Fault{Status: 500, Path: groupsPath, Method: "GET", Skip: 2, Times: 2}, Fault{Status: 501, Path: "/api/2.0/clusters/*", Times: -1})
 	assert.Equal(t, []int{404}, statuses("POST", groupsPath, 1))
-	assert.Equal(t, []int{200, 500, 500, 200}, statuses("GET", groupsPath, 4))
+	assert.Equal(t, []int{200, 200, 500, 500, 200}, statuses("GET", groupsPath, 5))
 	assert.Equal(t, []int{501, 501, 501}, statuses("GET", "/api/2.0/clusters/list", 3))
 	remove := s.Inject(Fault{Status: 502, Match: func(r *http.Request) bool { return r.URL.Query().Has("x") }})
 	assert.Equal(t, []int{200}, statuses("GET", groupsPath, 1))
