@@ -156,7 +156,7 @@ func (u *upload) lookAndWrite(parent context.Context) error {
 		return <-looked
 	}
 	cancel(err)
-	<-looked
+	_ = <-looked
 	if parent.Err() == nil {
 		err = context.Cause(ctx) // the first failure
 	}

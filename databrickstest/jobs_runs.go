@@ -142,7 +142,7 @@ type run struct {
 	end   time.Time // zero while it is active
 	// How it ended; life is queued or empty before.
 	life, result, message string
-	cancelled, timedOut   bool
+	cancelled             bool
 }
 
 // A repair is one more go at some tasks of a run.

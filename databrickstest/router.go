@@ -23,7 +23,7 @@ package databrickstest
 // one after another, or a whole reply; or an error of errors.go. It is encoded
 // after the lock is free, so it must not share anything that changes later.
 //
-// A call has the caller (c.user, c.token), the time (c.now, c.millis()), what
+// A call has the caller (c.user, c.token), the time (c.now), what
 // else came with the request (c.fields, c.files, c.header, c.version), and, since it is
 // a *Server as well, all areas: c.clusters, c.identities, c.random, c.timings.
 //
@@ -67,9 +67,6 @@ type call struct {
 
 	segments map[string]any // {name} segments of the path
 }
-
-// millis is c.now as the API says it.
-func (c *call) millis() int64 { return millis(c.now) }
 
 // locked runs f under the workspace's lock, with a new c.now.
 func (c *call) locked(f func() error) error {

@@ -137,7 +137,7 @@ func NewServer(opts ...Option) *Server {
 	}
 	if s.listener != nil {
 		s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-		go s.http.Serve(s.listener) // ends with Close
+		go func() { _ = s.http.Serve(s.listener) }() // ends with Close
 	}
 	return s
 }
@@ -146,7 +146,7 @@ func NewServer(opts ...Option) *Server {
 // their end while the context lasts.
 func (s *Server) Shutdown(ctx context.Context) {
 	if s.http != nil {
-		s.http.Shutdown(ctx)
+		_ = s.http.Shutdown(ctx)
 	}
 	s.Close()
 }

@@ -10,6 +10,6 @@ import (
 // ownGroup makes signals reach what the process starts, too.
 func ownGroup(process *exec.Cmd) { process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-func interrupt(process *exec.Cmd) { syscall.Kill(-process.Process.Pid, syscall.SIGINT) }
+func interrupt(process *exec.Cmd) { _ = syscall.Kill(-process.Process.Pid, syscall.SIGINT) }
 
-func kill(process *exec.Cmd) { syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }
+func kill(process *exec.Cmd) { _ = syscall.Kill(-process.Process.Pid, syscall.SIGKILL) }

@@ -114,7 +114,7 @@ func (in *interpreter) bury() string {
 		return ""
 	}
 	kill(process) // what it started may go on
-	process.Wait()
+	_ = process.Wait()
 	in.process = nil
 	return process.ProcessState.String()
 }

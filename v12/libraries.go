@@ -37,7 +37,7 @@ const (
 	LibraryDetached  LibraryState = "Detached"
 )
 
-// AllClusters, as a cluster ID for Attach and Detach, stands for every cluster
+// AllClusters is, as a cluster ID for Attach and Detach, every cluster that
 // there is and will be.
 const AllClusters = "__ALL_CLUSTERS"
 

@@ -242,7 +242,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 			running = false
 			return s.stop(ctx, command)
 		}
-		defer stop() // also when the loop's body breaks off or panics
+		defer func() { _ = stop() }() // also when the loop's body breaks off or panics
 
 		look := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
 		state := func(c *CommandStatus) CommandState { return c.Status }

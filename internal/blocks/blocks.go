@@ -68,7 +68,7 @@ func Decode(r io.Reader, dst []byte) (n int, err error) {
 			n = s.n
 			// What follows is the rest of an object.
 			dec = json.NewDecoder(io.MultiReader(strings.NewReader(`{"":0`), bytes.NewReader(s.rest), r))
-			dec.Token()
+			_, _ = dec.Token()
 			continue
 		}
 		var value json.RawMessage
