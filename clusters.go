@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-databricks/databricks/internal/patch"
 	"github.com/go-databricks/databricks/internal/reply"
@@ -383,8 +384,8 @@ func (s ClusterSpec) check() error {
 		return badArg("driver_instance_pool_id", "needs instance_pool_id")
 	case len(s.SSHPublicKeys) > 10:
 		return badArg("ssh_public_keys", "has %d keys; 10 is the most", len(s.SSHPublicKeys))
-	case len(s.IdempotencyToken) > 64:
-		return badArg("idempotency_token", "has %d characters; 64 is the most", len(s.IdempotencyToken))
+	case utf8.RuneCountInString(s.IdempotencyToken) > 64:
+		return badArg("idempotency_token", "has %d characters; 64 is the most", utf8.RuneCountInString(s.IdempotencyToken))
 	}
 	if m := s.AutoterminationMinutes; m != nil && *m != 0 && (*m < 10 || *m > 10000) {
 		return badArg("autotermination_minutes", "is %d; want 10 to 10000, or 0 for never", *m)
