@@ -23,9 +23,9 @@ package databrickstest
 // one after another, or a whole reply; or an error of errors.go. It is encoded
 // after the lock is free, so it must not share anything that changes later.
 //
-// A call has the caller (c.user, c.token), the time (c.now), what
-// else came with the request (c.fields, c.files, c.header, c.version), and, since it is
-// a *Server as well, all areas: c.clusters, c.identities, c.random, c.timings.
+// A call has the caller (c.user, c.token), the time (c.now), what else came
+// with the request (c.fields, c.files, c.header, c.version), and, since it is a
+// *Server as well, all areas: c.clusters, c.identities, c.random, c.timings.
 //
 // Nothing happens between requests: an area brings its objects to c.now when
 // it looks at them.

@@ -143,12 +143,13 @@ func NewServer(opts ...Option) *Server {
 }
 
 // Shutdown ends the server as Close does, but lets requests under way come to
-// their end while the context lasts.
-func (s *Server) Shutdown(ctx context.Context) {
+// their end while the context lasts. It fails if that was not enough.
+func (s *Server) Shutdown(ctx context.Context) (err error) {
 	if s.http != nil {
-		_ = s.http.Shutdown(ctx)
+		err = s.http.Shutdown(ctx)
 	}
 	s.Close()
+	return err
 }
 
 // Close ends the server: it breaks connections and waits until no request is

@@ -72,8 +72,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	server.Shutdown(last)
-	return nil
+	return server.Shutdown(last)
 }
 
 func randomBytes(n int) []byte {
