@@ -5,6 +5,7 @@ import (
 	"iter"
 	"mime/multipart"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,8 +25,11 @@ func (a *v12Area) registerLibraries(s *Server) {
 // allClusters stands for every cluster there is and will be.
 const allClusters = "__ALL_CLUSTERS"
 
-// A v12Library is a library and the clusters that it is on.
+// A v12Library is a library and the clusters that it is on. It is an object of
+// the workspace's tree, and gone when it is not there.
 type v12Library struct {
+	node                            *workspaceNode
+	path                            []string // in the tree
 	id, name, folder, libType, file string
 	problem                         string    // what is wrong with the file; shows on clusters
 	onAll                           time.Time // since when it is attached to all; zero: it is not
@@ -46,10 +50,19 @@ func (a *v12Area) library(id string) (*v12Library, error) {
 		return nil, err
 	}
 	l := a.libraries[id]
-	if l == nil {
+	if l == nil || a.gone(l) {
 		return nil, exception("NoSuchElementException", "key not found: %s", id)
 	}
 	return l, nil
+}
+
+// gone forgets a library that is not in the tree any more.
+func (a *v12Area) gone(l *v12Library) bool {
+	if node, err := a.s.workspace.find(l.path); err == nil && node == l.node {
+		return false
+	}
+	delete(a.libraries, l.id)
+	return true
 }
 
 // attach puts the library on a cluster from a time on.
@@ -95,7 +108,9 @@ type librarySummary struct {
 func (a *v12Area) listLibraries(*call, struct{}) (any, error) {
 	all := []librarySummary{}
 	for _, l := range a.libraries {
-		all = append(all, librarySummary{l.id, l.name, l.folder})
+		if !a.gone(l) {
+			all = append(all, librarySummary{l.id, l.name, l.folder})
+		}
 	}
 	slices.SortFunc(all, func(x, y librarySummary) int { return strings.Compare(x.Folder+"/"+x.Name, y.Folder+"/"+y.Name) })
 	return all, nil
@@ -179,7 +194,6 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 		return nil, exception("IllegalArgumentException", "Unknown library type: %s", shortened(in.LibType))
 	}
 	err := c.locked(func() error {
-		l.id = a.newID()
 		if in.AttachToAllClusters {
 			l.onAll = c.now
 		}
@@ -191,13 +205,19 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 // keep gives the library its place in the workspace, and its file one in DBFS,
 // if there is one.
 func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) error {
-	if !strings.HasPrefix(l.folder, "/") {
-		return exception("IllegalArgumentException", "Folder is not an absolute path: %s", shortened(l.folder))
+	tree := &a.s.workspace
+	folder, err := tree.reach(c, l.folder)
+	if err != nil {
+		return err
 	}
-	for _, other := range a.libraries {
-		if other.folder == l.folder && other.name == l.name {
-			return exception("NameConflictException", "Node named %q already exists", l.name)
-		}
+	parent, err := tree.find(folder)
+	switch {
+	case err != nil || !parent.isDir():
+		return exception("RuntimeException", "Folder %s does not exist", shortened(l.folder)) // the service's words are not known
+	case strings.Contains(l.name, "/"):
+		return exception("IllegalArgumentException", "Invalid name: %s", shortened(l.name))
+	case parent.children[l.name] != nil:
+		return exception("NameConflictException", "Node named %q already exists", l.name)
 	}
 	if l.file == "" {
 		base := fileName[strings.LastIndexAny(fileName, `/\`)+1:]
@@ -208,6 +228,9 @@ func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) er
 			}
 		}
 	}
+	l.node, l.path = tree.node(c, "LIBRARY"), append(slices.Clone(folder), l.name)
+	l.id = strconv.FormatInt(l.node.id, 10)
+	parent.children[l.name] = l.node
 	a.libraries[l.id] = l
 	return nil
 }
@@ -217,6 +240,8 @@ func (a *v12Area) deleteLibrary(_ *call, in v12LibraryID) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	parent, _ := a.s.workspace.find(l.path[:len(l.path)-1])
+	delete(parent.children, l.name)
 	delete(a.libraries, l.id)
 	return idReply{l.id}, nil
 }

@@ -582,14 +582,23 @@ func TestV12_libraries(t *testing.T) {
 		assert.Equal(l, "RuntimeException: Unknown cluster id x", attach("detach", id, "x")["error"])
 		fields["libType"] = "floppy"
 		assert.Equal(l, "IllegalArgumentException: Unknown library type: floppy", l.upload(fields, "PK")["error"])
+		fields["libType"] = "java-jar"
+		fields["folder"] = "/nowhere"
+		assert.Equal(l, "RuntimeException: Folder /nowhere does not exist", l.upload(fields, "PK")["error"])
 		delete(fields, "folder")
 		assert.Contains(l, l.upload(fields, "PK")["error"], "folder")
+
+		// Libraries are objects of the tree.
+		assert.Contains(l, send(l, l.s, "GET", "/api/2.0/workspace/list?path=/", "").body, `{"object_type":"LIBRARY","path":"/bad","object_id":`+bad)
+		assert.Equal(l, 200, send(l, l.s, "POST", "/api/2.0/workspace/delete", `{"path": "/bad"}`).status)
+		assert.Equal(l, "NoSuchElementException: key not found: "+bad, l.get("libraries/status", "libraryId", bad)["error"])
 
 		l.post("libraries/delete", map[string]any{"libraryId": id})
 		assert.Equal(l, "NoSuchElementException: key not found: "+id, l.post("libraries/delete", map[string]any{"libraryId": id})["error"])
 		fields = map[string]string{"libType": "python-pypi", "name": "simplejson", "folder": "/", "attachToAllClusters": "true"}
 		pypi := l.upload(fields, "simplejson==3.8.0")["id"].(string)
 		time.Sleep(time.Second)
+		assert.JSONEq(l, `[{"id": "`+pypi+`", "name": "simplejson", "folder": "/"}]`, send(l, l.s, "GET", "/api/1.2/libraries/list", "").body)
 		assert.Equal(l, []any{"simplejson==3.8.0"}, l.get("libraries/status", "libraryId", pypi)["files"])
 		assert.Equal(l, []string{l.cluster + " Attached", other + " Attached"}, on(pypi))
 	})
