@@ -123,9 +123,56 @@ func TestSession(t *testing.T) {
 		l.requireLeft(1, 0)
 		require.NoError(l, session.Close())
 		l.requireLeft(0, 0)
+	})
+}
+
+// Close ends what is under way, at once, and what comes later.
+func TestSession_Close(t *testing.T) {
+	inLab(t, func(l *lab) {
+		session := l.session(v12.WithRecreate())
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() {
+				_, err := session.Run(l.ctx, "1h")
+				assert.ErrorIs(l, err, v12.ErrSessionClosed)
+			})
+		}
+		time.Sleep(10 * time.Minute)
+		begin := time.Now()
 		require.NoError(l, session.Close())
-		_, err = session.Run(l.ctx, "1ms")
+		wait.Wait()
+		assert.Less(l, time.Since(begin), time.Second)
+		l.requireLeft(0, 0)
+
+		l.server.ForgetRequests()
+		require.NoError(l, session.Close())
+		_, err := session.Run(l.ctx, "1ms")
 		assert.ErrorIs(l, err, v12.ErrSessionClosed)
+		assert.Empty(l, l.server.Requests(), "nothing is left to do")
+		l.requireLeft(0, 0)
+	})
+}
+
+// Close waits for a context that is being made, and takes it along.
+func TestSession_Close_whileRecreating(t *testing.T) {
+	inLab(t, func(l *lab) {
+		session := l.session(v12.WithRecreate())
+		for _, c := range l.server.ExecutionContexts() {
+			require.NoError(l, l.client.Contexts.Destroy(l.ctx, c.ClusterID, c.ID))
+		}
+		l.server.Inject(databrickstest.Fault{Path: "/api/1.2/contexts/create", Latency: time.Second})
+		var wait sync.WaitGroup
+		for range 3 {
+			wait.Go(func() {
+				_, err := session.Run(l.ctx, "1h")
+				assert.ErrorIs(l, err, v12.ErrSessionClosed)
+			})
+		}
+		time.Sleep(500 * time.Millisecond)
+		require.NoError(l, session.Close())
+		wait.Wait()
+		assert.Zero(l, l.ran.Load())
+		l.requireLeft(0, 0)
 	})
 }
 
@@ -208,9 +255,11 @@ func TestSession_leavesNothing(t *testing.T) {
 			do: func(l *lab, s *v12.Session) error {
 				ctx, stop := context.WithCancel(l.ctx)
 				stop()
-				err := run(ctx, s)
+				for range 10 {
+					assert.ErrorIs(l, run(ctx, s), context.Canceled)
+				}
 				assert.Zero(l, l.ran.Load())
-				return err
+				return ctx.Err()
 			},
 			is: context.Canceled, kept: 1,
 		},
@@ -394,6 +443,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 		is       error
 		says     string
 		left     int
+		quiet    bool // nothing is sent
 	}{
 		"the context fails": {
 			fault: databrickstest.Fault{Path: status, Skip: 1, Times: -1, Status: 200, Body: `{"id": "1", "status": "Error"}`},
@@ -408,7 +458,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 			fault: databrickstest.Fault{Path: create, Latency: time.Second},
 			ctx:   within(time.Millisecond), is: context.DeadlineExceeded,
 		},
-		"the context was over before": {ctx: within(-1), is: context.DeadlineExceeded},
+		"the context was over before": {ctx: within(-1), is: context.DeadlineExceeded, quiet: true},
 		"the answer to create is lost": {
 			fault: databrickstest.Fault{Path: create, Reset: true, WorkDone: true},
 			says:  "a context may have been left on cluster", left: 1, // nobody can know which
@@ -425,7 +475,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 			says: "is not running",
 		},
 		"the language is unknown": {language: "cobol", says: "Unsupported language: cobol"},
-		"there is no cluster id":  {cluster: func(*lab) string { return "" }, is: fs.ErrInvalid, says: "clusterId is missing"},
+		"there is no cluster id":  {cluster: func(*lab) string { return "" }, is: fs.ErrInvalid, says: "clusterId is missing", quiet: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -433,6 +483,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 				if row.fault.Path != "" {
 					l.server.Inject(row.fault)
 				}
+				l.server.ForgetRequests()
 				ctx, cancel := l.ctx, context.CancelFunc(func() {})
 				if row.ctx != nil {
 					ctx, cancel = row.ctx(l)
@@ -456,6 +507,9 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 				assert.ErrorContains(l, err, row.says)
 				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
 				assert.Equal(l, row.left > 0, unknown, "%v", err)
+				if row.quiet {
+					assert.Empty(l, l.server.Requests())
+				}
 				l.requireLeft(row.left, 0)
 			})
 		})
@@ -665,9 +719,9 @@ func TestSession_pace_behindOthers(t *testing.T) {
 			assert.NoError(l, err)
 		})
 		time.Sleep(time.Second)
-		_, err := session.Run(l.ctx, "1m")
+		_, err := session.Run(l.ctx, "22s")
 		require.NoError(l, err)
-		assert.LessOrEqual(l, time.Since(begin)-11*time.Minute, 10*time.Second)
+		assert.LessOrEqual(l, time.Since(begin)-10*time.Minute-22*time.Second, 2*time.Second)
 		wait.Wait()
 	})
 }
