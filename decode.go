@@ -64,17 +64,19 @@ func (b *body) Read(p []byte) (int, error) {
 // decodeReply puts the reply where out says; see [Client.Do].
 func decodeReply(resp *http.Response, out any) (err error) {
 	in := &body{r: resp.Body}
+	wanted := true
 	switch out := out.(type) {
 	case nil:
-		err = discard(in)
+		wanted, err = false, discard(in)
 	case func(io.Reader) error:
 		if err = out(in); err == nil {
+			wanted = in.seen
 			err = discard(in) // so that the connection can be used again
 		}
 	default:
 		err = decodeWhole(in, resp.ContentLength, out)
 	}
-	if in.page && (out == nil || err != nil) {
+	if in.page && (!wanted || err != nil) {
 		return &replyError{Err: errPage}
 	}
 	if err == nil || err == reply.ErrStopped {

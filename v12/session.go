@@ -126,7 +126,9 @@ func (s *Session) Close() error {
 	s.mu.Unlock()
 	var err error
 	for _, id := range owned {
-		err = joined(err, s.drop(s.life, id))
+		if left := s.drop(s.life, id); left != nil {
+			err = joined(err, fmt.Errorf("context %s of cluster %s may be left: %w", id, s.clusterID, left))
+		}
 	}
 	return err
 }
@@ -249,10 +251,11 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 		for status, err := range watch(ctx, s.client, look, state) {
 			if errors.Is(err, ErrContextNotFound) {
 				running = false
-				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: joined(err, s.drop(ctx, command.ContextID))}
+				err = joined(err, s.drop(ctx, command.ContextID))
 			}
-			if err != nil {
-				yield(nil, s.failed("did not end", joined(err, stop())))
+			if err != nil { // it was begun, and how far it came is not known
+				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: joined(err, stop())}
+				yield(nil, s.failed("did not end", err))
 				return
 			}
 			running = !status.Done()
