@@ -714,6 +714,8 @@ func (p progress) skipped() bool {
 // how is the word for how it ended: the result, or else the state or code.
 func (p progress) how() string {
 	switch result := p.result(); {
+	case p.state != nil && (result == RunResultSuccess || result == RunResultSuccessWithFailures): // and yet
+		return string(result) + ", and " + string(p.state.LifeCycleState)
 	case result != "":
 		return string(result)
 	case p.state != nil && p.state.LifeCycleState != "":
@@ -756,11 +758,12 @@ type FailedTask struct {
 // Error says in one line how the run ended and why.
 func (e *RunError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "databricks: run %d", e.Run.RunID)
-	if e.Run.RunName != "" {
-		fmt.Fprintf(&b, " (%s)", oneLine(e.Run.RunName, 100))
+	run := cmp.Or(e.Run, &Run{})
+	fmt.Fprintf(&b, "databricks: run %d", run.RunID)
+	if run.RunName != "" {
+		fmt.Fprintf(&b, " (%s)", oneLine(run.RunName, 100))
 	}
-	fmt.Fprintf(&b, " ended %s", e.Run.progress().how())
+	fmt.Fprintf(&b, " ended %s", run.progress().how())
 	say := func(text string) {
 		if text = oneLine(text, 300); text != "" && !strings.Contains(b.String(), text) {
 			b.WriteString(": " + text)

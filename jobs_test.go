@@ -381,7 +381,7 @@ func TestJobs_wire21(t *testing.T) {
 		wire: []wireStep{
 			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=a", "", `{"has_more": true, "next_page_token": "b"}`},
 			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=b", "", `{"runs": [{"run_id": 2}], "has_more": true, "next_page_token": "c"}`},
-			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=c", "", `{}`},
+			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=c", "", `{"has_more": true}`}, // without a token, it is
 		},
 		want: []Run{{RunID: 2}},
 	}, {
@@ -709,10 +709,12 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed"}}`,
 		want:  "databricks: run 5 ended FAILED: Workload failed",
 	}, {
-		name: "tasks of which some failed, one after a retry, one not in the end",
+		name: "tasks of which some failed, one not after a retry, one not after a repair",
 		reply: `{` + both + `, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED", "state_message": "Task b failed."}, "tasks": [
 			{"task_key": "a", "run_id": 10, "start_time": 1, "attempt_number": 0, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
-			{"task_key": "a", "run_id": 11, "start_time": 2, "attempt_number": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}},
+			{"task_key": "a", "run_id": 11, "start_time": 1, "attempt_number": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}},
+			{"task_key": "e", "run_id": 15, "start_time": 1, "attempt_number": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
+			{"task_key": "e", "run_id": 16, "start_time": 9, "attempt_number": 0, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}},
 			{"task_key": "b", "run_id": 12, "start_time": 2, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed"}},
 			{"task_key": "c", "run_id": 13, "state": {"life_cycle_state": "SKIPPED", "result_state": "UPSTREAM_FAILED", "state_message": "An upstream task failed."}},
 			{"task_key": "d", "run_id": 14, "start_time": 2, "state": {"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT", "state_message": "too slow"}}]}`,
@@ -752,6 +754,10 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 		reply:  `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "state_message": "the service is unwell"}}`,
 		output: `{"error": "and so is the cluster"}`,
 		want:   "databricks: run 5 ended INTERNAL_ERROR: the service is unwell: and so is the cluster",
+	}, {
+		name:  "a success of which the service is not sure",
+		reply: `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "SUCCESS"}}`,
+		want:  "databricks: run 5 ended SUCCESS, and INTERNAL_ERROR",
 	}, {
 		name:  "a result of tomorrow",
 		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "ABDUCTED"}}`,
@@ -793,6 +799,10 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRunError_empty(t *testing.T) {
+	assert.EqualError(t, &RunError{}, "databricks: run 0 ended without a result")
 }
 
 func TestJobs_WatchRun_changes(t *testing.T) {
@@ -838,6 +848,7 @@ func TestJobs_WaitRun_context(t *testing.T) {
 func FuzzRunReply(f *testing.F) {
 	f.Add([]byte(`{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "a\nb"}, "end_time": 7}`))
 	f.Add([]byte(`{"run_id": 5, "tasks": [{"task_key": "a", "run_id": 6, "status": {"state": "TERMINATED", "termination_details": {"code": "SKIPPED"}}}]}`))
+	f.Add([]byte(`{"status": {"state": "TERMINATED", "termination_details": {"code": "SUCCESS"}}}`))
 	f.Add([]byte(`{"notebook_output": {"result": 1}, "metadata": {"run_id": 5}, "settings": {"tasks": [{"for_each_task": {"task": {}}}]}}`))
 	f.Add([]byte(`{"state": null, "tasks": [null, {"state": {}}], "status": {"termination_details": null}}`))
 	f.Add([]byte(`{"run_id": "5", "attempt_number": 7.0, "tasks": {}}`))
