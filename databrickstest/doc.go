@@ -49,4 +49,9 @@
 //   - That a cluster's mode cannot be changed, that Amazon's node types may need
 //     volumes, that a cluster may run with fewer nodes than asked for, that tags
 //     get prefixes, and that a trial ends.
+//   - Of REST 1.2: results that can be read only once, as old servers had it;
+//     other bounds of idleness than a day, and streaming queries, which keep
+//     contexts from being evicted; who may attach to a cluster; magics, all of
+//     which go to the [Executor] but for %run, which fails; and commands that
+//     outlive their context as something to look at.
 package databrickstest

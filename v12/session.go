@@ -114,9 +114,10 @@ func (s *Session) WatchFile(ctx context.Context, path string) iter.Seq2[*Command
 	})
 }
 
-// Close cancels what runs in the session and destroys its context. It takes a
-// few seconds at most. If it fails it may be called again; once it succeeded, it
-// does nothing.
+// Close cancels what runs in the session and destroys its context, whatever
+// became of the context that the session was made with. Without an answer it
+// gives up after some seconds. If it fails it may be called again; once it
+// succeeded, it does nothing.
 func (s *Session) Close() error {
 	s.end(ErrSessionClosed)
 	s.turn <- struct{}{} // whoever makes a context is giving up now
@@ -126,9 +127,7 @@ func (s *Session) Close() error {
 	s.mu.Unlock()
 	var err error
 	for _, id := range owned {
-		if left := s.drop(s.life, id); left != nil {
-			err = joined(err, fmt.Errorf("context %s of cluster %s may be left: %w", id, s.clusterID, left))
-		}
+		err = joined(err, s.drop(s.life, id))
 	}
 	return err
 }
