@@ -161,7 +161,7 @@ func skippable(err error) bool {
 	}
 	return slices.ContainsFunc([]error{
 		ErrTooLarge, ErrChanged, ErrInvalidParameterValue, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid,
-		errors.ErrUnsupported, syscall.ENAMETOOLONG,
+		errors.ErrUnsupported, syscall.ENAMETOOLONG, syscall.ENOTDIR,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }
 

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"iter"
@@ -241,7 +242,7 @@ func (in ImportObject) form() RawBody {
 	}
 	fields = append(fields, [2]string{"overwrite", strconv.FormatBool(in.Overwrite)})
 	return Multipart(fields, FilePart{Field: "content", Name: "content", Size: int64(len(in.Content)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(string(in.Content))), nil
+		return io.NopCloser(bytes.NewReader(in.Content)), nil
 	}})
 }
 
