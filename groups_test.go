@@ -213,13 +213,16 @@ type hostileRow struct {
 	call    func(ctx context.Context, c *Client, name string) error
 }
 
-// runHostile makes each call with each of the hostile names, which must arrive
-// as they are, and change nothing else about the request.
-func runHostile(t *testing.T, rows []hostileRow) {
+// runHostile makes each call with each of the names, those above if there are
+// none, which must arrive as they are, and change nothing else about the request.
+func runHostile(t *testing.T, rows []hostileRow, names ...string) {
+	if names == nil {
+		names = hostileNames
+	}
 	for _, row := range rows {
 		t.Run(row.request+" "+row.arg, func(t *testing.T) {
 			t.Parallel()
-			for _, name := range hostileNames {
+			for _, name := range names {
 				want, err := url.ParseQuery(row.rest)
 				require.NoError(t, err)
 				want.Set(row.arg, name)

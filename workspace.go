@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // WorkspaceService manages the tree of notebooks, folders, libraries and files
@@ -288,8 +289,8 @@ func checkWorkspacePath(path string) error {
 		return badArg("path", missing)
 	case !strings.HasPrefix(path, "/"):
 		return badArg("path", "%.100q is not absolute; want something like /Users/alice@example.com/report", path)
-	case strings.ContainsRune(path, 0):
-		return badArg("path", "holds a zero byte")
+	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
+		return badArg("path", "%.100q holds a zero byte, or is not UTF-8", path)
 	}
 	return nil
 }
