@@ -15,12 +15,6 @@ import (
 	"time"
 )
 
-// What the jobs area leaves out: continuous jobs and triggers on files, tables
-// and models are kept and start nothing; a for-each task is one run, whatever
-// its inputs; references in parameters ({{…}}) are not replaced; nobody gets a
-// mail or a webhook; budget policies and health rules have no effect; what a
-// task runs (a notebook, a file, a warehouse) need not be there.
-
 // JobLimits are what the workspace has of jobs and runs. A zero is the default;
 // a negative number is none at all.
 type JobLimits struct {
@@ -47,6 +41,8 @@ type jobsArea struct {
 	made  []time.Time // jobs and runs within the last hour
 	last  time.Time   // how far time has come for runs
 	going bool        // time is going on for runs
+	idle  bool        // nothing is due before wake, if ever
+	wake  time.Time
 	lost  []lostCluster
 	runs  runStore
 	tries map[string]*run // by idempotency token; deleted runs stay
@@ -227,6 +223,8 @@ func (a *jobsArea) register(s *Server) {
 func jobsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
 	route(s, method, path, func(c *call, in In) (any, error) {
 		c.jobs.advance(c.now)
+		c.jobs.sweep(c.now)
+		c.jobs.idle = c.jobs.idle && method == http.MethodGet // anything else may make something due
 		return handle(c, in)
 	})
 }

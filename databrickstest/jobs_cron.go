@@ -1,6 +1,7 @@
 package databrickstest
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,10 +34,10 @@ var (
 func parseCron(text, zone string) (*cron, error) {
 	fields := strings.Fields(strings.ToUpper(text))
 	if len(fields) < 6 {
-		return nil, fmt.Errorf("Unexpected end of expression.") //nolint:revive // Quartz speaks in sentences
+		return nil, errors.New("unexpected end of expression")
 	}
 	if len(fields) > 7 {
-		return nil, fmt.Errorf("Expression has %d fields; at most 7 are allowed.", len(fields)) //nolint:revive
+		return nil, fmt.Errorf("the expression has %d fields; at most 7 are allowed", len(fields))
 	}
 	location, err := timezone(zone)
 	if err != nil {
@@ -56,7 +57,7 @@ func parseCron(text, zone string) (*cron, error) {
 		}
 	}
 	if (fields[3] == "?") == (fields[5] == "?") {
-		return nil, fmt.Errorf("Support for specifying both a day-of-week AND a day-of-month parameter is not implemented.") //nolint:revive
+		return nil, errors.New("support for specifying both a day-of-week AND a day-of-month parameter is not implemented")
 	}
 	if c.monthDays, err = parseDays(fields[3], parseMonthDay); err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func parseField(text string, least, most int, names []string) (fieldSet, error) 
 		}
 		n, err := strconv.Atoi(s)
 		if err != nil || n < least || n > most {
-			return 0, fmt.Errorf("Illegal value '%s'; it must be from %d to %d", s, least, most)
+			return 0, fmt.Errorf("illegal value '%s'; it must be from %d to %d", s, least, most)
 		}
 		return n, nil
 	}
@@ -84,7 +85,7 @@ func parseField(text string, least, most int, names []string) (fieldSet, error) 
 		if stepped {
 			var err error
 			if step, err = strconv.Atoi(stepText); err != nil || step < 1 || step > most {
-				return nil, fmt.Errorf("Illegal increment '%s'", stepText)
+				return nil, fmt.Errorf("illegal increment '%s'", stepText)
 			}
 		}
 		first, last := least, most
@@ -150,7 +151,7 @@ func parseMonthDay(part string) (dayRule, error) {
 	if m := nearWeekday.FindStringSubmatch(part); m != nil {
 		day, _ := strconv.Atoi(m[1])
 		if day < 1 || day > 31 {
-			return nil, fmt.Errorf("Day of month values must be between 1 and 31") //nolint:revive
+			return nil, errors.New("day of month values must be between 1 and 31")
 		}
 		return func(t time.Time) bool { return day <= lastDay(t) && t.Day() == weekdayNear(t, day) }, nil
 	}

@@ -266,6 +266,10 @@ func (a *jobsArea) advance(now time.Time) {
 	if a.going || now.Before(a.last) {
 		return
 	}
+	if a.idle && len(a.lost) == 0 && (a.wake.IsZero() || now.Before(a.wake)) {
+		a.last = now
+		return
+	}
 	a.going = true
 	defer func() { a.going = false }()
 	fired := map[*job]int{}
@@ -298,6 +302,7 @@ func (a *jobsArea) advance(now time.Time) {
 			}
 		}
 		if due.IsZero() || due.After(now) {
+			a.idle, a.wake = true, due
 			break
 		}
 		if due.Before(a.last) { // a time limit that was set after it was over
@@ -307,6 +312,10 @@ func (a *jobsArea) advance(now time.Time) {
 		next(due)
 	}
 	a.last = now
+}
+
+// sweep forgets runs that nobody can read any more.
+func (a *jobsArea) sweep(now time.Time) {
 	if now.Sub(a.runs.swept) > time.Hour {
 		a.runs.swept = now
 		a.runs.forget(func(r *run) bool { return !r.end.IsZero() && now.Sub(r.end) > keepRuns }, nil)

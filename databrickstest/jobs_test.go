@@ -529,10 +529,27 @@ func TestRuns_cancel(t *testing.T) {
 		jobsCall(t, s, "2.1", "runs/cancel", `{"run_id":`+task+`}`)
 		time.Sleep(time.Second)
 		assert.Equal(t, "RUNNING, a TERMINATED CANCELED, b SKIPPED UPSTREAM_CANCELED, c RUNNING, d RUNNING", state(t, s, "2.1", run))
+		assert.Equal(t, "SKIPPED UPSTREAM_CANCELED", func() string {
+			list := jobsCall(t, s, "2.1", "runs/get?run_id="+run, "")["tasks"].([]any)
+			return state(t, s, "2.0", list[1].(object)["run_id"].(json.Number).String())
+		}())
 		jobsCall(t, s, "2.1", "runs/cancel-all", `{"job_id":`+several+`}`)
 		time.Sleep(time.Second)
 		assert.Equal(t, "TERMINATED CANCELED, a TERMINATED CANCELED, b SKIPPED UPSTREAM_CANCELED, c TERMINATED CANCELED, d TERMINATED CANCELED", state(t, s, "2.1", run))
 		assert.Equal(t, object{"has_more": false}, jobsCall(t, s, "2.1", "runs/list?active_only=true", ""))
+
+		run = runJob(t, s, several) // before anything but a cluster was asked for
+		jobsCall(t, s, "2.1", "runs/cancel", `{"run_id":`+run+`}`)
+		time.Sleep(time.Second)
+		assert.Equal(t, "TERMINATED CANCELED, a TERMINATED CANCELED, b TERMINATED CANCELED, c TERMINATED CANCELED, d TERMINATED CANCELED", state(t, s, "2.1", run))
+		for _, gone := range []string{single, several} {
+			run = runJob(t, s, gone)
+			jobsCall(t, s, "2.1", "delete", `{"job_id":`+gone+`}`)
+		}
+		time.Sleep(time.Second)
+		for _, cluster := range callOK(t, s, "GET", "/api/2.0/clusters/list", "")["clusters"].([]any) {
+			assert.Equal(t, "TERMINATED", cluster.(object)["state"], "no cluster outlives its job")
+		}
 	})
 }
 
@@ -616,6 +633,61 @@ func TestRuns_clusters(t *testing.T) {
 		}
 		assert.Empty(t, s.Panics())
 	})
+}
+
+// A script gets what the task gets: that of the run before that of the task.
+func TestRuns_scriptSees(t *testing.T) {
+	var seen RunSpec
+	bubble(t, func(t *testing.T, s *Server) {
+		for _, row := range []struct {
+			task, params, target string
+			args                 []string
+			named                map[string]string
+			resolved             string
+		}{
+			{`"notebook_task":{"notebook_path":"/n","base_parameters":{"a":"1"}}`, `"notebook_params":{"a":"2"}`, "/n", nil, map[string]string{"a": "2"},
+				`{"notebook_task":{"base_parameters":{"a":"2"}}}`},
+			{`"spark_jar_task":{"main_class_name":"X","parameters":["a"]}`, ``, "X", []string{"a"}, nil, `{"spark_jar_task":{"parameters":["a"]}}`},
+			{`"spark_jar_task":{"main_class_name":"X","parameters":["a"]}`, `"jar_params":["b"]`, "X", []string{"b"}, nil, `{"spark_jar_task":{"parameters":["b"]}}`},
+			{`"spark_python_task":{"python_file":"dbfs:/a.py","parameters":["a"]}`, `"python_params":[]`, "dbfs:/a.py", []string{}, nil, `{"spark_python_task":{"parameters":[]}}`},
+			{`"spark_submit_task":{"parameters":["--class","X"]}`, `"spark_submit_params":["--class","Y"]`, "", []string{"--class", "Y"}, nil,
+				`{"spark_submit_task":{"parameters":["--class","Y"]}}`},
+			{`"python_wheel_task":{"package_name":"p","entry_point":"main","named_parameters":{"a":"1","b":"1"}}`, `"python_named_params":{"b":"2"}`, "main", nil,
+				map[string]string{"a": "1", "b": "2"}, `{"python_wheel_task":{"parameters":[],"named_parameters":{"a":"1","b":"2"}}}`},
+			{`"sql_task":{"warehouse_id":"w","query":{"query_id":"q"}}`, `"sql_params":{"a":"1"}`, "", nil, nil, `{}`},
+		} {
+			id := newJob(t, s, "2.0", row.task+","+jobCluster)
+			body := `{"job_id":` + id + `}`
+			if row.params != "" {
+				body = `{"job_id":` + id + `,` + row.params + `}`
+			}
+			run := jobsCall(t, s, "2.0", "run-now", body)["run_id"].(json.Number).String()
+			assert.Equal(t, row.target, seen.Target, row.task)
+			assert.Equal(t, row.args, seen.Args, row.task)
+			if row.named == nil {
+				row.named = map[string]string{}
+			}
+			assert.Equal(t, row.named, seen.Params, row.task)
+			assert.Contains(t, string(seen.Task), row.task[:12])
+			out := jobsCall(t, s, "2.1", "runs/get?include_resolved_values=true&run_id="+run, "")
+			text, err := json.Marshal(out["tasks"].([]any)[0].(object)["resolved_values"])
+			require.NoError(t, err)
+			assert.JSONEq(t, row.resolved, string(text))
+		}
+	}, WithRuns(func(spec RunSpec) RunOutcome { seen = spec; return RunOutcome{} }))
+}
+
+func TestCompare(t *testing.T) {
+	for _, row := range []struct {
+		left, op, right string
+		want            bool
+	}{
+		{"12", "EQUAL_TO", "12", true}, {"12", "EQUAL_TO", "12.0", false}, {"12", "NOT_EQUAL", "12.0", true},
+		{"9", "LESS_THAN", "10", true}, {"9", "GREATER_THAN", "10", false}, {"10", "GREATER_THAN_OR_EQUAL", "10.0", true}, {"10", "LESS_THAN_OR_EQUAL", "9", false},
+		{"b", "GREATER_THAN", "a", true},
+	} {
+		assert.Equal(t, row.want, compare(row.left, row.op, row.right), "%+v", row)
+	}
 }
 
 func TestRuns_ofOtherJobs(t *testing.T) {
