@@ -3,8 +3,8 @@ package databricks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/go-databricks/databricks/internal/poll"
 )
@@ -35,8 +35,11 @@ func watch[T any](ctx context.Context, c *Client, what string, look func(context
 						return
 					}
 				}
+			case badArgument(err):
+				yield(nil, err)
+				return
 			case ctx.Err() != nil, failures == tolerated, !passes(err):
-				yield(nil, fmt.Errorf("databricks: watching %s: %w", what, err))
+				yield(nil, &watchError{what, err})
 				return
 			default:
 				failures++
@@ -45,18 +48,32 @@ func watch[T any](ctx context.Context, c *Client, what string, look func(context
 				return
 			}
 			if err := pacer.Wait(ctx); err != nil {
-				yield(nil, fmt.Errorf("databricks: watching %s: %w", what, ended(ctx, ctx.Err(), nil)))
+				yield(nil, &watchError{what, ended(ctx, ctx.Err(), nil)})
 				return
 			}
 		}
 	}
 }
 
+// A watchError is why a watch ended, and of what.
+type watchError struct {
+	what string
+	err  error
+}
+
+func (e *watchError) Error() string {
+	return "databricks: watching " + e.what + ": " + strings.TrimPrefix(e.err.Error(), "databricks: ")
+}
+
+func (e *watchError) Unwrap() error { return e.err }
+
+func badArgument(err error) bool {
+	_, ok := errors.AsType[*ArgumentError](err)
+	return ok
+}
+
 // passes reports whether a look that failed may succeed the next time.
 func passes(err error) bool {
-	if _, ok := errors.AsType[*ArgumentError](err); ok {
-		return false
-	}
 	e, ok := errors.AsType[*APIError](err)
 	return !ok || e.StatusCode >= 500 && !e.legacy || e.StatusCode == 429
 }

@@ -92,7 +92,7 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 		return "", ended(ctx, err)
 	}
 	if err := s.await(ctx, clusterID, id); err != nil {
-		return "", joined(fmt.Errorf("databricks: making a %s context on cluster %s: %w", language, clusterID, err), s.close(ctx, clusterID, id))
+		return "", joined(about(err, "making a %s context on cluster %s", language, clusterID), s.close(ctx, clusterID, id))
 	}
 	return id, nil
 }
@@ -119,8 +119,8 @@ func (s *ContextsService) close(ctx context.Context, clusterID, contextID string
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
 	err := s.Destroy(ctx, clusterID, contextID)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // gone with its cluster
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // gone with its cluster
+		return nil
 	}
-	return err
+	return fmt.Errorf("context %s of cluster %s may be left: %w", contextID, clusterID, err)
 }

@@ -285,7 +285,7 @@ func (s *session) failed(what string, err error) error {
 	if errors.Is(err, ErrContextNotFound) && !s.recreate {
 		err = fmt.Errorf("%w; variables are lost with it (WithRecreate lets a session make a new one)", err)
 	}
-	return fmt.Errorf("databricks: a command on cluster %s %s: %w", s.clusterID, what, err)
+	return about(err, "a command on cluster %s %s", s.clusterID, what)
 }
 
 // result returns what the last of the statuses says.

@@ -1,0 +1,467 @@
+package databricks_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+	"github.com/go-databricks/databricks/v12"
+)
+
+// The matrix runs each scenario once for each fault at each of its requests.
+// Afterwards the workspace is asked what really happened, and that is compared
+// with what the client reported.
+
+// A step is one call of a scenario, and how often its effect can be seen in the
+// workspace: 0 or 1, and anything above is work done twice.
+type step struct {
+	name   string
+	do     func(context.Context) error
+	effect func(context.Context, *databricks.Client) int
+}
+
+// A world is where a scenario is played.
+type world struct {
+	t       *testing.T
+	server  *databrickstest.Server
+	client  *databricks.Client // meets faults
+	cluster string             // one that runs, for scenarios that need it
+	ran     map[string]int     // commands that the cluster ran, by code
+	left    []string           // what nobody asked for
+}
+
+// must is for what a scenario finds out with a client that meets no faults.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func one(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+var scenarios = map[string]func(*world) []step{
+	"provision": func(w *world) []step {
+		var cluster string
+		c := w.client
+		return []step{
+			{"group", func(ctx context.Context) error { _, err := c.Groups.Create(ctx, "data"); return err },
+				func(ctx context.Context, c *databricks.Client) int {
+					return count(must(c.Groups.List(ctx)), func(g string) bool { return g == "data" })
+				}},
+			{"folder", func(ctx context.Context) error { return c.Workspace.Mkdirs(ctx, "/Shared/etl") },
+				func(ctx context.Context, c *databricks.Client) int {
+					return count(must(c.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared"})), func(o databricks.Object) bool { return o.Path == "/Shared/etl" })
+				}},
+			{"cluster", func(ctx context.Context) (err error) {
+				cluster, err = c.Clusters.Create(ctx, spec("matrix"))
+				return err
+			},
+				func(ctx context.Context, c *databricks.Client) int {
+					return count(must(c.Clusters.List(ctx, databricks.ListClusters{})), func(cl databricks.Cluster) bool { return cl.ClusterName == "matrix" })
+				}},
+			{"library", func(ctx context.Context) error {
+				return c.Libraries.Install(ctx, cluster, []databricks.Library{{JAR: "dbfs:/a.jar"}})
+			}, func(ctx context.Context, c *databricks.Client) int {
+				if cluster == "" {
+					return 0
+				}
+				return len(must(c.Libraries.ClusterStatus(ctx, cluster)).LibraryStatuses)
+			}},
+			{"job", func(ctx context.Context) error {
+				_, err := c.Jobs.Create(ctx, databricks.CreateJob{Name: "matrix", ExistingClusterID: cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				return count(must(c.Jobs.List(ctx, databricks.ListJobs{})), func(j databricks.Job) bool { return j.Settings.Name == "matrix" })
+			}},
+		}
+	},
+
+	"cluster life": func(w *world) []step {
+		c := w.client
+		events := func(kind databricks.ClusterEventType) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) (n int) {
+				for _, err := range c.Clusters.Events(ctx, databricks.ListClusterEvents{ClusterID: w.cluster, EventTypes: []databricks.ClusterEventType{kind}}) {
+					must(0, err)
+					n++
+				}
+				return n
+			}
+		}
+		running := func(ctx context.Context) error { _, err := c.Clusters.WaitRunning(ctx, w.cluster); return err }
+		nothing := func(context.Context, *databricks.Client) int { return -1 }
+		return []step{
+			{"resize", func(ctx context.Context) error {
+				return c.Clusters.Resize(ctx, databricks.ResizeCluster{ClusterID: w.cluster, NumWorkers: new(3)})
+			}, events(databricks.ClusterEventResizing)},
+			{"wait", running, nothing},
+			{"restart", func(ctx context.Context) error { return c.Clusters.Restart(ctx, w.cluster) },
+				func(ctx context.Context, c *databricks.Client) int { // an edit restarts it as well
+					return events(databricks.ClusterEventRestarting)(ctx, c) - events(databricks.ClusterEventEdited)(ctx, c)
+				}},
+			{"wait again", running, nothing},
+			{"modify", func(ctx context.Context) error {
+				return c.Clusters.Modify(ctx, w.cluster, func(s *databricks.ClusterSpec) { s.AutoterminationMinutes = new(77) })
+			}, events(databricks.ClusterEventEdited)},
+			{"ensure running", func(ctx context.Context) error { _, err := c.Clusters.EnsureRunning(ctx, w.cluster); return err }, nothing},
+			{"pin", func(ctx context.Context) error { return c.Clusters.Pin(ctx, w.cluster) }, events(databricks.ClusterEventPinned)},
+			{"unpin", func(ctx context.Context) error { return c.Clusters.Unpin(ctx, w.cluster) }, events(databricks.ClusterEventUnpinned)},
+			{"terminate", func(ctx context.Context) error { return c.Clusters.Delete(ctx, w.cluster) }, events(databricks.ClusterEventTerminating)},
+			{"wait for the end", func(ctx context.Context) error { _, err := c.Clusters.WaitTerminated(ctx, w.cluster); return err }, nothing},
+		}
+	},
+
+	"run job": func(w *world) []step {
+		c := w.client
+		clean := w.server.Client()
+		job := must(clean.Jobs.Create(w.t.Context(), databricks.CreateJob{Name: "matrix", ExistingClusterID: w.cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}))
+		doomed := must(clean.Jobs.Create(w.t.Context(), databricks.CreateJob{Name: "doomed", ExistingClusterID: w.cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}))
+		var run, submitted int64
+		runs := func(which func(databricks.Run) bool) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				return count(must(c.Jobs.ListRuns(ctx, databricks.ListRuns{})), which)
+			}
+		}
+		gone := func(id *int64) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				_, err := c.Jobs.GetRun(ctx, *id)
+				return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
+			}
+		}
+		nothing := func(context.Context, *databricks.Client) int { return -1 }
+		return []step{
+			{"run now", func(ctx context.Context) error {
+				r, err := c.Jobs.RunNow(ctx, databricks.RunNow{JobID: job})
+				if err == nil {
+					run = r.RunID
+				}
+				return err
+			}, runs(func(r databricks.Run) bool { return r.JobID == job })},
+			{"wait", func(ctx context.Context) error { _, err := c.Jobs.WaitRun(ctx, run); return err }, nothing},
+			{"submit", func(ctx context.Context) (err error) {
+				submitted, err = c.Jobs.SubmitRun(ctx, databricks.SubmitRun{RunName: "once", ExistingClusterID: w.cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				return count(must(c.Jobs.ListRuns(ctx, databricks.ListRuns{})), func(r databricks.Run) bool { return r.RunName == "once" }) +
+					one(submitted != 0 && gone(&submitted)(ctx, c) == 1)
+			}},
+			{"wait for that", func(ctx context.Context) error { _, err := c.Jobs.WaitRun(ctx, submitted); return err }, nothing},
+			{"delete run", func(ctx context.Context) error { return c.Jobs.DeleteRun(ctx, submitted) }, gone(&submitted)},
+			{"delete job", func(ctx context.Context) error { return c.Jobs.Delete(ctx, doomed) },
+				func(ctx context.Context, c *databricks.Client) int {
+					return 2 - len(must(c.Jobs.List(ctx, databricks.ListJobs{})))
+				}},
+		}
+	},
+
+	"upload": func(w *world) []step {
+		c := w.client
+		content := bytes.Repeat([]byte("0123456789abcdef"), 150_000) // three blocks
+		stands := func(path string) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				for _, f := range must(c.DBFS.List(ctx, "/data")) {
+					if f.Path == "/data/keep" || f.Path == "/data/known" || f.Path == "/data/stream" {
+						continue
+					}
+					w.left = append(w.left, f.Path)
+				}
+				info, err := c.DBFS.GetStatus(ctx, path)
+				if err != nil {
+					return 0
+				}
+				var got bytes.Buffer
+				for int64(got.Len()) < info.FileSize {
+					got.Write(must(c.DBFS.Read(ctx, path, int64(got.Len()), 1<<20)))
+				}
+				if !bytes.Equal(content, got.Bytes()) {
+					return 2
+				}
+				return 1
+			}
+		}
+		must(0, w.server.Client().DBFS.Put(w.t.Context(), "/data/keep", []byte("x"), true))
+		return []step{
+			{"known size", func(ctx context.Context) error {
+				return c.DBFS.Upload(ctx, "/data/known", bytes.NewReader(content), databricks.UploadOptions{})
+			}, stands("/data/known")},
+			{"stream", func(ctx context.Context) error {
+				return c.DBFS.Upload(ctx, "/data/stream", io.MultiReader(bytes.NewReader(content)), databricks.UploadOptions{})
+			}, stands("/data/stream")},
+			{"delete", func(ctx context.Context) error { return c.DBFS.Delete(ctx, "/data/keep", false) },
+				func(ctx context.Context, c *databricks.Client) int {
+					_, err := c.DBFS.GetStatus(ctx, "/data/keep")
+					return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
+				}},
+		}
+	},
+
+	"command session": func(w *world) []step {
+		var session *v12.Session
+		ran := func(code string) func(context.Context, *databricks.Client) int {
+			return func(context.Context, *databricks.Client) int { return w.ran[code] }
+		}
+		run := func(code string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := session.Run(ctx, code)
+				if err != nil {
+					err = errors.Join(err, session.Close())
+				}
+				return err
+			}
+		}
+		nothing := func(context.Context, *databricks.Client) int { return -1 }
+		return []step{
+			{"open", func(ctx context.Context) (err error) {
+				session, err = v12.NewClient(w.client).NewSession(ctx, w.cluster, v12.Python)
+				return err
+			}, nothing},
+			{"run", run("first()"), ran("first()")},
+			{"run again", run("second()"), ran("second()")},
+			{"close", func(context.Context) error { return session.Close() }, nothing},
+		}
+	},
+
+	"secrets": func(w *world) []step {
+		c := w.client
+		var token *databricks.CreatedToken
+		keys := func(ctx context.Context, c *databricks.Client) int {
+			keys, err := c.Secrets.List(ctx, "s")
+			return one(err == nil && len(keys) == 1)
+		}
+		tokens := func(ctx context.Context, c *databricks.Client) int {
+			return count(must(c.Tokens.List(ctx)), func(t databricks.TokenInfo) bool { return t.Comment == "matrix" })
+		}
+		return []step{
+			{"scope", func(ctx context.Context) error { return c.Secrets.CreateScope(ctx, databricks.CreateScope{Scope: "s"}) },
+				func(ctx context.Context, c *databricks.Client) int { return len(must(c.Secrets.ListScopes(ctx))) }},
+			{"put", func(ctx context.Context) error {
+				return c.Secrets.Put(ctx, databricks.PutSecret{Scope: "s", Key: "k", StringValue: new(databricks.Secret("hush"))})
+			}, keys},
+			{"ACL", func(ctx context.Context) error {
+				return c.Secrets.PutACL(ctx, databricks.PutACL{Scope: "s", Principal: "users", Permission: databricks.ACLRead})
+			}, func(ctx context.Context, c *databricks.Client) int {
+				acls, err := c.Secrets.ListACLs(ctx, "s")
+				return one(err == nil && len(acls) > 0 && count(acls, func(a databricks.ACLItem) bool { return a.Principal == "users" }) == 1)
+			}},
+			{"token", func(ctx context.Context) (err error) {
+				token, err = c.Tokens.Create(ctx, databricks.CreateToken{Comment: "matrix", LifetimeSeconds: 3600})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				if n := tokens(ctx, c); n > 0 || token == nil {
+					return n
+				}
+				return 1 // revoked since
+			}},
+			{"revoke", func(ctx context.Context) error { return c.Tokens.Delete(ctx, token.TokenInfo.TokenID) },
+				func(ctx context.Context, c *databricks.Client) int { return one(token != nil && tokens(ctx, c) == 0) }},
+		}
+	},
+
+	"import": func(w *world) []step {
+		c := w.client
+		content := func(path, want string) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				e, err := c.Workspace.Export(ctx, databricks.ExportObject{Path: path})
+				return one(err == nil && strings.Contains(string(e.Content), want))
+			}
+		}
+		for _, name := range []string{"/Shared/old", "/Shared/gone"} {
+			must(w.server.Client().Workspace.Import(w.t.Context(), databricks.ImportObject{Path: name, Language: databricks.LanguagePython, Content: []byte("print(0)")}))
+		}
+		return []step{
+			{"new", func(ctx context.Context) error {
+				_, err := c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/new", Language: databricks.LanguagePython, Content: []byte("print(1)")})
+				return err
+			}, content("/Shared/new", "print(1)")},
+			{"over the old", func(ctx context.Context) error {
+				_, err := c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/old", Language: databricks.LanguagePython, Content: []byte("print(2)"), Overwrite: true, Multipart: true})
+				return err
+			}, content("/Shared/old", "print(2)")},
+			{"delete", func(ctx context.Context) error { return c.Workspace.Delete(ctx, "/Shared/gone", false) },
+				func(ctx context.Context, c *databricks.Client) int {
+					_, err := c.Workspace.GetStatus(ctx, "/Shared/gone")
+					return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
+				}},
+		}
+	},
+}
+
+func count[T any](all []T, which func(T) bool) (n int) {
+	for _, v := range all {
+		n += one(which(v))
+	}
+	return n
+}
+
+func spec(name string) databricks.ClusterSpec {
+	return databricks.ClusterSpec{ClusterName: name, SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)}
+}
+
+// faults are what can go wrong with one request.
+func faults() []databrickstest.Fault {
+	const page = "<html><pre>upstream went away</pre></html>"
+	once := []databrickstest.Fault{
+		{Name: "refused", Refuse: true},
+		{Name: "reset before the work", Reset: true},
+		{Name: "reset after the work", Reset: true, WorkDone: true},
+		{Name: "429 with Retry-After", Status: 429, RetryAfter: "1"},
+		{Name: "429", Status: 429},
+		{Name: "500 before", Status: 500},
+		{Name: "500 after", Status: 500, WorkDone: true},
+		{Name: "502 page before", Status: 502, Body: page, ContentType: "text/html"},
+		{Name: "502 page after", Status: 502, Body: page, ContentType: "text/html", WorkDone: true},
+		{Name: "503 with Retry-After", Status: 503, RetryAfter: "1"},
+		{Name: "503 before", Status: 503},
+		{Name: "503 after", Status: 503, WorkDone: true},
+		{Name: "504 after", Status: 504, WorkDone: true},
+		{Name: "truncated at once", Truncate: true},
+		{Name: "truncated", Truncate: true, Keep: 1},
+		{Name: "slow body", BytesPerSecond: 100_000},
+		{Name: "redirect", Redirect: "https://elsewhere.example.com/login.html"},
+		{Name: "sign-in page", Status: 200, Body: page, ContentType: "text/html"},
+		{Name: "wrong content type", ContentType: "text/plain"},
+	}
+	all := once
+	for _, f := range once { // and so that no repeat helps
+		f.Name, f.Times = f.Name+", for good", 6
+		all = append(all, f)
+	}
+	return all
+}
+
+// A verdict is what the comparison of a cell found.
+type verdict struct{ doubled, lost, wrong []string }
+
+// play runs a scenario with a fault at request number at, and compares. Without
+// a fault it returns the numbers of the requests to try: each kind of request
+// up to three times, for polls are many and alike.
+func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts ...databricks.Option) (v verdict, requests []int) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, ran: map[string]int{}}
+		w.server = databrickstest.NewServer(databrickstest.WithExecutor(w))
+		defer w.server.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		clean := w.server.Client()
+		w.cluster = must(clean.Clusters.Create(ctx, spec("standing")))
+		must(clean.Clusters.WaitRunning(ctx, w.cluster))
+		w.client = w.server.Client(opts...)
+		steps := scenarios[name](w)
+		w.server.ForgetRequests()
+		if fault != nil {
+			f := *fault
+			f.Skip = at
+			w.server.Inject(f)
+		}
+
+		var failed *step
+		var failure error
+		done := 0
+		for i := range steps {
+			if failure = steps[i].do(ctx); failure != nil {
+				failed = &steps[i]
+				break
+			}
+			done++
+		}
+		kinds := map[string]int{}
+		for i, r := range w.server.Requests() {
+			if kinds[r.Method+r.Path]++; kinds[r.Method+r.Path] <= 3 {
+				requests = append(requests, i)
+			}
+		}
+		w.server.ClearFaults()
+
+		cell := "none"
+		if fault != nil {
+			cell = fmt.Sprintf("%s, request %d, %s", name, at+1, fault.Name)
+		}
+		_, unknown := errors.AsType[*databricks.OutcomeUnknownError](failure)
+		for i, s := range steps {
+			n := s.effect(ctx, clean)
+			say := fmt.Sprintf("%s: %s (seen %d times, error: %v)", cell, s.name, n, failure)
+			switch {
+			case n < 0:
+			case n > 1:
+				v.doubled = append(v.doubled, say)
+			case i < done && n == 0:
+				v.lost = append(v.lost, say)
+			case i > done && n == 1:
+				v.wrong = append(v.wrong, say+" was never called")
+			case &steps[i] == failed && n == 1 && !unknown:
+				v.wrong = append(v.wrong, say)
+			}
+		}
+		for _, x := range w.server.ExecutionContexts() {
+			w.left = append(w.left, x.ID)
+		}
+		// What was made by a call without a known outcome is what nobody can find;
+		// what could not be cleaned up must be named.
+		for _, left := range w.left {
+			if !unknown && (failure == nil || !strings.Contains(failure.Error(), left)) {
+				v.wrong = append(v.wrong, fmt.Sprintf("%s: left behind: %s (error: %v)", cell, left, failure))
+			}
+		}
+		assert.Empty(t, w.server.Panics())
+	})
+	return v, requests
+}
+
+// Execute counts the commands that a cluster ran.
+func (w *world) Execute(c databrickstest.Command) databrickstest.CommandResult {
+	w.ran[c.Code]++
+	return databrickstest.CommandResult{}
+}
+
+func TestFaultMatrix(t *testing.T) {
+	var total verdict
+	cells := 0
+	for name := range scenarios {
+		clean, requests := play(t, name, nil, 0)
+		require.Empty(t, append(append(clean.doubled, clean.lost...), clean.wrong...), "without faults")
+		require.NotEmpty(t, requests)
+		for _, fault := range faults() {
+			for _, at := range requests {
+				v, _ := play(t, name, &fault, at)
+				total.doubled, total.lost, total.wrong = append(total.doubled, v.doubled...), append(total.lost, v.lost...), append(total.wrong, v.wrong...)
+				cells++
+			}
+		}
+	}
+	for _, found := range [][]string{total.doubled, total.lost, total.wrong} {
+		for _, line := range found[:min(len(found), 10)] {
+			t.Error(line)
+		}
+	}
+	fmt.Printf("fault matrix: %d cells tried, effects doubled %d, effects lost without an error %d, wrong reports %d\n",
+		cells, len(total.doubled), len(total.lost), len(total.wrong))
+}
+
+// A policy that repeats whatever fails must be caught: the matrix can see.
+func TestFaultMatrix_seesAnUnsafePolicy(t *testing.T) {
+	unsafe := databricks.WithRetryPolicy(databricks.RetryPolicy{Retry: func(databricks.Attempt) bool { return true }})
+	fault := databrickstest.Fault{Name: "reset after the work", Reset: true, WorkDone: true}
+	found := 0
+	_, requests := play(t, "provision", nil, 0)
+	for _, at := range requests {
+		v, _ := play(t, "provision", &fault, at, unsafe)
+		found += len(v.doubled) + len(v.wrong) + len(v.lost)
+	}
+	assert.NotZero(t, found)
+}
