@@ -46,6 +46,14 @@
 //   - Scopes of tokens: they are kept, bind nothing and are never inferred.
 //   - What is in libraries: no file is looked for and no repository asked, so
 //     all is installed that could be, but for [Server.FailLibrary].
+//   - Continuous jobs, and triggers on files, tables and models: they are kept
+//     and start nothing. Schedules and periodic triggers do.
+//   - What a task runs: a notebook, a file or a warehouse need not be there, and
+//     only a script (see [WithRuns]) makes a run fail. A for-each task is one
+//     run, whatever its inputs, and references such as {{job.id}} stay as they are.
+//   - Retries of a single-task job as runs of their own, as servers of 2020 made
+//     them: they are attempts within one run.
+//   - Mails and webhooks about jobs, and what health rules and budget policies do.
 //   - That a cluster's mode cannot be changed, that Amazon's node types may need
 //     volumes, that a cluster may run with fewer nodes than asked for, that tags
 //     get prefixes, and that a trial ends.
