@@ -151,7 +151,7 @@ func (s *LibrariesService) WaitAttached(ctx context.Context, libraryID, clusterI
 	}
 	for seen, err := range watch(ctx, s.client, look, state) {
 		if err != nil {
-			return fmt.Errorf("databricks: waiting for library %s: %w", libraryID, err)
+			return about(err, "waiting for library %s", libraryID)
 		}
 		switch on := state(seen); on.Status {
 		case LibraryAttached:

@@ -417,6 +417,7 @@ func TestSession_leavesNothing(t *testing.T) {
 				}
 				if row.says != "" {
 					assert.ErrorContains(l, err, row.says)
+					assert.Equal(l, 1, strings.Count(err.Error(), "databricks: "), "%v", err)
 				}
 				assert.LessOrEqual(l, l.ran.Load(), int64(1), "times the command ran")
 				if row.kept >= 0 {

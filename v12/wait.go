@@ -112,6 +112,22 @@ func joined(err, next error) error {
 	return fmt.Errorf("%w; %w", err, next)
 }
 
+// about says what an error is about, and once only whose it is.
+func about(err error, format string, args ...any) error {
+	return &aboutError{fmt.Sprintf(format, args...), err}
+}
+
+type aboutError struct {
+	what string
+	err  error
+}
+
+func (e *aboutError) Error() string {
+	return "databricks: " + e.what + ": " + strings.ReplaceAll(e.err.Error(), "databricks: ", "")
+}
+
+func (e *aboutError) Unwrap() error { return e.err }
+
 // oneLine folds white space, drops what cannot be seen and cuts at a bound, for
 // messages.
 func oneLine(s string) string {
