@@ -214,7 +214,7 @@ func (l localFolder) write(name string, modified time.Time, replace bool, conten
 		err = l.Rename(temp, name)
 	}
 	if err != nil {
-		l.Remove(temp)
+		_ = l.Remove(temp) // it may not be there
 	}
 	return err
 }
@@ -230,7 +230,7 @@ type localEntry struct {
 // followed, and what was left by transfers that were killed is passed over.
 func (l localFolder) walk() iter.Seq2[localEntry, error] {
 	return func(yield func(localEntry, error) bool) {
-		fs.WalkDir(l.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		_ = fs.WalkDir(l.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 			entry := localEntry{name, d, err}
 			switch {
 			case err != nil && (name == "." || !skippable(err)):

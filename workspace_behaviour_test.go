@@ -169,6 +169,8 @@ func TestWorkspace_Walk(t *testing.T) {
 	assert.Contains(t, walk("/"), "/Shared/b/a/deep")
 	assert.Equal(t, []string{"/Shared/c/inside"}, walk("/Shared/c"))
 	assert.Equal(t, []string{"/Shared/a"}, walk("/Shared/a"))
+	assert.Equal(t, all, walk("//Shared//"))
+	assert.Equal(t, []string{"/Shared/a"}, walk("/Shared//a/"))
 	assert.Empty(t, walk("/Shared/b/z"))
 	for _, err := range client.Workspace.Walk(t.Context(), "/none") {
 		assert.ErrorIs(t, err, databricks.ErrResourceDoesNotExist)
@@ -461,7 +463,7 @@ func TestWorkspace_folders_refuse(t *testing.T) {
 	_, err = alice.Workspace.ImportDir(t.Context(), "/Users/admin@example.com/x", t.TempDir(), databricks.FolderOptions{})
 	assert.ErrorIs(t, err, fs.ErrPermission)
 	dir := t.TempDir()
-	_, err = client.Workspace.ExportDir(t.Context(), "/Shared/n", dir, databricks.FolderOptions{})
+	_, err = client.Workspace.ExportDir(t.Context(), "/Shared//n/", dir, databricks.FolderOptions{})
 	require.NoError(t, err)
 	assert.Contains(t, folder(t, dir), "n.sql", "one notebook is exported as well")
 }

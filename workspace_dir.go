@@ -25,7 +25,7 @@ import (
 // over. If path is no directory, the one object at it is yielded.
 func (s *WorkspaceService) Walk(ctx context.Context, path string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		s.walk(ctx, path, ".", func(e workspaceEntry) bool {
+		s.walk(ctx, collapsed(path), ".", func(e workspaceEntry) bool {
 			if e.err != nil {
 				yield(Object{}, e.err)
 				return false
@@ -58,7 +58,7 @@ func (s *WorkspaceService) walk(ctx context.Context, dir, local string, yield fu
 	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.name(), b.name()) })
 	for i, name := range localNames(objects) {
 		e := workspaceEntry{Object: objects[i], path: strings.TrimSuffix(dir, "/") + "/" + objects[i].name(), local: path.Join(local, name)}
-		if e.Path == strings.TrimSuffix(dir, "/") {
+		if e.Path == dir {
 			e.path = e.Path // not in dir, but itself
 		}
 		if !yield(e) || e.ObjectType == ObjectDirectory && !s.walk(ctx, e.path, e.local, yield) {
@@ -66,6 +66,14 @@ func (s *WorkspaceService) walk(ctx context.Context, dir, local string, yield fu
 		}
 	}
 	return true
+}
+
+// collapsed is a path as the service returns it: without slashes that say nothing.
+func collapsed(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return path
+	}
+	return "/" + strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/")
 }
 
 // name is the last part of the object's path.
@@ -139,7 +147,7 @@ func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts
 	c := folderCopy{op: "export", opts: opts}
 	return c.run(ctx, func(ctx context.Context) iter.Seq2[folderItem, error] {
 		return func(yield func(folderItem, error) bool) {
-			s.walk(ctx, path, ".", func(e workspaceEntry) bool {
+			s.walk(ctx, collapsed(path), ".", func(e workspaceEntry) bool {
 				if e.err != nil && (e.local == "." || !skippable(e.err)) {
 					return yield(folderItem{}, e.err)
 				}

@@ -27,10 +27,10 @@ type workspaceTree struct {
 }
 
 func (t workspaceTree) node(path string, o Object) treeNode {
-	n := treeNode{name: o.name(), mode: 0o644, size: max(o.size(), 0), modified: o.ModifiedAt.Time(), sys: o}
+	n := treeNode{name: o.name(), mode: 0o444, size: max(o.size(), 0), modified: o.ModifiedAt.Time(), sys: o}
 	switch o.ObjectType {
 	case ObjectDirectory, ObjectRepo:
-		n.mode = fs.ModeDir | 0o755
+		n.mode = fs.ModeDir | 0o555
 	case ObjectNotebook, ObjectFile:
 		if o.size() < 0 {
 			n.measure = func() (int64, error) {

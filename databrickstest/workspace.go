@@ -84,7 +84,9 @@ func (a *workspaceArea) register(s *Server) {
 		folders = append(folders, []string{"Users", u.name})
 	}
 	for _, names := range folders {
-		a.dir(start, names)
+		if _, err := a.dir(start, names); err != nil {
+			panic("databrickstest: " + err.Error())
+		}
 	}
 	route(s, "POST", "/api/2.0/workspace/delete", a.delete)
 	route(s, "GET", "/api/2.0/workspace/export", a.export)
