@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"regexp"
 	"slices"
@@ -15,15 +16,15 @@ import (
 	"time"
 )
 
-// JobLimits are what the workspace has of jobs and runs. A zero is the default;
-// a negative number is none at all.
+// JobLimits are how many jobs and runs the workspace has. A zero is the default;
+// a negative number is no limit.
 type JobLimits struct {
 	Jobs       int // saved jobs; 10,000
 	PerHour    int // jobs and runs made in an hour; 10,000
 	ActiveRuns int // runs at one time; 1000
 }
 
-// WithJobLimits sets what the workspace has of jobs and runs.
+// WithJobLimits sets how many jobs and runs the workspace has.
 func WithJobLimits(limits JobLimits) Option { return func(s *Server) { s.jobs.limits = limits } }
 
 // jobVersions are the versions of the API that are alike but for their paths,
@@ -204,9 +205,11 @@ func (a *jobsArea) register(s *Server) {
 	a.server, a.byID, a.tries, a.last = s, map[int64]*job{}, map[string]*run{}, s.now()
 	s.clusters.watch(a.clusterChanged)
 	s.clusters.idleness(a.lastUsed)
-	a.limits.Jobs = cmp.Or(a.limits.Jobs, 10000)
-	a.limits.PerHour = cmp.Or(a.limits.PerHour, 10000)
-	a.limits.ActiveRuns = cmp.Or(a.limits.ActiveRuns, 1000)
+	for limit, usual := range map[*int]int{&a.limits.Jobs: 10000, &a.limits.PerHour: 10000, &a.limits.ActiveRuns: 1000} {
+		if *limit = cmp.Or(*limit, usual); *limit < 0 {
+			*limit = math.MaxInt
+		}
+	}
 	for _, version := range jobVersions {
 		path := "/api/" + version + "/jobs/"
 		jobsRoute(s, "POST", path+"create", a.create)

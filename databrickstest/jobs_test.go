@@ -988,6 +988,23 @@ func TestCron(t *testing.T) {
 	}
 }
 
+// Workspaces with many runs stay quick.
+func BenchmarkRuns_list(b *testing.B) {
+	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := newServer(b, WithoutSocket(), WithJobLimits(JobLimits{PerHour: -1}), WithClock(func() time.Time { return now }))
+	id := newJob(b, s, "2.1", tasks("a"))
+	for range 10000 {
+		runJob(b, s, id)
+		now = now.Add(time.Second)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for offset := 0; offset < 10000; offset += 999 {
+			send(b, s, "GET", fmt.Sprintf("/api/2.0/jobs/runs/list?limit=999&offset=%d", offset), "")
+		}
+	}
+}
+
 func FuzzCron(f *testing.F) {
 	f.Add("0 0/20 9-17 ? * MON-FRI 2024-2030", "UTC")
 	f.Add("0 0 0 L-3W,15W * ?", "Europe/Berlin")
