@@ -15,7 +15,7 @@ import (
 // have it at the top of its [JobSettings], from 2.1 on every job has a list of
 // Tasks, and 2.2 allows 1000 of them instead of 100.
 //
-// Manual: https://docs.databricks.com/api/workspace/jobs
+// See https://docs.databricks.com/api/workspace/jobs.
 type JobsService service
 
 // path returns a path of the version of the Jobs API that the client speaks.
@@ -424,7 +424,7 @@ func (s *JobsService) All(ctx context.Context, in ListJobs) iter.Seq2[Job, error
 // allUnpaged reads the list of version 2.0: all jobs in one reply, whatever
 // one asks for.
 func (s *JobsService) allUnpaged(ctx context.Context, in ListJobs) iter.Seq2[Job, error] {
-	r := get(s.path("/jobs/list")).opt("name", in.Name).opt("expand_tasks", in.ExpandTasks).check(in.check())
+	r := get(s.path("/jobs/list")).opt("name", in.Name).opt("expand_tasks", in.ExpandTasks).check(in.check()).check(checkPageToken("2.0", in.PageToken))
 	return func(yield func(Job, error) bool) {
 		skip := in.Offset
 		for job, err := range stream[Job](ctx, s.client, r, "jobs", nil) {

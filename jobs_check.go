@@ -471,6 +471,13 @@ func checkWindow(limit, offset int) error {
 	return cmp.Or(checkLeast("limit", &limit, 0), checkLeast("offset", &offset, 0))
 }
 
+func checkPageToken(version, token string) error {
+	if version == "2.0" && token != "" {
+		return badArg("page_token", "is not part of version 2.0 of the Jobs API; use offset")
+	}
+	return nil
+}
+
 func (in UpdateJob) check() error {
 	return cmp.Or(checkID("job_id", in.JobID), within("new_settings", in.NewSettings.check()))
 }

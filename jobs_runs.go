@@ -500,7 +500,7 @@ func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, e
 	return pages(in.Offset, in.PageToken, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
 		in := in
 		in.Offset, in.PageToken = offset, token
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in))
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in).check(checkPageToken(s.client.jobsAPI, token)))
 	}, func(p *jobsPage) []Run { return p.Runs }, func(r *Run) int64 { return r.RunID })
 }
 

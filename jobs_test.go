@@ -591,6 +591,8 @@ func TestJobs_refused(t *testing.T) {
 		{"job_id is missing", UpdateJob{}},
 		{"new_settings.name has 4097 bytes", UpdateJob{JobID: 1, NewSettings: JobSettings{Name: long[:4097]}}},
 		{"limit is -1", ListJobs{Limit: -1}},
+		{"page_token is not part of version 2.0", ListJobs{PageToken: "t"}},
+		{"page_token is not part of version 2.0", ListRuns{PageToken: "t"}},
 		{"offset is -1", ListRuns{Offset: -1}},
 		{"completed_only cannot be set together with active_only", ListRuns{ActiveOnly: true, CompletedOnly: true}},
 		{"job_id is missing", RunNow{}},
