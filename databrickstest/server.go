@@ -34,6 +34,7 @@ type Server struct {
 	listener   net.Listener // nil: one of our own
 	gzip       bool
 	keepAll    bool // unknown attributes
+	statusPage bool
 	log        *slog.Logger
 
 	router   router
@@ -214,6 +215,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.done()
+	if s.statusPage && r.URL.Path == "/" {
+		s.serveStatus(w, r)
+		return
+	}
 	began := time.Now()
 	body := s.recorder.begin(r, s.now())
 	fault, met := s.faults.hit(r), ""

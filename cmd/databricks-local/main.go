@@ -5,17 +5,39 @@
 //	export DATABRICKS_HOST=http://127.0.0.1:8080
 //	export DATABRICKS_TOKEN=dapi…
 //
-// It forgets everything when it ends, which it does upon Ctrl-C. The flag
-// -help lists what can be changed.
+// Its address in a browser shows what is in it. It forgets everything when it
+// ends, which it does upon Ctrl-C. The flag -help lists what can be changed.
+//
+// With -state it begins with what a file says; each member may be left out:
+//
+//	{
+//		"users": [{"name": "alice@example.com", "token": "dapi1", "groups": ["analysts"]}],
+//		"secrets": {"scope": {"key": "value"}},
+//		"dbfs": {"/data/names.csv": "id,name\n"},
+//		"workspace": {"/Shared/hello.py": "print('hello')"},
+//		"clusters": [{"cluster_name": "shared", "spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "num_workers": 1}],
+//		"jobs": [{"name": "nightly", "tasks": []}]
+//	}
+//
+// Clusters and jobs are what the calls clusters/create and jobs/create take; the
+// ending of a path in the workspace, .py, .scala, .sql or .r, is the language of
+// the notebook, and not in its name.
+//
+// With -faults things go wrong as the list in a file says, in the JSON of
+// [databrickstest.Fault]:
+//
+//	[{"path": "/api/2.0/clusters/get", "skip": 2, "times": 3, "status": 429, "retry_after": "1"}]
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -46,6 +68,10 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	public := flags.Bool("public", false, "allow an address that others can reach; the token then travels in the clear")
 	speed := flags.Float64("speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
 	token := flags.String("token", "", "the admin's personal access `token`; a random one if there is none")
+	python := flags.Bool("python", false, "run Python commands of REST 1.2 by this machine's python3, with all rights of this program")
+	stateFile := flags.String("state", "", "JSON `file` of what is there from the beginning")
+	faultsFile := flags.String("faults", "", "JSON `file` of what goes wrong")
+	verbose := flags.Bool("v", false, "log each request, without its secrets")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,6 +83,14 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	case *token == "":
 		*token = fmt.Sprintf("dapi%x", randomBytes(16))
 	}
+	var begin state
+	if err := cmp.Or(read(*stateFile, &begin), begin.check()); err != nil {
+		return fmt.Errorf("-state: %w", err)
+	}
+	var faults []databrickstest.Fault
+	if err := read(*faultsFile, &faults); err != nil {
+		return fmt.Errorf("-faults: %w", err)
+	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
@@ -65,8 +99,26 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		listener.Close()
 		return fmt.Errorf("-addr %s can be reached by others; say -public if that is what you want", *addr)
 	}
-	server := databrickstest.NewServer(databrickstest.WithListener(listener), databrickstest.WithToken(*token),
-		databrickstest.WithSpeed(*speed), databrickstest.WithGzip())
+	opts := []databrickstest.Option{
+		databrickstest.WithListener(listener), databrickstest.WithToken(*token), databrickstest.WithSpeed(*speed),
+		databrickstest.WithGzip(), databrickstest.WithStatusPage(),
+	}
+	if *python {
+		opts = append(opts, databrickstest.WithExecutor(databrickstest.LocalPython()))
+	}
+	if *verbose {
+		opts = append(opts, databrickstest.WithLogger(slog.New(slog.NewTextHandler(diag, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
+	for _, u := range begin.Users {
+		opts = append(opts, databrickstest.WithUser(u))
+	}
+	server := databrickstest.NewServer(opts...)
+	if err := begin.fill(ctx, server.Client()); err != nil {
+		server.Close()
+		return fmt.Errorf("-state: %w", err)
+	}
+	server.ForgetRequests()
+	server.Inject(faults...)
 	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", server.URL, server.Token)
 
 	<-ctx.Done()

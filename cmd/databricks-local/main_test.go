@@ -2,25 +2,42 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/v12"
 )
 
-func TestRun(t *testing.T) {
+// start runs the program until the test ends, and returns what it exports, what
+// it logs, and stop, which ends it and says with what.
+func start(t *testing.T, args ...string) (host, token string, log *bytes.Buffer, stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	done := make(chan error, 1)
+	log = new(bytes.Buffer)
 	go func() {
-		err := run(ctx, []string{"-addr", "127.0.0.1:0"}, writer, io.Discard)
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), writer, log)
 		writer.CloseWithError(err) // frees the test if run fails early
 		done <- err
 	}()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-done
+	})
+	t.Cleanup(func() { _ = stop() })
 	lines := bufio.NewScanner(reader)
 	export := func(name string) string {
 		require.True(t, lines.Scan(), "%v", lines.Err())
@@ -28,24 +45,103 @@ func TestRun(t *testing.T) {
 		require.True(t, ok, lines.Text())
 		return value
 	}
-	host, token := export("DATABRICKS_HOST"), export("DATABRICKS_TOKEN")
+	return export("DATABRICKS_HOST"), export("DATABRICKS_TOKEN"), log, stop
+}
+
+func get(t *testing.T, url, token string) (status int, body string, err error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	require.NoError(t, err)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(text), err
+}
+
+func write(t *testing.T, text string) (name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "file.json")
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}
+
+func TestRun(t *testing.T) {
+	host, token, _, stop := start(t)
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, host)
 	assert.Regexp(t, `^dapi[0-9a-f]{32}$`, token)
+	_, body, err := get(t, host+"/api/2.0/clusters/list", token)
+	require.NoError(t, err)
+	assert.Equal(t, "{}", body)
+	_, body, err = get(t, host, "")
+	require.NoError(t, err)
+	assert.Contains(t, body, "<h2>Clusters (0)</h2>")
 
-	r, err := http.NewRequestWithContext(t.Context(), "GET", host+"/api/2.0/clusters/list", nil)
-	require.NoError(t, err)
-	r.Header.Set("Authorization", "Bearer "+token)
-	response, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	body, err := io.ReadAll(response.Body)
-	response.Body.Close()
-	require.NoError(t, err)
-	assert.Equal(t, "{}", string(body))
-
-	cancel()
-	assert.NoError(t, <-done)
-	_, err = http.DefaultClient.Do(r)
+	assert.NoError(t, stop())
+	_, _, err = get(t, host, token)
 	assert.Error(t, err, "nobody is left")
+}
+
+func TestRun_state(t *testing.T) {
+	host, admin, log, stop := start(t, "-v", "-token", "dapiadmin", "-state", write(t, `{
+		"users": [{"name": "alice@example.com", "token": "dapialice", "groups": ["analysts"]}],
+		"secrets": {"scope": {"key": "planted"}},
+		"dbfs": {"/data/names.csv": "id,name\n"},
+		"workspace": {"/Shared/dir/hello.py": "print('hello')"},
+		"clusters": [{"cluster_name": "shared", "spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "num_workers": 1}],
+		"jobs": [{"name": "nightly", "tasks": [{"task_key": "a", "notebook_task": {"notebook_path": "/Shared/dir/hello"},
+			"new_cluster": {"spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "num_workers": 1}}]}]
+	}`), "-faults", write(t, `[{"path": "/api/2.0/token/list", "status": 429, "retry_after": "7"}]`))
+	assert.Equal(t, "dapiadmin", admin)
+	for path, want := range map[string]string{
+		"/api/2.0/clusters/list":                                 `"cluster_name":"shared"`,
+		"/api/2.0/jobs/list":                                     `"name":"nightly"`,
+		"/api/2.0/dbfs/read?path=/data/names.csv":                `"data":"aWQsbmFtZQo="`,
+		"/api/2.0/workspace/get-status?path=/Shared/dir/hello":   `"language":"PYTHON"`,
+		"/api/2.0/secrets/get?scope=scope&key=key":               `"value":"cGxhbnRlZA=="`,
+		"/api/2.0/groups/list-members?group_name=analysts":       `alice@example.com`,
+		"/api/2.0/token/list":                                    `REQUEST_LIMIT_EXCEEDED`,
+		"/api/2.0/dbfs/list?path=/&access_token=planted&x=cGxhb": `/data`,
+	} {
+		_, body, err := get(t, host+path, admin)
+		require.NoError(t, err)
+		assert.Contains(t, body, want, path)
+	}
+	status, _, err := get(t, host+"/api/2.0/token/list", "dapialice")
+	require.NoError(t, err)
+	assert.Equal(t, 200, status, "the fault is over")
+
+	require.NoError(t, stop())
+	assert.Contains(t, log.String(), "path=/api/2.0/clusters/list status=200")
+	for _, secret := range []string{"dapiadmin", "dapialice", "planted", "cGxhb"} {
+		assert.NotContains(t, log.String(), secret)
+	}
+}
+
+func TestRun_python(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip(err)
+	}
+	host, token, _, _ := start(t, "-python", "-speed", "100")
+	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithToken(token))
+	require.NoError(t, err)
+	id, err := client.Clusters.Create(t.Context(), databricks.CreateCluster{
+		SparkVersion: "13.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(0),
+	})
+	require.NoError(t, err)
+	_, err = client.Clusters.WaitRunning(t.Context(), id)
+	require.NoError(t, err)
+	session, err := v12.NewClient(client).NewSession(t.Context(), id, v12.Python)
+	require.NoError(t, err)
+	defer session.Close()
+	result, err := session.Run(t.Context(), "print(6 * 7)")
+	require.NoError(t, err)
+	assert.Equal(t, "42", strings.TrimSpace(result.Text))
 }
 
 func TestRun_refuses(t *testing.T) {
@@ -56,10 +152,28 @@ func TestRun_refuses(t *testing.T) {
 		"-addr 127.0.0.1:0 -speed 0": "forward",
 		"-addr 127.0.0.1:0 x":        "only flags",
 		"-none":                      "none",
+		"-state /nowhere":            "-state",
+		"-faults /nowhere":           "-faults",
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		assert.ErrorContains(t, run(ctx, strings.Fields(args), io.Discard, io.Discard), want, args)
+	}
+	for _, c := range []struct{ flag, file, want string }{
+		{"-state", `{"cluster": []}`, `unknown field "cluster"`},
+		{"-state", `{} {}`, "more than one"},
+		{"-state", `{"users": [{"token": "dapi1"}]}`, "no name"},
+		{"-state", `{"clusters": [{}]}`, "clusters: number 1: "},
+		{"-state", `{"jobs": [{"name": 5, "tasks": 5}]}`, "jobs: number 1: "},
+		{"-state", `{"secrets": {"a b": {}}}`, "secrets: "},
+		{"-state", `{"dbfs": {"data": ""}}`, "dbfs: data: "},
+		{"-state", `{"workspace": {"/a.txt": ""}}`, "ends in none of"},
+		{"-faults", `{}`, "cannot unmarshal object"},
+		{"-faults", `[{"status": 5}]`, "status 5"},
+	} {
+		err := run(t.Context(), []string{"-addr", "127.0.0.1:0", c.flag, write(t, c.file)}, io.Discard, io.Discard)
+		assert.ErrorContains(t, err, c.want, c.file)
+		assert.ErrorContains(t, err, c.flag, c.file)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+// A state is what is in the workspace from the beginning.
+type state struct {
+	Users     []databrickstest.User        `json:"users"`
+	Secrets   map[string]map[string]string `json:"secrets"`   // values by key, by scope
+	DBFS      map[string]string            `json:"dbfs"`      // texts by path
+	Workspace map[string]string            `json:"workspace"` // sources by path
+	Clusters  []json.RawMessage            `json:"clusters"`  // what clusters/create takes
+	Jobs      []json.RawMessage            `json:"jobs"`      // what jobs/create takes
+}
+
+// languages of notebooks by the endings of their paths here.
+var languages = map[string]databricks.Language{
+	".py": databricks.LanguagePython, ".scala": databricks.LanguageScala, ".sql": databricks.LanguageSQL, ".r": databricks.LanguageR,
+}
+
+// read fills into from a file; an empty name leaves it alone.
+func read(name string, into any) error {
+	if name == "" {
+		return nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if decoder.More() {
+		return fmt.Errorf("%s: there is more than one JSON value", name)
+	}
+	return nil
+}
+
+// check reports what fill would not notice.
+func (s *state) check() error {
+	for i, u := range s.Users {
+		if u.Name == "" {
+			return fmt.Errorf("users: number %d has no name", i+1)
+		}
+	}
+	return nil
+}
+
+// fill makes what s says, as the admin.
+func (s *state) fill(ctx context.Context, client *databricks.Client) error {
+	for _, scope := range slices.Sorted(maps.Keys(s.Secrets)) {
+		if err := client.Secrets.CreateScope(ctx, databricks.CreateScope{Scope: scope}); err != nil {
+			return fmt.Errorf("secrets: %w", err)
+		}
+		for key, value := range s.Secrets[scope] {
+			if err := client.Secrets.Put(ctx, databricks.PutSecret{Scope: scope, Key: key, StringValue: new(databricks.Secret(value))}); err != nil {
+				return fmt.Errorf("secrets: %s/%s: %w", scope, key, err)
+			}
+		}
+	}
+	for name, text := range s.DBFS {
+		if err := client.DBFS.Put(ctx, name, []byte(text), true); err != nil {
+			return fmt.Errorf("dbfs: %s: %w", name, err)
+		}
+	}
+	for name, source := range s.Workspace {
+		ending := path.Ext(name)
+		language, ok := languages[ending]
+		if !ok {
+			return fmt.Errorf("workspace: %s: ends in none of .py, .scala, .sql and .r", name)
+		}
+		if err := client.Workspace.Mkdirs(ctx, path.Dir(name)); err != nil {
+			return fmt.Errorf("workspace: %s: %w", name, err)
+		}
+		_, err := client.Workspace.Import(ctx, databricks.ImportObject{Path: strings.TrimSuffix(name, ending), Language: language, Content: []byte(source)})
+		if err != nil {
+			return fmt.Errorf("workspace: %s: %w", name, err)
+		}
+	}
+	for _, list := range []struct {
+		of, path string
+		bodies   []json.RawMessage
+	}{
+		{"clusters", "/api/2.0/clusters/create", s.Clusters},
+		{"jobs", "/api/2.1/jobs/create", s.Jobs},
+	} {
+		for i, body := range list.bodies {
+			if err := client.Do(ctx, databricks.Request{Method: "POST", Path: list.path, Body: body}, nil); err != nil {
+				return fmt.Errorf("%s: number %d: %w", list.of, i+1, err)
+			}
+		}
+	}
+	return nil
+}
