@@ -77,7 +77,7 @@ type upload struct {
 	known   bool      // there is what is at the path
 	there   *FileInfo // nil if nothing is
 	opened  bool      // the source was
-	written bool      // what is at temp is ours
+	written bool      // what is at temp, if anything, is ours
 	size    int64     // of what was sent
 
 	refused atomic.Pointer[error]   // why the file cannot be at path
@@ -202,8 +202,13 @@ func (u *upload) write(ctx context.Context) error {
 		return u.stream(ctx)
 	}
 	u.size = size
-	err := u.s.putFile(ctx, u.temp, size, u.open, u.overTemp())
-	u.written = u.written || err == nil
+	return u.wrote(u.s.putFile(ctx, u.temp, size, u.open, u.overTemp()))
+}
+
+// wrote notes whether a call may have written something of ours, from its error.
+func (u *upload) wrote(err error) error {
+	_, unknown := errors.AsType[*OutcomeUnknownError](err)
+	u.written = u.written || err == nil || unknown && u.temp != u.path
 	return err
 }
 
@@ -267,10 +272,9 @@ func (u *upload) stream(ctx context.Context) error {
 
 func (u *upload) streamOnce(ctx context.Context) error {
 	handle, err := u.s.Create(ctx, u.temp, u.overTemp())
-	if err != nil {
+	if u.wrote(err) != nil {
 		return err
 	}
-	u.written = true
 	in, err := u.open()
 	if err == nil {
 		u.size, err = u.s.addBlocks(ctx, handle, in)
@@ -443,7 +447,7 @@ func (u *upload) persist(ctx context.Context, try func() error) (err error) {
 // discard removes what was written, after a failure. It returns why, and what
 // may be left.
 func (u *upload) discard(ctx context.Context, why error) error {
-	if u.temp == u.path && !u.written || u.s.client.planning() {
+	if !u.written || u.s.client.planning() {
 		return why
 	}
 	err := u.remove(ctx, u.temp)
