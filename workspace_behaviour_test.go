@@ -134,6 +134,47 @@ func TestWorkspace_Import_formsAndFormats(t *testing.T) {
 	}
 }
 
+// A call whose answer was lost is made again only if that changes nothing.
+func TestWorkspace_lostAnswers(t *testing.T) {
+	for name, row := range map[string]struct {
+		call  func(ctx context.Context, w *databricks.WorkspaceService) error
+		again bool
+	}{
+		"import": {func(ctx context.Context, w *databricks.WorkspaceService) error {
+			_, err := w.Import(ctx, databricks.ImportObject{Path: "/Shared/new", Language: databricks.LanguageSQL})
+			return err
+		}, false},
+		"import over something": {func(ctx context.Context, w *databricks.WorkspaceService) error {
+			_, err := w.Import(ctx, databricks.ImportObject{Path: "/Shared/n", Language: databricks.LanguageSQL, Overwrite: true})
+			return err
+		}, true},
+		"import as multipart over something": {func(ctx context.Context, w *databricks.WorkspaceService) error {
+			_, err := w.Import(ctx, databricks.ImportObject{Path: "/Shared/n", Language: databricks.LanguageSQL, Overwrite: true, Multipart: true})
+			return err
+		}, true},
+		"mkdirs": {func(ctx context.Context, w *databricks.WorkspaceService) error { return w.Mkdirs(ctx, "/Shared/d") }, true},
+		"delete": {func(ctx context.Context, w *databricks.WorkspaceService) error { return w.Delete(ctx, "/Shared/n", false) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server, client := newWorkspace(t)
+				plant(t, client, map[string]string{"/Shared/n:SQL": "1"})
+				server.ForgetRequests()
+				server.Inject(databrickstest.Fault{Reset: true, WorkDone: true})
+				err := row.call(t.Context(), client.Workspace)
+				if row.again {
+					require.NoError(t, err)
+					assert.Len(t, server.Requests(), 2)
+					return
+				}
+				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+				assert.True(t, unknown, "%v", err)
+				assert.Len(t, server.Requests(), 1)
+			})
+		})
+	}
+}
+
 func TestWorkspace_tooLarge(t *testing.T) {
 	for name, opts := range map[string][]databrickstest.Option{"documented": nil, "newer": {databrickstest.WithNewerSizeErrors()}} {
 		t.Run(name, func(t *testing.T) {
