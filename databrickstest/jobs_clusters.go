@@ -1,0 +1,173 @@
+package databrickstest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkCluster refuses a cluster that a run could not have.
+func checkCluster(tree map[string]any) error {
+	var spec clusterSpec
+	if err := decode(tree, &spec); err != nil {
+		return err
+	}
+	return spec.check()
+}
+
+// takeCluster gives an attempt its cluster, or says why there is none.
+func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
+	clusters, view := &a.server.clusters, t.task.view
+	var cl *cluster
+	switch {
+	case view.Existing != "":
+		found, err := clusters.find(view.Existing, now)
+		if err != nil {
+			return fmt.Sprintf("Cluster %s does not exist", view.Existing)
+		}
+		if cl = found; cl.state == clusterTerminating { // wait until it can be started
+			clusters.advance(cl, cl.due)
+		}
+		if cl.state == clusterTerminated {
+			cl.note(now, "STARTING", eventDetails{User: t.run.creator})
+			clusters.bringUp(cl, now, clusterPending, a.server.timings.ClusterStart)
+		}
+	case view.New != nil:
+		cl = a.launch(t.run, view.New, now)
+		t.own = true
+	case view.ClusterKey != "":
+		if id := t.run.shared[view.ClusterKey]; id != "" {
+			cl, _ = clusters.find(id, now)
+		}
+		if cl == nil || cl.down() {
+			for _, shared := range t.run.view.Clusters {
+				if shared.Key == view.ClusterKey {
+					cl = a.launch(t.run, shared.New, now)
+				}
+			}
+			if t.run.shared == nil {
+				t.run.shared = map[string]string{}
+			}
+			t.run.shared[view.ClusterKey] = cl.id
+		}
+	}
+	if cl == nil { // serverless
+		return ""
+	}
+	t.cluster = cl.id
+	libraries := a.server.libraries.of(cl)
+	for _, l := range view.Libraries {
+		libraries.add(l)
+	}
+	if cl.usable() {
+		a.server.libraries.schedule(libraries, now)
+	}
+	return ""
+}
+
+// launch makes a cluster for a run.
+func (a *jobsArea) launch(r *run, tree map[string]any, now time.Time) *cluster {
+	l := clusterLaunch{fields: tree, creator: r.creator, source: "JOB", jobID: r.jobID, runName: r.name}
+	if err := decode(tree, &l.spec); err != nil {
+		panic(err) // it was checked
+	}
+	l.spec.ClusterName = cmp.Or(l.spec.ClusterName, fmt.Sprintf("job-%d-run-%d", r.jobID, r.id))
+	return a.server.clusters.launch(now, l)
+}
+
+// clusterReady tells when an attempt can begin to work, or why it never can.
+func (a *jobsArea) clusterReady(t *attempt, now time.Time) (at time.Time, problem string) {
+	if t.cluster == "" {
+		return now, ""
+	}
+	cl, err := a.server.clusters.find(t.cluster, now)
+	switch {
+	case err != nil:
+		return now, fmt.Sprintf("Cluster %s does not exist", t.cluster)
+	case cl.down():
+		return now, fmt.Sprintf("Cluster '%s' was terminated. Reason: %s. %s", cl.id, cl.reason.Code, cl.message)
+	case !cl.usable():
+		return cl.due, ""
+	}
+	libraries := a.server.libraries.of(cl)
+	for _, l := range t.task.view.Libraries {
+		known := libraries.find(l)
+		switch {
+		case known == nil:
+		case known.end.After(now):
+			return known.end, ""
+		case known.stage(now) == "FAILED":
+			return now, "Library installation failed: " + strings.Join(known.messages, " ")
+		}
+	}
+	return now, ""
+}
+
+// releaseCluster ends the cluster of an attempt that has one of its own.
+func (a *jobsArea) releaseCluster(t *attempt, now time.Time) {
+	if t.own {
+		a.endCluster(t.cluster, now)
+	}
+}
+
+// releaseShared ends the clusters that the tasks of a run shared.
+func (a *jobsArea) releaseShared(r *run, now time.Time) {
+	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
+		a.endCluster(r.shared[key], now)
+	}
+	r.shared = nil
+}
+
+func (a *jobsArea) endCluster(id string, now time.Time) {
+	if cl, err := a.server.clusters.find(id, now); err == nil && !cl.down() {
+		a.server.clusters.terminate(cl, now, &terminationReason{Code: "JOB_FINISHED", Type: success}, "")
+	}
+}
+
+// A lostCluster went down, or lost what lived in its driver.
+type lostCluster struct {
+	id string
+	at time.Time
+}
+
+// clusterChanged notes what runs have to suffer, once time has come so far for them.
+func (a *jobsArea) clusterChanged(change clusterChange) {
+	if change.kind == clusterLostState || change.kind == clusterIsDown {
+		a.lost = append(a.lost, lostCluster{change.cluster.id, change.at})
+	}
+}
+
+// lose fails what worked on a cluster that is gone.
+func (a *jobsArea) lose(id string, now time.Time) {
+	for _, r := range slices.Clone(a.runs.active) {
+		hit := false
+		for _, task := range r.tasks {
+			if t := task.last; t != nil && t.cluster == id && t.life == running {
+				a.fail(t, now, fmt.Sprintf("Cluster '%s' was terminated during the run.", id))
+				hit = true
+			}
+		}
+		if hit {
+			a.settle(r, now)
+		}
+	}
+}
+
+// lastUsed is when a run last used a cluster, up to a time.
+func (a *jobsArea) lastUsed(cl *cluster, at time.Time) time.Time {
+	a.advance(at)
+	var used time.Time
+	for _, t := range a.runs.attempts {
+		switch {
+		case t.cluster != cl.id || t.start.After(at):
+		case t.end.IsZero() || t.end.After(at):
+			return at
+		case t.end.After(used):
+			used = t.end
+		}
+	}
+	return used
+}

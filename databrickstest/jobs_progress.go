@@ -1,0 +1,711 @@
+package databrickstest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// keepRuns is how long runs can be read after their end.
+const keepRuns = 60 * 24 * time.Hour
+
+// States of a run and of an attempt at a task, and their results.
+const (
+	queued       = "QUEUED"
+	blocked      = "BLOCKED"
+	waiting      = "WAITING_FOR_RETRY"
+	pending      = "PENDING"
+	running      = "RUNNING"
+	terminating  = "TERMINATING"
+	terminated   = "TERMINATED"
+	skipped      = "SKIPPED"
+	internalFail = "INTERNAL_ERROR"
+
+	success      = "SUCCESS"
+	someFailed   = "SUCCESS_WITH_FAILURES"
+	failed       = "FAILED"
+	timedOut     = "TIMEDOUT"
+	canceled     = "CANCELED"
+	tooMany      = "MAXIMUM_CONCURRENT_RUNS_REACHED"
+	excluded     = "EXCLUDED"
+	afterFailed  = "UPSTREAM_FAILED"
+	afterCancel  = "UPSTREAM_CANCELED"
+	disabledTask = "DISABLED"
+)
+
+// runParams are the values that one run is given.
+type runParams struct {
+	JAR         []string          `json:"jar_params,omitzero"`
+	Notebook    map[string]string `json:"notebook_params,omitzero"`
+	Python      []string          `json:"python_params,omitzero"`
+	PythonNamed map[string]string `json:"python_named_params,omitzero"`
+	Submit      []string          `json:"spark_submit_params,omitzero"`
+	SQL         map[string]string `json:"sql_params,omitzero"`
+	DBT         []string          `json:"dbt_commands,omitzero"`
+	Pipeline    map[string]any    `json:"pipeline_params,omitzero"`
+}
+
+func (p runParams) check() error {
+	for name, size := range map[string]int{
+		"jar_params": jsonSize(p.JAR), "notebook_params": jsonSize(p.Notebook), "python_params": jsonSize(p.Python), "spark_submit_params": jsonSize(p.Submit),
+	} {
+		if size > 10000 {
+			return invalid("The JSON representation of %s must not exceed 10,000 bytes.", name)
+		}
+	}
+	if p.JAR != nil && p.Notebook != nil {
+		return invalid("jar_params and notebook_params cannot be specified together.")
+	}
+	for _, text := range slices.Concat(p.JAR, p.Python, p.Submit, slices.Collect(maps.Keys(p.Notebook)), slices.Collect(maps.Values(p.Notebook))) {
+		if !ascii(text) {
+			return invalid("Parameters must consist of ASCII characters only.")
+		}
+	}
+	return nil
+}
+
+// A run is one execution of a job or of a submission.
+type run struct {
+	id      int64
+	job     *job  // nil for submissions
+	jobID   int64 // of submissions, too
+	name    string
+	creator string
+	acl     []jobACL
+	kind    string // run_type
+	trigger string
+	parent  *attempt // the run-job task that made it
+
+	settings  map[string]any // as they were at the beginning; never changed
+	view      jobView
+	single    bool // one task, without a list
+	schedule  any  // the settings of the schedule that fired
+	params    runParams
+	jobParams map[string]string
+	tasks     []*runTask
+	attempts  []*attempt // in the order of their making
+	repairs   []repair
+	shared    map[string]string // clusters by job_cluster_key
+
+	made  time.Time
+	start time.Time // zero while it is queued
+	end   time.Time // zero while it is active
+	// How it ended; life is queued or empty before.
+	life, result, message string
+	cancelled             bool
+}
+
+// A repair is one more go at some tasks of a run.
+type repair struct {
+	id         int64
+	start, end time.Time
+}
+
+// A runTask is a task of a run.
+type runTask struct {
+	tree map[string]any
+	view taskView
+	last *attempt
+}
+
+// An attempt is one go at a task. On the wire it is a task run.
+type attempt struct {
+	id     int64
+	run    *run
+	task   *runTask
+	number int
+	repair int64 // the repair that it belongs to; 0 for none
+
+	life, result, message string
+	at                    time.Time // of the next step; zero: others decide
+	start                 time.Time // asked for a cluster
+	running               time.Time // began to work
+	worked                time.Time // ended its work
+	end                   time.Time
+	cancelled             bool
+
+	outcome RunOutcome
+	cluster string
+	own     bool // the cluster is of this attempt alone
+	context string
+	child   *run // of a run-job task
+}
+
+// done tells whether the attempt is over.
+func (t *attempt) done() bool { return over(t.life) }
+
+func over(life string) bool { return life == terminated || life == skipped || life == internalFail }
+
+// A runStore has all runs that can be read.
+type runStore struct {
+	byID     map[int64]*run
+	attempts map[int64]*attempt
+	order    []*run // oldest first
+	active   []*run
+	swept    time.Time
+}
+
+func (s *runStore) add(r *run) {
+	if s.byID == nil {
+		s.byID, s.attempts = map[int64]*run{}, map[int64]*attempt{}
+	}
+	s.byID[r.id] = r
+	s.order = append(s.order, r)
+	s.active = append(s.active, r)
+}
+
+// forget removes runs; leave is called with those that are active.
+func (s *runStore) forget(which func(*run) bool, leave func(*run)) {
+	s.order = slices.DeleteFunc(s.order, func(r *run) bool {
+		if !which(r) {
+			return false
+		}
+		if r.end.IsZero() {
+			leave(r)
+		}
+		delete(s.byID, r.id)
+		for _, t := range r.attempts {
+			delete(s.attempts, t.id)
+		}
+		return true
+	})
+	s.active = slices.DeleteFunc(s.active, which)
+}
+
+// A schedule starts runs of a job as time goes by.
+type schedule struct {
+	cron  *cron
+	every time.Duration
+	due   time.Time // zero: never
+}
+
+// set makes the schedule that of settings which were checked.
+func (s *schedule) set(view jobView, now time.Time) {
+	*s = schedule{}
+	if view.Schedule != nil && view.Schedule.Pause != "PAUSED" {
+		s.cron, _ = parseCron(view.Schedule.Cron, view.Schedule.Zone)
+	}
+	if trigger := view.Trigger; trigger != nil && trigger.Periodic != nil && trigger.Pause != "PAUSED" {
+		unit := map[string]time.Duration{"MINUTES": time.Minute, "HOURS": time.Hour, "DAYS": 24 * time.Hour, "WEEKS": 7 * 24 * time.Hour}[trigger.Periodic.Unit]
+		s.every = unit * time.Duration(trigger.Periodic.Interval)
+	}
+	s.move(now)
+}
+
+// move finds the next time after now.
+func (s *schedule) move(now time.Time) {
+	s.due = time.Time{}
+	if s.cron != nil {
+		s.due = s.cron.next(now)
+	}
+	if s.every > 0 {
+		s.due = earlier(s.due, now.Add(s.every))
+	}
+}
+
+// earlier is the earlier of two times, where zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// advance lets everything happen that is due by now, in its order.
+func (a *jobsArea) advance(now time.Time) {
+	if a.going || now.Before(a.last) {
+		return
+	}
+	if a.idle && len(a.lost) == 0 && (a.wake.IsZero() || now.Before(a.wake)) {
+		a.last = now
+		return
+	}
+	a.going = true
+	defer func() { a.going = false }()
+	fired := map[*job]int{}
+	for {
+		var (
+			due  time.Time
+			next func(time.Time)
+		)
+		for _, r := range a.runs.active {
+			if t := r.due(); !t.IsZero() && (due.IsZero() || t.Before(due)) {
+				due, next = t, func(t time.Time) { a.step(r, t) }
+			}
+		}
+		for _, j := range a.jobs {
+			if t := j.schedule.due; !t.IsZero() && (due.IsZero() || t.Before(due)) {
+				due, next = t, func(t time.Time) {
+					j.schedule.move(t)
+					if fired[j]++; fired[j] > 1000 { // of a clock that leapt, the rest is left out
+						j.schedule.move(now)
+					}
+					a.fire(j, t)
+				}
+			}
+		}
+		if len(a.lost) > 0 && (due.IsZero() || !a.lost[0].at.After(due)) {
+			lost := a.lost[0]
+			due, next = lost.at, func(t time.Time) { a.lose(lost.id, t) }
+			if !due.After(now) {
+				a.lost = a.lost[1:]
+			}
+		}
+		if due.IsZero() || due.After(now) {
+			a.idle, a.wake = true, due
+			break
+		}
+		if due.Before(a.last) { // a time limit that was set after it was over
+			due = a.last
+		}
+		a.last = due
+		next(due)
+	}
+	a.last = now
+}
+
+// sweep forgets runs that nobody can read any more.
+func (a *jobsArea) sweep(now time.Time) {
+	if now.Sub(a.runs.swept) > time.Hour {
+		a.runs.swept = now
+		a.runs.forget(func(r *run) bool { return !r.end.IsZero() && now.Sub(r.end) > keepRuns }, nil)
+	}
+}
+
+// fire starts a run of a job by its schedule. What cannot start is left out.
+func (a *jobsArea) fire(j *job, now time.Time) {
+	if a.count(now) != nil || len(a.runs.active) >= a.limits.ActiveRuns {
+		return
+	}
+	r := a.newRun(j, now)
+	r.trigger = "PERIODIC"
+	if shown, ok := j.settings["schedule"].(map[string]any); ok {
+		r.schedule = shown
+	}
+	a.begin(r, now)
+}
+
+// newRun makes a run of a job; begin starts it.
+func (a *jobsArea) newRun(j *job, now time.Time) *run {
+	return &run{id: a.newID(), job: j, jobID: j.id, name: j.view.Name, creator: j.creator, acl: j.acl, kind: "JOB_RUN", trigger: "ONE_TIME",
+		settings: j.settings, view: j.view, made: now}
+}
+
+// begin lets a new run start, wait or be skipped.
+func (a *jobsArea) begin(r *run, now time.Time) {
+	active := 0
+	if r.job != nil {
+		for _, other := range a.runs.active {
+			if other.job == r.job && other.life != queued {
+				active++
+			}
+		}
+	}
+	trees, single := tasksOf(r.settings, r.view)
+	r.single = single
+	r.tasks = make([]*runTask, len(trees))
+	for i, tree := range trees {
+		r.tasks[i] = &runTask{tree: tree}
+		if err := decode(tree, &r.tasks[i].view); err != nil {
+			panic(err) // it was checked
+		}
+	}
+	a.runs.add(r)
+	most := 1
+	if r.job == nil {
+		most = a.limits.ActiveRuns
+	} else if r.view.MaxConcurrent != nil {
+		most = *r.view.MaxConcurrent
+	}
+	switch {
+	case active < most:
+		a.start(r, now)
+	case most > 0 && r.view.Queue != nil && r.view.Queue.Enabled:
+		r.life = queued
+		r.message = fmt.Sprintf("Queued due to reaching maximum concurrent runs of %d.", most)
+	default:
+		r.start = now
+		a.finish(r, now, skipped, tooMany, fmt.Sprintf("Skipping this run because the limit of %d maximum concurrent runs has been reached.", most))
+	}
+}
+
+// start makes a first attempt at each task.
+func (a *jobsArea) start(r *run, now time.Time) {
+	r.life, r.message, r.start = "", "", now
+	for _, task := range r.tasks {
+		a.attempt(r, task, 0, 0)
+	}
+	a.settle(r, now)
+}
+
+func (a *jobsArea) attempt(r *run, task *runTask, number int, repair int64) *attempt {
+	t := &attempt{id: a.newID(), run: r, task: task, number: number, repair: repair, life: blocked}
+	task.last = t
+	r.attempts = append(r.attempts, t)
+	a.runs.attempts[t.id] = t
+	return t
+}
+
+// due is when something next happens in the run by itself; zero for never.
+func (r *run) due() time.Time {
+	var due time.Time
+	for _, task := range r.tasks {
+		if t := task.last; t != nil && !t.done() {
+			due = earlier(due, t.due())
+		}
+	}
+	return due
+}
+
+func (t *attempt) due() time.Time {
+	at := t.at
+	if t.child != nil && t.life == running {
+		at = t.child.end
+	}
+	if t.life == pending || t.life == running {
+		at = earlier(at, t.deadline())
+	}
+	return at
+}
+
+// deadline is when a time limit ends the attempt; zero for never. That of the
+// job is the one that it has now.
+func (t *attempt) deadline() time.Time {
+	var deadline time.Time
+	if limit := t.task.view.Timeout; limit > 0 && !t.run.single {
+		deadline = t.start.Add(time.Duration(limit) * time.Second)
+	}
+	limit := t.run.view.Timeout
+	if t.run.job != nil {
+		limit = t.run.job.view.Timeout
+	}
+	if limit > 0 {
+		begin := t.run.start
+		if t.run.single { // each retry has its own time
+			begin = t.start
+		}
+		deadline = earlier(deadline, begin.Add(time.Duration(limit)*time.Second))
+	}
+	return deadline
+}
+
+// step lets happen what is due in a run.
+func (a *jobsArea) step(r *run, now time.Time) {
+	for _, task := range r.tasks {
+		t := task.last
+		if t == nil || t.done() {
+			continue
+		}
+		if due := t.due(); due.IsZero() || due.After(now) {
+			continue
+		}
+		if deadline := t.deadline(); (t.life == pending || t.life == running) && !deadline.IsZero() && !deadline.After(now) {
+			a.endWork(t, now, timedOut, "Run timed out.")
+			continue
+		}
+		switch t.life {
+		case waiting:
+			a.beginAttempt(t, now)
+		case pending:
+			a.beginWork(t, now)
+		case running:
+			switch {
+			case t.child != nil && t.child.result != success && t.child.result != someFailed:
+				a.endWork(t, now, failed, fmt.Sprintf("Run %d of job %d ended %s.", t.child.id, t.child.jobID, cmp.Or(t.child.result, t.child.life)))
+			case t.outcome.Error != "":
+				a.endWork(t, now, failed, "Workload failed, see run output for details")
+			default:
+				a.endWork(t, now, success, "")
+			}
+		case terminating:
+			a.conclude(t, now, terminated)
+		}
+	}
+	a.settle(r, now)
+}
+
+// beginAttempt asks for a cluster.
+func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
+	t.start = now
+	t.outcome = a.outcome(t)
+	if t.task.view.Condition != nil { // which needs none, and no time
+		t.running, t.worked, t.result = now, now, success
+		if t.outcome.Error != "" {
+			t.result, t.message = failed, t.outcome.Error
+		}
+		a.conclude(t, now, terminated)
+		return
+	}
+	t.life, t.message, t.at = pending, "Waiting for cluster", now.Add(a.server.timings.RunPending)
+	problem := t.outcome.NoCluster
+	if problem == "" {
+		problem = a.takeCluster(t, now)
+	}
+	if problem != "" {
+		a.fail(t, now, problem)
+	}
+}
+
+// fail ends an attempt without its fault.
+func (a *jobsArea) fail(t *attempt, now time.Time, problem string) {
+	t.message = problem
+	if !t.running.IsZero() {
+		t.result, t.worked = failed, now
+	}
+	a.conclude(t, now, internalFail)
+}
+
+// beginWork starts the work of an attempt.
+func (a *jobsArea) beginWork(t *attempt, now time.Time) {
+	if later, problem := a.clusterReady(t, now); problem != "" {
+		a.fail(t, now, problem)
+		return
+	} else if later.After(now) {
+		t.at = later
+		return
+	}
+	t.life, t.running, t.message = running, now, "In run"
+	if t.cluster != "" {
+		t.context = strconv.FormatInt(a.server.random.id(), 10)
+	}
+	if start := t.task.view.RunJob; start != nil {
+		j := a.byID[start.Job]
+		if j == nil {
+			t.outcome.Error = fmt.Sprintf("Job %d does not exist.", start.Job)
+			t.at = now
+			return
+		}
+		t.child = a.newRun(j, now)
+		t.child.trigger, t.child.parent, t.child.params, t.child.jobParams = "RUN_JOB_TASK", t, start.runParams, start.Params
+		t.at = time.Time{}
+		a.begin(t.child, now)
+		return
+	}
+	length := cmp.Or(t.outcome.Duration, a.server.timings.RunTask)
+	t.at = now.Add(max(length, 0))
+}
+
+// endWork lets an attempt clean up.
+func (a *jobsArea) endWork(t *attempt, now time.Time, result, message string) {
+	if t.child != nil && t.child.end.IsZero() {
+		a.cancel(t.child, now)
+	}
+	t.life, t.result, t.message, t.worked = terminating, result, message, now
+	t.cancelled = result == canceled || result == timedOut
+	t.at = now.Add(a.server.timings.RunTerminate)
+}
+
+// conclude ends an attempt, and makes the next one if there is to be one.
+func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
+	t.life, t.end, t.at = life, now, time.Time{}
+	a.releaseCluster(t, now)
+	view := t.task.view
+	again := life == internalFail || t.result == failed || t.result == timedOut && view.RetryOnTime
+	if !again || t.cancelled && t.result != timedOut || t.run.cancelled || view.Retries >= 0 && t.number >= view.Retries || t.run.kind == "SUBMIT_RUN" && t.run.single {
+		return
+	}
+	next := a.attempt(t.run, t.task, t.number+1, t.repair)
+	next.life, next.message = waiting, "Waiting for retry"
+	// For ever is long: later attempts keep a distance, lest a clock that leaps
+	// by a year makes a million of them.
+	distance := time.Duration(min(t.number, 6000)) * 10 * time.Millisecond
+	next.at = now.Add(distance)
+	if at := t.start.Add(time.Duration(view.RetryPause) * time.Millisecond); at.After(next.at) {
+		next.at = at
+	}
+}
+
+// settle lets tasks begin for which all before them is over, and ends the run
+// when all of it is.
+func (a *jobsArea) settle(r *run, now time.Time) {
+	for changed := true; changed; {
+		changed = false
+		for _, task := range r.tasks {
+			t := task.last
+			if t == nil || t.life != blocked || !r.ready(task) {
+				continue
+			}
+			changed = true
+			switch result := r.verdict(task); result {
+			case "":
+				a.beginAttempt(t, now)
+			default:
+				t.life, t.result = skipped, result
+				t.message = map[string]string{
+					afterFailed: "An upstream task failed.", afterCancel: "An upstream task was cancelled.",
+					disabledTask: "The task is disabled.", excluded: "The condition to run the task was not met.",
+				}[result]
+			}
+		}
+	}
+	for _, task := range r.tasks {
+		if task.last != nil && !task.last.done() {
+			return
+		}
+	}
+	life, result, message := r.sum()
+	a.finish(r, now, life, result, message)
+}
+
+// ready tells whether all tasks before a task are over.
+func (r *run) ready(task *runTask) bool {
+	for _, before := range task.view.DependsOn {
+		if other := r.task(before.Key); other != nil && other.last != nil && !other.last.done() {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *run) task(key string) *runTask {
+	if i := slices.IndexFunc(r.tasks, func(t *runTask) bool { return t.view.Key == key }); i >= 0 {
+		return r.tasks[i]
+	}
+	return nil
+}
+
+// verdict says why a task whose turn has come is skipped; empty if it is not.
+func (r *run) verdict(task *runTask) string {
+	if task.view.Disabled {
+		return disabledTask
+	}
+	var all, good, bad, gone int
+	for _, before := range task.view.DependsOn {
+		other := r.task(before.Key)
+		if other == nil || other.last == nil { // left out of this run
+			continue
+		}
+		all++
+		switch last := other.last; {
+		case last.result == success && (before.Outcome == "" || before.Outcome == last.outcome.Output):
+			good++
+		case last.result == success:
+		case last.result == canceled || last.result == afterCancel:
+			gone++
+		case last.result == failed || last.result == timedOut || last.result == afterFailed || last.life == internalFail:
+			bad++
+		}
+	}
+	runs := true
+	switch task.view.RunIf {
+	case "", "ALL_SUCCESS":
+		runs = good == all
+	case "NONE_FAILED":
+		runs = bad+gone == 0 && (good > 0 || all == 0)
+	case "AT_LEAST_ONE_SUCCESS":
+		runs = good > 0 || all == 0
+	case "AT_LEAST_ONE_FAILED":
+		return map[bool]string{false: excluded}[bad > 0]
+	case "ALL_FAILED":
+		return map[bool]string{false: excluded}[bad == all]
+	}
+	switch {
+	case runs:
+		return ""
+	case bad > 0:
+		return afterFailed
+	case gone > 0:
+		return afterCancel
+	}
+	return excluded
+}
+
+// sum is how a run ended, all of whose tasks are over.
+func (r *run) sum() (life, result, message string) {
+	if r.cancelled {
+		return terminated, canceled, "Run cancelled."
+	}
+	depended := map[string]bool{}
+	for _, task := range r.tasks {
+		for _, before := range task.view.DependsOn {
+			depended[before.Key] = true
+		}
+	}
+	result = success
+	for _, task := range r.tasks {
+		t := task.last
+		if t == nil || t.result == success || t.result == excluded || t.result == disabledTask {
+			continue
+		}
+		leaf := !depended[task.view.Key]
+		if result == success {
+			result = someFailed
+		}
+		if leaf && result == someFailed {
+			result = failed
+		}
+		switch {
+		case t.result == timedOut && len(r.tasks) == 1:
+			return terminated, timedOut, t.message
+		case t.result == canceled && len(r.tasks) == 1:
+			return terminated, canceled, t.message
+		case t.life != skipped && message == "":
+			message = fmt.Sprintf("Task %s failed with message: %s.", task.view.Key, t.message)
+			if !leaf {
+				message += " This caused all downstream tasks to get skipped."
+			}
+		}
+	}
+	if result == failed {
+		return internalFail, failed, message
+	}
+	return terminated, result, ""
+}
+
+// finish ends a run, and lets the next one in its queue start.
+func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
+	r.life, r.result, r.message, r.end = life, result, message, now
+	if n := len(r.repairs); n > 0 {
+		r.repairs[n-1].end = now
+	}
+	a.releaseShared(r, now)
+	a.runs.active = slices.DeleteFunc(a.runs.active, func(other *run) bool { return other == r })
+	if r.job == nil {
+		return
+	}
+	i := slices.IndexFunc(a.runs.active, func(other *run) bool { return other.job == r.job && other.life == queued })
+	if i >= 0 && life != skipped {
+		a.start(a.runs.active[i], now)
+	}
+}
+
+// cancel ends what of a run is active.
+func (a *jobsArea) cancel(r *run, now time.Time) {
+	if !r.end.IsZero() {
+		return
+	}
+	r.cancelled = true
+	if r.life == queued {
+		r.start = now
+		a.finish(r, now, terminated, canceled, "Run cancelled.")
+		return
+	}
+	for _, task := range r.tasks {
+		if t := task.last; t != nil {
+			a.cancelAttempt(t, now)
+		}
+	}
+	a.settle(r, now)
+}
+
+func (a *jobsArea) cancelAttempt(t *attempt, now time.Time) {
+	switch t.life {
+	case blocked, waiting:
+		t.result, t.message, t.cancelled = canceled, "Run cancelled.", true
+		a.conclude(t, now, terminated)
+	case pending, running:
+		a.endWork(t, now, canceled, "Run cancelled.")
+	}
+}
+
+// abandon ends a run whose job is gone: nobody can look at it any more.
+func (a *jobsArea) abandon(r *run, now time.Time) {
+	for _, t := range r.attempts {
+		a.releaseCluster(t, now)
+	}
+	a.releaseShared(r, now)
+	r.end = now
+}
