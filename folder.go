@@ -9,13 +9,14 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/newfile"
 	"github.com/go-databricks/databricks/internal/parallel"
 	"github.com/go-databricks/databricks/internal/safename"
 )
@@ -32,7 +33,8 @@ type FolderOptions struct {
 	// that was interrupted can go on.
 	Update bool
 
-	// Parallel is how many files are on their way at once; 0 is 8.
+	// Parallel is how many files are on their way at once; 0 stands for
+	// DefaultParallel.
 	Parallel int
 
 	// Progress is told how far the copy is: after each file, and while large ones
@@ -93,7 +95,7 @@ type folderCopy struct {
 func (c *folderCopy) run(ctx context.Context, items func(context.Context) iter.Seq2[folderItem, error]) (*FolderResult, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err := parallel.Each(ctx, cmp.Or(c.opts.Parallel, 8), func(yield func(folderItem) bool) {
+	err := parallel.Each(ctx, cmp.Or(c.opts.Parallel, DefaultParallel), func(yield func(folderItem) bool) {
 		for item, err := range items(ctx) {
 			if err != nil {
 				cancel(err)
@@ -192,31 +194,15 @@ func openLocalFolder(dir string, make bool) (localFolder, error) {
 
 // write makes a file that appears under its name only when it is complete.
 func (l localFolder) write(name string, modified time.Time, replace bool, content func(io.Writer) error) error {
-	switch info, err := l.Lstat(name); {
-	case err == nil && (info.IsDir() || !replace):
-		return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	temp := path.Join(path.Dir(name), tempName())
-	file, err := l.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := newfile.Create(l.Root, filepath.FromSlash(name), tempName(), replace)
 	if err != nil {
 		return err
 	}
-	err = content(file)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
+	defer func() { _ = file.Discard() }()
+	if err := content(file); err != nil {
+		return err
 	}
-	if err == nil && !modified.IsZero() {
-		err = l.Chtimes(temp, modified, modified)
-	}
-	if err == nil {
-		err = l.Rename(temp, name)
-	}
-	if err != nil {
-		_ = l.Remove(temp) // it may not be there
-	}
-	return err
+	return file.Commit(modified)
 }
 
 // A localEntry is something in a local folder.

@@ -61,10 +61,8 @@ var _ interface {
 	fs.SubFS
 } = treeFS{}
 
-var (
-	errIsDir  = errors.New("is a directory")
-	errNotDir = errors.New("is not a directory")
-)
+// errNotDir is the error of files that are taken for directories.
+var errNotDir = errors.New("not a directory")
 
 // path is what a name stands for in the tree.
 func (f treeFS) path(op, name string) (string, error) {
@@ -157,7 +155,7 @@ func (d *treeDir) Stat() (fs.FileInfo, error) { return d.treeNode, nil }
 func (d *treeDir) Close() error               { return nil }
 
 func (d *treeDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.path, Err: errIsDir}
+	return 0, &fs.PathError{Op: "read", Path: d.path, Err: errIsDirectory}
 }
 
 func (d *treeDir) ReadDir(n int) (entries []fs.DirEntry, err error) {

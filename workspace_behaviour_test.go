@@ -153,7 +153,9 @@ func TestWorkspace_lostAnswers(t *testing.T) {
 			return err
 		}, true},
 		"mkdirs": {func(ctx context.Context, w *databricks.WorkspaceService) error { return w.Mkdirs(ctx, "/Shared/d") }, true},
-		"delete": {func(ctx context.Context, w *databricks.WorkspaceService) error { return w.Delete(ctx, "/Shared/n", false) }, false},
+		"delete": {func(ctx context.Context, w *databricks.WorkspaceService) error {
+			return w.Delete(ctx, "/Shared/n", false)
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
