@@ -229,7 +229,9 @@ func (s *Server) call(r *http.Request) (any, error) {
 	}
 	c := &call{Server: s, ctx: r.Context(), header: r.Header}
 	err := c.locked(func() (err error) {
-		c.user, c.token, err = s.identities.signIn(r, c.now)
+		if c.user, c.token, err = s.identities.signIn(r, c.now); err == nil {
+			s.jobs.advance(c.now) // what is scheduled makes clusters, which other areas see
+		}
 		return err
 	})
 	if err != nil {
