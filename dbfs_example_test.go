@@ -1,0 +1,120 @@
+package databricks_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"log"
+	"strings"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+func ExampleDBFSService() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+
+	if err := client.DBFS.Put(ctx, "/data/a.csv", []byte("id,name\n"), false); err != nil {
+		log.Fatal(err)
+	}
+	if err := client.DBFS.Move(ctx, "/data/a.csv", "/data/b.csv"); err != nil {
+		log.Fatal(err)
+	}
+	files, err := client.DBFS.List(ctx, "/data")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, file := range files {
+		fmt.Println(file.Path, file.FileSize)
+	}
+	if err := client.DBFS.Delete(ctx, "/data", true); err != nil {
+		log.Fatal(err)
+	}
+	// Output: /data/b.csv 8
+}
+
+// Any reader will do. One with an end to seek to, such as a file, goes out in
+// one call and can be sent again if the connection breaks.
+func ExampleDBFSService_Upload() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+
+	source := strings.NewReader(strings.Repeat("0123456789abcdef", 1<<17)) // 2 MiB
+	if err := client.DBFS.Upload(ctx, "/data/large.bin", source, databricks.UploadOptions{Overwrite: true}); err != nil {
+		log.Fatal(err)
+	}
+	file, err := client.DBFS.GetStatus(ctx, "/data/large.bin")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(file.FileSize, "bytes")
+	// Output: 2097152 bytes
+}
+
+func ExampleDBFSService_Download() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+	if err := client.DBFS.Upload(ctx, "/data/large.bin", strings.NewReader(strings.Repeat("x", 3<<20)), databricks.UploadOptions{}); err != nil {
+		log.Fatal(err)
+	}
+
+	var to bytes.Buffer // DownloadFile writes to a file of this machine
+	err := client.DBFS.Download(ctx, "/data/large.bin", &to, databricks.DownloadOptions{Parallel: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(to.Len(), "bytes")
+	// Output: 3145728 bytes
+}
+
+// What is opened is an io.Reader, io.ReaderAt, io.Seeker and io.WriterTo.
+func ExampleDBFSService_Open() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+	if err := client.DBFS.Put(ctx, "/data/names.csv", []byte("id,name\n1,Ada\n2,Grace\n"), false); err != nil {
+		log.Fatal(err)
+	}
+
+	file, err := client.DBFS.Open(ctx, "/data/names.csv")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		fmt.Println(lines.Text())
+	}
+	if err := lines.Err(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// id,name
+	// 1,Ada
+	// 2,Grace
+}
+
+// As a file system, DBFS can be given to all that takes one.
+func ExampleDBFSService_FS() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+	for _, path := range []string{"/data/2024/a.csv", "/data/2025/b.csv", "/data/readme.txt"} {
+		if err := client.DBFS.Put(ctx, path, []byte("…"), false); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	names, err := fs.Glob(client.DBFS.FS(ctx, "/data"), "*/*.csv")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(names)
+	// Output: [2024/a.csv 2025/b.csv]
+}
