@@ -19,7 +19,28 @@
 //
 // What goes wrong in the world can be made to go wrong here: see [Fault] and
 // [Server.Inject]. [Server.Requests] tells what was received, and
-// [Server.FailNextCluster] and its kin let things fail inside.
+// [Server.FailNextCluster] and its kin let things fail inside. What becomes of
+// jobs and commands is up to [WithRuns] and [WithExecutor].
+//
+// # Tests that wait
+//
+// This test of a function that starts a job and waits for it is over at once:
+//
+//	func TestNightly(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			server := databrickstest.NewServer(databrickstest.WithRuns(
+//				func(databrickstest.RunSpec) databrickstest.RunOutcome {
+//					return databrickstest.RunOutcome{Duration: time.Hour, Error: "no rows"}
+//				}))
+//			defer server.Close()
+//			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+//			defer cancel()
+//			err := nightly(ctx, server.Client())
+//			require.ErrorContains(t, err, "no rows")
+//		})
+//	}
+//
+// Give it a deadline: a wait that never ends does not end in a bubble either.
 //
 // # What is different
 //
