@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+
+	"github.com/go-databricks/databricks/internal/signin"
 )
 
 // An Auth puts a credential on a request. It is called once for each attempt,
@@ -13,23 +14,16 @@ import (
 // nothing is sent.
 type Auth func(*http.Request) error
 
-// A credential is an Auth and where it comes from, for error messages. Secrets
-// live in the closure only, where no print of any value can reach them.
-type credential struct {
-	source string
-	auth   Auth
-}
-
 // WithToken signs in with a personal access token, or any other token that
 // goes out as "Bearer".
 func WithToken(token string) Option {
-	return func(c *config) error { return c.addToken("WithToken", token) }
+	return func(c *config) error { return c.Add(signin.Bearer("WithToken", token)) }
 }
 
 // WithBasicAuth signs in with a user name and a password. The user "token" with
 // a personal access token as password works as well.
 func WithBasicAuth(user, password string) Option {
-	return func(c *config) error { return c.addBasic("WithBasicAuth", user, password) }
+	return func(c *config) error { return c.Add(signin.Basic("WithBasicAuth", user, password)) }
 }
 
 // WithTokenFunc signs in with tokens that change: OAuth, Entra ID, managed
@@ -41,17 +35,17 @@ func WithTokenFunc(token func(context.Context) (string, error)) Option {
 		if token == nil {
 			return errors.New("WithTokenFunc: the function is nil")
 		}
-		return c.add("WithTokenFunc", func(r *http.Request) error {
+		return c.Add(signin.Credential{Source: "WithTokenFunc", Sign: func(r *http.Request) error {
 			t, err := token(r.Context())
 			if err == nil {
-				err = checkSecret("the token of WithTokenFunc", t)
+				err = signin.CheckToken("the token of WithTokenFunc", t)
 			}
 			if err != nil {
 				return fmt.Errorf("asking for a token: %w", err)
 			}
 			r.Header.Set("Authorization", "Bearer "+t)
 			return nil
-		})
+		}}, nil)
 	}
 }
 
@@ -61,7 +55,7 @@ func WithAuth(auth Auth) Option {
 		if auth == nil {
 			return errors.New("WithAuth: the function is nil")
 		}
-		return c.add("WithAuth", auth)
+		return c.Add(signin.Credential{Source: "WithAuth", Sign: auth}, nil)
 	}
 }
 
@@ -71,50 +65,32 @@ func WithAuth(auth Auth) Option {
 // only if no other credential is found.
 func WithNetrc(path string) Option {
 	return func(c *config) error {
-		c.netrc = &path
-		return c.add("WithNetrc", nil) // read when the host is known
+		c.Netrc = &path
+		return c.Add(signin.Credential{Source: "WithNetrc"}, nil) // read when the host is known
 	}
 }
 
-func (c *config) addToken(source, token string) error {
-	if err := checkSecret(source, token); err != nil {
-		return err
-	}
-	return c.add(source, func(r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+token)
-		return nil
-	})
-}
-
-func (c *config) addBasic(source, user, password string) error {
-	if user == "" || password == "" {
-		return fmt.Errorf("%s: user and password must both be set", source)
-	}
-	if strings.Contains(user, ":") {
-		return fmt.Errorf("%s: a user name cannot contain a colon", source)
-	}
-	return c.add(source, basic(user, password))
-}
-
-func basic(user, password string) Auth {
-	return func(r *http.Request) error {
-		r.SetBasicAuth(user, password)
+// WithProfile takes what neither code nor environment says (host, token, or
+// username and password) from a profile of ~/.databrickscfg. Without this
+// option it is $DATABRICKS_CONFIG_PROFILE, else DEFAULT if there is one.
+func WithProfile(name string) Option {
+	return func(c *config) error {
+		if name == "" || name == "__settings__" {
+			return fmt.Errorf("WithProfile: %q cannot name a profile", name)
+		}
+		c.Profile = name
 		return nil
 	}
 }
 
-func (c *config) add(source string, auth Auth) error {
-	c.credentials = append(c.credentials, credential{source, auth})
-	return nil
-}
-
-// checkSecret refuses what cannot be a token, without showing it.
-func checkSecret(source, token string) error {
-	if token == "" {
-		return fmt.Errorf("%s: the token is empty", source)
+// WithConfigFile reads profiles from another file than ~/.databrickscfg (or
+// $DATABRICKS_CONFIG_FILE). The file must exist.
+func WithConfigFile(path string) Option {
+	return func(c *config) error {
+		if path == "" {
+			return errors.New("WithConfigFile: the path is empty")
+		}
+		c.ConfigFile = path
+		return nil
 	}
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return fmt.Errorf("%s: the token has white space or other characters that no token has; was it read with its line end?", source)
-	}
-	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/go-databricks/databricks/internal/signin"
 )
 
 // version is this library's, as it appears in the User-Agent.
@@ -29,8 +31,8 @@ type Client struct {
 	Tokens    *TokensService
 	Workspace *WorkspaceService
 
-	site      site
-	auth      Auth
+	site      signin.Site
+	sign      Auth
 	http      *http.Client
 	retry     RetryPolicy
 	limiter   *rate.Limiter // nil: no limit
@@ -58,13 +60,13 @@ func NewClient(opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		errs = append(errs, opt(cfg))
 	}
-	errs = append(errs, cfg.resolve())
+	errs = append(errs, cfg.Resolve())
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("databricks: %w", err)
 	}
 
 	c := &Client{
-		site: cfg.site, auth: cfg.credentials[0].auth, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
+		site: cfg.Site, sign: cfg.Credentials[0].Sign, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
 		userAgent: cfg.userAgent + "databricks-go/" + version + " go/" + runtime.Version()[2:] + " os/" + runtime.GOOS,
 	}
 	c.retry, _ = cfg.retry.withDefaults() // checked by its option
@@ -92,7 +94,7 @@ func NewClient(opts ...Option) (*Client, error) {
 
 // Host returns the workspace's address: scheme, host name and port, if one was
 // given, without a slash at the end.
-func (c *Client) Host() string { return c.site.scheme + "://" + c.site.host }
+func (c *Client) Host() string { return c.site.Scheme + "://" + c.site.Host }
 
 // defaultTransport is shared by all clients that bring no http.Client of their
 // own, so that short-lived clients leave no connections behind. It keeps
@@ -119,6 +121,18 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// config collects what the options say.
+type config struct {
+	signin.Given
+	http      *http.Client
+	retry     RetryPolicy
+	limiter   *rate.Limiter
+	userAgent string
+	log       *slog.Logger
+	plan      func(PlannedCall)
+	jobsAPI   string
+}
+
 // An Option sets up a client; see the functions whose names begin with With.
 type Option func(*config) error
 
@@ -129,7 +143,7 @@ type Option func(*config) error
 // see [WithInsecureHTTP].
 func WithHost(host string) Option {
 	return func(c *config) (err error) {
-		c.site, err = parseHost(host, "WithHost")
+		c.Site, err = signin.ParseSite(host, "WithHost")
 		return err
 	}
 }
@@ -199,7 +213,7 @@ func WithLogger(log *slog.Logger) Option {
 // credential then travels in the clear.
 func WithInsecureHTTP() Option {
 	return func(c *config) error {
-		c.insecure = true
+		c.InsecureHTTP = true
 		return nil
 	}
 }

@@ -196,7 +196,7 @@ func TestWithTokenFunc_askedAtEachAttempt(t *testing.T) {
 	c, s := scriptedClient(t, nil, answer(429, ""), answer(200, `{}`))
 	cfg := &config{}
 	require.NoError(t, WithTokenFunc(func(context.Context) (string, error) { asked++; return tokens[asked-1], nil })(cfg))
-	c.auth = cfg.credentials[0].auth
+	c.sign = cfg.Credentials[0].Sign
 	require.NoError(t, c.Do(t.Context(), aWrite, nil))
 	assert.Equal(t, "Bearer first", s.sent[0].Header.Get("Authorization"))
 	assert.Equal(t, "Bearer second", s.sent[1].Header.Get("Authorization"))
@@ -207,7 +207,7 @@ func TestWithTokenFunc_failureSendsNothing(t *testing.T) {
 	cfg := &config{}
 	require.NoError(t, WithTokenFunc(func(context.Context) (string, error) { return "", expired })(cfg))
 	c, s := scriptedClient(t, nil, answer(200, `{}`))
-	c.auth = cfg.credentials[0].auth
+	c.sign = cfg.Credentials[0].Sign
 	err := c.Do(t.Context(), aWrite, nil)
 	assert.ErrorIs(t, err, expired)
 	assert.NotErrorAs(t, err, new(*OutcomeUnknownError))

@@ -295,18 +295,18 @@ func TestDBFS_FS(t *testing.T) {
 		case "dir/empty":
 			content = nil
 		}
-		put(t, client, "/root/"+name, content)
+		put(t, client, "/top/"+name, content)
 	}
-	require.NoError(t, client.DBFS.Mkdirs(t.Context(), "/root/nothing"))
+	require.NoError(t, client.DBFS.Mkdirs(t.Context(), "/top/nothing"))
 	put(t, client, "/elsewhere", nil)
-	for _, root := range []string{"/root", "dbfs:/root/"} {
+	for _, root := range []string{"/top", "dbfs:/top/"} {
 		require.NoError(t, fstest.TestFS(client.DBFS.FS(t.Context(), root), names...))
 	}
 	sub, err := fs.Sub(client.DBFS.FS(t.Context(), "/"), "root/dir")
 	require.NoError(t, err)
 	require.NoError(t, fstest.TestFS(sub, "b", "sub/c"))
 
-	fsys := client.DBFS.FS(t.Context(), "/root")
+	fsys := client.DBFS.FS(t.Context(), "/top")
 	for name, is := range map[string]error{"none": fs.ErrNotExist, "../elsewhere": fs.ErrInvalid, "/a.txt": fs.ErrInvalid, "a.txt/": fs.ErrInvalid} {
 		_, err := fsys.Open(name)
 		assert.ErrorIs(t, err, is, name)
@@ -331,10 +331,10 @@ func TestDBFS_FS_hostileListing(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	for _, path := range []string{"/root/..", "/root/.", "/root/ok"} {
+	for _, path := range []string{"/top/..", "/top/.", "/top/ok"} {
 		put(t, client, path, []byte(path))
 	}
-	fsys := client.DBFS.FS(t.Context(), "/root")
+	fsys := client.DBFS.FS(t.Context(), "/top")
 	require.NoError(t, fstest.TestFS(fsys, "ok"))
 	entries, err := fs.ReadDir(fsys, ".")
 	require.NoError(t, err)

@@ -238,11 +238,11 @@ func (x *exchange) build(ctx context.Context) (*retryablehttp.Request, error) {
 	header := http.Header{"Accept": {"application/json"}, "User-Agent": {x.c.userAgent}}
 	req := &retryablehttp.Request{Request: (&http.Request{
 		Method: x.r.Method,
-		URL:    &url.URL{Scheme: x.c.site.scheme, Host: x.c.site.host, Path: x.r.Path, RawQuery: x.r.Query.Encode()},
-		Host:   x.c.site.host,
+		URL:    &url.URL{Scheme: x.c.site.Scheme, Host: x.c.site.Host, Path: x.r.Path, RawQuery: x.r.Query.Encode()},
+		Host:   x.c.site.Host,
 		Header: header,
 	}).WithContext(ctx)}
-	if id := x.c.site.workspaceID; id != "" {
+	if id := x.c.site.WorkspaceID; id != "" {
 		// The name of today, and the one of before.
 		header["X-Databricks-Workspace-Id"], header["X-Databricks-Org-Id"] = []string{id}, []string{id}
 	}
@@ -290,7 +290,7 @@ func (x *exchange) before(req *http.Request) error {
 	}
 	x.progress.Store(untraced)
 	x.started = time.Now()
-	x.reason = x.c.auth(req)
+	x.reason = x.c.sign(req)
 	return x.reason
 }
 

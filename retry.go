@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -148,25 +147,6 @@ type replyError struct {
 
 func (e *replyError) Error() string { return e.Err.Error() }
 func (e *replyError) Unwrap() error { return e.Err }
-
-// parseRetryAfter reads the header of that name: whole seconds, or a date.
-func parseRetryAfter(value string, now time.Time) (pause time.Duration, ok bool) {
-	value = strings.TrimSpace(value)
-	if value == "" {
-		return 0, false
-	}
-	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
-		return time.Duration(min(seconds, 1<<32)) * time.Second, true
-	}
-	if onlyDigits.MatchString(value) { // more than fits a number
-		return 1 << 62, true
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return max(0, date.Sub(now)), true
-}
 
 // ended makes the error of a call whose context is over or will be too soon:
 // it matches the context's error and cause and the failure before.

@@ -393,15 +393,3 @@ func TestRateLimit_sharedByRepeats(t *testing.T) {
 		assert.ErrorIs(t, c.Do(short, aRead, nil), context.DeadlineExceeded)
 	})
 }
-
-func FuzzParseRetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "0", "8", " 9 ", "-1", "1e9", "99999999999999999999", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		pause, ok := parseRetryAfter(value, time.Now())
-		if pause < 0 || !ok && pause != 0 {
-			t.Errorf("%q: %v, %v", value, pause, ok)
-		}
-	})
-}

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // A Report is what a reply says of a failure. Message is never empty.
@@ -21,6 +23,9 @@ type Report struct {
 	RequestID string
 	Details   []json.RawMessage
 	Legacy    bool // the {"error": …} body of REST 1.2
+
+	RetryAfter time.Duration // what the header of that name asks for
+	Asked      bool          // whether it does
 }
 
 var (
@@ -34,6 +39,7 @@ var (
 // broken why there was not more.
 func Read(status int, header http.Header, body []byte, broken error) Report {
 	var r Report
+	r.RetryAfter, r.Asked = parseRetryAfter(header.Get("Retry-After"), time.Now())
 	body = bytes.TrimSpace(body)
 	switch location, _, _ := strings.Cut(header.Get("Location"), "?"); {
 	case status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
@@ -131,4 +137,23 @@ func text(v any) string {
 	}
 	b, _ := json.Marshal(v)
 	return string(b)
+}
+
+// parseRetryAfter reads the header of that name: whole seconds, or a date.
+func parseRetryAfter(value string, now time.Time) (pause time.Duration, ok bool) {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
+		return time.Duration(min(seconds, 1<<32)) * time.Second, true
+	}
+	if onlyDigits.MatchString(value) { // more than fits a number
+		return 1 << 62, true
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return max(0, date.Sub(now)), true
 }

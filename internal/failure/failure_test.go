@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -88,6 +89,18 @@ func FuzzRead(f *testing.F) {
 		r.Hide("Bearer secret")
 		if r.Message == "" || strings.Contains(r.Message, "secret") {
 			t.Errorf("%q: %+v", body, r)
+		}
+	})
+}
+
+func FuzzParseRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "0", "8", " 9 ", "-1", "1e9", "99999999999999999999", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		pause, ok := parseRetryAfter(value, time.Now())
+		if pause < 0 || !ok && pause != 0 {
+			t.Errorf("%q: %v, %v", value, pause, ok)
 		}
 	})
 }
