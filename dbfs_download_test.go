@@ -302,7 +302,7 @@ func TestDBFS_FS(t *testing.T) {
 	for _, root := range []string{"/top", "dbfs:/top/"} {
 		require.NoError(t, fstest.TestFS(client.DBFS.FS(t.Context(), root), names...))
 	}
-	sub, err := fs.Sub(client.DBFS.FS(t.Context(), "/"), "root/dir")
+	sub, err := fs.Sub(client.DBFS.FS(t.Context(), "/"), "top/dir")
 	require.NoError(t, err)
 	require.NoError(t, fstest.TestFS(sub, "b", "sub/c"))
 
