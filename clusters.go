@@ -457,16 +457,6 @@ type Cluster struct {
 	InitScriptsSafeMode   bool   `json:"init_scripts_safe_mode"`
 }
 
-func (c *Cluster) check() error { return checkClusterID(c.ClusterID) }
-
-// checkClusterID says of a reply that it is of no use.
-func checkClusterID(id string) error {
-	if id == "" {
-		return errors.New("the reply has no cluster_id")
-	}
-	return nil
-}
-
 // A SparkNode is a machine of a cluster.
 type SparkNode struct {
 	NodeID            string                  `json:"node_id"`
@@ -537,7 +527,7 @@ type createdCluster struct {
 	ClusterID string `json:"cluster_id"`
 }
 
-func (c *createdCluster) check() error { return checkClusterID(c.ClusterID) }
+func (c *createdCluster) made() error { return named("cluster_id", c.ClusterID != "") }
 
 // Edit replaces all attributes of a cluster that is RUNNING or TERMINATED:
 // those that spec leaves out fall back to their defaults, so Modify is what
@@ -1176,7 +1166,13 @@ func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Clust
 }
 
 func (s *ClustersService) watch(ctx context.Context, id string, same func(old, new *Cluster) bool) iter.Seq2[*Cluster, error] {
-	look := func(ctx context.Context) (*Cluster, error) { return s.Get(ctx, id) }
+	look := func(ctx context.Context) (*Cluster, error) {
+		cluster, err := s.Get(ctx, id)
+		if err == nil && cluster.State == "" && !s.client.Planning() {
+			return nil, errors.New("the reply has no state") // a look that failed, and no change
+		}
+		return cluster, err
+	}
 	return watch(ctx, s.client, "cluster "+id, look, same)
 }
 
@@ -1194,7 +1190,7 @@ func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluste
 		}
 		last = cluster
 		switch ok, err := done(cluster); {
-		case ok || s.client.planning():
+		case ok || s.client.Planning():
 			return cluster, nil
 		case err != nil:
 			return nil, err

@@ -114,7 +114,7 @@ func (u *upload) run(ctx context.Context) error {
 		return badArg("path", "%.100q is a directory's; want that of the file itself", u.path)
 	}
 	err := u.lookAndWrite(ctx)
-	if !u.s.client.planning() {
+	if !u.s.client.Planning() {
 		if err == nil {
 			err = u.source.Finish()
 		}
@@ -195,7 +195,7 @@ func (u *upload) mayReplace() error {
 // write writes the whole file to temp.
 func (u *upload) write(ctx context.Context) error {
 	size := u.source.Size()
-	if u.s.client.planning() {
+	if u.s.client.Planning() {
 		return u.s.putFile(ctx, u.temp, max(size, 0), u.source.Open, u.overTemp())
 	}
 	if size < 0 || size > maxPutFile {
@@ -334,7 +334,7 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 
 // verify checks that all that was sent has arrived.
 func (u *upload) verify(ctx context.Context) error {
-	if u.s.client.planning() {
+	if u.s.client.Planning() {
 		return nil
 	}
 	info, err := u.s.GetStatus(ctx, u.temp)
@@ -447,7 +447,7 @@ func (u *upload) persist(ctx context.Context, try func() error) (err error) {
 // discard removes what was written, after a failure. It returns why, and what
 // may be left.
 func (u *upload) discard(ctx context.Context, why error) error {
-	if !u.written || u.s.client.planning() {
+	if !u.written || u.s.client.Planning() {
 		return why
 	}
 	err := u.remove(ctx, u.temp)

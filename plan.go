@@ -33,8 +33,9 @@ func WithPlan(plan func(PlannedCall)) Option {
 	}
 }
 
-// planning reports whether calls that change something are not made.
-func (c *Client) planning() bool { return c.plan != nil }
+// Planning reports whether the client only plans; see [WithPlan]. What waits for,
+// or looks at, the outcome of a call that changes something has to ask.
+func (c *Client) Planning() bool { return c.plan != nil }
 
 // planned takes a call that is not to be sent, and reports whether it did.
 func (c *Client) planned(r Request) bool {

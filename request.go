@@ -157,7 +157,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		r = r.check(badArg("Path", "must begin with a slash and hold no query; that goes into Query"))
 		r.Path = path
 	}
-	if c.planning() && c.planned(r) {
+	if c.Planning() && c.planned(r) {
 		return nil
 	}
 	if r.err != nil {

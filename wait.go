@@ -44,7 +44,7 @@ func watch[T any](ctx context.Context, c *Client, what string, look func(context
 			default:
 				failures++
 			}
-			if c.planning() {
+			if c.Planning() {
 				return
 			}
 			if err := pacer.Wait(ctx); err != nil {

@@ -365,7 +365,7 @@ func (d *workspaceDir) ready(ctx context.Context) error {
 			return
 		}
 		objects, err := d.s.List(ctx, ListObjects{Path: d.path})
-		if err != nil && !(d.s.client.planning() && errors.Is(err, fs.ErrNotExist)) {
+		if err != nil && !(d.s.client.Planning() && errors.Is(err, fs.ErrNotExist)) {
 			d.err = err
 		}
 		d.there = map[string]Object{}

@@ -30,7 +30,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/query"
@@ -45,7 +44,6 @@ type Client struct {
 	Libraries *LibrariesService
 
 	workspace *databricks.Client
-	planning  atomic.Bool // it was seen that calls are only planned
 }
 
 // service is what every area's type is made of.
@@ -150,7 +148,7 @@ func badArg(name, format string, args ...any) error {
 func (c *Client) do(ctx context.Context, r request, out any) error {
 	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
 		e.Method, e.Path = r.Method, r.Path
-		if e.Problem == missing && c.planning.Load() {
+		if e.Problem == missing && c.workspace.Planning() {
 			r.err = nil // it would come from a call that was only planned
 			if r.Method == http.MethodGet {
 				return nil
@@ -181,30 +179,16 @@ func list[T any](ctx context.Context, c *Client, r request) ([]T, error) {
 	return *out, nil
 }
 
-// write makes a call that changes something. A success whose reply is never
-// looked at was only planned.
-func (c *Client) write(ctx context.Context, r request, reply func(io.Reader) error) error {
-	sent := false
-	err := c.do(ctx, r, func(in io.Reader) error {
-		sent = true
-		return reply(in)
-	})
-	if err == nil && !sent {
-		c.planning.Store(true)
-	}
-	return err
-}
-
 // done makes a call whose reply says no more than that it was done.
 func (c *Client) done(ctx context.Context, r request) error {
-	return c.write(ctx, r, func(io.Reader) error { return nil })
+	return c.do(ctx, r, nil)
 }
 
 // id makes a call whose reply names what was made by it. It returns an empty ID
 // if the call was only planned.
 func (c *Client) id(ctx context.Context, r request) (string, error) {
 	var id string
-	err := c.write(ctx, r, func(in io.Reader) error {
+	err := c.do(ctx, r, func(in io.Reader) error {
 		var reply struct {
 			ID any `json:"id"`
 		}

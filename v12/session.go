@@ -178,7 +178,7 @@ func (s *session) context(ctx context.Context) (string, error) {
 		defer s.mu.Unlock()
 		return s.contextID
 	}
-	if id := current(); id != "" || s.client.planning.Load() {
+	if id := current(); id != "" || s.client.workspace.Planning() {
 		return id, nil
 	}
 	if !s.recreate {

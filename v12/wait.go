@@ -53,7 +53,7 @@ func watch[T any, S comparable](ctx context.Context, c *Client, look func(contex
 			default:
 				failures = 0
 			}
-			if c.planning.Load() {
+			if c.workspace.Planning() {
 				return
 			}
 			if pacer.Wait(ctx) != nil {
