@@ -364,12 +364,12 @@ func snippet(code string) string {
 		}
 	}
 	whole := func(used string) string {
-		return "package readme\n\n" + imports + "\nfunc _(ctx context.Context, client *databricks.Client) (err error) {\n" + code + "\n" + used + "return err\n}\n"
+		return "package readme\n\n" + imports + "\nfunc _(ctx context.Context, client *databricks.Client) (err error) {\n{\n" + code + "\n" + used + "return err\n}\n}\n"
 	}
 	// What a snippet only shows how to get counts as used.
 	used := ""
 	if file, err := parser.ParseFile(token.NewFileSet(), "", whole(""), 0); err == nil {
-		for _, statement := range file.Decls[len(file.Decls)-1].(*ast.FuncDecl).Body.List {
+		for _, statement := range file.Decls[len(file.Decls)-1].(*ast.FuncDecl).Body.List[0].(*ast.BlockStmt).List {
 			if assign, ok := statement.(*ast.AssignStmt); ok && assign.Tok == token.DEFINE {
 				for _, name := range assign.Lhs {
 					if ident := name.(*ast.Ident).Name; ident != "_" {
