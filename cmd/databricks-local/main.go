@@ -19,9 +19,10 @@
 //		"jobs": [{"name": "nightly", "tasks": []}]
 //	}
 //
-// Clusters and jobs are what the calls clusters/create and jobs/create take; the
-// ending of a path in the workspace, .py, .scala, .sql or .r, is the language of
-// the notebook, and not in its name.
+// Clusters and jobs are what the calls clusters/create and jobs/create take, the
+// latter of version 2.1, in which all work is in tasks. The ending of a path in
+// the workspace, .py, .scala, .sql or .r, is the language of the notebook, and
+// not in its name.
 //
 // With -faults things go wrong as the list in a file says, in the JSON of
 // [databrickstest.Fault]:
