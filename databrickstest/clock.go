@@ -107,6 +107,10 @@ func (r random) word(n int) string { return r.text(n, "abcdefghijklmnopqrstuvwxy
 // id returns a positive number with 19 digits, too long for a float64.
 func (r random) id() int64 { return 1e18 + r.Int64N(8e18) | 1 }
 
+// number returns a positive number with 16 digits, as the service's handles and
+// object ids are. Clients in JavaScript need them to be exact in a float64.
+func (r random) number() int64 { return 1e15 + r.Int64N(8e15) }
+
 func (r random) text(n int, alphabet string) string {
 	text := make([]byte, n)
 	for i := range text {

@@ -283,7 +283,7 @@ func (a *dbfsArea) create(c *call, in struct {
 		}
 	}
 	maps.DeleteFunc(a.streams, func(_ int64, s *dbfsStream) bool { return s.idle(c) })
-	handle := c.random.id()
+	handle := c.random.number()
 	a.streams[handle] = stream
 	return map[string]int64{"handle": handle}, nil
 }

@@ -495,7 +495,7 @@ func (a *v12Area) commandStatus(c *call, in commandRef) (any, error) {
 	return struct {
 		idReply
 		Status  string          `json:"status"`
-		Results json.RawMessage `json:"results"` // null before the end
+		Results json.RawMessage `json:"results,omitzero"` // none before the end
 	}{idReply{cmd.id}, cmd.state, cmd.results}, nil
 }
 

@@ -100,7 +100,7 @@ func (a *workspaceArea) register(s *Server) {
 }
 
 func (a *workspaceArea) node(c *call, objectType string) *workspaceNode {
-	node := &workspaceNode{objectType: objectType, id: c.random.id(), created: c.now, modified: c.now}
+	node := &workspaceNode{objectType: objectType, id: c.random.number(), created: c.now, modified: c.now}
 	if objectType == typeDirectory || objectType == typeRepo {
 		node.children = map[string]*workspaceNode{}
 	}
