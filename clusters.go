@@ -909,7 +909,8 @@ type SparkVersion struct {
 	Name string `json:"name"` // for people; says LTS or Beta of those that are
 }
 
-// SparkVersions returns all runtimes.
+// SparkVersions returns the runtimes that clusters can be made with now. The Key
+// of one is what SparkVersion of [CreateCluster] takes.
 func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, error) {
 	reply, err := do[struct {
 		Versions []SparkVersion `json:"versions"`
