@@ -169,8 +169,8 @@ func (s *WorkspaceService) GetStatus(ctx context.Context, path string) (*Object,
 	return s.GetStatusWith(ctx, GetObjectStatus{Path: path})
 }
 
-// GetStatusWith is [WorkspaceService.GetStatus] with details that take the service
-// longer, and are left out otherwise.
+// GetStatusWith is [WorkspaceService.GetStatus] with details that are left out
+// otherwise.
 func (s *WorkspaceService) GetStatusWith(ctx context.Context, in GetObjectStatus) (*Object, error) {
 	return do[Object](ctx, s.client, get("/api/2.0/workspace/get-status").in(in))
 }
