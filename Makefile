@@ -6,7 +6,7 @@ LINT := go tool -modfile tools/go.mod golangci-lint
 # Modules beside the root: their dependencies are not for our users.
 MODULES := $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name go.mod -print | sort))
 
-.PHONY: check fmt vet lint tidy build modules test fuzz
+.PHONY: check fmt vet lint tidy build modules test fuzz bench
 
 check: fmt vet lint tidy build modules test
 
@@ -42,3 +42,9 @@ fuzz:
 	@for target in $$(grep -rho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/^func //' | sort -u); do \
 		dir=$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
 		echo "$$dir $$target"; go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) $$dir || exit 1; done
+
+# Side by side with plain net/http, into bench/REPORT.md: make bench ROUNDS=3 BUILDS=1
+ROUNDS ?= 5
+BUILDS ?= 3
+bench:
+	cd bench && go run . -rounds $(ROUNDS) -builds $(BUILDS)

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Every client does every work, once and small, and gets what is there.
+func TestClients(t *testing.T) {
+	host, ctl, err := newServer().listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range clients {
+		for work := range works {
+			t.Run(name+" "+work, func(t *testing.T) {
+				j := job{Client: name, Work: work, Times: 1, Size: 3 * 999, Host: host, Control: ctl}
+				set := settings{Elements: j.Size, Files: j.serverFiles()}
+				if _, err := control(ctl, &set); err != nil {
+					t.Fatal(err)
+				}
+				s, err := measure(j, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s.Wall <= 0 || s.Allocs <= 0 {
+					t.Errorf("nothing was measured: %+v", s)
+				}
+			})
+		}
+	}
+}
+
+// Files come out as they are, whatever their size, so that what is fast is also right.
+func TestClients_content(t *testing.T) {
+	host, ctl, err := newServer().listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, made := range clients {
+		c, err := made(host, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{0, 1, blockSize - 1, 3 * blockSize, 3*blockSize + 5} {
+			want := make([]byte, size)
+			endless{}.ReadAt(want, 0)
+			j := job{Work: "download", Size: size}
+			if _, err := control(ctl, &settings{Files: j.serverFiles()}); err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := c.Download(context.Background(), "/files/large", &got); err != nil {
+				t.Fatal(name, size, err)
+			}
+			if !bytes.Equal(got.Bytes(), want) {
+				t.Errorf("%s: a file of %d bytes came as %d others", name, size, got.Len())
+			}
+			if err := c.Upload(context.Background(), "/files/copy", bytes.NewReader(want)); err != nil {
+				t.Fatal(name, size, err)
+			}
+			got.Reset()
+			if err := c.Download(context.Background(), "/files/copy", &got); err != nil || got.Len() != size {
+				t.Errorf("%s: %d bytes went up, %d came down: %v", name, size, got.Len(), err)
+			}
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	dir := t.TempDir()
+	r := &report{rounds: 1, programs: map[string]program{"ours": {Size: 2, Init: 2}, "plain": {Size: 1}}}
+	for _, row := range rows() {
+		r.add(row, samples{"ours": {{Wall: 1, CPU: 2}}, "plain": {{Wall: 2, CPU: 1}}})
+	}
+	for _, row := range scales() {
+		r.scales = append(r.scales, scaled{row, samples{"ours": {{HeapRise: 1}}, "plain": {{HeapRise: 2}}}})
+	}
+	if err := r.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"REPORT.md", "files.svg", "heap.svg"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || bytes.Contains(text, []byte("NaN M")) {
+			t.Errorf("%s: %v\n%s", name, err, text)
+		}
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, "REPORT.md"))
+	if !bytes.Contains(text, []byte("**missed**")) {
+		t.Errorf("twice the CPU is a target missed:\n%s", text)
+	}
+}

@@ -1,0 +1,112 @@
+// Command bench compares this library with the least code that does the same
+// work with net/http and encoding/json, and writes REPORT.md. See make bench.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	rounds := flag.Int("rounds", 5, "how often each work is measured, clients in turn")
+	builds := flag.Int("builds", 3, "how often each program is built; 0 leaves them out")
+	only := flag.String("only", "", "measure only works whose name matches, and print the samples")
+	dir := flag.String("o", ".", "where the report goes")
+	text := flag.String("job", "", "do one job, given as JSON, and print its sample; for the processes that this one starts")
+	profile := flag.String("cpuprofile", "", "with -job, write a CPU profile")
+	serve := flag.Bool("serve", false, "be the server until standard input ends")
+	flag.Parse()
+	switch {
+	case *serve:
+		host, control, err := newServer().listen()
+		check(err)
+		fmt.Println(host, control)
+		io.Copy(io.Discard, os.Stdin)
+	case *text != "":
+		var j job
+		check(json.Unmarshal([]byte(*text), &j))
+		s, err := measure(j, *profile)
+		check(err)
+		fmt.Println(string(must(marshal(s))))
+	default:
+		check(run(*rounds, *builds, *only, *dir))
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	check(err)
+	return v
+}
+
+func marshal(v any) ([]byte, error)        { return json.Marshal(v) }
+func unmarshal(r io.Reader, out any) error { return json.NewDecoder(r).Decode(out) }
+
+// A serverProcess is the server, which is not to disturb the clients' figures.
+type serverProcess struct {
+	host, control string
+	stop          func()
+}
+
+func startServer() (*serverProcess, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, "-serve")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &serverProcess{stop: func() {
+		in.Close()
+		cmd.Wait()
+	}}
+	if _, err := fmt.Fscan(out, &p.host, &p.control); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("the server did not start: %w", err)
+	}
+	return p, nil
+}
+
+// do lets another process do a job.
+func (p *serverProcess) do(j job) (s sample, err error) {
+	if !j.offline() {
+		j.Host, j.Control = p.host, p.control
+		if _, err := control(p.control, &settings{Latency: j.Latency, Elements: j.Size, Files: j.serverFiles()}); err != nil {
+			return s, err
+		}
+		time.Sleep(10 * time.Millisecond) // the server's old connections end
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return s, err
+	}
+	cmd := exec.Command(self, "-job", string(must(marshal(j))))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return s, fmt.Errorf("%s, %s: %w", j.Client, j.Work, err)
+	}
+	return s, json.Unmarshal(out, &s)
+}

@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A job is what one process measures: one client that does a kind of work some
+// times over.
+type job struct {
+	Client   string
+	Work     string
+	Times    int           // how often; the first time, which is not measured, is extra
+	Parallel int           // how many goroutines do it at once; 0 is one
+	Size     int           // elements of a list, or bytes of a file
+	Latency  time.Duration // of the server
+	Heap     bool          // watch the heap, not the clock
+
+	Host, Control string // where the server is
+}
+
+// commandTime is how long commands run, upTime how long clusters take.
+const (
+	commandTime = 50 * time.Millisecond
+	upTime      = 300 * time.Millisecond
+)
+
+// filesInDir is how many files a directory has, fileSize how large each is.
+const (
+	filesInDir = 200
+	fileSize   = 64 << 10
+)
+
+// works are the kinds of work. Each returns what does it once, and may keep
+// something for as long as the heap is watched.
+var works = map[string]func(j job) (do func(context.Context, client) (held any, err error), err error){
+	"get-cluster": simply(func(ctx context.Context, c client, j job) error {
+		return expect("etl 1")(c.GetCluster(ctx, "0101-120000-00000001"))
+	}),
+	"get-run": simply(func(ctx context.Context, c client, j job) error {
+		return expect("nightly 1")(c.GetRun(ctx, 19999))
+	}),
+	"create-cluster": simply(func(ctx context.Context, c client, j job) error {
+		return expect("c-1")(c.CreateCluster(ctx, "etl"))
+	}),
+	"list-clusters": func(j job) (func(context.Context, client) (any, error), error) {
+		return func(ctx context.Context, c client) (any, error) {
+			held, n, err := c.ListClusters(ctx)
+			return held, counted(n, j.Size, err)
+		}, nil
+	},
+	"each-cluster": simply(func(ctx context.Context, c client, j job) error {
+		n, err := c.EachCluster(ctx)
+		return counted(n, j.Size, err)
+	}),
+	"each-run": simply(func(ctx context.Context, c client, j job) error {
+		n, err := c.EachRun(ctx)
+		return counted(n, j.Size, err)
+	}),
+	"download": simply(func(ctx context.Context, c client, j job) error {
+		var to counter
+		return counted(int(to), j.Size, c.Download(ctx, "/files/large", &to), &to)
+	}),
+	"upload": simply(func(ctx context.Context, c client, j job) error {
+		name := fmt.Sprintf("/files/upload-%d", uploads.Add(1))
+		return c.Upload(ctx, name, io.NewSectionReader(endless{}, 0, int64(j.Size)))
+	}),
+	"download-dir": func(j job) (func(context.Context, client) (any, error), error) {
+		dir, err := os.MkdirTemp(scratch(), "bench")
+		return func(ctx context.Context, c client) (any, error) {
+			to, err := os.MkdirTemp(dir, "")
+			if err != nil {
+				return nil, err
+			}
+			if err := c.DownloadDir(ctx, "/dir", to); err != nil {
+				return nil, err
+			}
+			entries, err := os.ReadDir(to)
+			return nil, counted(len(entries), filesInDir, err)
+		}, err
+	},
+	"upload-dir": func(j job) (func(context.Context, client) (any, error), error) {
+		dir, err := os.MkdirTemp(scratch(), "bench")
+		for i := range filesInDir {
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("part-%05d", i)), pattern[:fileSize], 0o666)
+			}
+		}
+		return func(ctx context.Context, c client) (any, error) {
+			return nil, c.UploadDir(ctx, dir, fmt.Sprintf("/upload-%d", uploads.Add(1)))
+		}, err
+	},
+	"command": simply(func(ctx context.Context, c client, j job) error { return c.RunCommand(ctx, "1+1") }),
+	"wait-running": simply(func(ctx context.Context, c client, j job) error {
+		if _, err := control(j.Control, &settings{UpIn: upTime}); err != nil {
+			return err
+		}
+		return c.WaitRunning(ctx, "c-1")
+	}),
+}
+
+var uploads atomic.Int64
+
+func simply(do func(context.Context, client, job) error) func(job) (func(context.Context, client) (any, error), error) {
+	return func(j job) (func(context.Context, client) (any, error), error) {
+		return func(ctx context.Context, c client) (any, error) { return nil, do(ctx, c, j) }, nil
+	}
+}
+
+func expect(want string) func(string, error) error {
+	return func(got string, err error) error {
+		if err == nil && got != want {
+			err = fmt.Errorf("got %q, want %q", got, want)
+		}
+		return err
+	}
+}
+
+func counted(got, want int, err error, counters ...*counter) error {
+	for _, c := range counters {
+		got = int(*c)
+	}
+	if err == nil && got != want {
+		err = fmt.Errorf("got %d, want %d", got, want)
+	}
+	return err
+}
+
+// serverFiles are the files that a job finds.
+func (j job) serverFiles() map[string]int64 {
+	files := map[string]int64{}
+	switch j.Work {
+	case "download":
+		files["/files/large"] = int64(j.Size)
+	case "download-dir":
+		for i := range filesInDir {
+			files[fmt.Sprintf("/dir/part-%05d", i)] = fileSize
+		}
+	}
+	return files
+}
+
+// scratch is where files are made: in memory, if the system has that, for it is
+// not the disk that is measured.
+func scratch() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+// A counter is a writer that counts bytes.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// endless is the pattern without end.
+type endless struct{}
+
+func (endless) ReadAt(p []byte, offset int64) (n int, err error) {
+	for n < len(p) {
+		n += copy(p[n:], pattern[(offset+int64(n))%blockSize:])
+	}
+	return n, nil
+}
+
+// transport is nil for all but the works that need no network.
+func (j job) transport() http.RoundTripper {
+	switch {
+	case j.Host != "":
+		return nil
+	case j.Work == "get-run":
+		return canned(appendRun(nil, 1))
+	case j.Work == "create-cluster":
+		return canned(`{"cluster_id":"c-1"}`)
+	}
+	return canned(appendCluster(nil, 1, "RUNNING"))
+}
+
+// repeat does the work as often as the job says.
+func (j job) repeat(ctx context.Context, c client, do func(context.Context, client) (any, error)) error {
+	var left atomic.Int64
+	left.Store(int64(j.Times))
+	var all sync.WaitGroup
+	errs := make(chan error, max(j.Parallel, 1))
+	for range max(j.Parallel, 1) {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				if _, err := do(ctx, c); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+// control talks to the server's other port.
+func control(url string, set *settings) (seen stats, err error) {
+	resp, err := http.DefaultClient.Get(url)
+	if set != nil {
+		if err == nil {
+			resp.Body.Close()
+		}
+		resp, err = http.DefaultClient.Post(url, "application/json", bytes.NewReader(must(marshal(set))))
+	}
+	if err != nil {
+		return seen, err
+	}
+	defer resp.Body.Close()
+	return seen, unmarshal(resp.Body, &seen)
+}
