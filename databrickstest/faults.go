@@ -137,7 +137,7 @@ func (s *Server) Inject(faults ...Fault) (remove func()) {
 	return func() { s.faults.remove(func(f *armedFault) bool { return added[f] }) }
 }
 
-// ClearFaults takes back all faults.
+// ClearFaults takes back all faults, those of [WithFaults] included.
 func (s *Server) ClearFaults() { s.faults.remove(func(*armedFault) bool { return true }) }
 
 // WithFaults makes faults happen from the beginning; see [Server.Inject].

@@ -43,7 +43,8 @@ func (s *ClustersService) List(ctx context.Context) ([]Cluster, error) {
 	return list[Cluster](ctx, s.client, get("/api/1.2/clusters/list", struct{}{}))
 }
 
-// Status returns a cluster.
+// Status returns a cluster, whether it runs or not. If there is none, the error
+// matches fs.ErrNotExist.
 func (s *ClustersService) Status(ctx context.Context, clusterID string) (*Cluster, error) {
 	return read[Cluster](ctx, s.client, get("/api/1.2/clusters/status", clusterRef{clusterID}))
 }

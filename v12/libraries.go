@@ -75,12 +75,14 @@ type libraryOnCluster struct {
 	ClusterID string `json:"clusterId"`
 }
 
-// List returns all libraries.
+// List returns all libraries, attached or not, without where they are attached;
+// [LibrariesService.Status] tells that of one.
 func (s *LibrariesService) List(ctx context.Context) ([]Library, error) {
 	return list[Library](ctx, s.client, get("/api/1.2/libraries/list", struct{}{}))
 }
 
-// Status returns a library and how it is doing on its clusters.
+// Status returns a library and how it is doing on its clusters. If there is none,
+// the error matches fs.ErrNotExist.
 func (s *LibrariesService) Status(ctx context.Context, libraryID string) (*LibraryStatus, error) {
 	return read[LibraryStatus](ctx, s.client, get("/api/1.2/libraries/status", libraryRef{libraryID}))
 }
