@@ -6,9 +6,9 @@ LINT := go tool -modfile tools/go.mod golangci-lint
 # Modules beside the root: their dependencies are not for our users.
 MODULES := $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name go.mod -print | sort))
 
-.PHONY: check fmt vet lint tidy build modules test fuzz bench
+.PHONY: check fmt vet lint tidy build modules interop test fuzz bench
 
-check: fmt vet lint tidy build modules test
+check: fmt vet lint tidy build modules interop test
 
 fmt:
 	@files=$$(gofmt -l .); test -z "$$files" || { gofmt -d $$files; exit 1; }
@@ -31,6 +31,10 @@ build:
 
 modules:
 	@for module in $(filter-out ./tools,$(MODULES)); do echo "go vet and test ($$module)"; (cd $$module && go vet ./... && go test ./...) || exit 1; done
+
+# Other people's clients against the workspace in memory.
+interop:
+	interop/run
 
 # The README's command, with the race detector and in any order.
 test:
