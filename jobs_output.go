@@ -212,9 +212,11 @@ type AIRuntimeOutput struct {
 	StatusMessage      string `json:"status_message,omitzero"` // for people
 }
 
-// GetRunOutput returns what a task run left behind. Of a run with Tasks, ask for
-// each task by its own run ID; a run that has a single task stands for it in
-// version 2.0. The service keeps outputs for 60 days.
+// GetRunOutput returns what a task run left behind: what a notebook returned is in
+// NotebookOutput, what a script or a JAR printed in Logs. Of a run with Tasks, ask
+// for each task by its own run ID, which is in Tasks of the run that
+// [JobsService.WaitRun] or [JobsService.GetRun] return; a run that has a single
+// task stands for it in version 2.0. The service keeps outputs for 60 days.
 func (s *JobsService) GetRunOutput(ctx context.Context, runID int64) (*RunOutput, error) {
 	return do[RunOutput](ctx, s.client, get(s.path("/jobs/runs/get-output")).with("run_id", runID))
 }
