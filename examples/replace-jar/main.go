@@ -1,0 +1,336 @@
+// Replace-jar is for the end of a build: it uploads a JAR and puts it in the
+// place of its older versions, on all clusters and in all jobs that name one.
+//
+//	replace-jar -jar target/etl-1.5.jar
+//
+// uploads to dbfs:/FileStore/jars/etl-1.5.jar and replaces etl-1.4.jar and the
+// like beside it; -to and -old say otherwise. A cluster that runs has the older
+// version until it is restarted, which is done with -restart only.
+//
+// It prints one line for the build's log. It ends with 0 if all is as it should
+// be, with 1 if something failed, with 2 if its arguments are wrong, and with 3
+// if -dry-run, which changes nothing and shows the calls on standard error,
+// found something to do. To run it again is safe, and does what is left to do,
+// as long as each build has a name of its own: which clusters still run with
+// an older file of the same name is known to the run that uploads only.
+//
+// Without DATABRICKS_HOST it does so on a workspace in memory, with a cluster
+// and a job that it makes there; with DATABRICKS_HOST and DATABRICKS_TOKEN set,
+// on that workspace:
+//
+//	go run ./examples/replace-jar -dry-run
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// What the program ends with.
+const (
+	done    = iota
+	failed  // at least in part
+	misused // wrong arguments
+	pending // there is something to do, and this was a dry run
+)
+
+// run prints one line to out and returns what to exit with.
+func run(ctx context.Context, args []string, out, progress io.Writer) int {
+	flags := flag.NewFlagSet("replace-jar", flag.ContinueOnError)
+	flags.SetOutput(progress)
+	var (
+		r      replacement
+		jar    = flags.String("jar", "", "`file` to upload")
+		dryRun = flags.Bool("dry-run", false, "show what would be done, and do nothing")
+	)
+	flags.StringVar(&r.to, "to", "", "where to upload it; dbfs:/FileStore/jars/ and its name if empty")
+	flags.StringVar(&r.old, "old", "", "`pattern` of what it replaces; -to with any other version if empty")
+	flags.BoolVar(&r.restart, "restart", false, "restart clusters that run with an older version")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return done
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("do not know what to do with %q", flags.Args())
+	case err == nil && *jar == "" && os.Getenv("DATABRICKS_HOST") != "":
+		err = errors.New("say which -jar")
+	}
+	if err != nil {
+		fmt.Fprintln(out, "replace-jar: wrong arguments:", err)
+		return misused
+	}
+
+	content := []byte("the JAR of etl 1.5")
+	var opts []databricks.Option
+	if *dryRun {
+		opts = append(opts, databricks.WithPlan(func(call databricks.PlannedCall) {
+			fmt.Fprintf(progress, "would %s %s %s\n", call.Method, call.Path, call.Body)
+		}))
+	}
+	if os.Getenv("DATABRICKS_HOST") == "" {
+		fmt.Fprintln(progress, "DATABRICKS_HOST is not set: this is a workspace in memory")
+		server := databrickstest.NewServer()
+		defer server.Close()
+		if err = populate(ctx, server.Client()); err == nil {
+			r.client = server.Client(opts...)
+		}
+	} else {
+		r.client, err = databricks.NewClient(append(opts, databricks.WithUserAgent("replace-jar", "1"))...)
+	}
+	if *jar != "" && err == nil {
+		content, err = os.ReadFile(*jar)
+	}
+	r.to = cmp.Or(r.to, "dbfs:/FileStore/jars/"+filepath.Base(cmp.Or(*jar, "etl-1.5.jar")))
+	r.old = cmp.Or(r.old, version.ReplaceAllString(r.to, "-[0-9]*.jar"))
+	if err == nil {
+		err = r.run(ctx, content)
+	}
+	switch result := strings.Join(r.done, ", "); {
+	case err != nil:
+		// Several failures are several lines of an error, but this is to be one.
+		fmt.Fprintf(out, "replace-jar: %s: failed: %s; done: %s\n", r.to, strings.ReplaceAll(err.Error(), "\n", "; "), cmp.Or(result, "nothing"))
+		return failed
+	case result == "":
+		fmt.Fprintf(out, "replace-jar: %s: nothing to do\n", r.to)
+		return done
+	case *dryRun:
+		fmt.Fprintf(out, "replace-jar: %s: dry run: %s\n", r.to, result)
+		return pending
+	default:
+		fmt.Fprintf(out, "replace-jar: %s: %s\n", r.to, result)
+		return done
+	}
+}
+
+var version = regexp.MustCompile(`-[0-9][^/]*\.jar$`)
+
+// A replacement puts one JAR in the place of others.
+type replacement struct {
+	client   *databricks.Client
+	to, old  string // a URI, and a pattern as of path.Match
+	restart  bool
+	replaced bool     // there was another file at to
+	done     []string // for the log
+}
+
+func (r *replacement) did(format string, args ...any) {
+	r.done = append(r.done, fmt.Sprintf(format, args...))
+}
+
+func (r *replacement) isOld(uri string) bool {
+	match, err := path.Match(r.old, uri)
+	return err == nil && match && uri != r.to
+}
+
+func (r *replacement) run(ctx context.Context, content []byte) error {
+	if _, err := path.Match(r.old, r.to); err != nil {
+		return fmt.Errorf("-old: %w", err)
+	}
+	if err := r.upload(ctx, content); err != nil {
+		return err // nothing is to name a JAR that is not there
+	}
+	clusters, err := r.client.Libraries.AllClusterStatuses(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, cluster := range clusters { // one that fails does not keep the others
+		if err := r.cluster(ctx, cluster); err != nil {
+			errs = append(errs, fmt.Errorf("cluster %s: %w", cluster.ClusterID, err))
+		}
+	}
+	jobs, err := r.client.Jobs.List(ctx, databricks.ListJobs{ExpandTasks: true})
+	errs = append(errs, err)
+	for _, job := range jobs {
+		if err := r.job(ctx, job); err != nil {
+			errs = append(errs, fmt.Errorf("job %d: %w", job.JobID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// upload uploads the JAR, unless it is there already.
+func (r *replacement) upload(ctx context.Context, content []byte) error {
+	there := sha256.New()
+	err := r.client.DBFS.Download(ctx, r.to, there, databricks.DownloadOptions{})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	r.replaced = err == nil
+	if hash := sha256.Sum256(content); r.replaced && bytes.Equal(there.Sum(nil), hash[:]) {
+		r.replaced = false
+		return nil
+	}
+	if err := r.client.DBFS.Upload(ctx, r.to, bytes.NewReader(content), databricks.UploadOptions{Overwrite: true}); err != nil {
+		return err
+	}
+	r.did("uploaded %d bytes", len(content))
+	return nil
+}
+
+// cluster replaces the JAR on a cluster.
+func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLibraryStatuses) error {
+	var (
+		id    = cluster.ClusterID
+		jar   = []databricks.Library{{JAR: r.to}}
+		old   []databricks.Library // that are to go
+		stale bool                 // it runs with one that is not the new one
+	)
+	for _, s := range cluster.LibraryStatuses {
+		switch {
+		case s.Library.JAR == r.to:
+			stale = stale || r.replaced
+		case !r.isOld(s.Library.JAR):
+		case s.IsLibraryForAllClusters:
+			return fmt.Errorf("%s is one for all clusters: replace it in the workspace's pages", s.Library.JAR)
+		case s.Status == databricks.LibraryUninstallOnRestart:
+			stale = true
+		default:
+			stale = true
+			old = append(old, s.Library)
+		}
+	}
+	if !stale {
+		return nil
+	}
+	now, err := r.client.Clusters.Get(ctx, id)
+	if err != nil || now.ClusterSource == databricks.ClusterSourceJob { // which goes with its run
+		return err
+	}
+	if len(old) > 0 {
+		if err := r.client.Libraries.Install(ctx, id, jar); err != nil { // first: rather both than none
+			return err
+		}
+		if err := r.client.Libraries.Uninstall(ctx, id, old); err != nil {
+			return err
+		}
+		r.did("cluster %s changed", id)
+	}
+	switch {
+	case now.State == databricks.ClusterTerminated || now.State == databricks.ClusterTerminating:
+	case !r.restart:
+		if len(old) > 0 || r.replaced {
+			r.did("cluster %s has to be restarted", id)
+		}
+	default:
+		if err := r.client.Clusters.Restart(ctx, id); err != nil {
+			return err
+		}
+		if _, err := r.client.Clusters.WaitRunning(ctx, id); err != nil {
+			return err
+		}
+		if err := r.client.Libraries.WaitInstalled(ctx, id, jar); err != nil {
+			return err
+		}
+		r.did("cluster %s restarted", id)
+	}
+	return nil
+}
+
+// job replaces the JAR in a job. Runs under way go on with what they have.
+func (r *replacement) job(ctx context.Context, job databricks.Job) error {
+	settings := job.Settings
+	if job.HasMore || settings.Format == databricks.JobFormatMultiTask && settings.Tasks == nil { // lists may be cut
+		whole, err := r.client.Jobs.Get(ctx, job.JobID)
+		if err != nil {
+			return err
+		}
+		settings = whole.Settings
+	}
+	// What is not said stays as it is, so only what holds libraries is said.
+	change := databricks.JobSettings{Libraries: settings.Libraries, SparkSubmitTask: settings.SparkSubmitTask, Tasks: settings.Tasks}
+	changed := r.libraries(&change.Libraries)
+	changed = r.submit(change.SparkSubmitTask) || changed
+	for i := range change.Tasks {
+		changed = r.task(&change.Tasks[i]) || changed
+	}
+	if !changed {
+		return nil
+	}
+	if err := r.client.Jobs.Update(ctx, databricks.UpdateJob{JobID: job.JobID, NewSettings: change}); err != nil {
+		return err
+	}
+	r.did("job %d changed", job.JobID)
+	return nil
+}
+
+func (r *replacement) task(task *databricks.Task) bool {
+	changed := r.libraries(&task.Libraries)
+	changed = r.submit(task.SparkSubmitTask) || changed
+	if task.ForEachTask != nil {
+		changed = r.task(&task.ForEachTask.Task) || changed
+	}
+	return changed
+}
+
+// libraries replaces the JAR in a list, in which it is once then.
+func (r *replacement) libraries(libraries *[]databricks.Library) bool {
+	old := func(l databricks.Library) bool { return r.isOld(l.JAR) }
+	if !slices.ContainsFunc(*libraries, old) {
+		return false
+	}
+	*libraries = slices.DeleteFunc(*libraries, func(l databricks.Library) bool { return old(l) || l.JAR == r.to })
+	*libraries = append(*libraries, databricks.Library{JAR: r.to})
+	return true
+}
+
+// submit replaces the JAR in the command line of spark-submit.
+func (r *replacement) submit(task *databricks.SparkSubmitTask) (changed bool) {
+	if task == nil {
+		return false
+	}
+	for i, parameter := range task.Parameters {
+		uris := strings.Split(parameter, ",") // as of --jars
+		for j := range uris {
+			if r.isOld(uris[j]) {
+				uris[j], changed = r.to, true
+			}
+		}
+		task.Parameters[i] = strings.Join(uris, ",")
+	}
+	return changed
+}
+
+// populate makes a cluster and a job with an older JAR.
+func populate(ctx context.Context, client *databricks.Client) error {
+	old := []databricks.Library{{JAR: "dbfs:/FileStore/jars/etl-1.4.jar"}}
+	spec := databricks.ClusterSpec{ClusterName: "etl", SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)}
+	id, err := client.Clusters.Create(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Clusters.WaitRunning(ctx, id); err != nil {
+		return err
+	}
+	if err := client.Libraries.Install(ctx, id, old); err != nil {
+		return err
+	}
+	_, err = client.Jobs.Create(ctx, databricks.CreateJob{
+		Name: "nightly", NewCluster: &spec, Libraries: old, SparkJARTask: &databricks.SparkJARTask{MainClassName: "com.example.ETL"},
+	})
+	return err
+}
