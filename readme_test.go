@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/v12"
 )
 
 func readme(t *testing.T) string {
@@ -34,17 +35,15 @@ func TestReadme_firstSnippet(t *testing.T) {
 // The table of areas names every method, and no call in the README has none.
 func TestReadme_methods(t *testing.T) {
 	text := readme(t)
-	client := reflect.TypeFor[databricks.Client]()
-	for i := range client.NumField() {
-		area := client.Field(i)
+	for area := range reflect.TypeFor[databricks.Client]().Fields() {
 		if !area.IsExported() {
 			continue
 		}
 		row := regexp.MustCompile("(?m)^\\| `client\\." + area.Name + "` .*$").FindString(text)
 		named := strings.FieldsFunc(row, func(r rune) bool { return r == ' ' || r == '|' || r == '·' })
-		for j := range area.Type.NumMethod() {
-			if method := area.Type.Method(j).Name; !slices.Contains(named, method) {
-				t.Errorf("the table of areas lacks %s.%s", area.Name, method)
+		for method := range area.Type.Methods() {
+			if !slices.Contains(named, method.Name) {
+				t.Errorf("the table of areas lacks %s.%s", area.Name, method.Name)
 			}
 		}
 		for _, name := range named {
@@ -58,6 +57,26 @@ func TestReadme_methods(t *testing.T) {
 			}
 			if _, ok := area.Type.MethodByName(call[1]); !ok {
 				t.Errorf("the README calls %s, which is none", call[0])
+			}
+		}
+	}
+
+	row := regexp.MustCompile("(?m)^\\| `v12\\.NewClient.*$").FindString(text)
+	for area := range reflect.TypeFor[v12.Client]().Fields() {
+		if !area.IsExported() {
+			continue
+		}
+		calls := regexp.MustCompile(area.Name + `: ([\w ]+)`).FindStringSubmatch(row)
+		require.NotNil(t, calls, "v12 %s", area.Name)
+		named := strings.Fields(calls[1])
+		for method := range area.Type.Methods() {
+			if !slices.Contains(named, method.Name) && !strings.HasPrefix(method.Name, "Wait") {
+				t.Errorf("the table of areas lacks %s.%s of v12", area.Name, method.Name)
+			}
+		}
+		for _, name := range named {
+			if _, ok := area.Type.MethodByName(name); !ok {
+				t.Errorf("the table of areas has %s.%s of v12, which is none", area.Name, name)
 			}
 		}
 	}
