@@ -1,7 +1,6 @@
 // The official JavaScript SDK, with its own waiters, retries and pages.
 import assert from "node:assert/strict";
-import http from "node:http";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import sdk from "@databricks/sdk-experimental";
 import { methodsOf, strict } from "./declared.mjs";
 
@@ -42,9 +41,7 @@ const services = {
 
 // connect returns the services of a client, each of which is held to its declarations.
 function connect(config) {
-  const agent = new http.Agent({ keepAlive: true }); // its own is for https only
-  const client = new sdk.WorkspaceClient(config, { agent, product: "interop", productVersion: "1.0.0" });
-  after(() => agent.destroy());
+  const client = new sdk.WorkspaceClient(config, { product: "interop", productVersion: "1.0.0" });
   return Object.fromEntries(Object.entries(services).map(([name, [area, service]]) => [name, strict(client[name], area, service, unknown, called)]));
 }
 const client = connect({ host, token, authType: "pat" });
