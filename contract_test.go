@@ -127,6 +127,21 @@ var contractRepeats = map[string]string{
 	"POST /api/2.0/token/delete": "ids are never given twice, and a repeat that finds no token found it revoked",
 }
 
+// contractNames are the members without which the reply to a create is of no use:
+// nobody could find what was made, if anything was.
+var contractNames = map[string]string{
+	"POST /api/2.0/clusters/create":  "cluster_id",
+	"POST /api/2.0/dbfs/create":      "handle",
+	"POST /api/2.0/jobs/create":      "job_id",
+	"POST /api/2.1/jobs/create":      "job_id",
+	"POST /api/2.0/jobs/run-now":     "run_id",
+	"POST /api/2.1/jobs/run-now":     "run_id",
+	"POST /api/2.0/jobs/runs/submit": "run_id",
+	"POST /api/2.1/jobs/runs/submit": "run_id",
+	"POST /api/2.1/jobs/runs/repair": "repair_id",
+	"POST /api/2.0/token/create":     "token_value",
+}
+
 // contractChecker reads the contract.
 func contractChecker() *contract.Checker {
 	areas, err := contract.Load("testdata/contract", "clusters", "dbfs", "groups", "jobs", "jobs-2.1-delta", "libraries", "secrets", "tokens", "workspace")
@@ -161,7 +176,7 @@ var contractSuite = &contract.Suite{
 	Refused: func(err error) bool { _, ok := errors.AsType[*ArgumentError](err); return ok },
 	Unknown: func(err error) bool { _, ok := errors.AsType[*OutcomeUnknownError](err); return ok },
 	Reads:   []string{"POST /api/2.0/clusters/events"},
-	Repeats: contractRepeats,
+	Repeats: contractRepeats, Names: contractNames, Contents: []string{"GET /api/2.0/dbfs/read"},
 }
 
 func TestContract_types(t *testing.T)    { contractSuite.Types(t) }

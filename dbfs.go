@@ -72,14 +72,18 @@ func checkDBFSPath(name, path string) error {
 // overwrite only if that is a directory. The call is not repeated after its
 // answer was lost.
 func (s *DBFSService) Create(ctx context.Context, path string, overwrite bool) (handle int64, err error) {
-	made, err := do[struct {
-		Handle int64 `json:"handle"`
-	}](ctx, s.client, post("/api/2.0/dbfs/create").withPath("path", path).opt("overwrite", overwrite))
+	made, err := do[createdHandle](ctx, s.client, post("/api/2.0/dbfs/create").withPath("path", path).opt("overwrite", overwrite))
 	if err != nil {
 		return 0, err
 	}
 	return made.Handle, nil
 }
+
+type createdHandle struct {
+	Handle int64 `json:"handle"`
+}
+
+func (h *createdHandle) made() error { return named("handle", h.Handle != 0) }
 
 // AddBlock appends up to [MaxBlockSize] bytes to the file of a handle. Blocks of
 // one handle must be added one after another. The call is never repeated after

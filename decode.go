@@ -132,8 +132,17 @@ func decodeValue(text []byte, out any) error {
 			return fmt.Errorf("the reply cannot be read: %w", err)
 		}
 	}
-	if checker, ok := out.(interface{ check() error }); ok {
-		return checker.check()
+	if reply, ok := out.(interface{ made() error }); ok {
+		return reply.made()
+	}
+	return nil
+}
+
+// named is for the made methods of replies that name what was made: without its
+// id, nobody can tell what became of the call.
+func named(id string, there bool) error {
+	if !there {
+		return errors.New("the reply has no " + id)
 	}
 	return nil
 }

@@ -332,14 +332,18 @@ type JobDeployment struct {
 // never repeated if its answer was lost; names are no help, they need not be unique.
 func (s *JobsService) Create(ctx context.Context, in CreateJob) (int64, error) {
 	r := post(s.path("/jobs/create")).check(in.checkWhole(s.client.jobsAPI)).in(in)
-	out, err := do[struct {
-		JobID int64 `json:"job_id"`
-	}](ctx, s.client, r)
+	out, err := do[createdJob](ctx, s.client, r)
 	if err != nil {
 		return 0, err
 	}
 	return out.JobID, nil
 }
+
+type createdJob struct {
+	JobID int64 `json:"job_id"`
+}
+
+func (j *createdJob) made() error { return named("job_id", j.JobID != 0) }
 
 // Get returns a job. It fails with [ErrResourceDoesNotExist] if there is none.
 func (s *JobsService) Get(ctx context.Context, jobID int64) (*Job, error) {
@@ -399,7 +403,8 @@ type ListJobs struct {
 	PageToken   string `json:"page_token,omitzero"`   // where to begin, if not at the beginning; not in version 2.0
 }
 
-// List returns the jobs, newest first.
+// List returns the jobs, newest first, all pages of them; [JobsService.All] does
+// so in constant memory.
 func (s *JobsService) List(ctx context.Context, in ListJobs) ([]Job, error) {
 	return collect(s.All(ctx, in), in.Limit)
 }

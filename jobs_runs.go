@@ -403,9 +403,12 @@ type RunNowResult struct {
 	NumberInJob int64 `json:"number_in_job,omitzero"` // deprecated: the same as RunID
 }
 
+func (r *RunNowResult) made() error { return named("run_id", r.RunID != 0) }
+
 // RunNow starts a run of a job and returns at once; see [JobsService.WaitRun].
 // A run that is one too many for the job starts as well, and ends as
-// [RunSkipped] or waits as [RunQueued].
+// [RunSkipped] or waits as [RunQueued]. The call may be repeated, as it goes out
+// with a token that stands for the one run.
 func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
 	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).in(in).once(in.IdempotencyToken))
@@ -456,6 +459,7 @@ type SubmitRun struct {
 
 // SubmitRun starts a run that belongs to no job and returns its ID at once; see
 // [JobsService.WaitRun]. Such runs are not retried and count against no quota of jobs.
+// The call may be repeated, as it goes out with a token that stands for the one run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
 	r := post(s.path("/jobs/runs/submit")).in(in).check(in.checkVersion(s.client.jobsAPI)).once(in.IdempotencyToken)
@@ -481,7 +485,8 @@ type ListRuns struct {
 	Limit         int     `json:"limit"`                    // ListRuns: at most so many; AllRuns: so many at a time; 0: all, and as many at a time as the service gives
 }
 
-// ListRuns returns runs, the latest first.
+// ListRuns returns runs, the latest first: up to in.Limit of them or, if that is
+// 0, all that the service still has. [JobsService.AllRuns] does so in constant memory.
 func (s *JobsService) ListRuns(ctx context.Context, in ListRuns) ([]Run, error) {
 	return collect(s.AllRuns(ctx, in), in.Limit)
 }
@@ -599,14 +604,18 @@ func (s *JobsService) RepairRun(ctx context.Context, in RepairRun) (int64, error
 	if s.client.jobsAPI == "2.0" {
 		r.err = badArg("runs/repair", "is not part of version 2.0 of the Jobs API; make the client WithJobsAPI(\"2.1\")")
 	}
-	out, err := do[struct {
-		RepairID int64 `json:"repair_id"`
-	}](ctx, s.client, r)
+	out, err := do[createdRepair](ctx, s.client, r)
 	if err != nil {
 		return 0, err
 	}
 	return out.RepairID, nil
 }
+
+type createdRepair struct {
+	RepairID int64 `json:"repair_id"`
+}
+
+func (r *createdRepair) made() error { return named("repair_id", r.RepairID != 0) }
 
 // WatchRun looks at a run until it is over, and yields it as it is at first
 // and after each change of its state or of that of one of its tasks. How it

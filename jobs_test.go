@@ -518,7 +518,7 @@ func TestJobs_versions(t *testing.T) {
 			transport := httpmock.NewMockTransport()
 			method, path, _ := strings.Cut(call, " ")
 			url := "https://workspace.example.com/api/" + version + "/jobs/" + path
-			transport.RegisterResponder(method, url, httpmock.NewStringResponder(200, `{}`))
+			transport.RegisterResponder(method, url, httpmock.NewStringResponder(200, `{"job_id": 1, "run_id": 2, "repair_id": 3}`))
 			client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: transport}), WithJobsAPI(version))
 			assert.NoError(t, do(t.Context(), client.Jobs), "%s %s", version, call)
 			assert.Equal(t, 1, transport.GetTotalCallCount(), "%s %s", version, call)

@@ -132,12 +132,7 @@ type checkedReply struct {
 	ID string `json:"id"`
 }
 
-func (r *checkedReply) check() error {
-	if r.ID == "" {
-		return errors.New("the reply has no id")
-	}
-	return nil
-}
+func (r *checkedReply) made() error { return named("id", r.ID != "") }
 
 // A create that answers without the id of what it made may have made it.
 func TestDo_replyWithoutItsID(t *testing.T) {

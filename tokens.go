@@ -2,7 +2,6 @@ package databricks
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -68,12 +67,7 @@ type CreatedToken struct {
 	TokenInfo  TokenInfo `json:"token_info"`
 }
 
-func (t *CreatedToken) check() error {
-	if t.TokenValue == "" {
-		return errors.New("the reply has no token_value")
-	}
-	return nil
-}
+func (t *CreatedToken) made() error { return named("token_value", t.TokenValue != "") }
 
 // LogValue logs the token without its value, in the handlers that write JSON, too.
 func (t CreatedToken) LogValue() slog.Value { return slog.AnyValue(t.TokenInfo) }

@@ -75,6 +75,13 @@ var contractSuite = &contract.Suite{
 		return NewClient(client), err
 	},
 	Refused: func(err error) bool { _, ok := errors.AsType[*databricks.ArgumentError](err); return ok },
+	Names: map[string]string{
+		"POST /api/1.2/contexts/create":            "id",
+		"POST /api/1.2/commands/execute":           "id",
+		"POST /api/1.2/commands/execute multipart": "id",
+		"POST /api/1.2/clusters/create":            "id",
+		"POST /api/1.2/libraries/upload":           "id",
+	},
 	Unknown: func(err error) bool { _, ok := errors.AsType[*databricks.OutcomeUnknownError](err); return ok },
 }
 

@@ -31,6 +31,14 @@ type Suite struct {
 	// Repeats are calls that are repeated although the contract does not call
 	// them idempotent, or the reverse, each with the reason.
 	Repeats map[string]string
+
+	// Names are the members of replies that name what was made. A reply without
+	// its name says nothing, so that the outcome is unknown.
+	Names map[string]string
+
+	// Contents are calls whose reply is the content of a file: it is whole, or
+	// the call fails.
+	Contents []string
 }
 
 // Types checks that every operation has a method, every field a Go field that

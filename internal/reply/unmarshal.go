@@ -35,6 +35,10 @@ func leniently(text []byte, out any) error {
 		return err
 	}
 	target := reflect.ValueOf(out).Elem()
+	if object, ok := v.(map[string]any); ok && len(object) == 0 {
+		target.SetZero() // nothing is said, whatever is due
+		return nil
+	}
 	fitted := fit(v, target.Type())
 	if fitted == nil && v != nil {
 		return errors.New("the whole is of another type")

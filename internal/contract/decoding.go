@@ -1,0 +1,310 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// A mutation is a reply that is not quite as the contract says, and what of it
+// a client must still return.
+type mutation struct {
+	name  string
+	reply any
+	want  any    // as reply, without what cannot be understood; it decides nothing if cut
+	hit   string // the member of the reply itself that is gone, if it is one
+}
+
+// unknown is a value that no client knows: of an enum, or a number where text is due.
+const unknown, number = "BRAND_NEW_VALUE", json.Number("1234567")
+
+// mutations changes each place of a reply, in every manner that a client must
+// bear. What is deep inside, and was seen, is left as it is.
+func (a *Area) mutations(typ string, reply any, seen map[string]bool) iter.Seq[mutation] {
+	return func(yield func(mutation) bool) {
+		m := &mutator{Area: a, seen: seen, root: reply, yield: yield}
+		m.is("the whole", nil, "object<"+typ+">", reply)
+	}
+}
+
+type mutator struct {
+	*Area
+	seen  map[string]bool
+	root  any
+	yield func(mutation) bool
+	ended bool
+}
+
+// gone is what replaced returns the document without.
+type gone struct{}
+
+// is changes the value of a type that is found at a path from the root.
+func (m *mutator) is(name string, path []any, typ string, v any) {
+	kind, of := parse(typ)
+	set := func(how string, reply, want any) {
+		if m.ended {
+			return
+		}
+		made := mutation{name: name + ": " + how, reply: replaced(m.root, path, reply), want: replaced(m.root, path, want)}
+		if len(path) == 1 && want == (gone{}) {
+			made.hit, _ = path[0].(string)
+		}
+		m.ended = !m.yield(made)
+	}
+	if len(path) > 0 {
+		set("null", nil, gone{})
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if kind == "object" {
+			more := maps.Clone(v)
+			more["brand_new_field"] = map[string]any{"brand_new": []any{1, "text", nil}}
+			set("an unknown field", more, v)
+		}
+		if len(path) > 0 {
+			set("an empty object", map[string]any{}, gone{})
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			next := of // of a map
+			if kind == "object" {
+				i := slices.IndexFunc(m.Types[of], func(f Field) bool { return f.Name == key || f.Name == "*" || f.Name == "[]" })
+				next = m.Types[of][i].Type
+			}
+			place := m.place(of, key)
+			version, rest, _ := strings.Cut(place, ".")
+			area, _, _ := strings.Cut(version, "-") // versions share their Go types
+			place = area + "." + rest
+			if !m.seen[place] || kind != "object" || len(path) < 3 {
+				m.seen[place] = true
+				whole := m.root
+				m.root = replaced(whole, path, beside(key, v))
+				m.is(place, append(slices.Clone(path), key), next, v[key])
+				m.root = whole
+			}
+		}
+	case []any:
+		if kind == "object" { // a reply that is a list
+			_, of = parse(m.Types[of][0].Type)
+		}
+		for i, element := range v {
+			m.is(fmt.Sprintf("%s[%d]", name, i), append(slices.Clone(path), i), of, element)
+		}
+	case string:
+		switch kind {
+		case "enum":
+			set("an unknown value", unknown, unknown)
+			fallthrough
+		case "string":
+			set("a number for text", number, string(number))
+		case "any":
+		default:
+			set("a number for bytes", number, gone{})
+		}
+	case json.Number:
+		set("text for a number", string(v), v)
+	case bool:
+		set("text for a flag", fmt.Sprint(v), v)
+	}
+}
+
+// beside is an object with one member and of the others those that hold no more
+// members: enough to see that they survive, and quickly.
+func beside(key string, object map[string]any) map[string]any {
+	object = maps.Clone(object)
+	maps.DeleteFunc(object, func(other string, v any) bool {
+		_, isObject := v.(map[string]any)
+		_, isList := v.([]any)
+		return other != key && (isObject || isList)
+	})
+	return object
+}
+
+// replaced returns a document with another value at a path, or without it.
+func replaced(doc any, path []any, v any) any {
+	if len(path) == 0 {
+		return v
+	}
+	switch key := path[0].(type) {
+	case string:
+		object := maps.Clone(doc.(map[string]any))
+		if len(path) == 1 && v == (gone{}) {
+			delete(object, key)
+			return object
+		}
+		object[key] = replaced(object[key], path[1:], v)
+		return object
+	default:
+		list := slices.Clone(doc.([]any))
+		if len(path) == 1 && v == (gone{}) {
+			return list[:key.(int)] // what is at its place now is for the client to say
+		}
+		list[key.(int)] = replaced(list[key.(int)], path[1:], v)
+		return list
+	}
+}
+
+// fullReply is a reply to a row's call with all fields, but for those that would
+// lead to another page, and so on for ever.
+func (c *Checker) fullReply(area *Area, op Operation, row Row) any {
+	return document(area.Sample(op.Response, func(typ string, f Field) bool {
+		return !c.departs(area, typ, f) && !slices.Contains(strings.Fields(row.Inner), f.Name) && !strings.HasSuffix(f.Name, "page_token") && f.Name != "has_more"
+	}))
+}
+
+// document makes a JSON document of v, with its numbers as they are written.
+func document(v any) (doc any) {
+	dec := json.NewDecoder(strings.NewReader(encode(v)))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		panic(err)
+	}
+	return doc
+}
+
+func encode(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// Decoding checks that a client bears replies of servers that are older or newer
+// than it: fields and values that it does not know, null in any place, numbers
+// that are text and text that is a number, and nothing at all. Whatever else is
+// in such a reply must be returned as ever.
+//
+// The reply to a create that does not name what it made is the exception: the
+// error says that the outcome is unknown; see Suite.Names.
+func (s *Suite) Decoding(t *testing.T) {
+	c, tried, named := s.Checker(), 0, map[string]bool{}
+	seen := map[string]bool{}
+	for area, ops := range c.Scope() {
+		for _, op := range ops {
+			for _, row := range c.RowsOf(op) {
+				run := func(t *testing.T) {
+					full := c.fullReply(area, op, row)
+					content := slices.Contains(s.Contents, op.Key())
+					check := func(name, body string, want any, nameless bool) {
+						tried++
+						result, err := s.answered(t, area, op, row, body, body)
+						if nameless {
+							named[op.Key()] = true
+							if err == nil || !s.Unknown(err) {
+								t.Errorf("%s: what was made has no name, but the error is %v: %s", name, err, body)
+							}
+							return
+						}
+						if content && (body == "" || strings.HasSuffix(name, "bytes")) {
+							if err == nil {
+								t.Errorf("%s: there is no content, but no error either: %.2000s", name, body)
+							}
+							return
+						}
+						if err != nil {
+							t.Errorf("%s: %v: %.2000s", name, err, body)
+							return
+						}
+						if result == nil || op.Response == "" {
+							return
+						}
+						if f, ok := Member(area, op, row, reflect.TypeOf(result)); ok && f.Name != "[]" {
+							if want = want.(map[string]any)[f.Name]; want == nil {
+								return // so it is up to the method
+							}
+						}
+						for _, lost := range Missing(want, result) {
+							t.Errorf("%s: not returned: %s: %.2000s", name, lost, body)
+						}
+					}
+					name := s.Names[op.Key()]
+					for m := range area.mutations(op.Response, full, seen) {
+						check(m.name, encode(m.reply), m.want, name != "" && m.hit == name)
+					}
+					check("an empty object", "{}", empty(full), name != "")
+					check("nothing", "", empty(full), name != "")
+				}
+				t.Run(area.Name+" "+op.Name+" "+row.Go, func(t *testing.T) { synctest.Test(t, run) })
+			}
+		}
+	}
+	for call := range s.Names {
+		if !named[call] {
+			t.Errorf("Names: there is no call %s", call)
+		}
+	}
+	t.Logf("%d replies", tried)
+}
+
+// empty is the least that is of the kind of v.
+func empty(v any) any {
+	if _, ok := v.([]any); ok {
+		return []any{}
+	}
+	return map[string]any{}
+}
+
+// answered makes a row's call against a service that answers with a body, and
+// with another one from then on. Panics are failures.
+func (s *Suite) answered(t *testing.T, area *Area, op Operation, row Row, body, then string) (result any, err error) {
+	text := body
+	defer func() {
+		if p := recover(); p != nil {
+			t.Fatalf("%s panics: %v: %.2000s", row.Go, p, text)
+		}
+	}()
+	client, err := s.New(&service{answer: func() (int, string, string) {
+		now := body
+		body = then
+		return http.StatusOK, "application/json", now
+	}}, op)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, _, err = Try(t.Context(), client, area, op, row)
+	if err != nil && s.Refused(err) {
+		t.Fatalf("the row needs a Sample that the method does not refuse: %v", err)
+	}
+	return result, err
+}
+
+// Fuzz feeds any bytes to the calls of the contract. They may not panic, nor go on
+// for ever, and return a result or an error.
+func (s *Suite) Fuzz(f *testing.F) {
+	type call struct {
+		area *Area
+		op   Operation
+		row  Row
+	}
+	c := s.Checker()
+	var calls []call
+	for _, area := range c.Areas {
+		for _, op := range c.Scope()[area] {
+			for _, row := range c.RowsOf(op) {
+				f.Add(uint(len(calls)), []byte(encode(c.fullReply(area, op, row))))
+				calls = append(calls, call{area, op, row})
+			}
+		}
+	}
+	for _, body := range []string{``, `{}`, `[]`, `null`, `""`, `0`, `{`, `[{`, `{"a":`, `{} {}`, `<html>`, "\xff", `{"id":1e999}`, strings.Repeat(`{"a":[`, 5000)} {
+		for i := range calls {
+			f.Add(uint(i), []byte(body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint, body []byte) {
+		synctest.Test(t, func(t *testing.T) { // pauses between attempts take no time
+			call := calls[which%uint(len(calls))]
+			result, err := s.answered(t, call.area, call.op, call.row, string(body), "{}")
+			if v := reflect.ValueOf(result); err != nil && v.IsValid() && v.Kind() != reflect.Slice && !v.IsZero() {
+				t.Errorf("%s returns %v and %v", call.row.Go, result, err)
+			}
+		})
+	})
+}
