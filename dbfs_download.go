@@ -19,7 +19,7 @@ import (
 
 // DefaultParallel is how many requests a transfer has in flight at most, unless
 // its options say otherwise.
-const DefaultParallel = 16
+const DefaultParallel = 32
 
 // DownloadOptions say how to download a file. The zero value is a good choice.
 type DownloadOptions struct {

@@ -21,7 +21,7 @@ import (
 type File struct {
 	ctx    context.Context
 	remote *remoteFile
-	info   *dbfsEntry
+	info   fs.FileInfo
 	closed bool
 
 	offset int64  // of the next Read
@@ -44,7 +44,7 @@ func (s *DBFSService) Open(ctx context.Context, path string) (*File, error) {
 }
 
 func (f *remoteFile) open(ctx context.Context) *File {
-	return &File{ctx: ctx, remote: f, info: &dbfsEntry{FileInfo{Path: f.path, FileSize: f.size, ModificationTime: f.modified}}}
+	return &File{ctx: ctx, remote: f, info: FileInfo{Path: f.path, FileSize: f.size, ModificationTime: f.modified}.node()}
 }
 
 // Stat returns the file's size and time as they were when it was opened. It
@@ -158,6 +158,15 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// readAll reads the whole file, for FS.
+func (f *File) readAll() ([]byte, error) {
+	content := make([]byte, f.remote.size)
+	if _, err := f.ReadAt(content, 0); err != nil {
+		return nil, err
+	}
+	return content, f.failed("read", f.remote.unchanged(f.ctx, 0))
 }
 
 // WriteTo writes what is left to read, with parts of it asked for at the same

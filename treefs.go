@@ -131,6 +131,9 @@ func (f treeFS) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
+	if whole, ok := file.(interface{ readAll() ([]byte, error) }); ok {
+		return whole.readAll()
+	}
 	return io.ReadAll(file)
 }
 

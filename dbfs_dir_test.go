@@ -1,0 +1,416 @@
+package databricks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+// makeFolder makes a local folder of files by their names; names that end in a
+// slash are folders.
+func makeFolder(t testing.TB, files map[string]string) string {
+	dir := t.TempDir()
+	for name, content := range files {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if strings.HasSuffix(name, "/") {
+			require.NoError(t, os.MkdirAll(full, 0o777))
+			continue
+		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o777))
+		require.NoError(t, os.WriteFile(full, []byte(content), 0o666))
+	}
+	return dir
+}
+
+// folderTree is the reverse: folders are there if they are empty.
+func folderTree(t testing.TB, dir string) map[string]string {
+	tree := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(full string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(dir, full)
+		name = filepath.ToSlash(name)
+		switch {
+		case err != nil || name == ".":
+			return err
+		case d.IsDir():
+			if entries, err := os.ReadDir(full); err != nil || len(entries) > 0 {
+				return err
+			}
+			tree[name+"/"] = ""
+		default:
+			content, err := os.ReadFile(full)
+			tree[name] = string(content)
+			return err
+		}
+		return nil
+	}))
+	return tree
+}
+
+func skippedPaths(result *databricks.FolderResult) (paths []string) {
+	for _, s := range result.Skipped {
+		paths = append(paths, s.Path)
+	}
+	return paths
+}
+
+func TestDBFS_folders(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	files := map[string]string{
+		"a": "one", "b/c": "two", "b/d/e": "", "b/d/large": string(noise(2*mebibyte + 5)), "empty/": "", "x/y/empty/": "",
+		"sp ace/ü&#%2F.txt": "odd", "ts=12%3A00/part-0": "as Hive has it", ".hidden": "h",
+	}
+	from := makeFolder(t, files)
+	for _, parallel := range []int{0, 1, 3} {
+		opts := databricks.FolderOptions{Parallel: parallel}
+		var last databricks.FolderProgress
+		opts.Progress = func(p databricks.FolderProgress) { last = p }
+		up, err := client.DBFS.UploadDir(t.Context(), "dbfs:/new/dir/", from, opts)
+		require.NoError(t, err)
+		assert.Equal(t, &databricks.FolderResult{Files: 7, Bytes: 2*mebibyte + 5 + 24, Unchanged: 0}, up)
+		assert.Equal(t, 7, last.Files)
+		assert.Equal(t, up.Bytes, last.Bytes)
+		entries, err := client.DBFS.List(t.Context(), "/new/dir/x/y")
+		require.NoError(t, err)
+		assert.Len(t, entries, 1, "an empty folder")
+
+		to := filepath.Join(t.TempDir(), "not", "there")
+		down, err := client.DBFS.DownloadDir(t.Context(), "dbfs:/new/dir", to, opts)
+		require.NoError(t, err)
+		assert.Equal(t, up, down)
+		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
+		require.NoError(t, client.DBFS.Delete(t.Context(), "/new", true))
+	}
+}
+
+// Names from elsewhere stay in the folder, are safe everywhere, and get back
+// what they were.
+func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	names := []string{
+		"dir3/..", "../x", "../../etc/passwd", "./here", "...", "a/../../b", `..\..\windows`, "D:", "C:/autoexec.bat", "CON", "con.txt", "nul", "dir/LPT1.log",
+		"colon:stream", "trailing.", "trailing ", "dir./x", `q"u<o>t|e*s?`, "new\nline", "bell\a", "README", "Readme", "readme", "SUB/x", "sub/x", "dir4/.",
+		"100%", "%2e%2e", "%{2E}", "ts=12%3A00", "報告：2020", "-rf", "~", "$HOME", "`id`", strings.Repeat("long", 50),
+	}
+	want := map[string]string{}
+	for _, name := range names {
+		put(t, client, "/from/"+name, []byte(name))
+		want["/to/"+name] = name
+	}
+	outer := t.TempDir()
+	dir := filepath.Join(outer, "in", "here")
+	result, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.FolderOptions{})
+	require.NoError(t, err)
+	assert.Empty(t, result.Skipped)
+	assert.Equal(t, len(names), result.Files)
+
+	local := folderTree(t, outer)
+	assert.Len(t, local, len(names))
+	folded := map[string]bool{}
+	for name := range local {
+		assert.True(t, strings.HasPrefix(name, "in/here/"), "%q is not in its folder", name)
+		assert.False(t, folded[strings.ToLower(name)], "%q is there twice where case does not count", name)
+		folded[strings.ToLower(name)] = true
+		for part := range strings.SplitSeq(name, "/") {
+			assert.NotRegexp(t, `[<>:"\\|?*\x00-\x1f]|[. ]$|^(?i:con|nul|lpt1)(\.|$)`, part)
+		}
+	}
+	assert.Contains(t, local, "in/here/ts=12%3A00", "names that need no change have none")
+
+	result, err = client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.FolderOptions{})
+	require.NoError(t, err)
+	for _, name := range names {
+		parts := strings.Split(name, "/")
+		if slices.Contains(parts, "..") || slices.Contains(parts, ".") {
+			delete(want, "/to/"+name) // it leads elsewhere, and is not sent
+		}
+	}
+	assert.Equal(t, want, dbfsTree(t, client, "/to"))
+	for _, s := range result.Skipped {
+		assert.ErrorIs(t, s.Err, fs.ErrInvalid, s.Path)
+	}
+}
+
+// A listing that says something else than what is in the directory.
+func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	put(t, server.Client(), "/from/secret", []byte("mine"))
+	server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/list", Times: -1, Status: 200, Body: `{"files": [
+		{"path": "/../../../etc/secret", "is_dir": false, "file_size": 4}, {"path": "/from/..", "is_dir": false, "file_size": 4},
+		{"path": "", "is_dir": false, "file_size": 4}, {"path": "/", "is_dir": false, "file_size": 4}]}`})
+	outer := t.TempDir()
+	result, err := server.Client().DBFS.DownloadDir(t.Context(), "/from", filepath.Join(outer, "dir"), databricks.FolderOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"dir/secret": "mine"}, folderTree(t, outer))
+	assert.Equal(t, 1, result.Files)
+	assert.Len(t, result.Skipped, 3)
+}
+
+func TestDBFS_DownloadDir_staysInItsFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege")
+	}
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	put(t, client, "/from/link/file", []byte("new"))
+	put(t, client, "/from/other", []byte("new"))
+	outside := makeFolder(t, map[string]string{"file": "old", "other": "old"})
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink(filepath.Join(outside, "other"), filepath.Join(dir, "other")))
+	_, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.FolderOptions{Overwrite: true})
+	assert.Error(t, err)
+	assert.Equal(t, map[string]string{"file": "old", "other": "old"}, folderTree(t, outside))
+}
+
+func TestDBFS_UploadDir_skips(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege")
+	}
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	dir := makeFolder(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new", ".databricks-LEFT": "left"})
+	require.NoError(t, os.Symlink("file", filepath.Join(dir, "link")))
+	require.NoError(t, os.Symlink("/etc", filepath.Join(dir, "linked")))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken")))
+	put(t, client, "/to/old", []byte("old"))
+	put(t, client, "/to/sub/old/x", []byte("old")) // a directory where a file should go
+	put(t, client, "/to/dir", []byte("old"))       // and the other way round
+	for _, overwrite := range []bool{false, true} {
+		result, err := client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.FolderOptions{Overwrite: overwrite})
+		require.NoError(t, err)
+		want := map[string]string{"/to/file": "new", "/to/old": "new", "/to/sub/old/x": "old", "/to/dir": "old"}
+		skipped := map[string]error{
+			"link": errors.ErrUnsupported, "linked": errors.ErrUnsupported, "broken": errors.ErrUnsupported,
+			"dir": fs.ErrExist, "dir/below": fs.ErrExist, "sub/old": fs.ErrExist,
+		}
+		if !overwrite {
+			want["/to/old"], skipped["old"] = "old", fs.ErrExist
+		}
+		assert.Equal(t, want, dbfsTree(t, client, "/to"))
+		assert.Len(t, result.Skipped, len(skipped))
+		for _, s := range result.Skipped {
+			name, err := filepath.Rel(dir, s.Path)
+			require.NoError(t, err)
+			assert.ErrorIs(t, s.Err, skipped[filepath.ToSlash(name)], name)
+		}
+	}
+}
+
+func TestDBFS_folders_goOn(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	from := makeFolder(t, map[string]string{"a": "1", "b": "22", "c/d": "333"})
+	update := databricks.FolderOptions{Update: true}
+	up := func() *databricks.FolderResult {
+		result, err := client.DBFS.UploadDir(t.Context(), "/dir", from, update)
+		require.NoError(t, err)
+		return result
+	}
+	to := t.TempDir()
+	down := func() *databricks.FolderResult {
+		result, err := client.DBFS.DownloadDir(t.Context(), "/dir", to, update)
+		require.NoError(t, err)
+		return result
+	}
+	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 6}, up())
+	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 6}, down())
+	server.ForgetRequests()
+	assert.Equal(t, &databricks.FolderResult{Unchanged: 3}, up())
+	assert.Equal(t, []string{"list", "list"}, calls(server), "nothing but a look")
+	assert.Equal(t, &databricks.FolderResult{Unchanged: 3}, down())
+	assert.Equal(t, []string{"list", "list"}, calls(server))
+
+	later := time.Now().Add(time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join(from, "a"), later, later)) // newer
+	require.NoError(t, os.WriteFile(filepath.Join(from, "b"), []byte("4444"), 0o666))
+	require.NoError(t, os.Chtimes(filepath.Join(from, "b"), time.Unix(1, 0), time.Unix(1, 0))) // older, of another size
+	assert.Equal(t, &databricks.FolderResult{Files: 2, Bytes: 5, Unchanged: 1}, up())
+	require.NoError(t, os.Remove(filepath.Join(to, "c", "d")))
+	time.Sleep(2 * time.Millisecond) // so that the times in DBFS are others
+	put(t, client, "/dir/a", []byte("5"))
+	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 8}, down())
+	assert.Equal(t, map[string]string{"a": "5", "b": "4444", "c/d": "333"}, folderTree(t, to))
+}
+
+func TestDBFS_folders_refuse(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	dir := makeFolder(t, map[string]string{"file": "x"})
+	put(t, client, "/file", []byte("x"))
+	for name, try := range map[string]func() (*databricks.FolderResult, error){
+		"not a directory": func() (*databricks.FolderResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/file", t.TempDir(), databricks.FolderOptions{})
+		},
+		"No file or directory": func() (*databricks.FolderResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/none", t.TempDir(), databricks.FolderOptions{})
+		},
+		"is not absolute": func() (*databricks.FolderResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "dir", t.TempDir(), databricks.FolderOptions{})
+		},
+		"path is missing": func() (*databricks.FolderResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "", dir, databricks.FolderOptions{})
+		},
+		"a file is at /file": func() (*databricks.FolderResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "/file", dir, databricks.FolderOptions{Overwrite: true})
+		},
+		"no such file": func() (*databricks.FolderResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "/x", filepath.Join(dir, "none"), databricks.FolderOptions{})
+		},
+		"file": func() (*databricks.FolderResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/", filepath.Join(dir, "file"), databricks.FolderOptions{})
+		},
+	} {
+		result, err := try()
+		assert.ErrorContains(t, err, name)
+		assert.Nil(t, result)
+	}
+}
+
+// Whatever happens to a request, what is there is whole and what is not is told.
+func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
+	files := map[string]string{"a": "one", "sub/b": "two"}
+	check := func(t *testing.T, got map[string]string, result *databricks.FolderResult, err error, name string) {
+		for path, content := range got {
+			require.Equal(t, files[path], content, "%s: %s: %v", name, path, err)
+		}
+		if err == nil {
+			require.Equal(t, len(files), result.Files+len(result.Skipped), name)
+			require.Len(t, got, result.Files, name)
+		}
+	}
+	t.Run("up", func(t *testing.T) {
+		dir := makeFolder(t, files)
+		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
+			client := server.Client()
+			arm()
+			result, err := client.DBFS.UploadDir(ctx, "/dir", dir, databricks.FolderOptions{Parallel: 1})
+			server.ClearFaults()
+			got := map[string]string{}
+			for path, content := range dbfsTree(t, client, "/") {
+				got[strings.TrimPrefix(path, "/dir/")] = content
+			}
+			if result != nil {
+				result.Skipped = slices.DeleteFunc(result.Skipped, func(s databricks.Skipped) bool { return filepath.Base(s.Path) == "sub" })
+			}
+			check(t, got, result, err, name)
+			return err
+		})
+	})
+	t.Run("down", func(t *testing.T) {
+		// A directory that is not there when its turn comes was deleted meanwhile.
+		mishaps := slices.DeleteFunc(slices.Clone(mishaps), func(m mishap) bool { return m.name == "404" })
+		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
+			client, dir := server.Client(), t.TempDir()
+			for name, content := range files {
+				put(t, client, "/dir/"+name, []byte(content))
+			}
+			arm()
+			result, err := client.DBFS.DownloadDir(ctx, "/dir", dir, databricks.FolderOptions{Parallel: 1})
+			if result != nil && slices.Equal(skippedPaths(result), []string{"/dir/sub"}) {
+				result.Skipped = append(result.Skipped, databricks.Skipped{})[1:] // and with it what is in it
+			}
+			got := folderTree(t, dir)
+			delete(got, "sub/")
+			check(t, got, result, err, name)
+			return err
+		})
+	})
+}
+
+// A client that plans says what it would write, and writes nothing.
+func TestDBFS_Upload_planned(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	put(t, server.Client(), "/there", []byte("old"))
+	var mu sync.Mutex
+	var planned []string
+	client := server.Client(databricks.WithPlan(func(call databricks.PlannedCall) {
+		mu.Lock()
+		defer mu.Unlock()
+		planned = append(planned, strings.TrimPrefix(call.Path, "/api/2.0/dbfs/"))
+	}))
+	plan := func(err error) []string {
+		require.NoError(t, err)
+		defer func() { planned = nil }()
+		return planned
+	}
+	from := strings.NewReader("new")
+	assert.Equal(t, []string{"put", "move"}, plan(client.DBFS.Upload(t.Context(), "/new", from, databricks.UploadOptions{})))
+	assert.Equal(t, 3, from.Len(), "the source was read")
+	assert.Equal(t, []string{"put", "move"}, plan(client.DBFS.Upload(t.Context(), "/new", only(from), databricks.UploadOptions{})))
+	assert.Equal(t, []string{"put", "move", "move", "delete"}, plan(client.DBFS.Upload(t.Context(), "/there", from, databricks.UploadOptions{Overwrite: true})))
+	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), "/new", from, databricks.UploadOptions{InPlace: true})))
+	assert.ErrorIs(t, client.DBFS.Upload(t.Context(), "/there", from, databricks.UploadOptions{}), fs.ErrExist, "reads are made")
+	planned = nil
+	_, err := client.DBFS.UploadDir(t.Context(), "/dir", makeFolder(t, map[string]string{"a": "1"}), databricks.FolderOptions{})
+	assert.Equal(t, []string{"mkdirs", "put", "move"}, plan(err))
+	assert.Equal(t, []string{"delete"}, plan(client.DBFS.Delete(t.Context(), "/there", true)))
+	assert.Equal(t, map[string]string{"/there": "old"}, dbfsTree(t, server.Client(), "/"))
+}
+
+// A folder that is interrupted leaves whole files only, and can go on.
+func TestDBFS_folders_interrupted(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	files := map[string]string{}
+	for i := range 40 {
+		files[fmt.Sprintf("dir%d/file%d", i%3, i)] = strings.Repeat("x", i*1000)
+	}
+	from := makeFolder(t, files)
+	to := t.TempDir()
+	for _, op := range []string{"put", "read"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		seen := 0
+		var mu sync.Mutex
+		client := clientBefore(server, func(_ int64, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if strings.HasSuffix(r.URL.Path, op) {
+				if seen++; seen == 20 {
+					cancel()
+				}
+			}
+		})
+		copyAll := func(ctx context.Context) (*databricks.FolderResult, error) {
+			opts := databricks.FolderOptions{Update: true, Parallel: 4}
+			if op == "put" {
+				return client.DBFS.UploadDir(ctx, "/dir", from, opts)
+			}
+			return client.DBFS.DownloadDir(ctx, "/dir", to, opts)
+		}
+		_, err := copyAll(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		result, err := copyAll(t.Context())
+		require.NoError(t, err)
+		assert.Greater(t, result.Unchanged, 10)
+		assert.Equal(t, 40, result.Unchanged+result.Files)
+	}
+	assert.True(t, maps.Equal(files, folderTree(t, to)))
+	assert.Len(t, dbfsTree(t, server.Client(), "/"), 40)
+}
