@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -183,6 +184,28 @@ func TestRun_failsHalfWay(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(out, "job "), out)
 	_, out, _ = f.run(t)
 	assert.Equal(t, "nothing to do\n", out)
+}
+
+// The cluster of a run is left alone: it goes with the run.
+func TestRun_clusterOfARun(t *testing.T) {
+	f := newFixture(t)
+	f.ScriptRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
+		return databrickstest.RunOutcome{Duration: time.Hour}
+	})
+	id, err := f.client.Jobs.RunNow(t.Context(), databricks.RunNow{JobID: f.jobs[0]})
+	require.NoError(t, err)
+	for run, err := range f.client.Jobs.WatchRun(t.Context(), id.RunID) {
+		require.NoError(t, err)
+		if run.State.LifeCycleState == databricks.RunRunning {
+			break
+		}
+	}
+	clusters, err := f.client.Libraries.AllClusterStatuses(t.Context())
+	require.NoError(t, err)
+	require.Len(t, clusters, 3)
+	code, out, _ := f.run(t, "-restart")
+	assert.Equal(t, done, code, out)
+	assert.Equal(t, 3, strings.Count(out, "cluster "), out)
 }
 
 func TestRun_exits(t *testing.T) {
