@@ -129,6 +129,16 @@ func TestRun_goesOn(t *testing.T) {
 	assert.Equal(t, "  make cluster shared\n  pin cluster shared\n  make job nightly\n3 steps done.\n", out)
 }
 
+// Permissions of a job can be given when it is made, but not be read.
+func TestRun_permissionsOfJobs(t *testing.T) {
+	start(t)
+	for _, want := range []string{all + "12 steps done.\n", "Nothing to do.\n"} {
+		out, err := provisioned(t, nil, `"max_retries": 2`, `"access_control_list": [{"group_name": "data", "permission_level": "CAN_VIEW"}]`)
+		require.NoError(t, err)
+		assert.Equal(t, want, out)
+	}
+}
+
 // Where nobody may read secrets, there is no telling whether they differ.
 func TestRun_secretsCannotBeRead(t *testing.T) {
 	start(t, databrickstest.WithSecretsInNotebooksOnly())
