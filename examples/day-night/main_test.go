@@ -55,12 +55,16 @@ func TestRun_loop(t *testing.T) {
 			"Tue 07:00 is up",
 		}, summary(out.String()))
 
+		time.Sleep(time.Until(time.Date(2000, 3, 31, 12, 0, 0, 0, time.UTC)))
 		ctx, cancel = context.WithTimeout(t.Context(), 96*time.Hour)
 		defer cancel()
-		time.Sleep(time.Until(time.Date(2000, 3, 31, 12, 0, 0, 0, time.UTC)))
 		out.Reset()
 		require.NoError(t, run(ctx, strings.Fields("-loop -weekdays -up 22:30 -down 06:00 -zone Europe/Berlin"), &out))
-		assert.Equal(t, []string{"Fri 14:00 is down", "Fri 22:30 is up", "Sat 06:00 is down"}, summary(out.String())[:3])
+		assert.Equal(t, []string{
+			"Fri 14:00 is down", "Fri 22:30 is up",
+			"Sat 06:00 is down", "Sun 06:00 is down", "Mon 06:00 is down",
+			"Mon 22:30 is up", "Tue 06:00 is down",
+		}, summary(out.String()))
 	})
 }
 
@@ -96,6 +100,24 @@ Sat 07:00:\d\d \S+ .*CLOUD_PROVIDER_RESOURCE_STOCKOUT.*
 Sat 07:05:\d\d \S+ is up, with 1 workers
 Sat 19:00:\d\d \S+ is down
 $`, out.String())
+	})
+}
+
+// A start that takes all day does not keep the cluster up at night.
+func TestLoop_slowStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{ClusterStart: 20 * time.Hour}))
+		defer server.Close()
+		time.Sleep(8 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 16*time.Hour)
+		defer cancel()
+		var out bytes.Buffer
+		n := nightWatch{client: server.Client(), out: &out, hours: hours{up: 7 * 60, down: 19 * 60, zone: time.UTC}}
+		var err error
+		n.cluster, err = n.client.Clusters.Create(ctx, databricks.CreateCluster{ClusterName: "shared", SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)})
+		require.NoError(t, err)
+		require.NoError(t, n.loop(ctx))
+		assert.Regexp(t, `^Sat 19:00:00 \S+ .*deadline.*\nSat 19:00:\d\d \S+ is down\n$`, out.String())
 	})
 }
 
