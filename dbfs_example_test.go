@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/go-databricks/databricks"
@@ -117,4 +119,31 @@ func ExampleDBFSService_FS() {
 	}
 	fmt.Println(names)
 	// Output: [2024/a.csv 2025/b.csv]
+}
+
+// A folder is copied, many files at a time. With Update it is brought up to date.
+func ExampleDBFSService_UploadDir() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"a.csv", "b.csv"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("id,name\n"), 0o600); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	copied, err := client.DBFS.UploadDir(ctx, "/data", dir, databricks.FolderOptions{Update: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(copied.Files, "files,", copied.Bytes, "bytes")
+	for _, skipped := range copied.Skipped {
+		fmt.Println("not copied:", skipped.Path, skipped.Err)
+	}
+	// Output: 2 files, 16 bytes
 }
