@@ -171,7 +171,7 @@ func newestRuntime(ctx context.Context, c *databricks.Client) (string, error) {
 		return "", err
 	}
 	number := func(v databricks.SparkVersion) (major, minor int) {
-		fmt.Sscanf(v.Key, "%d.%d.", &major, &minor)
+		_, _ = fmt.Sscanf(v.Key, "%d.%d.", &major, &minor) // 0 if it has another form
 		return major, minor
 	}
 	versions = slices.DeleteFunc(versions, func(v databricks.SparkVersion) bool {
@@ -220,7 +220,7 @@ func pretendRun(databrickstest.RunSpec) databrickstest.RunOutcome {
 	sum := 0
 	for n := range strings.Lines(numbers) {
 		var i int
-		fmt.Sscan(n, &i)
+		_, _ = fmt.Sscan(n, &i)
 		sum += i
 	}
 	return databrickstest.RunOutcome{Output: fmt.Sprint(sum)}
