@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -22,6 +23,8 @@ type RawBody struct {
 	// attempt. If it cannot do so a second time, it says so with an error, and
 	// the call ends with that.
 	Open func() (io.ReadCloser, error)
+
+	shown url.Values // what a plan shows of it
 }
 
 // attach makes b the body of req.
@@ -50,14 +53,19 @@ type FilePart struct {
 // their order and one file after them.
 func Multipart(fields [][2]string, file FilePart) RawBody {
 	boundary := rand.Text()
+	shown := url.Values{file.Field: {fmt.Sprintf("(a file of %d bytes)", file.Size)}}
+	if file.Size < 0 {
+		shown.Set(file.Field, "(a file)")
+	}
 	var head bytes.Buffer
 	for _, f := range fields {
+		shown.Add(f[0], f[1])
 		fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", boundary, quoted(f[0]), f[1])
 	}
 	fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n",
 		boundary, quoted(file.Field), quoted(file.Name))
 	tail := "\r\n--" + boundary + "--\r\n"
-	body := RawBody{ContentType: "multipart/form-data; boundary=" + boundary, Size: -1}
+	body := RawBody{ContentType: "multipart/form-data; boundary=" + boundary, Size: -1, shown: shown}
 	if file.Size >= 0 {
 		body.Size = int64(head.Len()) + file.Size + int64(len(tail))
 	}

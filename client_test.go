@@ -285,6 +285,9 @@ func TestPlan(t *testing.T) {
 	assert.NotContains(t, string(calls[0].Body), "hush")
 	assert.Contains(t, string(calls[0].Body), `"scope":"s"`)
 	assert.Error(t, c.Do(t.Context(), post("/x").check(badArg("n", "is negative")), nil))
+	upload := Multipart([][2]string{{"path", "/a b"}}, FilePart{Field: "contents", Name: "f", Size: 7})
+	require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/api/2.0/dbfs/put", Body: upload}, nil))
+	assert.Equal(t, "contents=%28a+file+of+7+bytes%29&path=%2Fa+b", string(calls[1].Body))
 }
 
 func TestSecret_isNeverShown(t *testing.T) {

@@ -13,7 +13,7 @@ type PlannedCall struct {
 	Method string
 	Path   string
 	Query  url.Values // may be nil
-	Body   []byte     // the JSON or form that would be sent, its secrets replaced; nil if there is none, or if it is the content of a file
+	Body   []byte     // the JSON or form that would be sent, its secrets replaced; of a file its size only; nil if there is none
 }
 
 // WithPlan makes a client that only plans: calls that read go out, calls that
@@ -48,7 +48,11 @@ func (c *Client) planned(r Request) bool {
 	}
 	call := PlannedCall{Method: r.Method, Path: r.Path, Query: redact.Query(r.Query)}
 	switch body := r.Body.(type) {
-	case nil, RawBody:
+	case nil:
+	case RawBody:
+		if body.shown != nil {
+			call.Body = []byte(redact.Query(body.shown).Encode())
+		}
 	case url.Values:
 		call.Body = []byte(redact.Query(body).Encode())
 	default:

@@ -28,7 +28,7 @@ func TestDo_bodies(t *testing.T) {
 		{nil, "", ""},
 		{map[string]any{"b": 1, "a": "ü<>&"}, "application/json", `{"a":"ü\u003c\u003e\u0026","b":1}`},
 		{url.Values{"a": {"1 2"}}, "application/x-www-form-urlencoded", "a=1+2"},
-		{RawBody{"text/x", 3, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("abc")), nil }}, "text/x", "abc"},
+		{RawBody{ContentType: "text/x", Size: 3, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("abc")), nil }}, "text/x", "abc"},
 		{`a literal \ufffd and the character �`, "application/json", `"a literal \\ufffd and the character �"`},
 	} {
 		require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/x", Body: row.body}, nil))
@@ -45,7 +45,7 @@ func TestDo_bodies(t *testing.T) {
 func TestDo_rawBodyIsOpenedForEachAttempt(t *testing.T) {
 	c, s := scriptedClient(t, nil, answer(429, ""), answer(200, `{}`))
 	opened := 0
-	body := RawBody{"text/x", 3, func() (io.ReadCloser, error) {
+	body := RawBody{ContentType: "text/x", Size: 3, Open: func() (io.ReadCloser, error) {
 		if opened++; opened > 2 {
 			return nil, errors.New("the source cannot be read again")
 		}
