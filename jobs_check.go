@@ -125,13 +125,13 @@ func checkPause(name string, seconds int) error {
 	return nil
 }
 
-var taskKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+var taskKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 func checkKey(name, text string) error {
 	if text == "" {
 		return badArg(name, missing)
 	}
-	if !taskKey.MatchString(text) {
+	if len(text) > 100 || !taskKey.MatchString(text) {
 		return badArg(name, "is %q; it must be 1 to 100 letters, digits, hyphens and underscores", oneLine(text, 120))
 	}
 	return nil
