@@ -701,8 +701,9 @@ func (s *ClustersService) get(id string) Request {
 	return get("/api/2.0/clusters/get").with("cluster_id", id)
 }
 
-// Pin keeps a cluster's configuration however long it is terminated. It takes
-// an administrator, and fails if too many clusters are pinned (100 at present).
+// Pin keeps a cluster's configuration, and its place in lists, however long it
+// is terminated. Who makes a cluster unless one of its name is listed should pin
+// it: of those terminated, lists show the latest only. It takes an administrator, and fails if too many clusters are pinned (100 at present).
 // Pinning a pinned cluster does nothing, so the call may be repeated.
 func (s *ClustersService) Pin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/pin").with("cluster_id", id).twice(), nil)
@@ -1157,7 +1158,8 @@ func (s *ClustersService) Events(ctx context.Context, in ListClusterEvents) iter
 
 // Watch yields the cluster as it is and then, forever, whenever its state or
 // state message changed: a terminated cluster may be started again, so it is
-// for the caller to stop. It looks often at first and every five seconds in the
+// for the caller to stop, such as when it is no longer ClusterPending, and to
+// call WaitRunning then, which returns why if it does not run. It looks often at first and every five seconds in the
 // end, and puts up with looks that fail now and then. When the context ends the
 // last error matches its cause.
 func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Cluster, error] {
@@ -1200,7 +1202,8 @@ func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluste
 	return last, nil
 }
 
-// WaitRunning waits until a cluster is RUNNING. If it is TERMINATED or comes to
+// WaitRunning waits until a cluster is RUNNING, also through a restart or a
+// resize. If it is TERMINATED or comes to
 // that, or to ERROR, the error is a [*ClusterError] that says why. There is no
 // other bound than the context. A client that only plans looks once.
 func (s *ClustersService) WaitRunning(ctx context.Context, id string) (*Cluster, error) {

@@ -404,7 +404,8 @@ type ListJobs struct {
 }
 
 // List returns the jobs, newest first, all pages of them; [JobsService.All] does
-// so in constant memory.
+// so in constant memory. Lists do not show all of a job that has several tasks:
+// in version 2.0 its tasks are missing. [JobsService.Get] has everything.
 func (s *JobsService) List(ctx context.Context, in ListJobs) ([]Job, error) {
 	return collect(s.All(ctx, in), in.Limit)
 }
