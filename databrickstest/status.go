@@ -67,10 +67,10 @@ func (s *Server) status() any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	s.jobs.advance(now)
 	for _, cl := range slices.Backward(slices.Collect(s.clusters.all(now))) {
 		clusters.add(func() []string { return []string{cl.id, cl.attributes.ClusterName, cl.state, cl.message} })
 	}
-	s.jobs.advance(now)
 	for _, r := range slices.Backward(s.jobs.runs.order) {
 		runs.add(func() []string {
 			life, result, _ := r.state()
