@@ -78,7 +78,7 @@ func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts 
 	if err != nil {
 		return err
 	}
-	defer to.Discard()
+	defer func() { _ = to.Discard() }() // nothing, once it is whole
 	f, err := s.look(ctx, path, opts.Parallel)
 	if err != nil {
 		return err

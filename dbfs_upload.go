@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/poll"
 	"github.com/go-databricks/databricks/internal/source"
 )
 
@@ -426,10 +427,9 @@ func (u *upload) moved(ctx context.Context, from, to string) (moved bool, err er
 			moved = there != nil && !there.IsDir
 			return err
 		})
-		if moved || err != nil {
+		if moved || err != nil || poll.Sleep(ctx, lateArrival) != nil {
 			break
 		}
-		time.Sleep(lateArrival)
 	}
 	return moved, err
 }
@@ -453,7 +453,9 @@ func (u *upload) discard(ctx context.Context, why error) error {
 	err := u.remove(ctx, u.temp)
 	if _, unknown := errors.AsType[*OutcomeUnknownError](why); unknown && err == nil {
 		// What was lost may make the file after all.
-		time.Sleep(lateArrival)
+		tidy, cancel := tidyUp(ctx)
+		_ = poll.Sleep(tidy, lateArrival)
+		cancel()
 		err = u.remove(ctx, u.temp)
 	}
 	if err != nil {
@@ -485,12 +487,8 @@ const tidyTime = 15 * time.Second
 
 // pause waits before another attempt of something that is more than one call.
 func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
-	timer := time.NewTimer(c.retry.pause(attempt, failure))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if poll.Sleep(ctx, c.retry.pause(attempt, failure)) != nil {
 		return ended(ctx, ctx.Err(), failure)
 	}
+	return nil
 }

@@ -24,7 +24,12 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	if p.start.IsZero() {
 		p.start = time.Now()
 	}
-	timer := time.NewTimer(min(max(time.Since(p.start)/part, First), Most))
+	return Sleep(ctx, min(max(time.Since(p.start)/part, First), Most))
+}
+
+// Sleep waits for d. It returns the context's cause as soon as the context ends.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -1,0 +1,49 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Whatever takes long is noticed within a tenth of its time, or five seconds,
+// and does not cost many looks.
+func TestPacer(t *testing.T) {
+	for _, row := range []struct {
+		takes, late time.Duration
+		looks       int
+	}{
+		{50 * time.Millisecond, 10 * time.Millisecond, 4},
+		{300 * time.Millisecond, 30 * time.Millisecond, 18},
+		{10 * time.Second, time.Second, 60},
+		{time.Hour, 5 * time.Second, 800},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var (
+				p     Pacer
+				looks int
+				start = time.Now()
+			)
+			for ; time.Since(start) < row.takes; looks++ {
+				assert.NoError(t, p.Wait(t.Context()))
+			}
+			assert.LessOrEqual(t, time.Since(start), row.takes+row.late)
+			assert.LessOrEqual(t, looks, row.looks)
+		})
+	}
+}
+
+func TestSleep_endsWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(cause) })
+		start := time.Now()
+		assert.Equal(t, cause, Sleep(ctx, time.Hour))
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
