@@ -78,9 +78,6 @@ func (m *mutator) is(name string, path []any, typ string, v any) {
 				next = m.Types[of][i].Type
 			}
 			place := m.place(of, key)
-			version, rest, _ := strings.Cut(place, ".")
-			area, _, _ := strings.Cut(version, "-") // versions share their Go types
-			place = area + "." + rest
 			if !m.seen[place] || kind != "object" || len(path) < 3 {
 				m.seen[place] = true
 				whole := m.root
@@ -185,8 +182,8 @@ func encode(v any) string {
 // error says that the outcome is unknown; see Suite.Names.
 func (s *Suite) Decoding(t *testing.T) {
 	c, tried, named := s.Checker(), 0, map[string]bool{}
-	seen := map[string]bool{}
 	for area, ops := range c.Scope() {
+		seen := map[string]bool{}
 		for _, op := range ops {
 			for _, row := range c.RowsOf(op) {
 				run := func(t *testing.T) {
