@@ -68,6 +68,7 @@ const (
 	file     = folder + "/numbers.csv"
 	notebook = "/Shared/databricks-quickstart"
 	numbers  = "1\n2\n3\n4\n"
+	nothing  = "nothing (a workspace in memory runs code only if it is told to)"
 )
 
 func (q *quickstart) say(format string, args ...any) { fmt.Fprintf(q.out, format+"\n", args...) }
@@ -125,7 +126,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	if err != nil {
 		return err
 	}
-	q.say("  It printed: %s", strings.TrimSpace(result.Text))
+	q.say("  It printed: %s", cmp.Or(strings.TrimSpace(result.Text), nothing))
 
 	q.say("Running a notebook as a job.")
 	if _, err := c.Workspace.Import(ctx, databricks.ImportObject{
@@ -148,7 +149,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	if err != nil {
 		return err
 	}
-	q.say("  It returned: %s", output.NotebookOutput.Result)
+	q.say("  It returned: %s", cmp.Or(output.NotebookOutput.Result, nothing))
 	return nil
 }
 
