@@ -74,6 +74,7 @@ type upload struct {
 	temp    string // where it is written: beside path, or path itself
 	source  *source.Source
 	opts    UploadOptions
+	most    int64 // what goes out in one call
 	meter   *meter
 	known   bool      // there is what is at the path
 	there   *FileInfo // nil if nothing is
@@ -82,11 +83,12 @@ type upload struct {
 	size    int64     // of what was sent
 
 	refused atomic.Pointer[error]   // why the file cannot be at path
-	stop    context.CancelCauseFunc // ends the calls that read the source
+	reading context.Context         // of the calls that read the source
+	stop    context.CancelCauseFunc // ends them
 }
 
 func newUpload(s *DBFSService, path string, src *source.Source, opts UploadOptions) *upload {
-	u := &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, meter: newMeter(opts.Progress, src.Size())}
+	u := &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, most: maxPutFile, meter: newMeter(opts.Progress, src.Size())}
 	u.rename()
 	return u
 }
@@ -136,7 +138,7 @@ func (u *upload) run(ctx context.Context) error {
 func (u *upload) lookAndWrite(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	u.stop = cancel
+	u.reading, u.stop = ctx, cancel
 	looked := make(chan error, 1)
 	if u.opts.InPlace || u.known {
 		if err := u.mayReplace(); err != nil {
@@ -199,7 +201,7 @@ func (u *upload) write(ctx context.Context) error {
 	if u.s.client.Planning() {
 		return u.s.putFile(ctx, u.temp, max(size, 0), u.source.Open, u.overTemp())
 	}
-	if size < 0 || size > maxPutFile {
+	if size < 0 || size > u.most {
 		return u.stream(ctx)
 	}
 	u.size = size
@@ -240,7 +242,7 @@ type uploadReader struct {
 func (r *uploadReader) Read(p []byte) (n int, err error) {
 	if refused := r.u.refused.Load(); refused != nil {
 		err = *refused
-	} else {
+	} else if err = context.Cause(r.u.reading); err == nil {
 		n, err = r.ReadCloser.Read(p)
 	}
 	if err != nil && err != io.EOF {

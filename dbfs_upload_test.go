@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
@@ -260,17 +261,20 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		data    []byte
-		once    bool
+		how     string // "put", "stream" or "blocks": those of a source that can be read again
 		old     string
 		mishaps []mishap
 		opts    []databrickstest.Option
 	}{
-		{"a put", small, false, "", mishaps, nil},
-		{"a put over a file", small, false, "old", mishaps, nil},
-		{"a stream", small, true, "", mishaps, nil},
-		{"a stream over a file", small, true, "old", mishaps, nil},
-		{"a stream that shows early", small, true, "old", mishaps, []databrickstest.Option{databrickstest.WithEarlyFiles()}},
-		{"a stream of two blocks", two, true, "", mishaps[1:3], nil},
+		{"a put", small, "put", "", mishaps, nil},
+		{"a put over a file", small, "put", "old", mishaps, nil},
+		{"a stream", small, "stream", "", mishaps, nil},
+		{"a stream over a file", small, "stream", "old", mishaps, nil},
+		{"a stream that shows early", small, "stream", "old", mishaps, []databrickstest.Option{databrickstest.WithEarlyFiles()}},
+		{"a stream of two blocks", two, "stream", "", mishaps[1:3], nil},
+		{"blocks", small, "blocks", "", mishaps, nil},
+		{"blocks that show early", small, "blocks", "", mishaps, []databrickstest.Option{databrickstest.WithEarlyFiles()}},
+		{"two blocks", two, "blocks", "", mishaps[1:3], nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			eachMishap(t, tt.mishaps, tt.opts, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
@@ -279,12 +283,21 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 					require.NoError(t, client.DBFS.Put(t.Context(), "/dir/f", []byte(tt.old), true))
 					before["/dir/f"] = tt.old
 				}
-				var from io.Reader = bytes.NewReader(tt.data)
-				if tt.once {
-					from = only(from)
-				}
+				opts := databricks.UploadOptions{Overwrite: tt.old != ""}
 				arm()
-				err := client.DBFS.Upload(ctx, "/dir/f", from, databricks.UploadOptions{Overwrite: tt.old != ""})
+				var err error
+				switch tt.how {
+				case "put":
+					err = client.DBFS.Upload(ctx, "/dir/f", bytes.NewReader(tt.data), opts)
+				case "stream":
+					err = client.DBFS.Upload(ctx, "/dir/f", only(bytes.NewReader(tt.data)), opts)
+				case "blocks":
+					err = databricks.UploadInBlocks(ctx, client.DBFS, "/dir/f", bytes.NewReader(tt.data), opts)
+					// A mishap that comes once is no reason to give up.
+					if m := strings.Split(name, " at request")[0]; strings.HasPrefix(m, "reset ") || strings.HasPrefix(m, "502 after") {
+						require.NoError(t, err, name)
+					}
+				}
 				server.ClearFaults()
 				if err == nil {
 					before = map[string]string{"/dir/f": string(tt.data)}
@@ -294,4 +307,193 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A block whose answer was lost is sent again only from the beginning, and not
+// at all if the source cannot be read again.
+func TestDBFS_Upload_lostBlock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := databrickstest.NewServer()
+		defer server.Close()
+		client, data := server.Client(), noise(2*mebibyte+1)
+		lose := databrickstest.Fault{Path: "/api/2.0/dbfs/add-block", Skip: 1, Reset: true, WorkDone: true}
+		server.Inject(lose)
+		require.NoError(t, databricks.UploadInBlocks(t.Context(), client.DBFS, "/f", bytes.NewReader(data), databricks.UploadOptions{}))
+		assertTree(t, client, map[string]string{"/f": string(data)}, "begun again")
+		server.Inject(lose)
+		err := client.DBFS.Upload(t.Context(), "/g", only(bytes.NewReader(data)), databricks.UploadOptions{})
+		unknown, ok := errors.AsType[*databricks.OutcomeUnknownError](err)
+		require.True(t, ok, "%v", err)
+		assert.Equal(t, "/api/2.0/dbfs/add-block", unknown.Path)
+		assertTree(t, client, map[string]string{"/f": string(data)}, "not begun again")
+	})
+}
+
+// What changes the size of the file on the way is noticed.
+func TestDBFS_Upload_sizeIsChecked(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	for _, size := range []int{2, 4} {
+		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/get-status", Skip: 1, Status: 200,
+			Body: fmt.Sprintf(`{"path": "/f", "is_dir": false, "file_size": %d}`, size)})
+		err := server.Client().DBFS.Upload(t.Context(), "/f", only(strings.NewReader("abc")), databricks.UploadOptions{})
+		assert.ErrorContains(t, err, fmt.Sprintf("3 bytes were sent, but the file has %d", size))
+		assertTree(t, server.Client(), map[string]string{}, "%v", err)
+	}
+}
+
+func TestDBFS_Upload_sourceThatChanges(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	for name, change := range map[string]func(f *os.File) error{
+		"shrinks":              func(f *os.File) error { return f.Truncate(3) },
+		"grows":                func(f *os.File) error { return f.Truncate(3 * mebibyte) },
+		"is written to":        func(f *os.File) error { return os.Chtimes(f.Name(), time.Time{}, time.Now().Add(time.Hour)) },
+		"shrinks by one block": func(f *os.File) error { return f.Truncate(mebibyte) },
+	} {
+		for how, upload := range map[string]func(client *databricks.Client, f *os.File) error{
+			"put": func(client *databricks.Client, f *os.File) error {
+				return client.DBFS.Upload(t.Context(), "/f", f, databricks.UploadOptions{})
+			},
+			"blocks": func(client *databricks.Client, f *os.File) error {
+				return databricks.UploadInBlocks(t.Context(), client.DBFS, "/f", f, databricks.UploadOptions{})
+			},
+		} {
+			f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+			require.NoError(t, err)
+			defer f.Close()
+			require.NoError(t, f.Truncate(2*mebibyte))
+			var once sync.Once
+			client := clientBefore(server, func(_ int64, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/put") || strings.HasSuffix(r.URL.Path, "/create") {
+					once.Do(func() { require.NoError(t, change(f)) })
+				}
+			})
+			err = upload(client, f)
+			assert.ErrorIs(t, err, databricks.ErrChanged, "%s, %s", name, how)
+			assertTree(t, server.Client(), map[string]string{}, "%s, %s: %v", name, how, err)
+		}
+	}
+}
+
+func TestDBFS_Upload_sourceThatFails(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client, broken := server.Client(), errors.New("the disk is broken")
+	for name, from := range map[string]io.Reader{
+		"stream": io.MultiReader(bytes.NewReader(noise(mebibyte+5)), iotest.ErrReader(broken)),
+		"put":    &brokenSeeker{bytes.NewReader(noise(4 * mebibyte)), broken},
+	} {
+		err := client.DBFS.Upload(t.Context(), "/f", from, databricks.UploadOptions{})
+		assert.ErrorIs(t, err, broken, name)
+		assertTree(t, client, map[string]string{}, "%s: %v", name, err)
+	}
+	dir, err := os.Open(t.TempDir())
+	require.NoError(t, err)
+	defer dir.Close()
+	assert.ErrorContains(t, client.DBFS.Upload(t.Context(), "/f", dir, databricks.UploadOptions{}), "is a directory")
+	assertTree(t, client, map[string]string{}, "a directory")
+}
+
+type brokenSeeker struct {
+	io.ReadSeeker
+	err error
+}
+
+func (b *brokenSeeker) Read(p []byte) (int, error) {
+	if at, _ := b.Seek(0, io.SeekCurrent); at > mebibyte {
+		return 0, b.err
+	}
+	return b.ReadSeeker.Read(p)
+}
+
+// Upload does not leave somebody behind who reads from its source.
+func TestDBFS_Upload_waitsForTheRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := databrickstest.NewServer()
+		defer server.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		from, to := io.Pipe()
+		time.AfterFunc(time.Hour, func() { to.Write([]byte("late")) })
+		start := time.Now()
+		err := server.Client().DBFS.Upload(ctx, "/f", from, databricks.UploadOptions{})
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.GreaterOrEqual(t, time.Since(start), time.Hour)
+		from.Close()
+		assertTree(t, server.Client(), map[string]string{}, "%v", err)
+	})
+}
+
+func TestDBFS_Upload_inPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := databrickstest.NewServer()
+		defer server.Close()
+		client := server.Client()
+		put(t, client, "/old", []byte("old"))
+		here := databricks.UploadOptions{InPlace: true}
+		over := databricks.UploadOptions{InPlace: true, Overwrite: true}
+		require.NoError(t, client.DBFS.Upload(t.Context(), "/f", strings.NewReader("one"), here))
+		require.NoError(t, client.DBFS.Upload(t.Context(), "/f", strings.NewReader("two"), over))
+		require.NoError(t, client.DBFS.Upload(t.Context(), "/g", only(strings.NewReader("three")), here))
+		want := map[string]string{"/old": "old", "/f": "two", "/g": "three"}
+		assertTree(t, client, want, "in place")
+
+		// Whose it is that is there now, nobody knows: it is left alone.
+		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
+		assert.ErrorAs(t, client.DBFS.Upload(t.Context(), "/h", strings.NewReader("four"), here), new(*databricks.OutcomeUnknownError))
+		want["/h"] = "four"
+		assertTree(t, client, want, "in place, and lost")
+
+		// With Overwrite it can be done again.
+		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
+		require.NoError(t, client.DBFS.Upload(t.Context(), "/h", strings.NewReader("five"), over))
+		want["/h"] = "five"
+		assertTree(t, client, want, "in place, done again")
+
+		// Half a file is ours, and goes.
+		broken := io.MultiReader(bytes.NewReader(noise(mebibyte+1)), iotest.ErrReader(errors.New("broken")))
+		assert.Error(t, client.DBFS.Upload(t.Context(), "/half", broken, here))
+		assert.ErrorIs(t, client.DBFS.Upload(t.Context(), "/old", only(strings.NewReader("new")), here), fs.ErrExist)
+		assertTree(t, client, want, "half a file in place")
+	})
+}
+
+// The service takes up to 2 GiB less a byte in one piece.
+func TestDBFS_Upload_bound(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	server.Inject(databrickstest.Fault{Method: "POST", Times: -1, Status: 400})
+	for size, first := range map[int64]string{1<<31 - 1: "put", 1 << 31: "create"} {
+		f, err := os.Create(filepath.Join(t.TempDir(), "sparse"))
+		require.NoError(t, err)
+		defer f.Close()
+		if err := f.Truncate(size); err != nil {
+			t.Skip(err)
+		}
+		server.ForgetRequests()
+		seen := ""
+		client := clientBefore(server, func(_ int64, r *http.Request) {
+			if r.Method == http.MethodPost && seen == "" {
+				seen = filepath.Base(r.URL.Path)
+				r.Body.Close()
+				r.Body, r.ContentLength = http.NoBody, 0 // it would not be read anyway
+			}
+		})
+		assert.Error(t, client.DBFS.Upload(t.Context(), "/f", f, databricks.UploadOptions{}))
+		assert.Equal(t, first, seen, "%d bytes", size)
+	}
+	f := strings.NewReader("")
+	assert.ErrorContains(t, client.DBFS.PutFile(t.Context(), "/f", hugeSeeker{f}, false), "Upload takes more")
+}
+
+// hugeSeeker claims to be large.
+type hugeSeeker struct{ *strings.Reader }
+
+func (hugeSeeker) Seek(_ int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return 1 << 31, nil
+	}
+	return 0, nil
 }
