@@ -79,6 +79,7 @@ func TestDBFS_folders(t *testing.T) {
 		"sp ace/ü&#%2F.txt": "odd", "ts=12%3A00/part-0": "as Hive has it", ".hidden": "h",
 	}
 	from := makeFolder(t, files)
+	put(t, client, "/new/dir/.databricks-LEFT", []byte("by an upload that was killed"))
 	for _, parallel := range []int{0, 1, 3} {
 		opts := databricks.FolderOptions{Parallel: parallel}
 		var last databricks.FolderProgress
@@ -98,6 +99,7 @@ func TestDBFS_folders(t *testing.T) {
 		assert.Equal(t, up, down)
 		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
 		require.NoError(t, client.DBFS.Delete(t.Context(), "/new", true))
+		put(t, client, "/new/dir/.databricks-LEFT", nil)
 	}
 }
 

@@ -325,6 +325,7 @@ func TestDBFS_Upload_lostBlock(t *testing.T) {
 		unknown, ok := errors.AsType[*databricks.OutcomeUnknownError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, "/api/2.0/dbfs/add-block", unknown.Path)
+		assert.Equal(t, 3, strings.Count(strings.Join(calls(server), " "), "close"), "a stream is left open")
 		assertTree(t, client, map[string]string{"/f": string(data)}, "not begun again")
 	})
 }
