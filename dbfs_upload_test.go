@@ -498,3 +498,53 @@ func (hugeSeeker) Seek(_ int64, whence int) (int64, error) {
 	}
 	return 0, nil
 }
+
+// lateWorker loses the answers of calls to a path, and does their work only a
+// little later.
+type lateWorker struct {
+	http.RoundTripper
+	path string
+	work sync.WaitGroup
+}
+
+func (l *lateWorker) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, l.path) {
+		return l.RoundTripper.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	late := r.Clone(context.WithoutCancel(r.Context()))
+	late.Body = io.NopCloser(bytes.NewReader(body))
+	l.work.Go(func() {
+		time.Sleep(100 * time.Millisecond)
+		if response, err := l.RoundTripper.RoundTrip(late); err == nil {
+			response.Body.Close()
+		}
+	})
+	return nil, errors.New("connection reset by peer")
+}
+
+// The work of a call whose answer was lost may come after all that was done
+// about it.
+func TestDBFS_Upload_lateWork(t *testing.T) {
+	for path, want := range map[string]map[string]string{"/put": {}, "/create": {}, "/move": {"/f": "new"}} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := databrickstest.NewServer(databrickstest.WithEarlyFiles())
+				defer server.Close()
+				late := &lateWorker{RoundTripper: server.Transport(), path: path}
+				client := server.Client(databricks.WithHTTPClient(&http.Client{Transport: late}), databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
+				var from io.Reader = strings.NewReader("new")
+				if path == "/create" {
+					from = only(from)
+				}
+				err := client.DBFS.Upload(t.Context(), "/f", from, databricks.UploadOptions{})
+				assert.Equal(t, len(want) == 0, err != nil, "%v", err)
+				late.work.Wait()
+				assertTree(t, server.Client(), want, "%v", err)
+			})
+		})
+	}
+}
