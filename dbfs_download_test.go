@@ -109,6 +109,28 @@ func TestDBFS_Download(t *testing.T) {
 	}
 }
 
+// A large file with holes, there and back.
+func TestDBFS_largeFile(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client, dir := server.Client(), t.TempDir()
+	file, err := os.Create(filepath.Join(dir, "sparse"))
+	require.NoError(t, err)
+	defer file.Close()
+	require.NoError(t, file.Truncate(64*mebibyte))
+	for _, at := range []int64{0, 10*mebibyte - 1, 64*mebibyte - 7} {
+		_, err := file.WriteAt([]byte("content"), at)
+		require.NoError(t, err)
+	}
+	require.NoError(t, client.DBFS.Upload(t.Context(), "/f", file, databricks.UploadOptions{}))
+	require.NoError(t, client.DBFS.DownloadFile(t.Context(), "/f", filepath.Join(dir, "back"), databricks.DownloadOptions{}))
+	want, err := os.ReadFile(file.Name())
+	require.NoError(t, err)
+	got, err := os.ReadFile(filepath.Join(dir, "back"))
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(want, got))
+}
+
 func TestDBFS_Download_takesFewCalls(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()

@@ -61,6 +61,10 @@
 //     open to their users and to admins; recursive deletes that fail half way;
 //     other names of a path, such as /Workspace before it; and results in
 //     exported notebooks.
+//   - Time in DBFS: a large tree is deleted in parts by the number of its files
+//     (see [WithDeleteLimit]), not by the minute, and lists and moves never run
+//     out of time. Mounts and access control are not there, and . and .. are
+//     names like others.
 //   - The INTERNAL_ERROR that newer workspaces answer where a group's name is
 //     taken, secret scopes of the service's own, and what a key vault itself
 //     refuses. Inject a [Fault] to have one.
