@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/go-databricks/databricks"
@@ -109,47 +106,12 @@ func newCluster(name string) databricks.ClusterSpec {
 	}
 }
 
-// at most so many files at once
-const atOnce = 16
-
 func (o *ours) DownloadDir(ctx context.Context, path, dir string) error {
-	files, err := o.DBFS.List(ctx, path)
-	if err != nil {
-		return err
-	}
-	return each(files, func(info databricks.FileInfo) error {
-		return o.DBFS.DownloadFile(ctx, info.Path, filepath.Join(dir, filepath.Base(info.Path)), databricks.DownloadOptions{})
-	})
+	_, err := o.DBFS.DownloadDir(ctx, path, dir, databricks.FolderOptions{})
+	return err
 }
 
 func (o *ours) UploadDir(ctx context.Context, dir, path string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	return each(entries, func(entry os.DirEntry) error {
-		file, err := os.Open(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		return o.DBFS.Upload(ctx, path+"/"+entry.Name(), file, databricks.UploadOptions{})
-	})
-}
-
-func each[T any](list []T, do func(T) error) error {
-	errs := make(chan error, len(list))
-	slots := make(chan bool, atOnce)
-	for _, v := range list {
-		slots <- true
-		go func() {
-			errs <- do(v)
-			<-slots
-		}()
-	}
-	var err error
-	for range list {
-		err = errors.Join(err, <-errs)
-	}
+	_, err := o.DBFS.UploadDir(ctx, path, dir, databricks.FolderOptions{})
 	return err
 }

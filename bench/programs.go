@@ -66,7 +66,7 @@ func measureProgram(server *serverProcess, name string) (p program, err error) {
 	if p.Cold, err = build(); err != nil {
 		return p, err
 	}
-	// A change of a package of ours or of the program makes it link again.
+	// All is compiled already; what is left is to link.
 	os.Remove(binary)
 	if p.Warm, err = build(); err != nil {
 		return p, err

@@ -74,7 +74,7 @@ status, blocks of a file one after another (plain.go).
 
 - Machine: %s, %s
 - Load while this was measured: %s
-- Median of %d rounds. Clients take turns, each in a process of its own; the
+- Median of %d rounds, of three times as many for single calls. Clients take turns, each in a process of its own; the
   server is one more. A ratio is the median of the ratios of neighbours, which
   bear the same load; the figures themselves depend on the machine.
 - CPU is what the client's process used (getrusage), garbage collection included.

@@ -10,6 +10,7 @@ type row struct {
 	Name    string
 	job     job
 	figures []figure
+	more    int // times as many rounds; 0 is 1. Short works need it
 }
 
 // A figure is one number of a row.
@@ -70,12 +71,12 @@ const mega = 1 << 20
 // rows is all that is measured, but for programs.
 func rows() []row {
 	list := []row{
-		{Name: "clusters/get", job: job{Work: "get-cluster", Times: 3000}, figures: []figure{cpu(1.15), allocs(1.15), {
+		{Name: "clusters/get", more: 3, job: job{Work: "get-cluster", Times: 3000}, figures: []figure{cpu(1.15), allocs(1.15), {
 			name: "requests", of: func(s sample) float64 { return s.Requests }, show: count, alone: true, most: 1,
 		}}},
-		{Name: "decoding a cluster, no network", job: job{Work: "get-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
-		{Name: "decoding a run, no network", job: job{Work: "get-run", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
-		{Name: "building a create request, no network", job: job{Work: "create-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
+		{Name: "decoding a cluster, no network", more: 3, job: job{Work: "get-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
+		{Name: "decoding a run, no network", more: 3, job: job{Work: "get-run", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
+		{Name: "building a create request, no network", more: 3, job: job{Work: "create-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
 		{Name: "clusters/list, 10,000: List", job: job{Work: "list-clusters", Times: 3, Size: 10000}, figures: []figure{cpu(1.05), allocated(), heap(0)}},
 		{Name: "clusters/list, 10,000: All", job: job{Work: "each-cluster", Times: 3, Size: 10000}, figures: []figure{cpu(1.2), allocated(), heap(4 * mega)}},
 		{Name: "10,000 runs through pages", job: job{Work: "each-run", Times: 3, Size: 10000}, figures: []figure{cpu(1.1), allocated()}},

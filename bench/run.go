@@ -33,7 +33,7 @@ func run(rounds, builds int, only, dir string) error {
 			continue
 		}
 		got := samples{}
-		for round := range rounds {
+		for round := range rounds * max(row.more, 1) {
 			order := names()
 			if round%2 == 1 {
 				slices.Reverse(order) // nobody is always first
