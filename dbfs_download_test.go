@@ -57,7 +57,7 @@ func TestDBFS_Download(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	for _, size := range []int{0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 5*mebibyte + 12345} {
+	for _, size := range []int{0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 2*mebibyte + 12345} {
 		data := noise(size)
 		put(t, client, "/f", data)
 		for _, parallel := range []int{0, 1, 3} {
@@ -313,7 +313,7 @@ func TestDBFS_FS(t *testing.T) {
 		content := []byte(name)
 		switch name {
 		case "dir/large":
-			content = noise(5000)
+			content = noise(1000)
 		case "dir/empty":
 			content = nil
 		}
@@ -367,7 +367,7 @@ func TestFile(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	small := noise(5000)
+	small := noise(1000)
 	put(t, client, "/small", small)
 	f, err := client.DBFS.Open(t.Context(), "/small")
 	require.NoError(t, err)

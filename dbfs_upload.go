@@ -337,9 +337,6 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 
 // verify checks that all that was sent has arrived.
 func (u *upload) verify(ctx context.Context) error {
-	if u.s.client.Planning() {
-		return nil
-	}
 	info, err := u.s.GetStatus(ctx, u.temp)
 	if err != nil {
 		return fmt.Errorf("checking its size: %w", err)
@@ -449,7 +446,7 @@ func (u *upload) persist(ctx context.Context, try func() error) (err error) {
 // discard removes what was written, after a failure. It returns why, and what
 // may be left.
 func (u *upload) discard(ctx context.Context, why error) error {
-	if !u.written || u.s.client.Planning() {
+	if !u.written {
 		return why
 	}
 	err := u.remove(ctx, u.temp)
