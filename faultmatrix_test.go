@@ -185,7 +185,7 @@ var scenarios = map[string]func(*world) []step{
 
 	"upload": func(w *world) []step {
 		c := w.client
-		content := bytes.Repeat([]byte("0123456789abcdef"), 150_000) // three blocks
+		content := bytes.Repeat([]byte("0123456789abcdef"), 1000) // uploads of many blocks have a matrix of their own
 		stands := func(path string) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) int {
 				for _, f := range must(c.DBFS.List(ctx, "/data")) {
