@@ -9,6 +9,9 @@
 // interrupted, no half file is left on either side, and it says which command
 // goes on where it was. The workspace and the credential come from the
 // environment (DATABRICKS_HOST, DATABRICKS_TOKEN) or ~/.databrickscfg.
+//
+// Without any path it shows itself: it copies the folder that it is called in
+// to a workspace in memory, and back into a folder that it takes away again.
 package main
 
 import (
@@ -28,21 +31,55 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	client, err := databricks.NewClient(databricks.WithUserAgent("dbfs-copy", "1"))
-	if err == nil {
-		err = run(ctx, client, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	}
-	if err != nil {
+	if err := start(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "dbfs-copy:", err)
 		stop()
 		os.Exit(1)
 	}
+}
+
+func start(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return show(ctx, ".", os.Stdout)
+	}
+	client, err := databricks.NewClient(databricks.WithUserAgent("dbfs-copy", "1"))
+	if err != nil {
+		return err
+	}
+	return run(ctx, client, args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// show copies a folder to a workspace in memory and back.
+func show(ctx context.Context, folder string, out io.Writer) error {
+	server := databrickstest.NewServer()
+	defer server.Close()
+	back, err := os.MkdirTemp("", "dbfs-copy")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(back)
+	for _, args := range [][]string{{"-r", folder, "dbfs:/copy"}, {"-r", "dbfs:/copy", back}} {
+		fmt.Fprintln(out, "dbfs-copy", strings.Join(args, " "))
+		if err := run(ctx, server.Client(), args, nil, out, os.Stderr); err != nil {
+			return err
+		}
+	}
+	files := 0
+	err = filepath.WalkDir(back, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files++
+		}
+		return err
+	})
+	fmt.Fprintln(out, "files that went there and back:", files)
+	return err
 }
 
 // A copier copies one thing.

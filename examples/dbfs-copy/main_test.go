@@ -182,3 +182,13 @@ func TestInterruptedAndResumed(t *testing.T) {
 	assert.Len(t, entries, 26)
 	assert.Equal(t, strings.Repeat("z", 1000), w.here("back/z"))
 }
+
+func TestShow(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(name), 0o600))
+	}
+	var out bytes.Buffer
+	require.NoError(t, show(t.Context(), folder, &out))
+	assert.Contains(t, out.String(), "there and back: 2\n")
+}
