@@ -6,9 +6,9 @@ LINT := go tool -modfile tools/go.mod golangci-lint
 # Modules beside the root: their dependencies are not for our users.
 MODULES := $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name go.mod -print | sort))
 
-.PHONY: check fmt vet lint tidy build modules interop test fuzz bench
+.PHONY: check fmt vet lint tidy build modules interop test fuzz bench matrix
 
-check: fmt vet lint tidy build modules interop test
+check: fmt vet lint tidy build modules interop matrix test
 
 fmt:
 	@files=$$(gofmt -l .); test -z "$$files" || { gofmt -d $$files; exit 1; }
@@ -35,6 +35,10 @@ modules:
 # Other people's clients against the workspace in memory.
 interop:
 	interop/run
+
+# What became of each call with each fault, in a line.
+matrix:
+	@go test -count=1 -v -run '^TestFaultMatrix$$' . | grep '^fault matrix:'
 
 # The README's command, with the race detector and in any order.
 test:
