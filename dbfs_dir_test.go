@@ -227,6 +227,12 @@ func TestDBFS_folders_goOn(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	from := makeFolder(t, map[string]string{"a": "1", "b": "22", "c/d": "333"})
+	for _, name := range []string{"a", "b", "c/d"} {
+		// Times in DBFS have no part of a millisecond, so that a file that was
+		// written in the one of its upload may be newer.
+		before := time.Now().Add(-time.Hour)
+		require.NoError(t, os.Chtimes(filepath.Join(from, filepath.FromSlash(name)), before, before))
+	}
 	update := databricks.FolderOptions{Update: true}
 	up := func() *databricks.FolderResult {
 		result, err := client.DBFS.UploadDir(t.Context(), "/dir", from, update)
