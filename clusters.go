@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-databricks/databricks/internal/patch"
+	"github.com/go-databricks/databricks/internal/poll"
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
@@ -1272,7 +1273,7 @@ func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluste
 			// Somebody else may have been faster, and an order whose answer was lost
 			// may have arrived: the next look tells.
 			_, unknown := errors.AsType[*OutcomeUnknownError](err)
-			if attempts <= tolerated && (unknown || errors.Is(err, ErrInvalidState)) {
+			if attempts <= poll.Tolerated && (unknown || errors.Is(err, ErrInvalidState)) {
 				err = nil
 			}
 			return false, err

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks/internal/poll"
 )
 
 func TestDo_bodies(t *testing.T) {
@@ -301,7 +303,7 @@ func TestWatch(t *testing.T) {
 		_, err = states(watch(ctx, c, "thing x", f, same), "")
 		assert.ErrorIs(t, err, bad)
 		assert.ErrorContains(t, err, "thing x")
-		assert.Equal(t, 1+tolerated+1, *n)
+		assert.Equal(t, 1+poll.Tolerated+1, *n)
 
 		f, n = look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
 		_, err = states(watch(ctx, c, "x", f, same), "")

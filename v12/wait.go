@@ -15,10 +15,6 @@ import (
 )
 
 const (
-	// tolerated is how many looks in a row may fail before a wait gives up. Each
-	// of them is a call with repeats of its own.
-	tolerated = 5
-
 	// cleanup is how long it may take to stop what nobody waits for any more.
 	cleanup = 15 * time.Second
 
@@ -31,37 +27,14 @@ const (
 // whenever its state is another than before. Looks that fail in a passing
 // manner are made again. If calls are only planned, it looks once.
 func watch[T any, S comparable](ctx context.Context, c *Client, look func(context.Context) (*T, error), state func(*T) S) iter.Seq2[*T, error] {
-	return func(yield func(*T, error) bool) {
-		var (
-			pacer    poll.Pacer
-			last     *T
-			failures int
-		)
-		for {
-			seen, err := look(ctx)
-			switch {
-			case ctx.Err() != nil && err != nil, failures == tolerated && err != nil, err != nil && !passes(err):
-				yield(nil, ended(ctx, err))
-				return
-			case err != nil:
-				failures++
-			case last == nil || state(last) != state(seen):
-				last, failures, pacer = seen, 0, poll.Pacer{}
-				if !yield(seen, nil) {
-					return
-				}
-			default:
-				failures = 0
-			}
-			if c.workspace.Planning() {
-				return
-			}
-			if pacer.Wait(ctx) != nil {
-				yield(nil, ended(ctx, nil))
-				return
-			}
-		}
-	}
+	return poll.Watch[T]{
+		Look:   look,
+		Same:   func(old, new *T) bool { return state(old) == state(new) },
+		Passes: passes,
+		Failed: func(err error) error { return ended(ctx, err) },
+		Once:   c.workspace.Planning(),
+		Afresh: true,
+	}.All(ctx)
 }
 
 // passes reports whether a look that failed may succeed the next time.
