@@ -47,7 +47,7 @@ func TestAllocs(t *testing.T) {
 			return err
 		}},
 		{"jobs/runs/get", `{"run_id":7,"state":{"life_cycle_state":"RUNNING"}}`, 46, func(t *testing.T, c *databricks.Client) error {
-			_, err := c.Jobs.GetRun(t.Context(), 7)
+			_, err := c.Jobs.GetRun(t.Context(), databricks.GetRun{RunID: 7})
 			return err
 		}},
 		{"jobs/run-now", `{"run_id":7,"number_in_job":7}`, 60, func(t *testing.T, c *databricks.Client) error {

@@ -107,7 +107,7 @@ func everything(ctx context.Context, c *databricks.Client, out *cage) {
 	all, err := c.Clusters.List(ctx, databricks.ListClusters{})
 	out.show(all, err)
 	out.show(c.Clusters.Modify(ctx, id, func(s *databricks.ClusterSpec) { out.show(*s); s.ClusterName = "renamed" }))
-	for e, err := range c.Clusters.Events(ctx, databricks.ListClusterEvents{ClusterID: id}) {
+	for e, err := range c.Clusters.AllEvents(ctx, databricks.ListClusterEvents{ClusterID: id}) {
 		out.show(e, err)
 	}
 

@@ -257,13 +257,13 @@ func TestClient_doesNotShowItsToken(t *testing.T) {
 
 func TestClient_requestsThatCannotBe(t *testing.T) {
 	c, s := scriptedClient(t, nil, answer(200, `{}`))
-	for _, r := range []Request{get("x"), get("/x?token=abc"), {Method: "POST", Path: "/x", Body: func() {}}, post("/x").with("id", ""), get("/x").with("id", int64(0))} {
+	for _, r := range []Request{get("x"), get("/x?token=abc"), {Method: "POST", Path: "/x", Body: func() {}}, post("/x").required("id", ""), get("/x").required("id", int64(0))} {
 		err := c.Do(t.Context(), r, nil)
 		assert.Error(t, err)
 		assert.NotContains(t, err.Error(), "abc")
 	}
 	assert.Empty(t, s.sent)
-	err := c.Do(t.Context(), post("/api/2.0/x/start").with("x_id", ""), nil)
+	err := c.Do(t.Context(), post("/api/2.0/x/start").required("x_id", ""), nil)
 	assert.EqualError(t, err, "databricks: POST /api/2.0/x/start: x_id is missing")
 	assert.ErrorIs(t, err, os.ErrInvalid)
 }
@@ -272,12 +272,12 @@ func TestPlan(t *testing.T) {
 	var calls []PlannedCall
 	c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) { calls = append(calls, p) })}, answer(200, `{"id":"7"}`))
 	var out struct{ ID string }
-	require.NoError(t, c.Do(t.Context(), post("/api/2.0/secrets/put").in(map[string]any{"scope": "s", "string_value": "hush"}), &out))
-	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").with("id", ""), &out), "depends on what is only planned")
+	require.NoError(t, c.Do(t.Context(), post("/api/2.0/secrets/put").params(map[string]any{"scope": "s", "string_value": "hush"}), &out))
+	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", ""), &out), "depends on what is only planned")
 	assert.Empty(t, s.sent)
 	assert.Empty(t, out.ID)
-	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").with("id", "7"), &out))
-	require.NoError(t, c.Do(t.Context(), post("/api/2.0/x/events").with("id", "7").reads(), nil))
+	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", "7"), &out))
+	require.NoError(t, c.Do(t.Context(), post("/api/2.0/x/events").required("id", "7").readOnly(), nil))
 	assert.Equal(t, "7", out.ID)
 	assert.Len(t, s.sent, 2)
 	require.Len(t, calls, 1)

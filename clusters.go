@@ -517,7 +517,7 @@ func (s *ClustersService) Create(ctx context.Context, in CreateCluster) (string,
 	if in.IdempotencyToken == "" {
 		in.IdempotencyToken = newIdempotencyToken()
 	}
-	made, err := do[createdCluster](ctx, s.client, post("/api/2.0/clusters/create").in(in).once(in.IdempotencyToken))
+	made, err := do[createdCluster](ctx, s.client, post("/api/2.0/clusters/create").params(in).idempotencyToken(in.IdempotencyToken))
 	if err != nil {
 		return "", err
 	}
@@ -528,7 +528,7 @@ type createdCluster struct {
 	ClusterID string `json:"cluster_id"`
 }
 
-func (c *createdCluster) made() error { return named("cluster_id", c.ClusterID != "") }
+func (c *createdCluster) validate() error { return named("cluster_id", c.ClusterID != "") }
 
 // Edit replaces all attributes of a cluster that is RUNNING or TERMINATED:
 // those that spec leaves out fall back to their defaults, so Modify is what
@@ -545,7 +545,7 @@ func (s *ClustersService) Edit(ctx context.Context, id string, spec ClusterSpec)
 
 // edit sends the attributes in body, of which spec is what can be checked.
 func (s *ClustersService) edit(ctx context.Context, id string, spec ClusterSpec, body any) error {
-	r := post("/api/2.0/clusters/edit").with("cluster_id", id).check(spec.check())
+	r := post("/api/2.0/clusters/edit").required("cluster_id", id).check(spec.check())
 	switch {
 	case spec.IdempotencyToken != "":
 		r = r.check(badArg("idempotency_token", "is for making a cluster, not for editing one"))
@@ -629,7 +629,7 @@ func jsonFields(v any) iter.Seq2[string, reflect.Value] {
 // jobs cannot be updated. It needs a workspace with version 2.1 of the API, all
 // others have Modify. It is not repeated after its answer was lost.
 func (s *ClustersService) Update(ctx context.Context, in UpdateCluster) error {
-	return s.client.Do(ctx, post("/api/2.1/clusters/update").in(in), nil)
+	return s.client.Do(ctx, post("/api/2.1/clusters/update").params(in), nil)
 }
 
 // Start starts a cluster that is TERMINATED, with its last configuration, and
@@ -638,19 +638,20 @@ func (s *ClustersService) Update(ctx context.Context, in UpdateCluster) error {
 // [ErrInvalidState] in every other state, so it is not repeated after its
 // answer was lost; [ClustersService.EnsureRunning] copes with all of that.
 func (s *ClustersService) Start(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/start").with("cluster_id", id), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/start").required("cluster_id", id), nil)
 }
 
-// Restart restarts a cluster that is RUNNING, and returns at once. It fails
-// with [ErrInvalidState] in every other state. It is not repeated after its
-// answer was lost.
-func (s *ClustersService) Restart(ctx context.Context, id string) error {
-	return s.RestartAs(ctx, id, "")
+// RestartCluster names the cluster to restart.
+type RestartCluster struct {
+	ClusterID   string `json:"cluster_id"`
+	RestartUser string `json:"restart_user,omitzero"` // the user to record as the one who restarted it
 }
 
-// RestartAs is Restart with the name of the user to put the restart down to.
-func (s *ClustersService) RestartAs(ctx context.Context, id, user string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/restart").with("cluster_id", id).opt("restart_user", user), nil)
+// Restart restarts a RUNNING cluster and returns at once. It fails with
+// [ErrInvalidState] in every other state. The client does not retry it after a
+// lost response.
+func (s *ClustersService) Restart(ctx context.Context, in RestartCluster) error {
+	return s.client.Do(ctx, post("/api/2.0/clusters/restart").required("cluster_id", in.ClusterID).optional("restart_user", in.RestartUser), nil)
 }
 
 // ResizeCluster says how large a cluster is to be: NumWorkers or Autoscale is set.
@@ -675,7 +676,7 @@ func (in ResizeCluster) check() error {
 // [ErrInvalidState] in every other state, so it is not repeated after its
 // answer was lost.
 func (s *ClustersService) Resize(ctx context.Context, in ResizeCluster) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/resize").in(in), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/resize").params(in), nil)
 }
 
 // Delete terminates a cluster, and returns at once: its nodes go, its
@@ -683,13 +684,13 @@ func (s *ClustersService) Resize(ctx context.Context, in ResizeCluster) error {
 // Terminating a terminated cluster does nothing, so the call may be repeated.
 // Unless it is pinned, the cluster is forgotten 30 days later.
 func (s *ClustersService) Delete(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/delete").with("cluster_id", id).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/delete").required("cluster_id", id).idempotent(), nil)
 }
 
 // PermanentDelete removes a cluster for good, in whatever state it is. A
 // pinned cluster must be unpinned first. The call may be repeated.
 func (s *ClustersService) PermanentDelete(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/permanent-delete").with("cluster_id", id).doneIf(ErrResourceDoesNotExist), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/permanent-delete").required("cluster_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
 // Get returns a cluster. It fails with [ErrInvalidState] if the cluster was
@@ -699,7 +700,7 @@ func (s *ClustersService) Get(ctx context.Context, id string) (*Cluster, error) 
 }
 
 func (s *ClustersService) get(id string) Request {
-	return get("/api/2.0/clusters/get").with("cluster_id", id)
+	return get("/api/2.0/clusters/get").required("cluster_id", id)
 }
 
 // Pin keeps a cluster's configuration, and its place in lists, however long it
@@ -707,21 +708,21 @@ func (s *ClustersService) get(id string) Request {
 // it: of those terminated, lists show the latest only. It takes an administrator, and fails if too many clusters are pinned (100 at present).
 // Pinning a pinned cluster does nothing, so the call may be repeated.
 func (s *ClustersService) Pin(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/pin").with("cluster_id", id).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/pin").required("cluster_id", id).idempotent(), nil)
 }
 
 // Unpin undoes Pin. It takes an administrator. A cluster that was terminated
 // long ago is forgotten by it. Unpinning a cluster that is not pinned does
 // nothing, so the call may be repeated.
 func (s *ClustersService) Unpin(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/unpin").with("cluster_id", id).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/unpin").required("cluster_id", id).idempotent(), nil)
 }
 
 // ChangeOwner gives a cluster to another user, named as in the workspace, or to
 // a service principal, named by its application id. It takes an administrator,
 // and a cluster that is TERMINATED. The call may be repeated.
 func (s *ClustersService) ChangeOwner(ctx context.Context, id, owner string) error {
-	return s.client.Do(ctx, post("/api/2.0/clusters/change-owner").with("cluster_id", id).with("owner_username", owner).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/clusters/change-owner").required("cluster_id", id).required("owner_username", owner).idempotent(), nil)
 }
 
 // A ClusterClient is what clusters are used from.
@@ -781,9 +782,9 @@ type ClusterSort struct {
 // 2.0 would pass over the wish, and list what was not asked for.
 func (in ListClusters) request() Request {
 	if in.PageSize == 0 && in.PageToken == "" && reflect.ValueOf(in.FilterBy).IsZero() && in.SortBy == (ClusterSort{}) {
-		return get("/api/2.0/clusters/list").in(in)
+		return get("/api/2.0/clusters/list").params(in)
 	}
-	r := get("/api/2.1/clusters/list").in(in)
+	r := get("/api/2.1/clusters/list").params(in)
 	switch {
 	case in.CanUseClient != "":
 		return r.check(badArg("can_use_client", "cannot go with filter_by, sort_by, page_size or page_token"))
@@ -799,7 +800,7 @@ func (in ListClusters) request() Request {
 // terminated in the last 30 days. [Cluster.Spec] is nil in a list.
 func (s *ClustersService) List(ctx context.Context, in ListClusters) ([]Cluster, error) {
 	var clusters []Cluster
-	for r := in.request(); ; r = r.in(in) {
+	for r := in.request(); ; r = r.params(in) {
 		page, err := do[struct {
 			Clusters      []Cluster `json:"clusters"`
 			NextPageToken string    `json:"next_page_token"`
@@ -823,7 +824,7 @@ func (s *ClustersService) List(ctx context.Context, in ListClusters) ([]Cluster,
 func (s *ClustersService) All(ctx context.Context, in ListClusters) iter.Seq2[Cluster, error] {
 	return func(yield func(Cluster, error) bool) {
 		in := in // a later range begins with the first page again
-		for r := in.request(); ; r = r.in(in) {
+		for r := in.request(); ; r = r.params(in) {
 			in.PageToken = ""
 			rest := func(name string, value json.RawMessage) {
 				if name == "next_page_token" {
@@ -1118,13 +1119,13 @@ func (in ListClusterEvents) check() error {
 	return nil
 }
 
-// Events yields the events of a cluster's last 60 days, page after page. Events
+// AllEvents yields the events of a cluster's last 60 days, page after page. Events
 // that come meanwhile are left out unless the order is Ascending. Each range
 // over it asks anew. An error ends it.
-func (s *ClustersService) Events(ctx context.Context, in ListClusterEvents) iter.Seq2[ClusterEvent, error] {
+func (s *ClustersService) AllEvents(ctx context.Context, in ListClusterEvents) iter.Seq2[ClusterEvent, error] {
 	return func(yield func(ClusterEvent, error) bool) {
 		in := in // a later range begins with the first page again
-		for r := post("/api/2.0/clusters/events").in(in).reads(); ; {
+		for r := post("/api/2.0/clusters/events").params(in).readOnly(); ; {
 			page, err := do[struct {
 				Events        []ClusterEvent             `json:"events"`
 				NextPage      map[string]json.RawMessage `json:"next_page"`
@@ -1143,13 +1144,13 @@ func (s *ClustersService) Events(ctx context.Context, in ListClusterEvents) iter
 			case page.NextPage != nil:
 				// It is the next request, but servers were seen to leave these out.
 				r.Body = nil
-				r = r.opt("event_types", in.EventTypes).opt("order", in.Order).opt("limit", in.Limit)
+				r = r.optional("event_types", in.EventTypes).optional("order", in.Order).optional("limit", in.Limit)
 				for name, value := range page.NextPage {
-					r = r.opt(name, value)
+					r = r.optional(name, value)
 				}
 			case page.NextPageToken != "":
 				in.Offset, in.PageToken = 0, page.NextPageToken
-				r = r.in(in)
+				r = r.params(in)
 			default:
 				return
 			}

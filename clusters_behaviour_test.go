@@ -95,7 +95,7 @@ func (l lab) sent(path string) (n int) {
 // events lists the types of a cluster's events, the first one first.
 func (l lab) events(id string) (types []databricks.ClusterEventType) {
 	l.Helper()
-	for event, err := range l.Events(l.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending}) {
+	for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending}) {
 		require.NoError(l, err)
 		types = append(types, event.Type)
 	}
@@ -125,12 +125,12 @@ func TestClusters_life(t *testing.T) {
 		assert.Less(l, l.sent(getPath), 200, "looks")
 
 		require.NoError(l, l.Resize(l.ctx, databricks.ResizeCluster{ClusterID: id, NumWorkers: new(0)}))
-		assert.ErrorIs(l, l.Restart(l.ctx, id), databricks.ErrInvalidState, "it is resizing")
+		assert.ErrorIs(l, l.Restart(l.ctx, databricks.RestartCluster{ClusterID: id}), databricks.ErrInvalidState, "it is resizing")
 		cluster, err = l.WaitRunning(l.ctx, id)
 		require.NoError(l, err)
 		assert.Empty(l, cluster.Executors)
 		contextID := cluster.SparkContextID
-		require.NoError(l, l.Restart(l.ctx, id))
+		require.NoError(l, l.Restart(l.ctx, databricks.RestartCluster{ClusterID: id}))
 		cluster, err = l.WaitRunning(l.ctx, id)
 		require.NoError(l, err)
 		assert.NotEqual(l, contextID, cluster.SparkContextID)
@@ -298,7 +298,7 @@ func TestClusters_EnsureRunning_states(t *testing.T) {
 		}, 1, 6 * time.Minute},
 		{databricks.ClusterRestarting, func(l lab) string {
 			id := l.running()
-			require.NoError(l, l.Restart(l.ctx, id))
+			require.NoError(l, l.Restart(l.ctx, databricks.RestartCluster{ClusterID: id}))
 			return id
 		}, 0, 3 * time.Minute},
 		{databricks.ClusterResizing, func(l lab) string {
@@ -595,7 +595,7 @@ func TestClusters_lostAnswers(t *testing.T) {
 		repeat bool
 	}{
 		"start":   {lab.terminated, func(l lab, id string) error { return l.Start(l.ctx, id) }, false},
-		"restart": {lab.running, func(l lab, id string) error { return l.Restart(l.ctx, id) }, false},
+		"restart": {lab.running, func(l lab, id string) error { return l.Restart(l.ctx, databricks.RestartCluster{ClusterID: id}) }, false},
 		"edit":    {lab.running, func(l lab, id string) error { return l.Edit(l.ctx, id, aCluster) }, false},
 		"resize": {lab.running, func(l lab, id string) error {
 			return l.Resize(l.ctx, databricks.ResizeCluster{ClusterID: id, NumWorkers: new(5)})
@@ -686,7 +686,7 @@ func TestClusters_Events(t *testing.T) {
 		want := l.events(id)
 		slices.Reverse(want)
 		var got []databricks.ClusterEventType
-		for event, err := range l.Events(l.ctx, databricks.ListClusterEvents{ClusterID: id, Limit: 7}) {
+		for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{ClusterID: id, Limit: 7}) {
 			require.NoError(l, err)
 			if got = append(got, event.Type); len(got) == 10 {
 				time.Sleep(time.Second)
@@ -696,7 +696,7 @@ func TestClusters_Events(t *testing.T) {
 		assert.Equal(l, want, got)
 
 		n := 0
-		for event, err := range l.Events(l.ctx, databricks.ListClusterEvents{
+		for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{
 			ClusterID: id, Limit: 3, EventTypes: []databricks.ClusterEventType{databricks.ClusterEventPinned},
 		}) {
 			require.NoError(l, err)

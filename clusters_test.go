@@ -258,7 +258,7 @@ func TestClusters_wire(t *testing.T) {
 		return func(ctx ctx, c *Client) (any, error) { return elements(c.Clusters.All(ctx, in)) }
 	}
 	events := func(in ListClusterEvents) func(ctx, *Client) (any, error) {
-		return func(ctx ctx, c *Client) (any, error) { return elements(c.Clusters.Events(ctx, in)) }
+		return func(ctx ctx, c *Client) (any, error) { return elements(c.Clusters.AllEvents(ctx, in)) }
 	}
 	const created = `{"cluster_id": "1122-185335-bonk12"}`
 	made := []wireStep{{"POST /api/2.0/clusters/create", `{"idempotency_token": "token", ` + smallJSON + `}`, created}}
@@ -345,11 +345,15 @@ func TestClusters_wire(t *testing.T) {
 		is:   ErrInvalidState, fails: "unexpected state Running",
 	}, {
 		name: "restart",
-		call: func(ctx ctx, c *Client) (any, error) { return nil, c.Clusters.Restart(ctx, "1") },
+		call: func(ctx ctx, c *Client) (any, error) {
+			return nil, c.Clusters.Restart(ctx, RestartCluster{ClusterID: "1"})
+		},
 		wire: []wireStep{{"POST /api/2.0/clusters/restart", `{"cluster_id": "1"}`, ""}},
 	}, {
 		name: "restart in somebody's name",
-		call: func(ctx ctx, c *Client) (any, error) { return nil, c.Clusters.RestartAs(ctx, "1", "alice@example.com") },
+		call: func(ctx ctx, c *Client) (any, error) {
+			return nil, c.Clusters.Restart(ctx, RestartCluster{ClusterID: "1", RestartUser: "alice@example.com"})
+		},
 		wire: []wireStep{{"POST /api/2.0/clusters/restart", `{"cluster_id": "1", "restart_user": "alice@example.com"}`, ""}},
 	}, {
 		name: "resize to no workers",
@@ -604,7 +608,7 @@ func TestClusters_wire(t *testing.T) {
 		"edit":             func(ctx ctx, s *ClustersService) error { return s.Edit(ctx, "", small(nil)) },
 		"update":           func(ctx ctx, s *ClustersService) error { return s.Update(ctx, UpdateCluster{UpdateMask: "*"}) },
 		"start":            func(ctx ctx, s *ClustersService) error { return s.Start(ctx, "") },
-		"restart":          func(ctx ctx, s *ClustersService) error { return s.Restart(ctx, "") },
+		"restart":          func(ctx ctx, s *ClustersService) error { return s.Restart(ctx, RestartCluster{ClusterID: ""}) },
 		"resize":           func(ctx ctx, s *ClustersService) error { return s.Resize(ctx, ResizeCluster{NumWorkers: new(1)}) },
 		"delete":           func(ctx ctx, s *ClustersService) error { return s.Delete(ctx, "") },
 		"permanent-delete": func(ctx ctx, s *ClustersService) error { return s.PermanentDelete(ctx, "") },
@@ -613,7 +617,7 @@ func TestClusters_wire(t *testing.T) {
 		"unpin":            func(ctx ctx, s *ClustersService) error { return s.Unpin(ctx, "") },
 		"change-owner":     func(ctx ctx, s *ClustersService) error { return s.ChangeOwner(ctx, "", "alice@example.com") },
 		"events": func(ctx ctx, s *ClustersService) error {
-			_, err := elements(s.Events(ctx, ListClusterEvents{}))
+			_, err := elements(s.AllEvents(ctx, ListClusterEvents{}))
 			return err
 		},
 		"modify":          func(ctx ctx, s *ClustersService) error { return s.Modify(ctx, "", func(*ClusterSpec) {}) },
@@ -715,7 +719,7 @@ func TestClusters_sequencesBeginAnew(t *testing.T) {
 	}, {
 		name: "events",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			seq := c.Clusters.Events(ctx, ListClusterEvents{ClusterID: "1"})
+			seq := c.Clusters.AllEvents(ctx, ListClusterEvents{ClusterID: "1"})
 			for range seq {
 				break
 			}

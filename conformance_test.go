@@ -226,8 +226,8 @@ func (s *conformance) sweep() {
 			}
 		}
 	})
-	each("notebooks", func() { gone(s.c.Workspace.Delete(s.ctx, s.folder(), true)) })
-	each("files", func() { gone(s.c.DBFS.Delete(s.ctx, s.directory(), true)) })
+	each("notebooks", func() { gone(s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.folder(), Recursive: true})) })
+	each("files", func() { gone(s.c.DBFS.Delete(s.ctx, databricks.DeleteFile{Path: s.directory(), Recursive: true})) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-inner")) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-outer")) })
 	each("a scope", func() { gone(s.c.Secrets.DeleteScope(s.ctx, s.name)) })
@@ -249,13 +249,13 @@ func (s *conformance) groups() {
 	for _, name := range []string{outer, inner} {
 		s.is(name, got[string](s)(s.c.Groups.Create(s.ctx, name)), "the new group")
 	}
-	s.ok(s.c.Groups.AddMember(s.ctx, outer, databricks.Principal{GroupName: inner}))
+	s.ok(s.c.Groups.AddMember(s.ctx, outer, databricks.GroupMember{GroupName: inner}))
 	list := got[[]string](s)
 	holds(s, list(s.c.Groups.List(s.ctx)), "the group in the list", func(g string) bool { return g == outer })
-	members := got[[]databricks.Principal](s)
-	s.is([]databricks.Principal{{GroupName: inner}}, members(s.c.Groups.ListMembers(s.ctx, outer)), "members")
-	s.is([]string{outer}, list(s.c.Groups.ListParents(s.ctx, databricks.Principal{GroupName: inner})), "parents")
-	s.ok(s.c.Groups.RemoveMember(s.ctx, outer, databricks.Principal{GroupName: inner}))
+	members := got[[]databricks.GroupMember](s)
+	s.is([]databricks.GroupMember{{GroupName: inner}}, members(s.c.Groups.ListMembers(s.ctx, outer)), "members")
+	s.is([]string{outer}, list(s.c.Groups.ListParents(s.ctx, databricks.GroupMember{GroupName: inner})), "parents")
+	s.ok(s.c.Groups.RemoveMember(s.ctx, outer, databricks.GroupMember{GroupName: inner}))
 	assert.Empty(s, members(s.c.Groups.ListMembers(s.ctx, outer)))
 	for _, name := range []string{inner, outer} {
 		s.ok(s.c.Groups.Delete(s.ctx, name))
@@ -320,15 +320,15 @@ func (s *conformance) workspace() {
 	for path, multipart := range map[string]bool{s.notebook(): false, other: true} {
 		got[int64](s)(s.c.Workspace.Import(s.ctx, databricks.ImportObject{
 			Path: path, Format: databricks.ImportSource, Language: databricks.LanguagePython, Content: []byte("print('" + path + "')\n"), Multipart: multipart}))
-		object := got[*databricks.Object](s)(s.c.Workspace.GetStatus(s.ctx, path))
+		object := got[*databricks.WorkspaceObject](s)(s.c.Workspace.GetStatus(s.ctx, databricks.GetObjectStatus{Path: path}))
 		s.is([]any{path, databricks.ObjectNotebook, databricks.LanguagePython}, []any{object.Path, object.ObjectType, object.Language}, "the notebook")
 		for _, direct := range []bool{false, true} {
-			out := got[*databricks.Export](s)(s.c.Workspace.Export(s.ctx, databricks.ExportObject{Path: path, DirectDownload: direct}))
+			out := got[*databricks.WorkspaceExport](s)(s.c.Workspace.Export(s.ctx, databricks.ExportObject{Path: path, DirectDownload: direct}))
 			assert.Contains(s, string(out.Content), "print('"+path+"')")
 		}
 	}
-	for _, list := range [][]databricks.Object{
-		got[[]databricks.Object](s)(s.c.Workspace.List(s.ctx, databricks.ListObjects{Path: s.folder()})),
+	for _, list := range [][]databricks.WorkspaceObject{
+		got[[]databricks.WorkspaceObject](s)(s.c.Workspace.List(s.ctx, databricks.ListObjects{Path: s.folder()})),
 		all(s, s.c.Workspace.All(s.ctx, databricks.ListObjects{Path: s.folder()})),
 	} {
 		var paths []string
@@ -337,23 +337,23 @@ func (s *conformance) workspace() {
 		}
 		assert.ElementsMatch(s, []string{s.notebook(), other}, paths)
 	}
-	assert.ErrorIs(s, s.c.Workspace.Delete(s.ctx, s.folder(), false), databricks.ErrDirectoryNotEmpty)
-	s.ok(s.c.Workspace.Delete(s.ctx, other, false))
-	_, err := s.c.Workspace.GetStatus(s.ctx, other)
+	assert.ErrorIs(s, s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.folder()}), databricks.ErrDirectoryNotEmpty)
+	s.ok(s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: other}))
+	_, err := s.c.Workspace.GetStatus(s.ctx, databricks.GetObjectStatus{Path: other})
 	s.gone(err)
 }
 
 func (s *conformance) dbfs() {
 	at := func(name string) string { return s.directory() + "/" + name }
 	s.ok(s.c.DBFS.Mkdirs(s.ctx, s.directory()))
-	handle := got[int64](s)(s.c.DBFS.Create(s.ctx, at("blocks"), false))
+	handle := got[int64](s)(s.c.DBFS.Create(s.ctx, databricks.CreateFile{Path: at("blocks")}))
 	s.ok(s.c.DBFS.AddBlock(s.ctx, handle, []byte("one,")))
 	s.ok(s.c.DBFS.AddBlock(s.ctx, handle, []byte("two")))
 	s.ok(s.c.DBFS.Close(s.ctx, handle))
-	s.ok(s.c.DBFS.Put(s.ctx, at("put"), []byte("first"), false))
-	assert.ErrorIs(s, s.c.DBFS.Put(s.ctx, at("put"), []byte("second"), false), fs.ErrExist)
-	s.ok(s.c.DBFS.Put(s.ctx, at("put"), []byte("second"), true))
-	s.ok(s.c.DBFS.PutFile(s.ctx, at("file"), bytes.NewReader([]byte("a file")), false))
+	s.ok(s.c.DBFS.Put(s.ctx, databricks.PutContents{Path: at("put"), Contents: []byte("first")}))
+	assert.ErrorIs(s, s.c.DBFS.Put(s.ctx, databricks.PutContents{Path: at("put"), Contents: []byte("second")}), fs.ErrExist)
+	s.ok(s.c.DBFS.Put(s.ctx, databricks.PutContents{Path: at("put"), Contents: []byte("second"), Overwrite: true}))
+	s.ok(s.c.DBFS.PutFile(s.ctx, at("file"), bytes.NewReader([]byte("a file")), databricks.PutFileOptions{}))
 	s.ok(s.c.DBFS.Move(s.ctx, at("file"), at("moved")))
 	sizes := map[string]int64{}
 	for _, file := range got[[]databricks.FileInfo](s)(s.c.DBFS.List(s.ctx, s.directory())) {
@@ -361,11 +361,11 @@ func (s *conformance) dbfs() {
 	}
 	s.is(map[string]int64{at("blocks"): 7, at("put"): 6, at("moved"): 6}, sizes, "files")
 	read := got[[]byte](s)
-	s.is("one,two", string(read(s.c.DBFS.Read(s.ctx, at("blocks"), 0, 100))), "blocks")
-	s.is("econ", string(read(s.c.DBFS.Read(s.ctx, at("put"), 1, 4))), "a part")
-	s.is("a file", string(read(s.c.DBFS.Read(s.ctx, at("moved"), 0, 0))), "the file")
+	s.is("one,two", string(read(s.c.DBFS.Read(s.ctx, databricks.ReadBlock{Path: at("blocks"), Offset: 0, Length: 100}))), "blocks")
+	s.is("econ", string(read(s.c.DBFS.Read(s.ctx, databricks.ReadBlock{Path: at("put"), Offset: 1, Length: 4}))), "a part")
+	s.is("a file", string(read(s.c.DBFS.Read(s.ctx, databricks.ReadBlock{Path: at("moved"), Offset: 0, Length: 0}))), "the file")
 	s.is(int64(7), got[*databricks.FileInfo](s)(s.c.DBFS.GetStatus(s.ctx, at("blocks"))).FileSize, "size")
-	s.ok(s.c.DBFS.Delete(s.ctx, s.directory(), true))
+	s.ok(s.c.DBFS.Delete(s.ctx, databricks.DeleteFile{Path: s.directory(), Recursive: true}))
 	_, err := s.c.DBFS.GetStatus(s.ctx, at("put"))
 	s.gone(err)
 }
@@ -455,7 +455,7 @@ func (s *conformance) clusters() {
 		assert.Empty(s, one(clusters.Get(s.ctx, id)).PinnedByUserName)
 	})
 	s.part("restart", func() {
-		s.ok(clusters.Restart(s.ctx, id))
+		s.ok(clusters.Restart(s.ctx, databricks.RestartCluster{ClusterID: id}))
 		running()
 	})
 	s.part("edit", func() {
@@ -494,7 +494,7 @@ func (s *conformance) clusters() {
 	s.part("events", func() {
 		want := []databricks.ClusterEventType{databricks.ClusterEventCreating, databricks.ClusterEventRunning, databricks.ClusterEventRestarting, databricks.ClusterEventTerminating, databricks.ClusterEventStarting}
 		var have []databricks.ClusterEventType
-		for _, event := range all(s, clusters.Events(s.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending, Limit: 3})) {
+		for _, event := range all(s, clusters.AllEvents(s.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending, Limit: 3})) {
 			s.is(id, event.ClusterID, "of the cluster")
 			have = append(have, event.Type)
 		}
@@ -552,11 +552,11 @@ func (s *conformance) commands() {
 	const code = "print(6 * 7)"
 	for _, command := range []string{
 		id(c.Commands.Execute(s.ctx, v12.ExecuteCommand{Language: v12.Python, ClusterID: cluster, ContextID: context, Command: code})),
-		id(c.Commands.ExecuteFile(s.ctx, v12.ExecuteCommandFile{Language: v12.Python, ClusterID: cluster, ContextID: context, Command: v12.FileOf("a.py", []byte(code))})),
+		id(c.Commands.ExecuteFile(s.ctx, v12.ExecuteCommandFile{Language: v12.Python, ClusterID: cluster, ContextID: context, Command: v12.FileFromBytes("a.py", []byte(code))})),
 	} {
 		var last *v12.CommandStatus
 		s.until("the command", func() bool { last = status(command); return last.Done() })
-		s.is(v12.CommandFinished, last.Status, "state")
+		s.is(v12.CommandFinished, last.State, "state")
 		s.is("42", strings.TrimSpace(got[*v12.Result](s)(last.Result()).Text), "result")
 	}
 	slow := id(c.Commands.Execute(s.ctx, v12.ExecuteCommand{Language: v12.Python, ClusterID: cluster, ContextID: context, Command: "import time; time.sleep(600)"}))
@@ -596,7 +596,7 @@ func (s *conformance) commands() {
 
 func (s *conformance) oldLibraries() {
 	libraries := s.v12.Libraries
-	id := got[string](s)(libraries.Upload(s.ctx, v12.UploadLibrary{LibType: v12.LibraryPythonPyPI, Name: s.name, Folder: s.folder(), URI: v12.FileOf("package", []byte("simplejson"))}))
+	id := got[string](s)(libraries.Upload(s.ctx, v12.UploadLibrary{LibType: v12.LibraryPythonPyPI, Name: s.name, Folder: s.folder(), File: v12.FileFromBytes("package", []byte("simplejson"))}))
 	listed := holds(s, got[[]v12.Library](s)(libraries.List(s.ctx)), "the library", func(l v12.Library) bool { return l.ID == id })
 	s.is(v12.Library{ID: id, Name: s.name, Folder: s.folder()}, listed, "in the list")
 	s.ok(libraries.Attach(s.ctx, id, s.cluster))
@@ -629,7 +629,7 @@ func (s *conformance) jobs(version string) {
 	}
 	id := got[int64](s)(jobs.Create(s.ctx, settings))
 	one := func() databricks.JobSettings {
-		job := got[*databricks.Job](s)(jobs.Get(s.ctx, id))
+		job := got[*databricks.Job](s)(jobs.Get(s.ctx, databricks.GetJob{JobID: id}))
 		s.is(id, job.JobID, "the job's id")
 		return job.Settings
 	}
@@ -651,7 +651,7 @@ func (s *conformance) jobs(version string) {
 		s.part("runs", func() { s.jobRuns(jobs, version, id, settings) })
 	}
 	s.ok(jobs.Delete(s.ctx, id))
-	_, err := jobs.Get(s.ctx, id)
+	_, err := jobs.Get(s.ctx, databricks.GetJob{JobID: id})
 	s.gone(err)
 }
 
@@ -667,7 +667,7 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 	ran := got[*databricks.RunNowResult](s)(jobs.RunNow(s.ctx, databricks.RunNow{JobID: job})).RunID
 	run := one(jobs.WaitRun(s.ctx, ran))
 	s.is([]any{ran, job, databricks.RunResultSuccess}, []any{run.RunID, run.JobID, run.State.ResultState}, "the run")
-	s.is(ran, one(jobs.GetRun(s.ctx, ran)).RunID, "the run again")
+	s.is(ran, one(jobs.GetRun(s.ctx, databricks.GetRun{RunID: ran})).RunID, "the run again")
 	such := func(r databricks.Run) bool { return r.RunID == ran }
 	holds(s, got[[]databricks.Run](s)(jobs.ListRuns(s.ctx, databricks.ListRuns{JobID: job, CompletedOnly: true})), "the run in the list", such)
 	holds(s, all(s, jobs.AllRuns(s.ctx, databricks.ListRuns{JobID: job})), "the run in the sequence", such)
@@ -692,7 +692,7 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 		s.part("repair", func() {
 			repair := got[int64](s)(jobs.RepairRun(s.ctx, databricks.RepairRun{RunID: ran, RerunTasks: []string{"only"}}))
 			run := one(jobs.WaitRun(s.ctx, ran))
-			with := got[*databricks.Run](s)(jobs.GetRunWith(s.ctx, databricks.GetRun{RunID: ran, IncludeHistory: true}))
+			with := got[*databricks.Run](s)(jobs.GetRun(s.ctx, databricks.GetRun{RunID: ran, IncludeHistory: true}))
 			s.is(databricks.RunResultSuccess, run.State.ResultState, "the repaired run")
 			holds(s, with.RepairHistory, "the repair", func(r databricks.RepairHistoryItem) bool { return r.ID == repair })
 		})
@@ -709,7 +709,7 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 		}
 		s.ok(jobs.DeleteRun(s.ctx, id))
 		s.runs = slices.DeleteFunc(s.runs, func(r int64) bool { return r == id })
-		_, err = jobs.GetRun(s.ctx, id)
+		_, err = jobs.GetRun(s.ctx, databricks.GetRun{RunID: id})
 		s.gone(err)
 	})
 	s.part("cancel all", func() {

@@ -42,9 +42,9 @@ type FileInfo struct {
 	ModificationTime Millis `json:"modification_time,omitzero"` // 0 from old servers, and for some directories
 }
 
-// withPath adds a path of DBFS.
-func (r Request) withPath(name, path string) Request {
-	return r.check(checkDBFSPath(name, path)).with(name, strings.TrimPrefix(path, "dbfs:"))
+// requiredPath adds a path of DBFS.
+func (r Request) requiredPath(name, path string) Request {
+	return r.check(checkDBFSPath(name, path)).required(name, strings.TrimPrefix(path, "dbfs:"))
 }
 
 // checkDBFSPath refuses what cannot be a path of DBFS.
@@ -63,16 +63,22 @@ func checkDBFSPath(name, path string) error {
 	return nil
 }
 
+// CreateFile names a file to write in blocks.
+type CreateFile struct {
+	Path      string `json:"path"`
+	Overwrite bool   `json:"overwrite,omitzero"` // replace a file at the path
+}
+
 // Create begins a file and returns a handle, for [DBFSService.AddBlock] and
 // [DBFSService.Close]. Missing directories are made. Whether the file shows
 // before it is closed is not defined. A handle that nobody uses for ten minutes
 // is lost, and with it what was written.
 //
 // If something is at the path it fails with [ErrResourceAlreadyExists]; with
-// overwrite only if that is a directory. The call is not repeated after its
-// answer was lost.
-func (s *DBFSService) Create(ctx context.Context, path string, overwrite bool) (handle int64, err error) {
-	made, err := do[createdHandle](ctx, s.client, post("/api/2.0/dbfs/create").withPath("path", path).opt("overwrite", overwrite))
+// Overwrite only if that is a directory. The client does not retry it after a
+// lost response.
+func (s *DBFSService) Create(ctx context.Context, in CreateFile) (handle int64, err error) {
+	made, err := do[createdHandle](ctx, s.client, post("/api/2.0/dbfs/create").requiredPath("path", in.Path).optional("overwrite", in.Overwrite))
 	if err != nil {
 		return 0, err
 	}
@@ -83,7 +89,7 @@ type createdHandle struct {
 	Handle int64 `json:"handle"`
 }
 
-func (h *createdHandle) made() error { return named("handle", h.Handle != 0) }
+func (h *createdHandle) validate() error { return named("handle", h.Handle != 0) }
 
 // AddBlock appends up to [MaxBlockSize] bytes to the file of a handle. Blocks of
 // one handle must be added one after another. The call is never repeated after
@@ -102,7 +108,7 @@ func (s *DBFSService) AddBlock(ctx context.Context, handle int64, data []byte) e
 
 // addBlock sends a block that was encoded before, unless it is known to be wrong.
 func (s *DBFSService) addBlock(ctx context.Context, handle int64, text []byte, wrong error) error {
-	r := post("/api/2.0/dbfs/add-block").with("handle", handle).check(wrong)
+	r := post("/api/2.0/dbfs/add-block").required("handle", handle).check(wrong)
 	r.Body = RawBody{ContentType: "application/json", Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(text)), nil
 	}}
@@ -113,17 +119,23 @@ func (s *DBFSService) addBlock(ctx context.Context, handle int64, text []byte, w
 // repeated. It fails with [ErrResourceDoesNotExist] if there is no such handle,
 // or not any more.
 func (s *DBFSService) Close(ctx context.Context, handle int64) error {
-	return s.client.Do(ctx, post("/api/2.0/dbfs/close").with("handle", handle).doneIf(ErrResourceDoesNotExist), nil)
+	return s.client.Do(ctx, post("/api/2.0/dbfs/close").required("handle", handle).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
-// Delete deletes a file or a directory; one that is not empty only if recursive
-// is true, else it fails with [ErrIOError] or [ErrBadRequest]. If nothing is at
-// the path, it does nothing. The call may be repeated.
+// DeleteFile names a file or a directory to delete.
+type DeleteFile struct {
+	Path      string `json:"path"`
+	Recursive bool   `json:"recursive,omitzero"` // also delete a directory that is not empty
+}
+
+// Delete deletes a file or a directory. Without Recursive, a directory that is
+// not empty is an [ErrIOError] or [ErrBadRequest]. If nothing is at the path, it
+// does nothing. The call is idempotent.
 //
-// The service deletes large trees in parts. Delete asks it to go on until all
-// is gone; see [DBFSService.DeleteTree] for one that tells how far it is.
-func (s *DBFSService) Delete(ctx context.Context, path string, recursive bool) error {
-	return s.deleteAll(ctx, path, recursive, nil)
+// The service deletes large trees in parts. Delete asks it to continue until
+// everything is gone. [DBFSService.DeleteTree] reports its progress.
+func (s *DBFSService) Delete(ctx context.Context, in DeleteFile) error {
+	return s.deleteAll(ctx, in.Path, in.Recursive, nil)
 }
 
 // DeleteTree deletes a file or a directory with all that is in it. Each time
@@ -137,7 +149,7 @@ func (s *DBFSService) DeleteTree(ctx context.Context, path string, progress func
 var partlyDeleted = regexp.MustCompile(`has deleted (\d+) files`)
 
 func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool, progress func(files int64)) error {
-	r := post("/api/2.0/dbfs/delete").withPath("path", path).opt("recursive", recursive).twice()
+	r := post("/api/2.0/dbfs/delete").requiredPath("path", path).optional("recursive", recursive).idempotent()
 	var pacer poll.Pacer
 	for files := int64(0); ; {
 		err := s.client.Do(ctx, r, nil)
@@ -162,7 +174,7 @@ func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool
 // GetStatus says what is at a path. If that is nothing, it fails with
 // [ErrResourceDoesNotExist].
 func (s *DBFSService) GetStatus(ctx context.Context, path string) (*FileInfo, error) {
-	return do[FileInfo](ctx, s.client, get("/api/2.0/dbfs/get-status").withPath("path", path))
+	return do[FileInfo](ctx, s.client, get("/api/2.0/dbfs/get-status").requiredPath("path", path))
 }
 
 // List returns what is in a directory, without what is in its directories, by
@@ -172,7 +184,7 @@ func (s *DBFSService) GetStatus(ctx context.Context, path string) (*FileInfo, er
 func (s *DBFSService) List(ctx context.Context, path string) ([]FileInfo, error) {
 	reply, err := do[struct {
 		Files []FileInfo `json:"files"`
-	}](ctx, s.client, get("/api/2.0/dbfs/list").withPath("path", path))
+	}](ctx, s.client, get("/api/2.0/dbfs/list").requiredPath("path", path))
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +195,7 @@ func (s *DBFSService) List(ctx context.Context, path string) ([]FileInfo, error)
 // there already is fine. If a file is at the path, or on the way, it fails with
 // [ErrResourceAlreadyExists]. The call may be repeated.
 func (s *DBFSService) Mkdirs(ctx context.Context, path string) error {
-	return s.client.Do(ctx, post("/api/2.0/dbfs/mkdirs").withPath("path", path).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/dbfs/mkdirs").requiredPath("path", path).idempotent(), nil)
 }
 
 // Move gives a file, or a directory with all that is in it, another path: the
@@ -194,37 +206,49 @@ func (s *DBFSService) Mkdirs(ctx context.Context, path string) error {
 // tells what became of it. The service gives up on directories of very many
 // files after a minute, and may have moved some of them then.
 func (s *DBFSService) Move(ctx context.Context, from, to string) error {
-	return s.client.Do(ctx, post("/api/2.0/dbfs/move").withPath("source_path", from).withPath("destination_path", to), nil)
+	return s.client.Do(ctx, post("/api/2.0/dbfs/move").requiredPath("source_path", from).requiredPath("destination_path", to), nil)
 }
 
-// Put writes a file of up to [MaxBlockSize] bytes. Missing directories are
-// made. If something is at the path it fails with [ErrResourceAlreadyExists];
-// with overwrite only if that is a directory. The call is repeated after its
-// answer was lost only with overwrite.
-func (s *DBFSService) Put(ctx context.Context, path string, contents []byte, overwrite bool) error {
-	r := post("/api/2.0/dbfs/put").withPath("path", path).opt("overwrite", overwrite).opt("contents", contents)
-	if len(contents) > MaxBlockSize {
-		r = r.check(badArg("contents", "has %d bytes; Put takes %d at most, PutFile and Upload take more", len(contents), MaxBlockSize))
+// PutContents is a small file to write.
+type PutContents struct {
+	Path      string `json:"path"`
+	Contents  []byte `json:"contents,omitzero"`  // at most [MaxBlockSize] bytes
+	Overwrite bool   `json:"overwrite,omitzero"` // replace a file at the path
+}
+
+// Put writes a file of up to [MaxBlockSize] bytes. It creates missing
+// directories. If something is at the path it fails with
+// [ErrResourceAlreadyExists]; with Overwrite only if that is a directory. The
+// client retries it after a lost response only with Overwrite.
+func (s *DBFSService) Put(ctx context.Context, in PutContents) error {
+	r := post("/api/2.0/dbfs/put").requiredPath("path", in.Path).optional("overwrite", in.Overwrite).optional("contents", in.Contents)
+	if len(in.Contents) > MaxBlockSize {
+		r = r.check(badArg("contents", "has %d bytes; Put takes %d at most, PutFile and Upload take more", len(in.Contents), MaxBlockSize))
 	}
-	r.Idempotent = overwrite
+	r.Idempotent = in.Overwrite
 	return s.client.Do(ctx, r, nil)
 }
 
-// PutFile writes a file of less than 2 GiB in one call, its bytes as they are:
-// from the current position of file to its end, again for each attempt. All
-// else is as with [DBFSService.Put]. It is what [DBFSService.Upload] is made
-// of, which cares for what happens when it fails half way.
-func (s *DBFSService) PutFile(ctx context.Context, path string, file io.ReadSeeker, overwrite bool) error {
-	from := source.Of(file)
+// PutFileOptions are the options of [DBFSService.PutFile].
+type PutFileOptions struct {
+	Overwrite bool `json:"overwrite,omitzero"` // replace a file at the path
+}
+
+// PutFile writes a file of less than 2 GiB in one request, as raw bytes. Each
+// attempt reads the file again from the position it had at the call. Otherwise
+// it works like [DBFSService.Put]. [DBFSService.Upload] is built on it, and also
+// handles a failure midway.
+func (s *DBFSService) PutFile(ctx context.Context, path string, file io.ReadSeeker, opts PutFileOptions) error {
+	from := source.New(file)
 	defer from.Close()
-	if err := s.putFile(ctx, path, from.Size(), from.Open, overwrite); err != nil {
+	if err := s.putFile(ctx, path, from.Size(), from.Open, opts.Overwrite); err != nil {
 		return err
 	}
 	return from.Finish()
 }
 
 func (s *DBFSService) putFile(ctx context.Context, path string, size int64, open func() (io.ReadCloser, error), overwrite bool) error {
-	r := post("/api/2.0/dbfs/put").withPath("path", path)
+	r := post("/api/2.0/dbfs/put").requiredPath("path", path)
 	switch {
 	case size < 0:
 		r = r.check(badArg("contents", "cannot be measured; want a file, or another reader with an end to seek to"))
@@ -237,15 +261,22 @@ func (s *DBFSService) putFile(ctx context.Context, path string, size int64, open
 	return s.client.Do(ctx, r, nil)
 }
 
-// Read returns up to length bytes of a file from offset on, fewer at its end,
-// and none from there on. The most is [MaxBlockSize]; 0 stands for the service's
-// own choice, half of that. It fails with [ErrResourceDoesNotExist] if nothing is
-// at the path, and with [ErrInvalidParameterValue] if that is a directory, or if
-// offset is beyond the file's end.
-func (s *DBFSService) Read(ctx context.Context, path string, offset, length int64) ([]byte, error) {
+// ReadBlock names a part of a file.
+type ReadBlock struct {
+	Path   string `json:"path"`
+	Offset int64  `json:"offset,omitzero"` // of the first byte
+	Length int64  `json:"length,omitzero"` // in bytes, at most [MaxBlockSize]; 0 lets the service choose half of that
+}
+
+// Read returns up to Length bytes of a file, starting at Offset. It returns
+// fewer bytes at the end of the file, and none past it. It fails with
+// [ErrResourceDoesNotExist] if nothing is at the path, and with
+// [ErrInvalidParameterValue] if the path is a directory or Offset is past the
+// end of the file.
+func (s *DBFSService) Read(ctx context.Context, in ReadBlock) ([]byte, error) {
 	block := blocks.New()
 	defer blocks.Free(block)
-	n, err := s.read(ctx, path, offset, length, block[:])
+	n, err := s.read(ctx, in.Path, in.Offset, in.Length, block[:])
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +285,7 @@ func (s *DBFSService) Read(ctx context.Context, path string, offset, length int6
 
 // read reads into p, straight from the reply, and returns how much.
 func (s *DBFSService) read(ctx context.Context, path string, offset, length int64, p []byte) (n int, err error) {
-	r := get("/api/2.0/dbfs/read").withPath("path", path).opt("offset", offset).opt("length", length)
+	r := get("/api/2.0/dbfs/read").requiredPath("path", path).optional("offset", offset).optional("length", length)
 	switch {
 	case offset < 0:
 		r = r.check(badArg("offset", "is %d, below 0", offset))

@@ -20,19 +20,19 @@ import (
 
 // DownloadDir copies a directory of DBFS, with all that is in it, into a local
 // folder, which is made if need be. Files get the times that they have in DBFS,
-// so that a copy that was interrupted can go on, with FolderOptions.Update.
+// so that a copy that was interrupted can go on, with DirOptions.Update.
 //
 // Names that not every system can have are changed as little as possible, and
 // [DBFSService.UploadDir] changes them back. Nothing is written outside of the
 // folder. A file appears under its name when it is complete.
-func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts FolderOptions) (*FolderResult, error) {
+func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	folder, err := openLocalFolder(dir, true)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
 	c := folderCopy{op: "download", opts: opts}
-	slots := make(chan struct{}, cmp.Or(opts.Parallel, DefaultParallel))
+	slots := make(chan struct{}, cmp.Or(opts.Concurrency, DefaultConcurrency))
 	return c.run(ctx, func(ctx context.Context) iter.Seq2[folderItem, error] {
 		return func(yield func(folderItem, error) bool) {
 			s.walk(ctx, strings.TrimPrefix(path, "dbfs:"), cap(slots), func(e dbfsEntry) bool {
@@ -53,7 +53,7 @@ func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts Fo
 	})
 }
 
-func (s *DBFSService) downloadEntry(ctx context.Context, e dbfsEntry, slots chan struct{}, folder localFolder, opts FolderOptions, tell func(int64)) error {
+func (s *DBFSService) downloadEntry(ctx context.Context, e dbfsEntry, slots chan struct{}, folder localFolder, opts DirOptions, tell func(int64)) error {
 	if info, err := folder.Lstat(filepath.FromSlash(e.local)); err == nil && info.Mode().IsRegular() {
 		if opts.current(e.FileSize, info.Size(), e.ModificationTime.Time(), info.ModTime()) {
 			return errUnchanged
@@ -62,7 +62,7 @@ func (s *DBFSService) downloadEntry(ctx context.Context, e dbfsEntry, slots chan
 			return fs.ErrExist
 		}
 	}
-	m := newMeter(func(done, _ int64) { tell(done) }, e.FileSize)
+	m := newProgressReporter(func(done, _ int64) { tell(done) }, e.FileSize)
 	defer m.stop()
 	return folder.write(e.local, e.ModificationTime.Time(), opts.replace(), func(to io.Writer) error {
 		_, err := newRemoteFile(s, e.Path, e.FileInfo, slots).writeTo(ctx, to, 0, m)
@@ -139,7 +139,7 @@ func (s *DBFSService) walk(ctx context.Context, dir string, parallel int, yield 
 // UploadDir copies a local folder, with all that is in it, to a directory of
 // DBFS, which is made if need be. Symbolic links and the like are skipped, and
 // the result says so. A file appears under its name when it is complete.
-func (s *DBFSService) UploadDir(ctx context.Context, path, dir string, opts FolderOptions) (*FolderResult, error) {
+func (s *DBFSService) UploadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	folder, err := openLocalFolder(dir, false)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (s *DBFSService) UploadDir(ctx context.Context, path, dir string, opts Fold
 }
 
 // uploadItem says how to upload a file or directory. It notes directories in dirs.
-func (s *DBFSService) uploadItem(folder localFolder, e localEntry, dirs map[string]*dbfsDir, opts FolderOptions) folderItem {
+func (s *DBFSService) uploadItem(folder localFolder, e localEntry, dirs map[string]*dbfsDir, opts DirOptions) folderItem {
 	parent := dirs[path.Dir(e.path)]
 	name, err := remoteName(e.Name())
 	if err == nil {
@@ -192,7 +192,7 @@ func (s *DBFSService) uploadItem(folder localFolder, e localEntry, dirs map[stri
 	}}
 }
 
-func (s *DBFSService) uploadEntry(ctx context.Context, folder localFolder, from string, into *dbfsDir, name string, opts FolderOptions, tell func(int64)) error {
+func (s *DBFSService) uploadEntry(ctx context.Context, folder localFolder, from string, into *dbfsDir, name string, opts DirOptions, tell func(int64)) error {
 	file, err := folder.Open(filepath.FromSlash(from))
 	if err != nil {
 		return err
@@ -202,7 +202,7 @@ func (s *DBFSService) uploadEntry(ctx context.Context, folder localFolder, from 
 	if err != nil {
 		return err
 	}
-	src := source.Of(file)
+	src := source.New(file)
 	defer src.Close()
 	u := newUpload(s, strings.TrimSuffix(into.path, "/")+"/"+name, src, UploadOptions{Overwrite: opts.replace(), Progress: func(done, _ int64) { tell(done) }})
 	u.known = true

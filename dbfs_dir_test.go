@@ -63,7 +63,7 @@ func folderTree(t testing.TB, dir string) map[string]string {
 	return tree
 }
 
-func skippedPaths(result *databricks.FolderResult) (paths []string) {
+func skippedPaths(result *databricks.DirResult) (paths []string) {
 	for _, s := range result.Skipped {
 		paths = append(paths, s.Path)
 	}
@@ -81,12 +81,12 @@ func TestDBFS_folders(t *testing.T) {
 	from := makeFolder(t, files)
 	put(t, client, "/new/dir/.databricks-LEFT", []byte("by an upload that was killed"))
 	for _, parallel := range []int{0, 1, 3} {
-		opts := databricks.FolderOptions{Parallel: parallel}
-		var last databricks.FolderProgress
-		opts.Progress = func(p databricks.FolderProgress) { last = p }
+		opts := databricks.DirOptions{Concurrency: parallel}
+		var last databricks.DirProgress
+		opts.Progress = func(p databricks.DirProgress) { last = p }
 		up, err := client.DBFS.UploadDir(t.Context(), "dbfs:/new/dir/", from, opts)
 		require.NoError(t, err)
-		assert.Equal(t, &databricks.FolderResult{Files: 7, Bytes: 2*mebibyte + 5 + 24, Unchanged: 0}, up)
+		assert.Equal(t, &databricks.DirResult{Files: 7, Bytes: 2*mebibyte + 5 + 24, Unchanged: 0}, up)
 		assert.Equal(t, 7, last.Files)
 		assert.Equal(t, up.Bytes, last.Bytes)
 		entries, err := client.DBFS.List(t.Context(), "/new/dir/x/y")
@@ -98,7 +98,7 @@ func TestDBFS_folders(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, up, down)
 		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
-		require.NoError(t, client.DBFS.Delete(t.Context(), "/new", true))
+		require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/new", Recursive: true}))
 		put(t, client, "/new/dir/.databricks-LEFT", nil)
 	}
 }
@@ -121,7 +121,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	}
 	outer := t.TempDir()
 	dir := filepath.Join(outer, "in", "here")
-	result, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.FolderOptions{})
+	result, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Empty(t, result.Skipped)
 	assert.Equal(t, len(names), result.Files)
@@ -139,7 +139,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	}
 	assert.Contains(t, local, "in/here/ts=12%3A00", "names that need no change have none")
 
-	result, err = client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.FolderOptions{})
+	result, err = client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	for _, name := range names {
 		parts := strings.Split(name, "/")
@@ -162,7 +162,7 @@ func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
 		{"path": "/../../../etc/secret", "is_dir": false, "file_size": 4}, {"path": "/from/..", "is_dir": false, "file_size": 4},
 		{"path": "", "is_dir": false, "file_size": 4}, {"path": "/", "is_dir": false, "file_size": 4}]}`})
 	outer := t.TempDir()
-	result, err := server.Client().DBFS.DownloadDir(t.Context(), "/from", filepath.Join(outer, "dir"), databricks.FolderOptions{})
+	result, err := server.Client().DBFS.DownloadDir(t.Context(), "/from", filepath.Join(outer, "dir"), databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"dir/secret": "mine"}, folderTree(t, outer))
 	assert.Equal(t, 1, result.Files)
@@ -182,7 +182,7 @@ func TestDBFS_DownloadDir_staysInItsFolder(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
 	require.NoError(t, os.Symlink(filepath.Join(outside, "other"), filepath.Join(dir, "other")))
-	_, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.FolderOptions{Overwrite: true})
+	_, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.DirOptions{Overwrite: true})
 	assert.Error(t, err)
 	assert.Equal(t, map[string]string{"file": "old", "other": "old"}, folderTree(t, outside))
 }
@@ -202,7 +202,7 @@ func TestDBFS_UploadDir_skips(t *testing.T) {
 	put(t, client, "/to/sub/old/x", []byte("old")) // a directory where a file should go
 	put(t, client, "/to/dir", []byte("old"))       // and the other way round
 	for _, overwrite := range []bool{false, true} {
-		result, err := client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.FolderOptions{Overwrite: overwrite})
+		result, err := client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.DirOptions{Overwrite: overwrite})
 		require.NoError(t, err)
 		want := map[string]string{"/to/file": "new", "/to/old": "new", "/to/sub/old/x": "old", "/to/dir": "old"}
 		skipped := map[string]error{
@@ -233,35 +233,35 @@ func TestDBFS_folders_goOn(t *testing.T) {
 		before := time.Now().Add(-time.Hour)
 		require.NoError(t, os.Chtimes(filepath.Join(from, filepath.FromSlash(name)), before, before))
 	}
-	update := databricks.FolderOptions{Update: true}
-	up := func() *databricks.FolderResult {
+	update := databricks.DirOptions{SkipUnchanged: true}
+	up := func() *databricks.DirResult {
 		result, err := client.DBFS.UploadDir(t.Context(), "/dir", from, update)
 		require.NoError(t, err)
 		return result
 	}
 	to := t.TempDir()
-	down := func() *databricks.FolderResult {
+	down := func() *databricks.DirResult {
 		result, err := client.DBFS.DownloadDir(t.Context(), "/dir", to, update)
 		require.NoError(t, err)
 		return result
 	}
-	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 6}, up())
-	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 6}, down())
+	assert.Equal(t, &databricks.DirResult{Files: 3, Bytes: 6}, up())
+	assert.Equal(t, &databricks.DirResult{Files: 3, Bytes: 6}, down())
 	server.ForgetRequests()
-	assert.Equal(t, &databricks.FolderResult{Unchanged: 3}, up())
+	assert.Equal(t, &databricks.DirResult{Unchanged: 3}, up())
 	assert.Equal(t, []string{"list", "list"}, calls(server), "nothing but a look")
-	assert.Equal(t, &databricks.FolderResult{Unchanged: 3}, down())
+	assert.Equal(t, &databricks.DirResult{Unchanged: 3}, down())
 	assert.Equal(t, []string{"list", "list"}, calls(server))
 
 	later := time.Now().Add(time.Hour)
 	require.NoError(t, os.Chtimes(filepath.Join(from, "a"), later, later)) // newer
 	require.NoError(t, os.WriteFile(filepath.Join(from, "b"), []byte("4444"), 0o666))
 	require.NoError(t, os.Chtimes(filepath.Join(from, "b"), time.Unix(1, 0), time.Unix(1, 0))) // older, of another size
-	assert.Equal(t, &databricks.FolderResult{Files: 2, Bytes: 5, Unchanged: 1}, up())
+	assert.Equal(t, &databricks.DirResult{Files: 2, Bytes: 5, Unchanged: 1}, up())
 	require.NoError(t, os.Remove(filepath.Join(to, "c", "d")))
 	time.Sleep(2 * time.Millisecond) // so that the times in DBFS are others
 	put(t, client, "/dir/a", []byte("5"))
-	assert.Equal(t, &databricks.FolderResult{Files: 3, Bytes: 8}, down())
+	assert.Equal(t, &databricks.DirResult{Files: 3, Bytes: 8}, down())
 	assert.Equal(t, map[string]string{"a": "5", "b": "4444", "c/d": "333"}, folderTree(t, to))
 }
 
@@ -271,27 +271,27 @@ func TestDBFS_folders_refuse(t *testing.T) {
 	client := server.Client()
 	dir := makeFolder(t, map[string]string{"file": "x"})
 	put(t, client, "/file", []byte("x"))
-	for name, try := range map[string]func() (*databricks.FolderResult, error){
-		"not a directory": func() (*databricks.FolderResult, error) {
-			return client.DBFS.DownloadDir(t.Context(), "/file", t.TempDir(), databricks.FolderOptions{})
+	for name, try := range map[string]func() (*databricks.DirResult, error){
+		"not a directory": func() (*databricks.DirResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/file", t.TempDir(), databricks.DirOptions{})
 		},
-		"No file or directory": func() (*databricks.FolderResult, error) {
-			return client.DBFS.DownloadDir(t.Context(), "/none", t.TempDir(), databricks.FolderOptions{})
+		"No file or directory": func() (*databricks.DirResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/none", t.TempDir(), databricks.DirOptions{})
 		},
-		"is not absolute": func() (*databricks.FolderResult, error) {
-			return client.DBFS.DownloadDir(t.Context(), "dir", t.TempDir(), databricks.FolderOptions{})
+		"is not absolute": func() (*databricks.DirResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "dir", t.TempDir(), databricks.DirOptions{})
 		},
-		"path is missing": func() (*databricks.FolderResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "", dir, databricks.FolderOptions{})
+		"path is missing": func() (*databricks.DirResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "", dir, databricks.DirOptions{})
 		},
-		"a file is at /file": func() (*databricks.FolderResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "/file", dir, databricks.FolderOptions{Overwrite: true})
+		"a file is at /file": func() (*databricks.DirResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "/file", dir, databricks.DirOptions{Overwrite: true})
 		},
-		"no such file": func() (*databricks.FolderResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "/x", filepath.Join(dir, "none"), databricks.FolderOptions{})
+		"no such file": func() (*databricks.DirResult, error) {
+			return client.DBFS.UploadDir(t.Context(), "/x", filepath.Join(dir, "none"), databricks.DirOptions{})
 		},
-		"file": func() (*databricks.FolderResult, error) {
-			return client.DBFS.DownloadDir(t.Context(), "/", filepath.Join(dir, "file"), databricks.FolderOptions{})
+		"file": func() (*databricks.DirResult, error) {
+			return client.DBFS.DownloadDir(t.Context(), "/", filepath.Join(dir, "file"), databricks.DirOptions{})
 		},
 	} {
 		result, err := try()
@@ -303,7 +303,7 @@ func TestDBFS_folders_refuse(t *testing.T) {
 // Whatever happens to a request, what is there is whole and what is not is told.
 func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 	files := map[string]string{"a": "one", "sub/b": "two"}
-	check := func(t *testing.T, got map[string]string, result *databricks.FolderResult, err error, name string) {
+	check := func(t *testing.T, got map[string]string, result *databricks.DirResult, err error, name string) {
 		for path, content := range got {
 			require.Equal(t, files[path], content, "%s: %s: %v", name, path, err)
 		}
@@ -317,7 +317,7 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
 			client := server.Client()
 			arm()
-			result, err := client.DBFS.UploadDir(ctx, "/dir", dir, databricks.FolderOptions{Parallel: 1})
+			result, err := client.DBFS.UploadDir(ctx, "/dir", dir, databricks.DirOptions{Concurrency: 1})
 			server.ClearFaults()
 			got := map[string]string{}
 			for path, content := range dbfsTree(t, client, "/") {
@@ -339,7 +339,7 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 				put(t, client, "/dir/"+name, []byte(content))
 			}
 			arm()
-			result, err := client.DBFS.DownloadDir(ctx, "/dir", dir, databricks.FolderOptions{Parallel: 1})
+			result, err := client.DBFS.DownloadDir(ctx, "/dir", dir, databricks.DirOptions{Concurrency: 1})
 			if result != nil && slices.Equal(skippedPaths(result), []string{"/dir/sub"}) {
 				result.Skipped = append(result.Skipped, databricks.Skipped{})[1:] // and with it what is in it
 			}
@@ -376,9 +376,9 @@ func TestDBFS_Upload_planned(t *testing.T) {
 	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), "/new", from, databricks.UploadOptions{InPlace: true})))
 	assert.ErrorIs(t, client.DBFS.Upload(t.Context(), "/there", from, databricks.UploadOptions{}), fs.ErrExist, "reads are made")
 	planned = nil
-	_, err := client.DBFS.UploadDir(t.Context(), "/dir", makeFolder(t, map[string]string{"a": "1"}), databricks.FolderOptions{})
+	_, err := client.DBFS.UploadDir(t.Context(), "/dir", makeFolder(t, map[string]string{"a": "1"}), databricks.DirOptions{})
 	assert.Equal(t, []string{"mkdirs", "put", "move"}, plan(err))
-	assert.Equal(t, []string{"delete"}, plan(client.DBFS.Delete(t.Context(), "/there", true)))
+	assert.Equal(t, []string{"delete"}, plan(client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/there", Recursive: true})))
 	assert.Equal(t, map[string]string{"/there": "old"}, dbfsTree(t, server.Client(), "/"))
 }
 
@@ -405,8 +405,8 @@ func TestDBFS_folders_interrupted(t *testing.T) {
 				}
 			}
 		})
-		copyAll := func(ctx context.Context) (*databricks.FolderResult, error) {
-			opts := databricks.FolderOptions{Update: true, Parallel: 4}
+		copyAll := func(ctx context.Context) (*databricks.DirResult, error) {
+			opts := databricks.DirOptions{SkipUnchanged: true, Concurrency: 4}
 			if op == "put" {
 				return client.DBFS.UploadDir(ctx, "/dir", from, opts)
 			}

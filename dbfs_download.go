@@ -17,9 +17,9 @@ import (
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// DefaultParallel is how many requests a transfer has in flight at most, unless
+// DefaultConcurrency is how many requests a transfer has in flight at most, unless
 // its options say otherwise.
-const DefaultParallel = 32
+const DefaultConcurrency = 32
 
 // DownloadOptions say how to download a file. The zero value is a good choice.
 type DownloadOptions struct {
@@ -27,8 +27,8 @@ type DownloadOptions struct {
 	Overwrite bool
 
 	// Parallel is how many requests are in flight at most; 0 stands for
-	// DefaultParallel. Each takes a megabyte of memory.
-	Parallel int
+	// DefaultConcurrency. Each takes a megabyte of memory.
+	Concurrency int
 
 	// Progress is told how many bytes have come so far, and how many there are.
 	// It is called often, never twice at once, and should be quick.
@@ -41,11 +41,11 @@ type DownloadOptions struct {
 // come, and stands at their end when all is well.
 //
 // A file that another takes the place of meanwhile, or that is written to, is an
-// [ErrChanged]. After an error the writer may have any part of the file.
+// [ErrSourceChanged]. After an error the writer may have any part of the file.
 func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, opts DownloadOptions) error {
-	f, err := s.look(ctx, path, opts.Parallel)
+	f, err := s.look(ctx, path, opts.Concurrency)
 	if err == nil {
-		m := newMeter(opts.Progress, f.size)
+		m := newProgressReporter(opts.Progress, f.size)
 		defer m.stop()
 		_, err = f.writeTo(ctx, to, 0, m)
 	}
@@ -79,11 +79,11 @@ func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts 
 		return err
 	}
 	defer func() { _ = to.Discard() }() // nothing, once it is whole
-	f, err := s.look(ctx, path, opts.Parallel)
+	f, err := s.look(ctx, path, opts.Concurrency)
 	if err != nil {
 		return err
 	}
-	m := newMeter(opts.Progress, f.size)
+	m := newProgressReporter(opts.Progress, f.size)
 	defer m.stop()
 	if _, err := f.writeTo(ctx, to, 0, m); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (s *DBFSService) look(ctx context.Context, path string, parallel int) (*rem
 	if info.IsDir {
 		return nil, errIsDirectory
 	}
-	return newRemoteFile(s, path, *info, make(chan struct{}, cmp.Or(parallel, DefaultParallel))), nil
+	return newRemoteFile(s, path, *info, make(chan struct{}, cmp.Or(parallel, DefaultConcurrency))), nil
 }
 
 func newRemoteFile(s *DBFSService, path string, info FileInfo, slots chan struct{}) *remoteFile {
@@ -133,13 +133,13 @@ func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int
 	for got := 0; got < want; {
 		n, err := f.s.read(ctx, f.path, offset+int64(got), int64(len(p)-got), p[got:])
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrInvalidParameterValue) {
-			return fmt.Errorf("%w: %w", ErrChanged, err)
+			return fmt.Errorf("%w: %w", ErrSourceChanged, err)
 		}
 		if err != nil {
 			return err
 		}
 		if got += n; n == 0 || got > want {
-			return fmt.Errorf("%w: it had %d bytes, and has %d or so", ErrChanged, f.size, offset+int64(got))
+			return fmt.Errorf("%w: it had %d bytes, and has %d or so", ErrSourceChanged, f.size, offset+int64(got))
 		}
 	}
 	return nil
@@ -208,16 +208,16 @@ func (f *remoteFile) offsets(offset int64) iter.Seq[int64] {
 	}
 }
 
-// A place is where parts of a file can be written in any order.
-type place interface {
+// A writerAtSeeker is where parts of a file can be written in any order.
+type writerAtSeeker interface {
 	io.WriterAt
 	io.Seeker
 }
 
 // writeTo writes the file from offset on.
-func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, m *meter) (n int64, err error) {
+func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, m *progressReporter) (n int64, err error) {
 	m.set(0)
-	if at, ok := to.(place); ok {
+	if at, ok := to.(writerAtSeeker); ok {
 		start, err := at.Seek(0, io.SeekCurrent)
 		if err == nil {
 			_, err = at.WriteAt(nil, start) // a file that appends cannot
@@ -248,7 +248,7 @@ func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, m 
 	return n, f.unchanged(ctx, offset)
 }
 
-func (f *remoteFile) writeAt(ctx context.Context, to io.WriterAt, start, offset int64, m *meter) error {
+func (f *remoteFile) writeAt(ctx context.Context, to io.WriterAt, start, offset int64, m *progressReporter) error {
 	return parallel.Each(ctx, cap(f.slots), f.offsets(offset), func(ctx context.Context, at int64) error {
 		block, n, err := f.fetchBlock(ctx, at)
 		if err != nil {
@@ -272,11 +272,11 @@ func (f *remoteFile) unchanged(ctx context.Context, offset int64) error {
 	info, err := f.s.GetStatus(ctx, f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: %w", ErrChanged, err)
+		return fmt.Errorf("%w: %w", ErrSourceChanged, err)
 	case err != nil:
 		return err
 	case info.IsDir || info.FileSize != f.size || info.ModificationTime != f.modified:
-		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrChanged, f.size, f.modified.Time(), info.FileSize, info.ModificationTime.Time())
+		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrSourceChanged, f.size, f.modified.Time(), info.FileSize, info.ModificationTime.Time())
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ import (
 // put writes a file of any size.
 func put(t testing.TB, client *databricks.Client, path string, data []byte) {
 	t.Helper()
-	require.NoError(t, client.DBFS.PutFile(t.Context(), path, bytes.NewReader(data), true))
+	require.NoError(t, client.DBFS.PutFile(t.Context(), path, bytes.NewReader(data), databricks.PutFileOptions{Overwrite: true}))
 }
 
 // withTicks makes a clock that is a second further each time that it is looked at,
@@ -63,7 +63,7 @@ func TestDBFS_Download(t *testing.T) {
 		for _, parallel := range []int{0, 2} {
 			t.Run(fmt.Sprintf("%d bytes, %d at once", size, parallel), func(t *testing.T) {
 				var last [2]int64
-				opts := databricks.DownloadOptions{Parallel: parallel, Progress: func(done, total int64) { last = [2]int64{done, total} }}
+				opts := databricks.DownloadOptions{Concurrency: parallel, Progress: func(done, total int64) { last = [2]int64{done, total} }}
 
 				var buffer bytes.Buffer
 				require.NoError(t, client.DBFS.Download(t.Context(), "dbfs:/f", &buffer, opts))
@@ -184,7 +184,7 @@ func TestDBFS_Download_fails(t *testing.T) {
 		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "download /none: databricks: GET /api/2.0/dbfs/get-status: 404"},
 		{"/dir", io.Discard, databricks.DownloadOptions{}, nil, "download /dir: is a directory"},
 		{"f", io.Discard, databricks.DownloadOptions{}, fs.ErrInvalid, "is not absolute"},
-		{"/f", io.Discard, databricks.DownloadOptions{Parallel: -1}, fs.ErrInvalid, "Parallel is -1"},
+		{"/f", io.Discard, databricks.DownloadOptions{Concurrency: -1}, fs.ErrInvalid, "Parallel is -1"},
 		{"/f", &brokenWriter{3 * mebibyte}, databricks.DownloadOptions{}, errNoSpace, "download /f: no space left"},
 		{"/f", shortWriter{}, databricks.DownloadOptions{}, io.ErrShortWrite, "short write"},
 		{"/f", closed, databricks.DownloadOptions{}, fs.ErrClosed, "already closed"},
@@ -208,10 +208,10 @@ func TestDBFS_Download_fileThatChangesUnderneath(t *testing.T) {
 		"shrinks by a byte":                  func(t *testing.T, client *databricks.Client) { put(t, client, "/f", noise(2*mebibyte-1)) },
 		"grows by a byte":                    func(t *testing.T, client *databricks.Client) { put(t, client, "/f", noise(2*mebibyte+1)) },
 		"goes away": func(t *testing.T, client *databricks.Client) {
-			require.NoError(t, client.DBFS.Delete(t.Context(), "/f", false))
+			require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/f"}))
 		},
 		"becomes a directory": func(t *testing.T, client *databricks.Client) {
-			require.NoError(t, client.DBFS.Delete(t.Context(), "/f", false))
+			require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/f"}))
 			require.NoError(t, client.DBFS.Mkdirs(t.Context(), "/f"))
 		},
 	} {
@@ -228,9 +228,9 @@ func TestDBFS_Download_fileThatChangesUnderneath(t *testing.T) {
 					}
 				})
 				dir := t.TempDir()
-				opts := databricks.DownloadOptions{Parallel: 1}
+				opts := databricks.DownloadOptions{Concurrency: 1}
 				err := client.DBFS.DownloadFile(t.Context(), "/f", filepath.Join(dir, "f"), opts)
-				require.ErrorIs(t, err, databricks.ErrChanged, "before request %d", at)
+				require.ErrorIs(t, err, databricks.ErrSourceChanged, "before request %d", at)
 				entries, err := os.ReadDir(dir)
 				require.NoError(t, err)
 				assert.Empty(t, entries)
@@ -250,7 +250,7 @@ func TestDBFS_Download_smallFileThatChangesUnderneath(t *testing.T) {
 				put(t, other, "/f", []byte(now))
 			}
 		})
-		assert.ErrorIs(t, client.DBFS.Download(t.Context(), "/f", io.Discard, databricks.DownloadOptions{}), databricks.ErrChanged, now)
+		assert.ErrorIs(t, client.DBFS.Download(t.Context(), "/f", io.Discard, databricks.DownloadOptions{}), databricks.ErrSourceChanged, now)
 	}
 }
 
@@ -469,6 +469,6 @@ func TestFile_thatChangesUnderneath(t *testing.T) {
 		require.NoError(t, err)
 		defer f.Close()
 		put(t, client, "/f", make([]byte, 2*mebibyte))
-		assert.ErrorIs(t, read(f), databricks.ErrChanged, name)
+		assert.ErrorIs(t, read(f), databricks.ErrSourceChanged, name)
 	}
 }

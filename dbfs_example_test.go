@@ -20,7 +20,7 @@ func ExampleDBFSService() {
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
 
-	if err := client.DBFS.Put(ctx, "/data/a.csv", []byte("id,name\n"), false); err != nil {
+	if err := client.DBFS.Put(ctx, databricks.PutContents{Path: "/data/a.csv", Contents: []byte("id,name\n")}); err != nil {
 		log.Fatal(err)
 	}
 	if err := client.DBFS.Move(ctx, "/data/a.csv", "/data/b.csv"); err != nil {
@@ -33,7 +33,7 @@ func ExampleDBFSService() {
 	for _, file := range files {
 		fmt.Println(file.Path, file.FileSize)
 	}
-	if err := client.DBFS.Delete(ctx, "/data", true); err != nil {
+	if err := client.DBFS.Delete(ctx, databricks.DeleteFile{Path: "/data", Recursive: true}); err != nil {
 		log.Fatal(err)
 	}
 	// Output: /data/b.csv 8
@@ -67,7 +67,7 @@ func ExampleDBFSService_Download() {
 	}
 
 	var to bytes.Buffer // DownloadFile writes to a file of this machine
-	err := client.DBFS.Download(ctx, "/data/large.bin", &to, databricks.DownloadOptions{Parallel: 4})
+	err := client.DBFS.Download(ctx, "/data/large.bin", &to, databricks.DownloadOptions{Concurrency: 4})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func ExampleDBFSService_Open() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
-	if err := client.DBFS.Put(ctx, "/data/names.csv", []byte("id,name\n1,Ada\n2,Grace\n"), false); err != nil {
+	if err := client.DBFS.Put(ctx, databricks.PutContents{Path: "/data/names.csv", Contents: []byte("id,name\n1,Ada\n2,Grace\n")}); err != nil {
 		log.Fatal(err)
 	}
 
@@ -108,7 +108,7 @@ func ExampleDBFSService_FS() {
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
 	for _, path := range []string{"/data/2024/a.csv", "/data/2025/b.csv", "/data/readme.txt"} {
-		if err := client.DBFS.Put(ctx, path, []byte("…"), false); err != nil {
+		if err := client.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: []byte("…")}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -137,7 +137,7 @@ func ExampleDBFSService_UploadDir() {
 		}
 	}
 
-	copied, err := client.DBFS.UploadDir(ctx, "/data", dir, databricks.FolderOptions{Update: true})
+	copied, err := client.DBFS.UploadDir(ctx, "/data", dir, databricks.DirOptions{SkipUnchanged: true})
 	if err != nil {
 		log.Fatal(err)
 	}

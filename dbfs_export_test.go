@@ -10,7 +10,7 @@ import (
 // UploadInBlocks is Upload that takes no source for small enough to go out in
 // one call.
 func UploadInBlocks(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions) error {
-	src := source.Of(from)
+	src := source.New(from)
 	defer src.Close()
 	u := newUpload(s, path, src, opts)
 	u.most = -1

@@ -15,7 +15,7 @@ import (
 // at once.
 //
 // Where it is noticed that another file has taken the place of this one since it
-// was opened, or that it was written to, that is an [ErrChanged]: when there is
+// was opened, or that it was written to, that is an [ErrSourceChanged]: when there is
 // less or more to read than there was, and at the end of what Read and WriteTo
 // read without a Seek.
 type File struct {
@@ -179,7 +179,7 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	if f.offset >= f.remote.size {
 		return 0, nil
 	}
-	n, err := f.remote.writeTo(f.ctx, w, f.offset, newMeter(nil, 0))
+	n, err := f.remote.writeTo(f.ctx, w, f.offset, newProgressReporter(nil, 0))
 	f.offset += n
 	f.from = f.offset
 	return n, f.failed("read", err)

@@ -49,7 +49,7 @@ func (t dbfsTree) list(path string) ([]treeNode, error) {
 }
 
 func (t dbfsTree) open(path string, node treeNode) (fs.File, error) {
-	f := newRemoteFile(t.s, path, node.sys.(FileInfo), make(chan struct{}, DefaultParallel)).open(t.ctx)
+	f := newRemoteFile(t.s, path, node.sys.(FileInfo), make(chan struct{}, DefaultConcurrency)).open(t.ctx)
 	f.info = node
 	return f, nil
 }

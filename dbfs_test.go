@@ -23,17 +23,19 @@ func TestDBFS_wire(t *testing.T) {
 
 	runWire(t, []wireRow{{
 		name: "create returns the handle, which is too large for a float",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "/a", false) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, CreateFile{Path: "/a"}) },
 		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a"}`, `{"handle": 9007199254740993, "unknown": 1}`}},
 		want: int64(9007199254740993),
 	}, {
 		name: "create overwrites if told so, and drops dbfs: from the path",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "dbfs:/a b", true) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Create(ctx, CreateFile{Path: "dbfs:/a b", Overwrite: true})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a b", "overwrite": true}`, `{"handle": "7"}`}},
 		want: int64(7),
 	}, {
 		name: "create says that something is there",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, "/a", false) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Create(ctx, CreateFile{Path: "/a"}) },
 		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a"}`, isThere}},
 		is:   fs.ErrExist,
 	}, {
@@ -79,20 +81,28 @@ func TestDBFS_wire(t *testing.T) {
 		is:   ErrResourceDoesNotExist,
 	}, {
 		name: "delete",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Delete(ctx, DeleteFile{Path: "/a"})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, ``}},
 	}, {
 		name: "delete with all that is below",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", true) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Delete(ctx, DeleteFile{Path: "/a", Recursive: true})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a", "recursive": true}`, ``}},
 	}, {
 		name: "delete of a directory that is not empty, as servers say it",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Delete(ctx, DeleteFile{Path: "/a"})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, `400 {"error_code": "IO_ERROR", "message": "DirectoryNotEmpty"}`}},
 		is:   ErrIOError,
 	}, {
 		name: "delete of a directory that is not empty, as newer servers say it",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Delete(ctx, "/a", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Delete(ctx, DeleteFile{Path: "/a"})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/delete", `{"path": "/a"}`, `400 {"error_code": "BAD_REQUEST", "message": "Directory is not empty."}`}},
 		is:   ErrBadRequest,
 	}, {
@@ -143,48 +153,62 @@ func TestDBFS_wire(t *testing.T) {
 	}, {
 		name: "put",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.DBFS.Put(ctx, "/a", []byte("hello"), true)
+			return nil, c.DBFS.Put(ctx, PutContents{Path: "/a", Contents: []byte("hello"), Overwrite: true})
 		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/put", `{"path": "/a", "contents": "aGVsbG8=", "overwrite": true}`, ``}},
 	}, {
 		name: "put of nothing makes an empty file",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Put(ctx, "/a", []byte{}, false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.DBFS.Put(ctx, PutContents{Path: "/a", Contents: []byte{}})
+		},
 		wire: []wireStep{{"POST /api/2.0/dbfs/put", `{"path": "/a"}`, ``}},
 	}, {
 		name: "put of too much",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.DBFS.Put(ctx, "/a", append(mebibyte, 0), false)
+			return nil, c.DBFS.Put(ctx, PutContents{Path: "/a", Contents: append(mebibyte, 0)})
 		},
 		is:    fs.ErrInvalid,
 		fails: "contents has 1048577 bytes",
 	}, {
 		name: "read",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 5, 10) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 5, Length: 10})
+		},
 		wire: []wireStep{{"GET /api/2.0/dbfs/read?length=10&offset=5&path=%2Fa", "", `{"bytes_read": 5, "data": "aGVsbG8="}`}},
 		want: []byte("hello"),
 	}, {
 		name: "read of as much as the service likes",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, 0) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 0, Length: 0})
+		},
 		wire: []wireStep{{"GET /api/2.0/dbfs/read?path=%2Fa", "", `{"bytes_read": 0, "data": ""}`}},
 		want: []byte{},
 	}, {
-		name:  "read of too much",
-		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, MaxBlockSize+1) },
+		name: "read of too much",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 0, Length: MaxBlockSize + 1})
+		},
 		is:    fs.ErrInvalid,
 		fails: "length is 1048577; want 0 to 1048576",
 	}, {
-		name:  "read from before the beginning",
-		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", -1, 1) },
+		name: "read from before the beginning",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: -1, Length: 1})
+		},
 		is:    fs.ErrInvalid,
 		fails: "offset is -1",
 	}, {
-		name:  "read whose count is not that of its data",
-		call:  func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 0, 1) },
+		name: "read whose count is not that of its data",
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 0, Length: 1})
+		},
 		wire:  []wireStep{{"GET /api/2.0/dbfs/read?length=1&path=%2Fa", "", `{"bytes_read": 2, "data": "aA=="}`}},
 		fails: "bytes_read is 2, but data holds 1 bytes",
 	}, {
 		name: "read beyond the end",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.DBFS.Read(ctx, "/a", 9, 1) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 9, Length: 1})
+		},
 		wire: []wireStep{{"GET /api/2.0/dbfs/read?length=1&offset=9&path=%2Fa", "", `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Cannot read when offset is greater than file size. Found offset = 9"}`}},
 		is:   ErrInvalidParameterValue,
 	}})
@@ -193,10 +217,12 @@ func TestDBFS_wire(t *testing.T) {
 func TestDBFS_paths(t *testing.T) {
 	calls := map[string]func(ctx context.Context, c *Client, path string) error{
 		"path": func(ctx context.Context, c *Client, path string) error {
-			_, err := c.DBFS.Create(ctx, path, false)
+			_, err := c.DBFS.Create(ctx, CreateFile{Path: path})
 			return err
 		},
-		"path of delete": func(ctx context.Context, c *Client, path string) error { return c.DBFS.Delete(ctx, path, true) },
+		"path of delete": func(ctx context.Context, c *Client, path string) error {
+			return c.DBFS.Delete(ctx, DeleteFile{Path: path, Recursive: true})
+		},
 		"path of get-status": func(ctx context.Context, c *Client, path string) error {
 			_, err := c.DBFS.GetStatus(ctx, path)
 			return err
@@ -205,12 +231,14 @@ func TestDBFS_paths(t *testing.T) {
 		"path of mkdirs":   func(ctx context.Context, c *Client, path string) error { return c.DBFS.Mkdirs(ctx, path) },
 		"source_path":      func(ctx context.Context, c *Client, path string) error { return c.DBFS.Move(ctx, path, "/to") },
 		"destination_path": func(ctx context.Context, c *Client, path string) error { return c.DBFS.Move(ctx, "/from", path) },
-		"path of put":      func(ctx context.Context, c *Client, path string) error { return c.DBFS.Put(ctx, path, nil, false) },
+		"path of put": func(ctx context.Context, c *Client, path string) error {
+			return c.DBFS.Put(ctx, PutContents{Path: path, Contents: nil})
+		},
 		"path of a multipart put": func(ctx context.Context, c *Client, path string) error {
-			return c.DBFS.PutFile(ctx, path, strings.NewReader(""), false)
+			return c.DBFS.PutFile(ctx, path, strings.NewReader(""), PutFileOptions{})
 		},
 		"path of read": func(ctx context.Context, c *Client, path string) error {
-			_, err := c.DBFS.Read(ctx, path, 0, 1)
+			_, err := c.DBFS.Read(ctx, ReadBlock{Path: path, Offset: 0, Length: 1})
 			return err
 		},
 	}

@@ -49,12 +49,12 @@ type UploadOptions struct {
 //
 // Where an answer was lost and nobody knows whether a block has arrived, the
 // upload begins again, if the source can be read again. Otherwise it fails with
-// an [*OutcomeUnknownError]. A source that changes meanwhile is an [ErrChanged].
+// an [*OutcomeUnknownError]. A source that changes meanwhile is an [ErrSourceChanged].
 //
 // When Upload returns, it does not touch from any more, so that it waits for a
 // Read under way even if its context has ended.
 func (s *DBFSService) Upload(ctx context.Context, path string, from io.Reader, opts UploadOptions) error {
-	src := source.Of(from)
+	src := source.New(from)
 	defer src.Close()
 	u := newUpload(s, path, src, opts)
 	if err := u.run(ctx); err != nil {
@@ -63,9 +63,9 @@ func (s *DBFSService) Upload(ctx context.Context, path string, from io.Reader, o
 	return nil
 }
 
-// ErrChanged is matched by errors of transfers whose source, here or there,
+// ErrSourceChanged is matched by errors of transfers whose source, here or there,
 // became another while it was read.
-var ErrChanged = source.ErrChanged
+var ErrSourceChanged = source.ErrChanged
 
 // An upload is one file on its way to DBFS.
 type upload struct {
@@ -75,7 +75,7 @@ type upload struct {
 	source  *source.Source
 	opts    UploadOptions
 	most    int64 // what goes out in one call
-	meter   *meter
+	meter   *progressReporter
 	known   bool      // there is what is at the path
 	there   *FileInfo // nil if nothing is
 	opened  bool      // the source was
@@ -88,7 +88,7 @@ type upload struct {
 }
 
 func newUpload(s *DBFSService, path string, src *source.Source, opts UploadOptions) *upload {
-	u := &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, most: maxPutFile, meter: newMeter(opts.Progress, src.Size())}
+	u := &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, most: maxPutFile, meter: newProgressReporter(opts.Progress, src.Size())}
 	u.rename()
 	return u
 }
@@ -260,7 +260,7 @@ func (u *upload) stream(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		err := u.streamOnce(ctx)
 		_, unknown := errors.AsType[*OutcomeUnknownError](err)
-		if !unknown || ctx.Err() != nil || attempt >= u.s.client.retry.MaxAttempts || u.opened && !u.source.Again() || !u.overTemp() {
+		if !unknown || ctx.Err() != nil || attempt >= u.s.client.retry.MaxAttempts || u.opened && !u.source.Rewindable() || !u.overTemp() {
 			return err
 		}
 		if pauseErr := u.s.client.pause(ctx, attempt, err); pauseErr != nil {
@@ -274,7 +274,7 @@ func (u *upload) stream(ctx context.Context) error {
 }
 
 func (u *upload) streamOnce(ctx context.Context) error {
-	handle, err := u.s.Create(ctx, u.temp, u.overTemp())
+	handle, err := u.s.Create(ctx, CreateFile{Path: u.temp, Overwrite: u.overTemp()})
 	if u.wrote(err) != nil {
 		return err
 	}
@@ -286,7 +286,7 @@ func (u *upload) streamOnce(ctx context.Context) error {
 		return u.s.Close(ctx, handle)
 	}
 	// What is not closed may turn up when the service gives up on it.
-	ctx, cancel := tidyUp(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	u.s.Close(ctx, handle)
 	return err
@@ -381,7 +381,7 @@ func (u *upload) publish(ctx context.Context) error {
 // putBack gives the file that was to be replaced its name back, after a
 // failure. It returns why, and where that file is.
 func (u *upload) putBack(ctx context.Context, old string, why error) error {
-	ctx, cancel := tidyUp(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	err := u.move(ctx, old, u.path)
 	if err == nil || errors.Is(err, ErrResourceDoesNotExist) {
@@ -414,7 +414,7 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 // moved reports whether a file has gone from one path to another. It looks
 // twice, since a call whose answer was lost may still be at work.
 func (u *upload) moved(ctx context.Context, from, to string) (moved bool, err error) {
-	ctx, cancel := tidyUp(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	for range 2 {
 		err = u.persist(ctx, func() error {
@@ -426,7 +426,7 @@ func (u *upload) moved(ctx context.Context, from, to string) (moved bool, err er
 			moved = there != nil && !there.IsDir
 			return err
 		})
-		if moved || err != nil || poll.Sleep(ctx, lateArrival) != nil {
+		if moved || err != nil || poll.Sleep(ctx, settleDelay) != nil {
 			break
 		}
 	}
@@ -452,8 +452,8 @@ func (u *upload) discard(ctx context.Context, why error) error {
 	err := u.remove(ctx, u.temp)
 	if _, unknown := errors.AsType[*OutcomeUnknownError](why); unknown && err == nil {
 		// What was lost may make the file after all.
-		tidy, cancel := tidyUp(ctx)
-		_ = poll.Sleep(tidy, lateArrival)
+		tidy, cancel := cleanupContext(ctx)
+		_ = poll.Sleep(tidy, settleDelay)
 		cancel()
 		err = u.remove(ctx, u.temp)
 	}
@@ -465,23 +465,23 @@ func (u *upload) discard(ctx context.Context, why error) error {
 
 // remove deletes one of our files.
 func (u *upload) remove(ctx context.Context, path string) error {
-	ctx, cancel := tidyUp(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
-	return u.persist(ctx, func() error { return u.s.Delete(ctx, path, false) })
+	return u.persist(ctx, func() error { return u.s.Delete(ctx, DeleteFile{Path: path}) })
 }
 
-// lateArrival is how long a call whose answer was lost is given to do its work.
-const lateArrival = 500 * time.Millisecond
+// settleDelay is how long a call whose answer was lost is given to do its work.
+const settleDelay = 500 * time.Millisecond
 
-// tidyUp returns a context for putting things in order: it outlives ctx by a
+// cleanupContext returns a context for putting things in order: it outlives ctx by a
 // moment.
-func tidyUp(ctx context.Context) (context.Context, context.CancelFunc) {
+func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	tidy, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(tidyTime, cancel) })
 	return tidy, func() { stop(); cancel() }
 }
 
-// tidyTime is the moment of tidyUp.
+// tidyTime is the moment of cleanupContext.
 const tidyTime = 15 * time.Second
 
 // pause waits before another attempt of something that is more than one call.

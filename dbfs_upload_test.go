@@ -56,7 +56,7 @@ func dbfsTree(t testing.TB, client *databricks.Client, path string) map[string]s
 		}
 		var content []byte
 		for int64(len(content)) < file.FileSize {
-			block, err := client.DBFS.Read(context.WithoutCancel(t.Context()), file.Path, int64(len(content)), mebibyte)
+			block, err := client.DBFS.Read(context.WithoutCancel(t.Context()), databricks.ReadBlock{Path: file.Path, Offset: int64(len(content)), Length: mebibyte})
 			require.NoError(t, err)
 			content = append(content, block...)
 		}
@@ -110,7 +110,7 @@ func TestDBFS_Upload_anySource(t *testing.T) {
 			rest, err := io.ReadAll(from)
 			require.NoError(t, err)
 			assert.Empty(t, rest, "%s was not read to its end", kind)
-			require.NoError(t, client.DBFS.Delete(t.Context(), "/new", true))
+			require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/new", Recursive: true}))
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	require.NoError(t, client.DBFS.Mkdirs(t.Context(), "/dir"))
-	require.NoError(t, client.DBFS.Put(t.Context(), "/old", []byte("old"), false))
+	require.NoError(t, client.DBFS.Put(t.Context(), databricks.PutContents{Path: "/old", Contents: []byte("old")}))
 	server.ForgetRequests()
 	want := map[string]string{"/old": "old"}
 	large := noise(8 * mebibyte)
@@ -280,7 +280,7 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 			eachMishap(t, tt.mishaps, tt.opts, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
 				client, before := server.Client(), map[string]string{}
 				if tt.old != "" {
-					require.NoError(t, client.DBFS.Put(t.Context(), "/dir/f", []byte(tt.old), true))
+					require.NoError(t, client.DBFS.Put(t.Context(), databricks.PutContents{Path: "/dir/f", Contents: []byte(tt.old), Overwrite: true}))
 					before["/dir/f"] = tt.old
 				}
 				opts := databricks.UploadOptions{Overwrite: tt.old != ""}
@@ -371,7 +371,7 @@ func TestDBFS_Upload_sourceThatChanges(t *testing.T) {
 				}
 			})
 			err = upload(client, f)
-			assert.ErrorIs(t, err, databricks.ErrChanged, "%s, %s", name, how)
+			assert.ErrorIs(t, err, databricks.ErrSourceChanged, "%s, %s", name, how)
 			assertTree(t, server.Client(), map[string]string{}, "%s, %s: %v", name, how, err)
 		}
 	}
@@ -486,7 +486,7 @@ func TestDBFS_Upload_bound(t *testing.T) {
 		assert.Equal(t, first, seen, "%d bytes", size)
 	}
 	f := strings.NewReader("")
-	assert.ErrorContains(t, client.DBFS.PutFile(t.Context(), "/f", hugeSeeker{f}, false), "Upload takes more")
+	assert.ErrorContains(t, client.DBFS.PutFile(t.Context(), "/f", hugeSeeker{f}, databricks.PutFileOptions{}), "Upload takes more")
 }
 
 // hugeSeeker claims to be large.

@@ -132,8 +132,8 @@ func decodeValue(text []byte, out any) error {
 			return fmt.Errorf("the reply cannot be read: %w", err)
 		}
 	}
-	if reply, ok := out.(interface{ made() error }); ok {
-		return reply.made()
+	if reply, ok := out.(interface{ validate() error }); ok {
+		return reply.validate()
 	}
 	return nil
 }

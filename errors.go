@@ -72,9 +72,9 @@ func (e *APIError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// disguises lists the calls that answer 400 with another code when the object
+// notFoundMessages lists the calls that answer 400 with another code when the object
 // is not there. Version numbers are left out of the paths.
-var disguises = []struct {
+var notFoundMessages = []struct {
 	area    string
 	message *regexp.Regexp
 }{
@@ -89,7 +89,7 @@ func (e *APIError) missing() bool {
 	if e.StatusCode != http.StatusBadRequest || e.Code != ErrInvalidParameterValue {
 		return false
 	}
-	for _, d := range disguises {
+	for _, d := range notFoundMessages {
 		if strings.Contains(e.Path, d.area) && d.message.MatchString(e.Message) {
 			return true
 		}

@@ -80,7 +80,7 @@ var scenarios = map[string]func(*world) []step{
 				}},
 			{"folder", func(ctx context.Context) error { return c.Workspace.Mkdirs(ctx, "/Shared/etl") },
 				func(ctx context.Context, c *databricks.Client) int {
-					return count(must(c.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared"})), func(o databricks.Object) bool { return o.Path == "/Shared/etl" })
+					return count(must(c.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared"})), func(o databricks.WorkspaceObject) bool { return o.Path == "/Shared/etl" })
 				}},
 			{"cluster", func(ctx context.Context) (err error) {
 				cluster, err = c.Clusters.Create(ctx, spec("matrix"))
@@ -110,7 +110,7 @@ var scenarios = map[string]func(*world) []step{
 		c := w.client
 		events := func(kind databricks.ClusterEventType) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) (n int) {
-				for _, err := range c.Clusters.Events(ctx, databricks.ListClusterEvents{ClusterID: w.cluster, EventTypes: []databricks.ClusterEventType{kind}}) {
+				for _, err := range c.Clusters.AllEvents(ctx, databricks.ListClusterEvents{ClusterID: w.cluster, EventTypes: []databricks.ClusterEventType{kind}}) {
 					must(0, err)
 					n++
 				}
@@ -124,7 +124,9 @@ var scenarios = map[string]func(*world) []step{
 				return c.Clusters.Resize(ctx, databricks.ResizeCluster{ClusterID: w.cluster, NumWorkers: new(3)})
 			}, events(databricks.ClusterEventResizing)},
 			{"wait", running, nothing},
-			{"restart", func(ctx context.Context) error { return c.Clusters.Restart(ctx, w.cluster) },
+			{"restart", func(ctx context.Context) error {
+				return c.Clusters.Restart(ctx, databricks.RestartCluster{ClusterID: w.cluster})
+			},
 				func(ctx context.Context, c *databricks.Client) int { // an edit restarts it as well
 					return events(databricks.ClusterEventRestarting)(ctx, c) - events(databricks.ClusterEventEdited)(ctx, c)
 				}},
@@ -153,7 +155,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 		gone := func(id *int64) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) int {
-				_, err := c.Jobs.GetRun(ctx, *id)
+				_, err := c.Jobs.GetRun(ctx, databricks.GetRun{RunID: *id})
 				return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
 			}
 		}
@@ -200,7 +202,7 @@ var scenarios = map[string]func(*world) []step{
 				}
 				var got bytes.Buffer
 				for int64(got.Len()) < info.FileSize {
-					got.Write(must(c.DBFS.Read(ctx, path, int64(got.Len()), 1<<20)))
+					got.Write(must(c.DBFS.Read(ctx, databricks.ReadBlock{Path: path, Offset: int64(got.Len()), Length: 1 << 20})))
 				}
 				if !bytes.Equal(content, got.Bytes()) {
 					return 2
@@ -208,7 +210,7 @@ var scenarios = map[string]func(*world) []step{
 				return 1
 			}
 		}
-		must(0, w.server.Client().DBFS.Put(w.t.Context(), "/data/keep", []byte("x"), true))
+		must(0, w.server.Client().DBFS.Put(w.t.Context(), databricks.PutContents{Path: "/data/keep", Contents: []byte("x"), Overwrite: true}))
 		return []step{
 			{"known size", func(ctx context.Context) error {
 				return c.DBFS.Upload(ctx, "/data/known", bytes.NewReader(content), databricks.UploadOptions{})
@@ -216,7 +218,7 @@ var scenarios = map[string]func(*world) []step{
 			{"stream", func(ctx context.Context) error {
 				return c.DBFS.Upload(ctx, "/data/stream", io.MultiReader(bytes.NewReader(content)), databricks.UploadOptions{})
 			}, stands("/data/stream")},
-			{"delete file", func(ctx context.Context) error { return c.DBFS.Delete(ctx, "/data/keep", false) },
+			{"delete file", func(ctx context.Context) error { return c.DBFS.Delete(ctx, databricks.DeleteFile{Path: "/data/keep"}) },
 				func(ctx context.Context, c *databricks.Client) int {
 					_, err := c.DBFS.GetStatus(ctx, "/data/keep")
 					return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
@@ -306,9 +308,11 @@ var scenarios = map[string]func(*world) []step{
 				_, err := c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/old", Language: databricks.LanguagePython, Content: []byte("print(2)"), Overwrite: true, Multipart: true})
 				return err
 			}, content("/Shared/old", "print(2)")},
-			{"delete", func(ctx context.Context) error { return c.Workspace.Delete(ctx, "/Shared/gone", false) },
+			{"delete", func(ctx context.Context) error {
+				return c.Workspace.Delete(ctx, databricks.DeleteObject{Path: "/Shared/gone"})
+			},
 				func(ctx context.Context, c *databricks.Client) int {
-					_, err := c.Workspace.GetStatus(ctx, "/Shared/gone")
+					_, err := c.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: "/Shared/gone"})
 					return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
 				}},
 		}

@@ -21,9 +21,9 @@ import (
 	"github.com/go-databricks/databricks/internal/safename"
 )
 
-// FolderOptions say how to copy a folder, from here to the service or back. The
+// DirOptions say how to copy a folder, from here to the service or back. The
 // zero value copies what is not there yet.
-type FolderOptions struct {
+type DirOptions struct {
 	// Overwrite replaces files that are there already. Without it they are
 	// skipped, with a reason that matches fs.ErrExist.
 	Overwrite bool
@@ -31,29 +31,29 @@ type FolderOptions struct {
 	// Update is Overwrite, except that a file stays if it has the size of the one
 	// that would replace it, as far as that is known, and is not older. So a copy
 	// that was interrupted can go on.
-	Update bool
+	SkipUnchanged bool
 
 	// Parallel is how many files are on their way at once; 0 stands for
-	// DefaultParallel.
-	Parallel int
+	// DefaultConcurrency.
+	Concurrency int
 
 	// Progress is told how far the copy is: after each file, and while large ones
 	// are on their way. It is never called twice at once, and should be quick.
-	Progress func(FolderProgress)
+	Progress func(DirProgress)
 }
 
-func (o FolderOptions) replace() bool { return o.Overwrite || o.Update }
+func (o DirOptions) replace() bool { return o.Overwrite || o.SkipUnchanged }
 
-// FolderProgress says how far the copy of a folder is.
-type FolderProgress struct {
+// DirProgress says how far the copy of a folder is.
+type DirProgress struct {
 	Path    string // of the file that got further, at the source
 	Files   int    // copied so far
 	Bytes   int64  // copied so far
 	Skipped int    // files that will not be copied
 }
 
-// A FolderResult says what became of the copy of a folder.
-type FolderResult struct {
+// A DirResult says what became of the copy of a folder.
+type DirResult struct {
 	Files     int       // that were copied
 	Bytes     int64     // that were copied
 	Unchanged int       // files that Update let stay
@@ -71,8 +71,8 @@ var errUnchanged = errors.New("unchanged")
 
 // current reports whether a file need not be copied, from what is known of both.
 // A size below 0 and a zero time are not known.
-func (o FolderOptions) current(fromSize, toSize int64, from, to time.Time) bool {
-	return o.Update && !from.IsZero() && !to.IsZero() && !to.Before(from) && (fromSize < 0 || toSize < 0 || fromSize == toSize)
+func (o DirOptions) current(fromSize, toSize int64, from, to time.Time) bool {
+	return o.SkipUnchanged && !from.IsZero() && !to.IsZero() && !to.Before(from) && (fromSize < 0 || toSize < 0 || fromSize == toSize)
 }
 
 // A folderItem is a file or a directory to copy.
@@ -85,17 +85,17 @@ type folderItem struct {
 // A folderCopy is the copy of a folder, under way.
 type folderCopy struct {
 	op     string // such as "upload"
-	opts   FolderOptions
+	opts   DirOptions
 	mu     sync.Mutex
-	result FolderResult
+	result DirResult
 }
 
 // run copies the items, several at a time. What cannot be copied for a reason of
 // its own is skipped; any other failure ends it.
-func (c *folderCopy) run(ctx context.Context, items func(context.Context) iter.Seq2[folderItem, error]) (*FolderResult, error) {
+func (c *folderCopy) run(ctx context.Context, items func(context.Context) iter.Seq2[folderItem, error]) (*DirResult, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	err := parallel.Each(ctx, cmp.Or(c.opts.Parallel, DefaultParallel), func(yield func(folderItem) bool) {
+	err := parallel.Each(ctx, cmp.Or(c.opts.Concurrency, DefaultConcurrency), func(yield func(folderItem) bool) {
 		for item, err := range items(ctx) {
 			if err != nil {
 				cancel(err)
@@ -122,18 +122,18 @@ func (c *folderCopy) run(ctx context.Context, items func(context.Context) iter.S
 func (c *folderCopy) one(ctx context.Context, item folderItem) error {
 	told := int64(0)
 	tell := func(done int64) {
-		c.note(item, func(r *FolderResult) { r.Bytes += done - told })
+		c.note(item, func(r *DirResult) { r.Bytes += done - told })
 		told = done
 	}
 	err := item.copy(ctx, tell)
 	switch {
 	case err == nil && item.dir:
 	case err == nil:
-		c.note(item, func(r *FolderResult) { r.Files++ })
+		c.note(item, func(r *DirResult) { r.Files++ })
 	case err == errUnchanged:
-		c.note(item, func(r *FolderResult) { r.Unchanged++ })
+		c.note(item, func(r *DirResult) { r.Unchanged++ })
 	case ctx.Err() == nil && skippable(err):
-		c.note(item, func(r *FolderResult) {
+		c.note(item, func(r *DirResult) {
 			r.Bytes -= told
 			r.Skipped = append(r.Skipped, Skipped{item.path, err})
 		})
@@ -143,12 +143,12 @@ func (c *folderCopy) one(ctx context.Context, item folderItem) error {
 	return nil
 }
 
-func (c *folderCopy) note(item folderItem, change func(*FolderResult)) {
+func (c *folderCopy) note(item folderItem, change func(*DirResult)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.result)
 	if r := c.result; c.opts.Progress != nil {
-		c.opts.Progress(FolderProgress{item.path, r.Files, r.Bytes, len(r.Skipped)})
+		c.opts.Progress(DirProgress{item.path, r.Files, r.Bytes, len(r.Skipped)})
 	}
 }
 
@@ -162,7 +162,7 @@ func skippable(err error) bool {
 		return api.Code == ErrPermissionDenied
 	}
 	return slices.ContainsFunc([]error{
-		ErrTooLarge, ErrChanged, ErrInvalidParameterValue, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid,
+		ErrTooLarge, ErrSourceChanged, ErrInvalidParameterValue, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid,
 		errors.ErrUnsupported, syscall.ENAMETOOLONG, syscall.ENOTDIR,
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }

@@ -15,13 +15,13 @@ import (
 // See https://docs.databricks.com/api/workspace/groups.
 type GroupsService service
 
-// A Principal is a user or a group: exactly one field is set.
-type Principal struct {
+// A GroupMember is a user or a group: exactly one field is set.
+type GroupMember struct {
 	UserName  string `json:"user_name,omitzero"` // the e-mail address that the user signs in with
 	GroupName string `json:"group_name,omitzero"`
 }
 
-func (p Principal) check() error {
+func (p GroupMember) check() error {
 	switch {
 	case p.UserName == "" && p.GroupName == "":
 		return badArg("user_name or group_name", missing)
@@ -32,16 +32,16 @@ func (p Principal) check() error {
 }
 
 // membership is a call about one member of one group.
-func (s *GroupsService) membership(ctx context.Context, path, parent string, member Principal) error {
-	return s.client.Do(ctx, post(path).with("parent_name", parent).
-		opt("user_name", member.UserName).opt("group_name", member.GroupName).check(member.check()), nil)
+func (s *GroupsService) membership(ctx context.Context, path, parent string, member GroupMember) error {
+	return s.client.Do(ctx, post(path).required("parent_name", parent).
+		optional("user_name", member.UserName).optional("group_name", member.GroupName).check(member.check()), nil)
 }
 
 // AddMember puts a user or a group into the group called parent. It fails with
 // [ErrResourceDoesNotExist] if one of them is unknown. What the service says
 // of a member that is in already, and of groups that would contain each other,
 // is not documented. It is not repeated after its answer was lost.
-func (s *GroupsService) AddMember(ctx context.Context, parent string, member Principal) error {
+func (s *GroupsService) AddMember(ctx context.Context, parent string, member GroupMember) error {
 	return s.membership(ctx, "/api/2.0/groups/add-member", parent, member)
 }
 
@@ -54,7 +54,7 @@ func (s *GroupsService) AddMember(ctx context.Context, parent string, member Pri
 func (s *GroupsService) Create(ctx context.Context, name string) (string, error) {
 	reply, err := do[struct {
 		GroupName string `json:"group_name"`
-	}](ctx, s.client, post("/api/2.0/groups/create").with("group_name", name))
+	}](ctx, s.client, post("/api/2.0/groups/create").required("group_name", name))
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func (s *GroupsService) Create(ctx context.Context, name string) (string, error)
 // [ErrResourceDoesNotExist] if there is none of that name. It is not repeated
 // after its answer was lost.
 func (s *GroupsService) Delete(ctx context.Context, name string) error {
-	return s.client.Do(ctx, post("/api/2.0/groups/delete").with("group_name", name), nil)
+	return s.client.Do(ctx, post("/api/2.0/groups/delete").required("group_name", name), nil)
 }
 
 // groupNames is the reply that lists groups.
@@ -84,10 +84,10 @@ func (s *GroupsService) List(ctx context.Context) ([]string, error) {
 
 // ListMembers returns who is in a group directly, not who is in its groups. It
 // fails with [ErrResourceDoesNotExist] if there is no such group.
-func (s *GroupsService) ListMembers(ctx context.Context, group string) ([]Principal, error) {
+func (s *GroupsService) ListMembers(ctx context.Context, group string) ([]GroupMember, error) {
 	reply, err := do[struct {
-		Members []Principal `json:"members"`
-	}](ctx, s.client, get("/api/2.0/groups/list-members").with("group_name", group))
+		Members []GroupMember `json:"members"`
+	}](ctx, s.client, get("/api/2.0/groups/list-members").required("group_name", group))
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +97,8 @@ func (s *GroupsService) ListMembers(ctx context.Context, group string) ([]Princi
 // ListParents returns the groups that a user or a group is in directly, not
 // those that contain them in turn. It fails with [ErrResourceDoesNotExist] if
 // the user or group is unknown.
-func (s *GroupsService) ListParents(ctx context.Context, member Principal) ([]string, error) {
-	reply, err := do[groupNames](ctx, s.client, get("/api/2.0/groups/list-parents").in(member))
+func (s *GroupsService) ListParents(ctx context.Context, member GroupMember) ([]string, error) {
+	reply, err := do[groupNames](ctx, s.client, get("/api/2.0/groups/list-parents").params(member))
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,6 @@ func (s *GroupsService) ListParents(ctx context.Context, member Principal) ([]st
 // with [ErrResourceDoesNotExist] if one of them is unknown. What the service
 // says of somebody who is not in the group is not documented. It is not
 // repeated after its answer was lost.
-func (s *GroupsService) RemoveMember(ctx context.Context, parent string, member Principal) error {
+func (s *GroupsService) RemoveMember(ctx context.Context, parent string, member GroupMember) error {
 	return s.membership(ctx, "/api/2.0/groups/remove-member", parent, member)
 }

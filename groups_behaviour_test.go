@@ -45,7 +45,7 @@ func TestGroupsService(t *testing.T) {
 		databrickstest.WithUser(databrickstest.User{Name: "alice@example.com", Token: "dapi-alice"}))
 	defer server.Close()
 	groups, ctx := as(t, server, server.Token).Groups, t.Context()
-	alice := databricks.Principal{UserName: "alice@example.com"}
+	alice := databricks.GroupMember{UserName: "alice@example.com"}
 
 	name, err := groups.Create(ctx, "data")
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestGroupsService(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NoError(t, groups.AddMember(ctx, "data", alice))
-	require.NoError(t, groups.AddMember(ctx, "ops", databricks.Principal{GroupName: "data"}))
+	require.NoError(t, groups.AddMember(ctx, "ops", databricks.GroupMember{GroupName: "data"}))
 	assert.ErrorIs(t, groups.AddMember(ctx, "none", alice), fs.ErrNotExist)
 
 	all, err := groups.List(ctx)
@@ -65,13 +65,13 @@ func TestGroupsService(t *testing.T) {
 	assert.Equal(t, []string{"admins", "users", "data", "ops"}, all)
 	members, err := groups.ListMembers(ctx, "ops")
 	require.NoError(t, err)
-	assert.Equal(t, []databricks.Principal{{GroupName: "data"}}, members)
+	assert.Equal(t, []databricks.GroupMember{{GroupName: "data"}}, members)
 	parents, err := groups.ListParents(ctx, alice)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"users", "data"}, parents)
 
 	// Membership of admins works at once, both ways.
-	require.NoError(t, groups.AddMember(ctx, "admins", databricks.Principal{GroupName: "ops"}))
+	require.NoError(t, groups.AddMember(ctx, "admins", databricks.GroupMember{GroupName: "ops"}))
 	ofAlice := as(t, server, "dapi-alice").Groups
 	_, err = ofAlice.List(ctx)
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestGroupsService_lostAnswers(t *testing.T) {
 		server := databrickstest.NewServer()
 		defer server.Close()
 		groups, ctx := as(t, server, server.Token).Groups, t.Context()
-		member := databricks.Principal{GroupName: "data"}
+		member := databricks.GroupMember{GroupName: "data"}
 
 		losing(server, "/api/2.0/groups/create")
 		_, err := groups.Create(ctx, "data")
@@ -130,7 +130,7 @@ func TestGroupsService_planned(t *testing.T) {
 	name, err := groups.Create(ctx, "data")
 	require.NoError(t, err)
 	assert.Equal(t, "data", name, "the name is known, though nothing was made")
-	require.NoError(t, groups.AddMember(ctx, name, databricks.Principal{UserName: "alice@example.com"}))
+	require.NoError(t, groups.AddMember(ctx, name, databricks.GroupMember{UserName: "alice@example.com"}))
 	assert.Equal(t, []string{
 		`/api/2.0/groups/create {"group_name":"data"}`,
 		`/api/2.0/groups/add-member {"parent_name":"data","user_name":"alice@example.com"}`,

@@ -18,7 +18,7 @@ func ExampleGroupsService() {
 	if _, err := client.Groups.Create(ctx, "analysts"); err != nil && !errors.Is(err, databricks.ErrResourceAlreadyExists) {
 		log.Fatal(err)
 	}
-	if err := client.Groups.AddMember(ctx, "analysts", databricks.Principal{UserName: "alice@example.com"}); err != nil {
+	if err := client.Groups.AddMember(ctx, "analysts", databricks.GroupMember{UserName: "alice@example.com"}); err != nil {
 		log.Fatal(err)
 	}
 	members, err := client.Groups.ListMembers(ctx, "analysts")
@@ -39,7 +39,7 @@ func ExampleGroupsService_ListParents() {
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
 
-	groups, err := client.Groups.ListParents(ctx, databricks.Principal{UserName: "alice@example.com"})
+	groups, err := client.Groups.ListParents(ctx, databricks.GroupMember{UserName: "alice@example.com"})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func TestGroups_wire(t *testing.T) {
-	user, group := Principal{UserName: "alice@example.com"}, Principal{GroupName: "data"}
+	user, group := GroupMember{UserName: "alice@example.com"}, GroupMember{GroupName: "data"}
 	runWire(t, []wireRow{{
 		name: "add-member takes a user",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.AddMember(ctx, "ops", user) },
@@ -34,14 +34,14 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "a member that is a user and a group is refused",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Groups.AddMember(ctx, "ops", Principal{"alice@example.com", "data"})
+			return nil, c.Groups.AddMember(ctx, "ops", GroupMember{"alice@example.com", "data"})
 		},
 		is:    fs.ErrInvalid,
 		fails: `POST /api/2.0/groups/add-member: user_name "alice@example.com" and group_name "data" are both set`,
 	}, {
 		name: "a member that is nobody is refused",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Groups.AddMember(ctx, "ops", Principal{})
+			return nil, c.Groups.AddMember(ctx, "ops", GroupMember{})
 		},
 		is: fs.ErrInvalid, fails: "user_name or group_name is missing",
 	}, {
@@ -84,12 +84,12 @@ func TestGroups_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListMembers(ctx, "ops") },
 		wire: []wireStep{{"GET /api/2.0/groups/list-members?group_name=ops", "",
 			`{"members": [{"user_name": "alice@example.com"}, {"group_name": "data"}, {"brand_new": 1}, null]}`}},
-		want: []Principal{user, group, {}, {}},
+		want: []GroupMember{user, group, {}, {}},
 	}, {
 		name: "list-members of an empty group",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListMembers(ctx, "ops") },
 		wire: []wireStep{{"GET /api/2.0/groups/list-members?group_name=ops", "", ""}},
-		want: []Principal(nil),
+		want: []GroupMember(nil),
 	}, {
 		name: "list-members of no group",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListMembers(ctx, "ops") },
@@ -122,12 +122,12 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "list-parents of both is refused",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return c.Groups.ListParents(ctx, Principal{"a", "b"})
+			return c.Groups.ListParents(ctx, GroupMember{"a", "b"})
 		},
 		is: fs.ErrInvalid, fails: "are both set",
 	}, {
 		name: "list-parents of nobody is refused",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListParents(ctx, Principal{}) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListParents(ctx, GroupMember{}) },
 		is:   fs.ErrInvalid, fails: "user_name or group_name is missing",
 	}, {
 		name: "remove-member takes a user",
@@ -144,7 +144,7 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "remove-member of nobody is refused",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return nil, c.Groups.RemoveMember(ctx, "ops", Principal{})
+			return nil, c.Groups.RemoveMember(ctx, "ops", GroupMember{})
 		},
 		is: fs.ErrInvalid, fails: "user_name or group_name is missing",
 	}, {
@@ -177,24 +177,24 @@ func TestGroups_hostileNames(t *testing.T) {
 			return err
 		}},
 		{"GET /api/2.0/groups/list-parents", "group_name", "", func(ctx context.Context, c *Client, name string) error {
-			_, err := c.Groups.ListParents(ctx, Principal{GroupName: name})
+			_, err := c.Groups.ListParents(ctx, GroupMember{GroupName: name})
 			return err
 		}},
 		{"GET /api/2.0/groups/list-parents", "user_name", "", func(ctx context.Context, c *Client, name string) error {
-			_, err := c.Groups.ListParents(ctx, Principal{UserName: name})
+			_, err := c.Groups.ListParents(ctx, GroupMember{UserName: name})
 			return err
 		}},
 		{"POST /api/2.0/groups/add-member", "user_name", "parent_name=ops", func(ctx context.Context, c *Client, name string) error {
-			return c.Groups.AddMember(ctx, "ops", Principal{UserName: name})
+			return c.Groups.AddMember(ctx, "ops", GroupMember{UserName: name})
 		}},
 		{"POST /api/2.0/groups/add-member", "group_name", "parent_name=ops", func(ctx context.Context, c *Client, name string) error {
-			return c.Groups.AddMember(ctx, "ops", Principal{GroupName: name})
+			return c.Groups.AddMember(ctx, "ops", GroupMember{GroupName: name})
 		}},
 		{"POST /api/2.0/groups/add-member", "parent_name", "group_name=data", func(ctx context.Context, c *Client, name string) error {
-			return c.Groups.AddMember(ctx, name, Principal{GroupName: "data"})
+			return c.Groups.AddMember(ctx, name, GroupMember{GroupName: "data"})
 		}},
 		{"POST /api/2.0/groups/remove-member", "parent_name", "group_name=data", func(ctx context.Context, c *Client, name string) error {
-			return c.Groups.RemoveMember(ctx, name, Principal{GroupName: "data"})
+			return c.Groups.RemoveMember(ctx, name, GroupMember{GroupName: "data"})
 		}},
 	})
 }

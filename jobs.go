@@ -331,7 +331,7 @@ type JobDeployment struct {
 // Create makes a job and returns its ID. Each call makes a job, so it is
 // never repeated if its answer was lost; names are no help, they need not be unique.
 func (s *JobsService) Create(ctx context.Context, in CreateJob) (int64, error) {
-	r := post(s.path("/jobs/create")).check(in.checkWhole(s.client.jobsAPI)).in(in)
+	r := post(s.path("/jobs/create")).check(in.checkWhole(s.client.jobsAPI)).params(in)
 	out, err := do[createdJob](ctx, s.client, r)
 	if err != nil {
 		return 0, err
@@ -343,14 +343,9 @@ type createdJob struct {
 	JobID int64 `json:"job_id"`
 }
 
-func (j *createdJob) made() error { return named("job_id", j.JobID != 0) }
+func (j *createdJob) validate() error { return named("job_id", j.JobID != 0) }
 
-// Get returns a job. It fails with [ErrResourceDoesNotExist] if there is none.
-func (s *JobsService) Get(ctx context.Context, jobID int64) (*Job, error) {
-	return s.GetWith(ctx, GetJob{JobID: jobID})
-}
-
-// GetJob asks for a job and for more than its settings.
+// GetJob names a job, and the optional details to return with it.
 type GetJob struct {
 	JobID                 int64 `json:"job_id"`
 	IncludeTriggerState   bool  `json:"include_trigger_state,omitzero"`
@@ -361,10 +356,9 @@ type GetJob struct {
 	PageToken string `json:"page_token,omitzero"`
 }
 
-// GetWith returns a job as [JobsService.Get] does, with details that are left
-// out otherwise.
-func (s *JobsService) GetWith(ctx context.Context, in GetJob) (*Job, error) {
-	page := func() (*Job, error) { return do[Job](ctx, s.client, get(s.path("/jobs/get")).in(in)) }
+// Get returns a job. It fails with [ErrResourceDoesNotExist] if there is no such job.
+func (s *JobsService) Get(ctx context.Context, in GetJob) (*Job, error) {
+	page := func() (*Job, error) { return do[Job](ctx, s.client, get(s.path("/jobs/get")).params(in)) }
 	job, err := page()
 	if err != nil {
 		return nil, err
@@ -423,14 +417,14 @@ func (s *JobsService) All(ctx context.Context, in ListJobs) iter.Seq2[Job, error
 	return pages(in.Offset, in.PageToken, true, func(offset int, token string) (*jobsPage, error) {
 		in := in
 		in.Offset, in.PageToken = offset, token
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/list")).in(in))
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/list")).params(in))
 	}, func(p *jobsPage) []Job { return p.Jobs }, func(j *Job) int64 { return j.JobID })
 }
 
 // allUnpaged reads the list of version 2.0: all jobs in one reply, whatever
 // one asks for.
 func (s *JobsService) allUnpaged(ctx context.Context, in ListJobs) iter.Seq2[Job, error] {
-	r := get(s.path("/jobs/list")).opt("name", in.Name).opt("expand_tasks", in.ExpandTasks).check(in.check()).check(checkPageToken("2.0", in.PageToken))
+	r := get(s.path("/jobs/list")).optional("name", in.Name).optional("expand_tasks", in.ExpandTasks).check(in.check()).check(checkPageToken("2.0", in.PageToken))
 	return func(yield func(Job, error) bool) {
 		skip := in.Offset
 		for job, err := range stream[Job](ctx, s.client, r, "jobs", nil) {
@@ -522,7 +516,7 @@ func pages[T any](offset int, token string, tokens bool, read func(offset int, t
 // default. Active runs go on as they were, but for the time limit; see also
 // [JobsService.Update]. Resetting twice does no more than once.
 func (s *JobsService) Reset(ctx context.Context, jobID int64, settings JobSettings) error {
-	r := post(s.path("/jobs/reset")).with("job_id", jobID).opt("new_settings", &settings).twice()
+	r := post(s.path("/jobs/reset")).required("job_id", jobID).optional("new_settings", &settings).idempotent()
 	if settings.AccessControlList != nil {
 		r = r.check(badArg("access_control_list", "is taken by Create only"))
 	}
@@ -545,7 +539,7 @@ type UpdateJob struct {
 // Update changes some settings of a job and leaves the others. Active runs go on
 // as they were, but for the time limit. Updating twice does no more than once.
 func (s *JobsService) Update(ctx context.Context, in UpdateJob) error {
-	r := post(s.path("/jobs/update")).in(in).twice()
+	r := post(s.path("/jobs/update")).params(in).idempotent()
 	if in.NewSettings.AccessControlList != nil {
 		r = r.check(badArg("access_control_list", "is taken by Create only"))
 	}
@@ -556,5 +550,5 @@ func (s *JobsService) Update(ctx context.Context, in UpdateJob) error {
 // are ended soon after. It fails with [ErrResourceDoesNotExist] if there is no
 // such job.
 func (s *JobsService) Delete(ctx context.Context, jobID int64) error {
-	return s.client.Do(ctx, post(s.path("/jobs/delete")).with("job_id", jobID).doneIf(ErrResourceDoesNotExist), nil)
+	return s.client.Do(ctx, post(s.path("/jobs/delete")).required("job_id", jobID).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }

@@ -54,7 +54,7 @@ func TestJobsService(t *testing.T) {
 			})
 			id, err := jobs.Create(ctx, etl(version, "nightly"))
 			require.NoError(t, err)
-			job, err := jobs.Get(ctx, id)
+			job, err := jobs.Get(ctx, databricks.GetJob{JobID: id})
 			require.NoError(t, err)
 			assert.Equal(t, "nightly", job.Settings.Name)
 
@@ -66,7 +66,7 @@ func TestJobsService(t *testing.T) {
 			assert.Empty(t, list)
 
 			require.NoError(t, jobs.Update(ctx, databricks.UpdateJob{JobID: id, NewSettings: databricks.JobSettings{Tags: map[string]string{"team": "data"}}}))
-			job, err = jobs.Get(ctx, id)
+			job, err = jobs.Get(ctx, databricks.GetJob{JobID: id})
 			require.NoError(t, err)
 			assert.Equal(t, map[string]string{"team": "data"}, job.Settings.Tags)
 			require.NoError(t, jobs.Update(ctx, databricks.UpdateJob{JobID: id, FieldsToRemove: []string{"tags"}}))
@@ -111,7 +111,7 @@ func TestJobsService(t *testing.T) {
 			require.NoError(t, jobs.Reset(ctx, id, etl(version, "weekly")))
 			require.NoError(t, jobs.Delete(ctx, id))
 			assert.ErrorIs(t, jobs.Delete(ctx, id), databricks.ErrResourceDoesNotExist)
-			_, err = jobs.Get(ctx, id)
+			_, err = jobs.Get(ctx, databricks.GetJob{JobID: id})
 			assert.ErrorIs(t, err, databricks.ErrResourceDoesNotExist)
 			_, err = jobs.WaitRun(ctx, run.RunID)
 			assert.ErrorIs(t, err, databricks.ErrResourceDoesNotExist, "the runs of a deleted job are gone")
@@ -216,7 +216,7 @@ func TestJobsService_RepairRun(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, databricks.RunResultSuccess, repaired.State.ResultState)
 
-			whole, err := jobs.GetRunWith(ctx, databricks.GetRun{RunID: run, IncludeHistory: true})
+			whole, err := jobs.GetRun(ctx, databricks.GetRun{RunID: run, IncludeHistory: true})
 			require.NoError(t, err)
 			require.Len(t, whole.RepairHistory, 2)
 			_, err = jobs.RepairRun(ctx, databricks.RepairRun{RunID: run, RerunTasks: []string{"a"}})
@@ -367,7 +367,7 @@ func TestJobsService_largeJob(t *testing.T) {
 		in.Parameters = in.Parameters[:150]
 		id, err := jobs.Create(ctx, in)
 		require.NoError(t, err)
-		job, err := jobs.Get(ctx, id)
+		job, err := jobs.Get(ctx, databricks.GetJob{JobID: id})
 		require.NoError(t, err)
 		assert.Len(t, job.Settings.Tasks, 250)
 		assert.Len(t, job.Settings.Parameters, 150)

@@ -218,7 +218,7 @@ type AIRuntimeOutput struct {
 // [JobsService.WaitRun] or [JobsService.GetRun] return; a run that has a single
 // task stands for it in version 2.0. The service keeps outputs for 60 days.
 func (s *JobsService) GetRunOutput(ctx context.Context, runID int64) (*RunOutput, error) {
-	return do[RunOutput](ctx, s.client, get(s.path("/jobs/runs/get-output")).with("run_id", runID))
+	return do[RunOutput](ctx, s.client, get(s.path("/jobs/runs/get-output")).required("run_id", runID))
 }
 
 // ExportRun says what to export of a notebook run.
@@ -239,7 +239,7 @@ type RunView struct {
 func (s *JobsService) ExportRun(ctx context.Context, in ExportRun) ([]RunView, error) {
 	out, err := do[struct {
 		Views []RunView `json:"views"`
-	}](ctx, s.client, get(s.path("/jobs/runs/export")).in(in))
+	}](ctx, s.client, get(s.path("/jobs/runs/export")).params(in))
 	if err != nil {
 		return nil, err
 	}

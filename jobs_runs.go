@@ -403,7 +403,7 @@ type RunNowResult struct {
 	NumberInJob int64 `json:"number_in_job,omitzero"` // deprecated: the same as RunID
 }
 
-func (r *RunNowResult) made() error { return named("run_id", r.RunID != 0) }
+func (r *RunNowResult) validate() error { return named("run_id", r.RunID != 0) }
 
 // RunNow starts a run of a job and returns at once; see [JobsService.WaitRun].
 // A run that is one too many for the job starts as well, and ends as
@@ -411,7 +411,7 @@ func (r *RunNowResult) made() error { return named("run_id", r.RunID != 0) }
 // with a token that stands for the one run.
 func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
-	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).in(in).once(in.IdempotencyToken))
+	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).params(in).idempotencyToken(in.IdempotencyToken))
 }
 
 // SubmitRun is work to be done once, without a job: a single task at the top
@@ -462,7 +462,7 @@ type SubmitRun struct {
 // The call may be repeated, as it goes out with a token that stands for the one run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
-	r := post(s.path("/jobs/runs/submit")).in(in).check(in.checkVersion(s.client.jobsAPI)).once(in.IdempotencyToken)
+	r := post(s.path("/jobs/runs/submit")).params(in).check(in.checkVersion(s.client.jobsAPI)).idempotencyToken(in.IdempotencyToken)
 	out, err := do[RunNowResult](ctx, s.client, r)
 	if err != nil {
 		return 0, err
@@ -505,17 +505,11 @@ func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, e
 	return pages(in.Offset, in.PageToken, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
 		in := in
 		in.Offset, in.PageToken = offset, token
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).in(in).check(checkPageToken(s.client.jobsAPI, token)))
+		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).params(in).check(checkPageToken(s.client.jobsAPI, token)))
 	}, func(p *jobsPage) []Run { return p.Runs }, func(r *Run) int64 { return r.RunID })
 }
 
-// GetRun returns a run, of a job or of a task. It fails with
-// [ErrResourceDoesNotExist] if there is none.
-func (s *JobsService) GetRun(ctx context.Context, runID int64) (*Run, error) {
-	return s.GetRunWith(ctx, GetRun{RunID: runID})
-}
-
-// GetRun asks for a run and for more than its usual fields.
+// GetRun names a run, and the optional details to return with it.
 type GetRun struct {
 	RunID                 int64 `json:"run_id"`
 	IncludeHistory        bool  `json:"include_history,omitzero"`
@@ -526,10 +520,10 @@ type GetRun struct {
 	PageToken string `json:"page_token,omitzero"`
 }
 
-// GetRunWith returns a run as [JobsService.GetRun] does, with details that are
-// left out otherwise.
-func (s *JobsService) GetRunWith(ctx context.Context, in GetRun) (*Run, error) {
-	page := func() (*Run, error) { return do[Run](ctx, s.client, get(s.path("/jobs/runs/get")).in(in)) }
+// GetRun returns a run of a job or of a task. It fails with
+// [ErrResourceDoesNotExist] if there is no such run.
+func (s *JobsService) GetRun(ctx context.Context, in GetRun) (*Run, error) {
+	page := func() (*Run, error) { return do[Run](ctx, s.client, get(s.path("/jobs/runs/get")).params(in)) }
 	run, err := page()
 	if err != nil {
 		return nil, err
@@ -554,7 +548,7 @@ func (s *JobsService) GetRunWith(ctx context.Context, in GetRun) (*Run, error) {
 // CancelRun asks for the end of a run, of a job or of a task. The run ends
 // soon after, with [RunResultCanceled]. Cancelling one that is over does nothing.
 func (s *JobsService) CancelRun(ctx context.Context, runID int64) error {
-	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel")).with("run_id", runID).twice(), nil)
+	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel")).required("run_id", runID).idempotent(), nil)
 }
 
 // CancelAllRuns says which runs to cancel.
@@ -565,13 +559,13 @@ type CancelAllRuns struct {
 
 // CancelAllRuns asks for the end of many runs at once. New runs can start all the same.
 func (s *JobsService) CancelAllRuns(ctx context.Context, in CancelAllRuns) error {
-	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel-all")).in(in).twice(), nil)
+	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel-all")).params(in).idempotent(), nil)
 }
 
 // DeleteRun removes a run that is over. It fails if the run is active, and with
 // [ErrResourceDoesNotExist] if there is no such run.
 func (s *JobsService) DeleteRun(ctx context.Context, runID int64) error {
-	return s.client.Do(ctx, post(s.path("/jobs/runs/delete")).with("run_id", runID).doneIf(ErrResourceDoesNotExist), nil)
+	return s.client.Do(ctx, post(s.path("/jobs/runs/delete")).required("run_id", runID).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
 // RepairRun names the tasks of a run that are to run once more: either
@@ -600,7 +594,7 @@ type RepairRun struct {
 // the job's settings of today, and returns the ID of the repair at once. It
 // needs version 2.1 of the Jobs API or above; see [WithJobsAPI].
 func (s *JobsService) RepairRun(ctx context.Context, in RepairRun) (int64, error) {
-	r := post(s.path("/jobs/runs/repair")).in(in)
+	r := post(s.path("/jobs/runs/repair")).params(in)
 	if s.client.jobsAPI == "2.0" {
 		r.err = badArg("runs/repair", "is not part of version 2.0 of the Jobs API; make the client WithJobsAPI(\"2.1\")")
 	}
@@ -615,13 +609,13 @@ type createdRepair struct {
 	RepairID int64 `json:"repair_id"`
 }
 
-func (r *createdRepair) made() error { return named("repair_id", r.RepairID != 0) }
+func (r *createdRepair) validate() error { return named("repair_id", r.RepairID != 0) }
 
 // WatchRun looks at a run until it is over, and yields it as it is at first
 // and after each change of its state or of that of one of its tasks. How it
 // ended is no error here; that the context is over or the run is gone, is.
 func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
-	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, runID) }
+	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
 	return func(yield func(*Run, error) bool) {
 		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), look, sameProgress) {
 			if !yield(run, err) || err != nil || run.Done() {

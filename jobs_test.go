@@ -115,7 +115,7 @@ func TestJobs_wire(t *testing.T) {
 		is: ErrQuotaExceeded,
 	}, {
 		name: "get keeps what it does not know",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, 7) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `{"job_id": 7, "creator_user_name": null, "created_time": "1700000000000", "new_field": {},
 			"settings": {"name": "n", "format": "TRIPLE_TASK", "tags": null, "max_concurrent_runs": 1, "schedule": {"pause_status": "RESTING"}}}`}},
 		want: &Job{JobID: 7, CreatedTime: 1700000000000, Settings: JobSettings{
@@ -124,19 +124,19 @@ func TestJobs_wire(t *testing.T) {
 	}, {
 		name: "get with all there is to ask for",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return c.Jobs.GetWith(ctx, GetJob{JobID: 7, IncludeTriggerState: true, IncludeTriggerHistory: true})
+			return c.Jobs.Get(ctx, GetJob{JobID: 7, IncludeTriggerState: true, IncludeTriggerHistory: true})
 		},
 		wire: []wireStep{{"GET /api/2.0/jobs/get?include_trigger_history=true&include_trigger_state=true&job_id=7", "",
 			`{"job_id": 7, "trigger_state": {"file_arrival": {"using_file_events": true}}}`}},
 		want: &Job{JobID: 7, TriggerState: &TriggerState{FileArrival: &FileArrivalState{UsingFileEvents: true}}},
 	}, {
 		name: "a missing job is told with 400",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, 7) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Job 7 does not exist."}`}},
 		is:   ErrResourceDoesNotExist,
 	}, {
 		name: "a missing job is told with 404 by newer servers",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, 7) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `404 {"message": "Job 7 does not exist."}`}},
 		is:   fs.ErrNotExist,
 	}, {
@@ -265,7 +265,7 @@ func TestJobs_wire(t *testing.T) {
 		want: []Run{{RunID: 9}},
 	}, {
 		name: "get run, with states of tomorrow",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, 5) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, GetRun{RunID: 5}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/runs/get?run_id=5", "", `{"run_id": "5", "number_in_job": 5, "state": {"life_cycle_state": "DREAMING", "user_cancelled_or_timedout": "false"},
 			"cluster_instance": {"cluster_id": "c", "spark_context_id": 1189923470230283001}, "task": {"notebook_task": {"notebook_path": "/n"}}, "attempt_number": 0}`}},
 		want: &Run{RunID: 5, NumberInJob: 5, State: &RunState{LifeCycleState: "DREAMING"},
@@ -273,13 +273,13 @@ func TestJobs_wire(t *testing.T) {
 	}, {
 		name: "get run with all there is to ask for",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return c.Jobs.GetRunWith(ctx, GetRun{RunID: 5, IncludeHistory: true, IncludeResolvedValues: true})
+			return c.Jobs.GetRun(ctx, GetRun{RunID: 5, IncludeHistory: true, IncludeResolvedValues: true})
 		},
 		wire: []wireStep{{"GET /api/2.0/jobs/runs/get?include_history=true&include_resolved_values=true&run_id=5", "", `{"run_id": 5}`}},
 		want: &Run{RunID: 5},
 	}, {
 		name: "a run that does not exist",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, 5) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, GetRun{RunID: 5}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/runs/get?run_id=5", "", `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Run: 5 in job: 7 doesn't exist."}`}},
 		is:   ErrResourceDoesNotExist,
 	}, {
@@ -422,7 +422,7 @@ func TestJobs_wire22(t *testing.T) {
 	}
 	runWire(t, []wireRow{{
 		name: "a large job is put together",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, 7) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{
 			{"GET /api/2.2/jobs/get?job_id=7", "", `{"job_id": 7, "has_more": true, "next_page_token": "x", "settings": {"name": "n",
 				"tasks": [{"task_key": "a"}], "job_clusters": [{"job_cluster_key": "c"}], "environments": [{"environment_key": "e"}], "parameters": [{"name": "p"}]}}`},
@@ -436,7 +436,7 @@ func TestJobs_wire22(t *testing.T) {
 		}},
 	}, {
 		name: "a large run is put together",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, 5) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, GetRun{RunID: 5}) },
 		wire: []wireStep{
 			{"GET /api/2.2/jobs/runs/get?run_id=5", "", `{"run_id": 5, "next_page_token": "x", "status": {"state": "RUNNING"}, "tasks": [{"task_key": "a", "run_id": 1}],
 				"iterations": [{"run_id": 10}], "job_clusters": [{"job_cluster_key": "c"}], "job_parameters": [{"name": "p", "default": "1", "value": "2"}], "repair_history": [{"id": 1}]}`},
@@ -448,7 +448,7 @@ func TestJobs_wire22(t *testing.T) {
 			JobParameters: []JobParameter{{Name: "p", Default: "1", Value: "2"}, {Name: "q"}}, RepairHistory: []RepairHistoryItem{{ID: 1}, {ID: 2}}},
 	}, {
 		name: "a job whose pages run in a circle",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, 7) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{
 			{"GET /api/2.2/jobs/get?job_id=7", "", `{"next_page_token": "x"}`},
 			{"GET /api/2.2/jobs/get?job_id=7&page_token=x", "", `{"next_page_token": "x"}`},
@@ -456,7 +456,7 @@ func TestJobs_wire22(t *testing.T) {
 		fails: "same token again",
 	}, {
 		name: "a run that is gone before its second page",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, 5) },
+		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.GetRun(ctx, GetRun{RunID: 5}) },
 		wire: []wireStep{
 			{"GET /api/2.2/jobs/runs/get?run_id=5", "", `{"run_id": 5, "next_page_token": "x"}`},
 			{"GET /api/2.2/jobs/runs/get?page_token=x&run_id=5", "", `404 {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Run 5 does not exist."}`},
@@ -486,7 +486,7 @@ func TestJobs_versions(t *testing.T) {
 			return err
 		},
 		"GET list":     func(ctx context.Context, s *JobsService) error { _, err := s.List(ctx, ListJobs{}); return err },
-		"GET get":      func(ctx context.Context, s *JobsService) error { _, err := s.Get(ctx, 1); return err },
+		"GET get":      func(ctx context.Context, s *JobsService) error { _, err := s.Get(ctx, GetJob{JobID: 1}); return err },
 		"POST reset":   func(ctx context.Context, s *JobsService) error { return s.Reset(ctx, 1, JobSettings{Tasks: task}) },
 		"POST update":  func(ctx context.Context, s *JobsService) error { return s.Update(ctx, UpdateJob{JobID: 1}) },
 		"POST delete":  func(ctx context.Context, s *JobsService) error { return s.Delete(ctx, 1) },
@@ -496,7 +496,7 @@ func TestJobs_versions(t *testing.T) {
 			return err
 		},
 		"GET runs/list": func(ctx context.Context, s *JobsService) error { _, err := s.ListRuns(ctx, ListRuns{}); return err },
-		"GET runs/get":  func(ctx context.Context, s *JobsService) error { _, err := s.GetRun(ctx, 1); return err },
+		"GET runs/get":  func(ctx context.Context, s *JobsService) error { _, err := s.GetRun(ctx, GetRun{RunID: 1}); return err },
 		"GET runs/export": func(ctx context.Context, s *JobsService) error {
 			_, err := s.ExportRun(ctx, ExportRun{RunID: 1})
 			return err
@@ -620,7 +620,7 @@ func TestJobs_refused(t *testing.T) {
 					assert.ErrorIs(t, s.Reset(ctx, 1, in), fs.ErrInvalid)
 				}
 			case GetJob:
-				_, err = s.GetWith(ctx, in)
+				_, err = s.Get(ctx, in)
 			case ListJobs:
 				_, err = s.List(ctx, in)
 			case UpdateJob:
@@ -632,7 +632,7 @@ func TestJobs_refused(t *testing.T) {
 			case ListRuns:
 				_, err = s.ListRuns(ctx, in)
 			case GetRun:
-				_, err = s.GetRunWith(ctx, in)
+				_, err = s.GetRun(ctx, in)
 			case ExportRun:
 				_, err = s.ExportRun(ctx, in)
 			case CancelAllRuns:
@@ -647,9 +647,9 @@ func TestJobs_refused(t *testing.T) {
 
 	client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()}))
 	ctx, s := t.Context(), client.Jobs
-	_, err := s.Get(ctx, 0)
+	_, err := s.Get(ctx, GetJob{JobID: 0})
 	assert.ErrorContains(t, err, "job_id is missing")
-	_, err = s.GetRun(ctx, 0)
+	_, err = s.GetRun(ctx, GetRun{RunID: 0})
 	assert.ErrorContains(t, err, "run_id is missing")
 	_, err = s.GetRunOutput(ctx, 0)
 	assert.ErrorContains(t, err, "run_id is missing")

@@ -171,7 +171,7 @@ func (s *LibrariesService) AllClusterStatuses(ctx context.Context) ([]ClusterLib
 // ClusterStatus returns the libraries of a cluster, whether it runs or not. It
 // fails with [ErrResourceDoesNotExist] if there is no such cluster.
 func (s *LibrariesService) ClusterStatus(ctx context.Context, clusterID string) (*ClusterLibraryStatuses, error) {
-	return do[ClusterLibraryStatuses](ctx, s.client, get("/api/2.0/libraries/cluster-status").with("cluster_id", clusterID))
+	return do[ClusterLibraryStatuses](ctx, s.client, get("/api/2.0/libraries/cluster-status").required("cluster_id", clusterID))
 }
 
 // Install asks for libraries to be put on a cluster, beside those it has. It
@@ -181,7 +181,7 @@ func (s *LibrariesService) ClusterStatus(ctx context.Context, clusterID string) 
 // with [ErrResourceDoesNotExist] if there is no such cluster.
 func (s *LibrariesService) Install(ctx context.Context, clusterID string, libraries []Library) error {
 	return s.client.Do(ctx, post("/api/2.0/libraries/install").
-		with("cluster_id", clusterID).with("libraries", libraries).check(checkLibraries(libraries)).twice(), nil)
+		required("cluster_id", clusterID).required("libraries", libraries).check(checkLibraries(libraries)).idempotent(), nil)
 }
 
 // Uninstall marks libraries of a cluster for removal. They stay until the
@@ -190,7 +190,7 @@ func (s *LibrariesService) Install(ctx context.Context, clusterID string, librar
 // It fails with [ErrResourceDoesNotExist] if there is no such cluster.
 func (s *LibrariesService) Uninstall(ctx context.Context, clusterID string, libraries []Library) error {
 	return s.client.Do(ctx, post("/api/2.0/libraries/uninstall").
-		with("cluster_id", clusterID).with("libraries", libraries).check(checkLibraries(libraries)).twice(), nil)
+		required("cluster_id", clusterID).required("libraries", libraries).check(checkLibraries(libraries)).idempotent(), nil)
 }
 
 // A LibraryError says that a library is not on a cluster, and why not.

@@ -73,7 +73,7 @@ func TestLibrariesService(t *testing.T) {
 		require.NoError(t, libraries.Uninstall(ctx, id, []databricks.Library{jar, {JAR: "dbfs:/never.jar"}}))
 		assert.Equal(t, databricks.LibraryUninstallOnRestart, status()[2].Status)
 		require.NoError(t, libraries.WaitInstalled(ctx, id, []databricks.Library{jar}), "it is still there")
-		require.NoError(t, client.Clusters.Restart(ctx, id))
+		require.NoError(t, client.Clusters.Restart(ctx, databricks.RestartCluster{ClusterID: id}))
 		require.NoError(t, libraries.WaitInstalled(ctx, id, []databricks.Library{numpy, jsoup}))
 		assert.Len(t, status(), 2)
 

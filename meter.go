@@ -2,25 +2,25 @@ package databricks
 
 import "sync"
 
-// A meter tells somebody how far a transfer is, whoever moves its parts. It
+// A progressReporter tells somebody how far a transfer is, whoever moves its parts. It
 // tells nothing once it is stopped.
-type meter struct {
+type progressReporter struct {
 	mu          sync.Mutex
 	tell        func(done, total int64) // nil: nobody wants to know
 	done, total int64
 }
 
-func newMeter(tell func(done, total int64), total int64) *meter {
-	return &meter{tell: tell, total: total}
+func newProgressReporter(tell func(done, total int64), total int64) *progressReporter {
+	return &progressReporter{tell: tell, total: total}
 }
 
 // set says how much is done.
-func (m *meter) set(done int64) { m.change(func() { m.done = done }) }
+func (m *progressReporter) set(done int64) { m.change(func() { m.done = done }) }
 
 // add says that n more bytes are done.
-func (m *meter) add(n int) { m.change(func() { m.done += int64(n) }) }
+func (m *progressReporter) add(n int) { m.change(func() { m.done += int64(n) }) }
 
-func (m *meter) change(f func()) {
+func (m *progressReporter) change(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f(); m.tell != nil {
@@ -28,7 +28,7 @@ func (m *meter) change(f func()) {
 	}
 }
 
-func (m *meter) stop() {
+func (m *progressReporter) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tell = nil

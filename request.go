@@ -49,16 +49,16 @@ type Request struct {
 func get(path string) Request  { return Request{Method: http.MethodGet, Path: path} }
 func post(path string) Request { return Request{Method: http.MethodPost, Path: path} }
 
-// with adds an argument that must not be empty or zero.
-func (r Request) with(name string, value any) Request {
+// required adds an argument that must not be empty or zero.
+func (r Request) required(name string, value any) Request {
 	if isZero(value) {
 		r = r.check(badArg(name, missing))
 	}
-	return r.opt(name, value)
+	return r.optional(name, value)
 }
 
-// opt adds an argument unless it is empty or zero.
-func (r Request) opt(name string, value any) Request {
+// optional adds an argument unless it is empty or zero.
+func (r Request) optional(name string, value any) Request {
 	if isZero(value) {
 		return r
 	}
@@ -78,9 +78,9 @@ func (r Request) opt(name string, value any) Request {
 	return r
 }
 
-// in sends an input struct: in the query of a GET, else as JSON. If the struct
+// params sends an input struct: in the query of a GET, else as JSON. If the struct
 // has a method check() error, that is what says whether it can be right.
-func (r Request) in(v any) Request {
+func (r Request) params(v any) Request {
 	if checker, ok := v.(interface{ check() error }); ok {
 		r = r.check(checker.check())
 	}
@@ -101,30 +101,30 @@ func (r Request) check(err error) Request {
 	return r
 }
 
-// twice says that the call may be repeated.
-func (r Request) twice() Request {
+// idempotent says that the call may be repeated.
+func (r Request) idempotent() Request {
 	r.Idempotent = true
 	return r
 }
 
-// reads says that the call only reads, though it is a POST.
-func (r Request) reads() Request {
+// readOnly says that the call only reads, though it is a POST.
+func (r Request) readOnly() Request {
 	r.reading = true
-	return r.twice()
+	return r.idempotent()
 }
 
-// doneIf says that the call may be repeated, and that a repeat which fails with
+// treatAsSuccess says that the call may be repeated, and that a repeat which fails with
 // code found the work done by the call whose answer was lost.
-func (r Request) doneIf(code ErrorCode) Request {
+func (r Request) treatAsSuccess(code ErrorCode) Request {
 	r.done = code
-	return r.twice()
+	return r.idempotent()
 }
 
-// once says that the body carries an idempotency token, so that the service
+// idempotencyToken says that the body carries an idempotency token, so that the service
 // itself sees to it that repeats do nothing.
-func (r Request) once(token string) Request {
+func (r Request) idempotencyToken(token string) Request {
 	r.token = token
-	return r.twice()
+	return r.idempotent()
 }
 
 // missing is what is wrong with an argument that was left out.
@@ -298,7 +298,7 @@ func (x *exchange) before(req *http.Request) error {
 func (x *exchange) after(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	x.number++
 	x.err = x.receive(resp, err)
-	attempt := Attempt{Number: x.number, Method: x.r.Method, Path: x.r.Path, Repeatable: x.r.Idempotent, Err: x.err}
+	attempt := Attempt{Number: x.number, Method: x.r.Method, Path: x.r.Path, Idempotent: x.r.Idempotent, Err: x.err}
 	x.logAttempt(ctx, resp)
 	if x.err == nil {
 		return false, nil
@@ -307,8 +307,8 @@ func (x *exchange) after(ctx context.Context, resp *http.Response, err error) (b
 		x.err = nil
 		return false, nil
 	}
-	attempt.Transient, attempt.Lost = classify(x.err)
-	x.lost = x.lost || attempt.Lost
+	attempt.Transient, attempt.ResponseLost = classify(x.err)
+	x.lost = x.lost || attempt.ResponseLost
 	if ctx.Err() != nil || x.number >= x.c.retry.MaxAttempts || !x.c.retry.Retry(attempt) {
 		return false, nil
 	}

@@ -39,7 +39,7 @@ func TestDo_bodies(t *testing.T) {
 	}
 	n := len(s.sent)
 	for _, text := range []string{"\xff", "a\xff", `\` + "\xff", `\\` + "\xff"} {
-		assert.ErrorContains(t, c.Do(t.Context(), post("/x").with("name", text), nil), "UTF-8", "%q", text)
+		assert.ErrorContains(t, c.Do(t.Context(), post("/x").required("name", text), nil), "UTF-8", "%q", text)
 	}
 	assert.Len(t, s.sent, n, "nothing is sent that JSON would alter")
 }
@@ -89,11 +89,11 @@ func TestRequest_query(t *testing.T) {
 		Since  Millis   `json:"since,omitzero"`
 		By     *filter  `json:"by,omitzero"`
 	}
-	r := get("/x").in(input{States: []string{"A", "B&C"}, Limit: 7, Since: 1 << 40, By: &filter{new(false)}})
+	r := get("/x").params(input{States: []string{"A", "B&C"}, Limit: 7, Since: 1 << 40, By: &filter{new(false)}})
 	assert.Equal(t, "by.is_pinned=false&limit=7&since=1099511627776&states=A&states=B%26C", r.Query.Encode())
-	assert.Empty(t, get("/x").in(input{}).Query.Encode())
-	base := get("/x").with("a", "1")
-	assert.Equal(t, "a=1&b=true", base.opt("b", true).Query.Encode())
+	assert.Empty(t, get("/x").params(input{}).Query.Encode())
+	base := get("/x").required("a", "1")
+	assert.Equal(t, "a=1&b=true", base.optional("b", true).Query.Encode())
 	assert.Equal(t, "a=1", base.Query.Encode(), "a builder leaves its receiver alone")
 }
 
@@ -134,7 +134,7 @@ type checkedReply struct {
 	ID string `json:"id"`
 }
 
-func (r *checkedReply) made() error { return named("id", r.ID != "") }
+func (r *checkedReply) validate() error { return named("id", r.ID != "") }
 
 // A create that answers without the id of what it made may have made it.
 func TestDo_replyWithoutItsID(t *testing.T) {
@@ -250,7 +250,7 @@ func TestAPIError_Error(t *testing.T) {
 		{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-1"},
 		{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"s","description":"d"}]},
 		{"@type":"odd","violations":7,"new":1}]}`))
-	err := c.Do(t.Context(), get("/api/2.0/clusters/get").with("cluster_id", "secret"), nil)
+	err := c.Do(t.Context(), get("/api/2.0/clusters/get").required("cluster_id", "secret"), nil)
 	assert.EqualError(t, err, "databricks: GET /api/2.0/clusters/get: 400 INVALID_STATE: first line (request id r-1)")
 	e, ok := errors.AsType[*APIError](err)
 	require.True(t, ok)

@@ -32,17 +32,17 @@ type RetryPolicy struct {
 
 // An Attempt is one failed sending of a call, as a RetryPolicy sees it.
 type Attempt struct {
-	Number     int    // 1 for the first
-	Method     string // of the request
-	Path       string // of the request
-	Repeatable bool   // the call can be made twice with the effect of once
-	Transient  bool   // the failure is of a kind that passes
-	Lost       bool   // the answer was lost, so the work may have been done
-	Err        error  // an *APIError, or how the connection failed
+	Number       int    // 1 for the first
+	Method       string // of the request
+	Path         string // of the request
+	Idempotent   bool   // the call can be made twice with the effect of once
+	Transient    bool   // the failure is of a kind that passes
+	ResponseLost bool   // the answer was lost, so the work may have been done
+	Err          error  // an *APIError, or how the connection failed
 }
 
 // Safe reports whether another attempt may help and cannot do the work twice.
-func (a Attempt) Safe() bool { return a.Transient && (a.Repeatable || !a.Lost) }
+func (a Attempt) Safe() bool { return a.Transient && (a.Idempotent || !a.ResponseLost) }
 
 func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	if p.MaxAttempts < 0 || p.MinDelay < 0 || p.MaxDelay < 0 || p.MaxRetryAfter < 0 {
@@ -104,7 +104,7 @@ func (e *APIError) classify() (transient, lost bool) {
 		return true, false
 	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		return true, true // gateways send these after the work was done, too
-	case passing.MatchString(e.Message):
+	case transientMessages.MatchString(e.Message):
 		return true, false
 	case timedOut.MatchString(e.Message):
 		return true, code >= 500 // a 4xx is a refusal even so
@@ -115,7 +115,7 @@ func (e *APIError) classify() (transient, lost bool) {
 }
 
 // Messages of a workspace that is not ready yet: nothing was done.
-var passing = regexp.MustCompile(`com\.databricks\.backend\.manager\.util\.UnknownWorkerEnvironmentException|` +
+var transientMessages = regexp.MustCompile(`com\.databricks\.backend\.manager\.util\.UnknownWorkerEnvironmentException|` +
 	`does not have any associated worker environments|There is no worker environment with id|Unknown worker environment|` +
 	`ClusterNotReadyException|worker env .* not found|REQUEST_LIMIT_EXCEEDED`)
 

@@ -71,8 +71,8 @@ func newTestClient(t *testing.T, host string, opts ...Option) *Client {
 // The three kinds of call that the table of failures tells apart.
 var (
 	aRead       = get("/api/2.0/things/get")
-	aRepeatable = post("/api/2.0/things/delete").with("id", "1").twice()
-	aWrite      = post("/api/2.0/things/make").with("id", "1")
+	aRepeatable = post("/api/2.0/things/delete").required("id", "1").idempotent()
+	aWrite      = post("/api/2.0/things/make").required("id", "1")
 )
 
 // Each failure stands for two attempts; the third succeeds. What counts is how
@@ -169,7 +169,7 @@ func TestRetry_failuresBeforeSending(t *testing.T) {
 			return unwritable{here}, nil
 		},
 	} {
-		for kind, r := range map[string]Request{"read": aRead, "repeatable": aRepeatable, "write": aWrite.opt("text", strings.Repeat("x", 10_000))} {
+		for kind, r := range map[string]Request{"read": aRead, "repeatable": aRepeatable, "write": aWrite.optional("text", strings.Repeat("x", 10_000))} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				t.Parallel()
 				s := newRude(t, func(_ int64, c net.Conn) { rawReply(200, "", `{}`)(c) })
@@ -258,13 +258,13 @@ func scriptedClient(t *testing.T, opts []Option, answers ...func(*http.Request) 
 
 func TestRetry_sameBodyAndTokenEachTime(t *testing.T) {
 	c, s := scriptedClient(t, nil, lose, answer(502, ""), answer(200, `{}`))
-	require.NoError(t, c.Do(t.Context(), post("/x").in(map[string]string{"idempotency_token": "T"}).once("T"), nil))
+	require.NoError(t, c.Do(t.Context(), post("/x").params(map[string]string{"idempotency_token": "T"}).idempotencyToken("T"), nil))
 	assert.Equal(t, []string{`{"idempotency_token":"T"}`, `{"idempotency_token":"T"}`, `{"idempotency_token":"T"}`}, s.bodies)
 }
 
 func TestRetry_repeatThatFindsTheWorkDone(t *testing.T) {
 	gone := answer(400, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no"}`)
-	r := post("/x").with("id", "1").doneIf(ErrResourceDoesNotExist)
+	r := post("/x").required("id", "1").treatAsSuccess(ErrResourceDoesNotExist)
 
 	c, s := scriptedClient(t, nil, lose, gone)
 	assert.NoError(t, c.Do(t.Context(), r, nil), "the lost call did it")
@@ -280,7 +280,7 @@ func TestRetry_repeatThatFindsTheWorkDone(t *testing.T) {
 // A later failure does not make an earlier lost answer known.
 func TestRetry_outcomeStaysUnknown(t *testing.T) {
 	c, _ := scriptedClient(t, nil, lose, answer(403, `{"error_code":"PERMISSION_DENIED"}`))
-	err := c.Do(t.Context(), post("/x").in(map[string]string{}).once("T"), nil)
+	err := c.Do(t.Context(), post("/x").params(map[string]string{}).idempotencyToken("T"), nil)
 	unknown, ok := errors.AsType[*OutcomeUnknownError](err)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, "T", unknown.IdempotencyToken)
@@ -305,7 +305,7 @@ func TestRetry_ownDecision(t *testing.T) {
 	assert.Error(t, c.Do(t.Context(), aWrite, nil))
 	assert.Len(t, s.sent, 1)
 	require.Len(t, seen, 1)
-	assert.Equal(t, Attempt{Number: 1, Method: "POST", Path: aWrite.Path, Transient: true, Lost: true, Err: seen[0].Err}, seen[0])
+	assert.Equal(t, Attempt{Number: 1, Method: "POST", Path: aWrite.Path, Transient: true, ResponseLost: true, Err: seen[0].Err}, seen[0])
 }
 
 func TestRetry_pauses(t *testing.T) {

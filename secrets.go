@@ -126,14 +126,14 @@ func (in CreateScope) check() error {
 // [ErrResourceLimitExceeded] if the workspace has too many (100). It is not
 // repeated after its answer was lost.
 func (s *SecretsService) CreateScope(ctx context.Context, in CreateScope) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/scopes/create").in(in), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/scopes/create").params(in), nil)
 }
 
 // DeleteScope removes a scope with all its secrets and permissions; of a scope
 // in a key vault, the vault stays as it is. It takes [ACLManage]. It is not
 // repeated after its answer was lost.
 func (s *SecretsService) DeleteScope(ctx context.Context, scope string) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/scopes/delete").with("scope", scope), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/scopes/delete").required("scope", scope), nil)
 }
 
 // ListScopes returns all scopes of the workspace, which everybody may see.
@@ -191,7 +191,7 @@ func (in PutSecret) check() error {
 // [ErrResourceLimitExceeded] if the scope is full (1000 secrets) and with
 // [ErrBadRequest] if it is in a key vault.
 func (s *SecretsService) Put(ctx context.Context, in PutSecret) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/put").in(in).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/put").params(in).idempotent(), nil)
 }
 
 // Delete removes a secret. It takes [ACLWrite], and fails with
@@ -199,14 +199,14 @@ func (s *SecretsService) Put(ctx context.Context, in PutSecret) error {
 // [ErrBadRequest] if the scope is in a key vault. It is not repeated after its
 // answer was lost.
 func (s *SecretsService) Delete(ctx context.Context, scope, key string) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/delete").with("scope", scope).with("key", key), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/delete").required("scope", scope).required("key", key), nil)
 }
 
 // List returns the secrets of a scope without their values. It takes [ACLRead].
 func (s *SecretsService) List(ctx context.Context, scope string) ([]SecretMetadata, error) {
 	reply, err := do[struct {
 		Secrets []SecretMetadata `json:"secrets"`
-	}](ctx, s.client, get("/api/2.0/secrets/list").with("scope", scope))
+	}](ctx, s.client, get("/api/2.0/secrets/list").required("scope", scope))
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +221,7 @@ func (s *SecretsService) Get(ctx context.Context, scope, key string) (SecretByte
 	reply, err := do[struct {
 		Key   string      `json:"key"`
 		Value SecretBytes `json:"value"`
-	}](ctx, s.client, get("/api/2.0/secrets/get").with("scope", scope).with("key", key))
+	}](ctx, s.client, get("/api/2.0/secrets/get").required("scope", scope).required("key", key))
 	if err != nil {
 		return nil, err
 	}
@@ -251,27 +251,27 @@ func (in PutACL) check() error {
 // if any, so it is repeated freely. It takes [ACLManage] and the Premium plan.
 // A user or group that was made just now may not be known yet.
 func (s *SecretsService) PutACL(ctx context.Context, in PutACL) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/acls/put").in(in).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/acls/put").params(in).idempotent(), nil)
 }
 
 // DeleteACL takes somebody's permission in a scope away. It takes [ACLManage],
 // and fails with [ErrResourceDoesNotExist] if they have none. It is not
 // repeated after its answer was lost.
 func (s *SecretsService) DeleteACL(ctx context.Context, scope, principal string) error {
-	return s.client.Do(ctx, post("/api/2.0/secrets/acls/delete").with("scope", scope).with("principal", principal), nil)
+	return s.client.Do(ctx, post("/api/2.0/secrets/acls/delete").required("scope", scope).required("principal", principal), nil)
 }
 
 // GetACL returns what somebody may do in a scope, by an item of their own. It
 // takes [ACLManage], and fails with [ErrResourceDoesNotExist] if they have none.
 func (s *SecretsService) GetACL(ctx context.Context, scope, principal string) (*ACLItem, error) {
-	return do[ACLItem](ctx, s.client, get("/api/2.0/secrets/acls/get").with("scope", scope).with("principal", principal))
+	return do[ACLItem](ctx, s.client, get("/api/2.0/secrets/acls/get").required("scope", scope).required("principal", principal))
 }
 
 // ListACLs returns who may do what in a scope. It takes [ACLManage].
 func (s *SecretsService) ListACLs(ctx context.Context, scope string) ([]ACLItem, error) {
 	reply, err := do[struct {
 		Items []ACLItem `json:"items"`
-	}](ctx, s.client, get("/api/2.0/secrets/acls/list").with("scope", scope))
+	}](ctx, s.client, get("/api/2.0/secrets/acls/list").required("scope", scope))
 	if err != nil {
 		return nil, err
 	}

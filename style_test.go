@@ -85,6 +85,7 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 // renamed are fields whose Go name is another than that on the wire would be.
 var renamed = map[string]string{
 	"ModifiedAtInteractive.Time": "its type says that it is milliseconds",
+	"CommandStatus.State":        "it is what states are called everywhere else",
 }
 
 // No field is left out by omitempty, which cannot tell zero from nothing, and

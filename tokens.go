@@ -67,7 +67,7 @@ type CreatedToken struct {
 	TokenInfo  TokenInfo `json:"token_info"`
 }
 
-func (t *CreatedToken) made() error { return named("token_value", t.TokenValue != "") }
+func (t *CreatedToken) validate() error { return named("token_value", t.TokenValue != "") }
 
 // LogValue logs the token without its value, in the handlers that write JSON, too.
 func (t CreatedToken) LogValue() slog.Value { return slog.AnyValue(t.TokenInfo) }
@@ -78,7 +78,7 @@ func (t CreatedToken) LogValue() slog.Value { return slog.AnyValue(t.TokenInfo) 
 // its answer was lost, for each call makes another token; one that was made in
 // vain shows in List, and may be found there by its comment.
 func (s *TokensService) Create(ctx context.Context, in CreateToken) (*CreatedToken, error) {
-	return do[CreatedToken](ctx, s.client, post("/api/2.0/token/create").in(in))
+	return do[CreatedToken](ctx, s.client, post("/api/2.0/token/create").params(in))
 }
 
 // List returns the caller's tokens that are valid now.
@@ -96,5 +96,5 @@ func (s *TokensService) List(ctx context.Context) ([]TokenInfo, error) {
 // [ErrResourceDoesNotExist] if the caller has no valid token of that id, as
 // after a Delete before. As ids are never given twice, it is repeated freely.
 func (s *TokensService) Delete(ctx context.Context, id string) error {
-	return s.client.Do(ctx, post("/api/2.0/token/delete").with("token_id", id).doneIf(ErrResourceDoesNotExist), nil)
+	return s.client.Do(ctx, post("/api/2.0/token/delete").required("token_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }

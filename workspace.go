@@ -17,30 +17,30 @@ import (
 // The reference of its calls is at https://docs.databricks.com/api/workspace/workspace.
 type WorkspaceService service
 
-// An ObjectType is what stands at a path. The service may add types.
-type ObjectType string
+// A WorkspaceObjectType is what stands at a path. The service may add types.
+type WorkspaceObjectType string
 
 // Types of objects.
 const (
-	ObjectNotebook    ObjectType = "NOTEBOOK"
-	ObjectDirectory   ObjectType = "DIRECTORY"
-	ObjectLibrary     ObjectType = "LIBRARY"                 // cannot be exported
-	ObjectFile        ObjectType = "FILE"                    // any file, kept as it is
-	ObjectRepo        ObjectType = "REPO"                    // the root of a git folder
-	ObjectDashboard   ObjectType = "DASHBOARD"               //
-	ObjectExperiment  ObjectType = "MLFLOW_EXPERIMENT"       //
-	ObjectUnspecified ObjectType = "OBJECT_TYPE_UNSPECIFIED" // a placeholder of some clients
+	ObjectNotebook    WorkspaceObjectType = "NOTEBOOK"
+	ObjectDirectory   WorkspaceObjectType = "DIRECTORY"
+	ObjectLibrary     WorkspaceObjectType = "LIBRARY"                 // cannot be exported
+	ObjectFile        WorkspaceObjectType = "FILE"                    // any file, kept as it is
+	ObjectRepo        WorkspaceObjectType = "REPO"                    // the root of a git folder
+	ObjectDashboard   WorkspaceObjectType = "DASHBOARD"               //
+	ObjectExperiment  WorkspaceObjectType = "MLFLOW_EXPERIMENT"       //
+	ObjectUnspecified WorkspaceObjectType = "OBJECT_TYPE_UNSPECIFIED" // a placeholder of some clients
 )
 
-// A Language is what a notebook is written in, its cells' magics aside.
-type Language string
+// A WorkspaceLanguage is what a notebook is written in, its cells' magics aside.
+type WorkspaceLanguage string
 
 // Languages of notebooks.
 const (
-	LanguageScala  Language = "SCALA"
-	LanguagePython Language = "PYTHON"
-	LanguageSQL    Language = "SQL"
-	LanguageR      Language = "R"
+	LanguageScala  WorkspaceLanguage = "SCALA"
+	LanguagePython WorkspaceLanguage = "PYTHON"
+	LanguageSQL    WorkspaceLanguage = "SQL"
+	LanguageR      WorkspaceLanguage = "R"
 )
 
 // An ExportFormat is the form that an object is exported in.
@@ -71,11 +71,11 @@ const (
 	ImportRaw       ImportFormat = "RAW"        // a file, kept as it is
 )
 
-// An Object is something in the tree.
-type Object struct {
-	ObjectType            ObjectType             `json:"object_type"`
+// A WorkspaceObject is something in the tree.
+type WorkspaceObject struct {
+	ObjectType            WorkspaceObjectType    `json:"object_type"`
 	Path                  string                 `json:"path"`
-	Language              Language               `json:"language,omitzero"`                // of notebooks
+	Language              WorkspaceLanguage      `json:"language,omitzero"`                // of notebooks
 	ObjectID              int64                  `json:"object_id,omitzero"`               // unique in the workspace; 0 from very old servers
 	CreatedAt             Millis                 `json:"created_at,omitzero"`              // of files
 	ModifiedAt            Millis                 `json:"modified_at,omitzero"`             // of files
@@ -108,13 +108,21 @@ type ModifiedAtInteractive struct {
 	Time   Millis `json:"time_millis,omitzero"`
 }
 
-// Delete deletes an object; a directory that is not empty only if recursive is
-// true, else it fails with [ErrDirectoryNotEmpty]. There is no undo. A path
-// where nothing stands is an [ErrResourceDoesNotExist]. A recursive delete that
-// fails half way leaves the rest. It is not repeated after a lost answer, for
-// something new may stand at the path by then.
-func (s *WorkspaceService) Delete(ctx context.Context, path string, recursive bool) error {
-	return s.client.Do(ctx, post("/api/2.0/workspace/delete").with("path", path).opt("recursive", recursive).check(checkWorkspacePath(path)), nil)
+// DeleteObject names an object to delete.
+type DeleteObject struct {
+	Path      string `json:"path"`
+	Recursive bool   `json:"recursive,omitzero"` // also delete a directory that is not empty
+}
+
+func (in DeleteObject) check() error { return checkWorkspacePath(in.Path) }
+
+// Delete deletes an object. It cannot be undone. It fails with
+// [ErrDirectoryNotEmpty] for a directory that is not empty, unless Recursive is
+// set, and with [ErrResourceDoesNotExist] if nothing is at the path. A recursive
+// delete that fails midway has deleted a part. The client does not retry it after
+// a lost response, because something new may be at the path by then.
+func (s *WorkspaceService) Delete(ctx context.Context, in DeleteObject) error {
+	return s.client.Do(ctx, post("/api/2.0/workspace/delete").params(in), nil)
 }
 
 // ExportObject says what to export, and how.
@@ -129,20 +137,20 @@ type ExportObject struct {
 
 func (in ExportObject) check() error { return checkWorkspacePath(in.Path) }
 
-// An Export is an object in the format that was asked for.
-type Export struct {
+// A WorkspaceExport is an object in the format that was asked for.
+type WorkspaceExport struct {
 	Content  []byte `json:"content"`
 	FileType string `json:"file_type,omitzero"` // such as py, ipynb, dbc or html; empty from older servers and with DirectDownload
 }
 
 // Export returns an object's content, of at most 10 MiB. Above that the error
 // matches [ErrTooLarge]. Libraries cannot be exported.
-func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*Export, error) {
-	request := get("/api/2.0/workspace/export").in(in)
+func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*WorkspaceExport, error) {
+	request := get("/api/2.0/workspace/export").params(in)
 	if !in.DirectDownload {
-		return do[Export](ctx, s.client, request)
+		return do[WorkspaceExport](ctx, s.client, request)
 	}
-	out := new(Export)
+	out := new(WorkspaceExport)
 	err := s.client.Do(ctx, request, func(body io.Reader) (err error) {
 		out.Content, err = io.ReadAll(io.LimitReader(body, maxReply))
 		return err
@@ -153,8 +161,8 @@ func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*Export
 	return out, nil
 }
 
-// GetObjectStatus says which object to look at, and what else to tell of it.
-// The two options are undocumented; servers that do not know them ignore them.
+// GetObjectStatus names an object, and the optional details to return with it.
+// The two options are undocumented. Servers that do not know them ignore them.
 type GetObjectStatus struct {
 	Path             string `json:"path"`
 	ReturnExportInfo bool   `json:"return_export_info,omitzero"` // fills Object.ReposExportFormat
@@ -163,25 +171,19 @@ type GetObjectStatus struct {
 
 func (in GetObjectStatus) check() error { return checkWorkspacePath(in.Path) }
 
-// GetStatus returns what stands at a path; nothing there is an
-// [ErrResourceDoesNotExist].
-func (s *WorkspaceService) GetStatus(ctx context.Context, path string) (*Object, error) {
-	return s.GetStatusWith(ctx, GetObjectStatus{Path: path})
-}
-
-// GetStatusWith is [WorkspaceService.GetStatus] with details that are left out
-// otherwise.
-func (s *WorkspaceService) GetStatusWith(ctx context.Context, in GetObjectStatus) (*Object, error) {
-	return do[Object](ctx, s.client, get("/api/2.0/workspace/get-status").in(in))
+// GetStatus returns the object at a path. It fails with
+// [ErrResourceDoesNotExist] if nothing is there.
+func (s *WorkspaceService) GetStatus(ctx context.Context, in GetObjectStatus) (*WorkspaceObject, error) {
+	return do[WorkspaceObject](ctx, s.client, get("/api/2.0/workspace/get-status").params(in))
 }
 
 // ImportObject is an object to be made.
 type ImportObject struct {
-	Path      string       `json:"path"`
-	Format    ImportFormat `json:"format,omitzero"`   // ImportSource if empty
-	Language  Language     `json:"language,omitzero"` // needed with ImportSource, unless Content is a zip of sources; ignored otherwise
-	Content   []byte       `json:"-"`                 // at most 10 MiB; may be empty
-	Overwrite bool         `json:"overwrite,omitzero"`
+	Path      string            `json:"path"`
+	Format    ImportFormat      `json:"format,omitzero"`   // ImportSource if empty
+	Language  WorkspaceLanguage `json:"language,omitzero"` // needed with ImportSource, unless Content is a zip of sources; ignored otherwise
+	Content   []byte            `json:"-"`                 // at most 10 MiB; may be empty
+	Overwrite bool              `json:"overwrite,omitzero"`
 
 	// Multipart sends the content as a file beside the other fields, not as
 	// base64 among them. It saves a third of the bytes, and lifts the bound from
@@ -223,7 +225,7 @@ func (s *WorkspaceService) Import(ctx context.Context, in ImportObject) (int64, 
 	if content == nil {
 		content = []byte{}
 	}
-	request := post("/api/2.0/workspace/import").in(importJSON{in, content})
+	request := post("/api/2.0/workspace/import").params(importJSON{in, content})
 	if in.Multipart {
 		request.Body = in.form()
 	}
@@ -256,13 +258,13 @@ type ListObjects struct {
 
 func (in ListObjects) check() error { return checkWorkspacePath(in.Path) }
 
-func listObjects(in ListObjects) Request { return get("/api/2.0/workspace/list").in(in) }
+func listObjects(in ListObjects) Request { return get("/api/2.0/workspace/list").params(in) }
 
 // List returns what is in a directory, one level deep, in no order; or, if the
 // path is no directory, the one object at it.
-func (s *WorkspaceService) List(ctx context.Context, in ListObjects) ([]Object, error) {
+func (s *WorkspaceService) List(ctx context.Context, in ListObjects) ([]WorkspaceObject, error) {
 	reply, err := do[struct {
-		Objects []Object `json:"objects"`
+		Objects []WorkspaceObject `json:"objects"`
 	}](ctx, s.client, listObjects(in))
 	if err != nil {
 		return nil, err
@@ -272,15 +274,15 @@ func (s *WorkspaceService) List(ctx context.Context, in ListObjects) ([]Object, 
 
 // All is List, one object after the other as they arrive, in constant memory
 // whatever the directory's size.
-func (s *WorkspaceService) All(ctx context.Context, in ListObjects) iter.Seq2[Object, error] {
-	return stream[Object](ctx, s.client, listObjects(in), "objects", nil)
+func (s *WorkspaceService) All(ctx context.Context, in ListObjects) iter.Seq2[WorkspaceObject, error] {
+	return stream[WorkspaceObject](ctx, s.client, listObjects(in), "objects", nil)
 }
 
 // Mkdirs makes a directory and those above it, as needed. One that is there is
 // fine; something else at the path, or above it, is an [ErrResourceAlreadyExists].
 // It may be repeated.
 func (s *WorkspaceService) Mkdirs(ctx context.Context, path string) error {
-	return s.client.Do(ctx, post("/api/2.0/workspace/mkdirs").with("path", path).check(checkWorkspacePath(path)).twice(), nil)
+	return s.client.Do(ctx, post("/api/2.0/workspace/mkdirs").required("path", path).check(checkWorkspacePath(path)).idempotent(), nil)
 }
 
 // checkWorkspacePath refuses what cannot be a path of the tree.

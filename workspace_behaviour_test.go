@@ -47,7 +47,7 @@ func plant(t testing.TB, client *databricks.Client, objects map[string]string) {
 		}
 		in := databricks.ImportObject{Path: path, Content: []byte(objects[name]), Format: databricks.ImportRaw}
 		if isNotebook {
-			in.Format, in.Language = databricks.ImportSource, databricks.Language(language)
+			in.Format, in.Language = databricks.ImportSource, databricks.WorkspaceLanguage(language)
 		}
 		_, err := client.Workspace.Import(t.Context(), in)
 		require.NoError(t, err, name)
@@ -99,7 +99,7 @@ func folder(t testing.TB, dir string) map[string]string {
 	return all
 }
 
-func reasons(result *databricks.FolderResult) map[string]string {
+func reasons(result *databricks.DirResult) map[string]string {
 	all := map[string]string{}
 	for _, s := range result.Skipped {
 		all[filepath.ToSlash(s.Path)] = s.Err.Error()
@@ -114,7 +114,7 @@ func TestWorkspace_Import_formsAndFormats(t *testing.T) {
 		in := databricks.ImportObject{Path: "/Shared/n", Language: databricks.LanguagePython, Content: []byte("1"), Multipart: multipart}
 		id, err := client.Workspace.Import(ctx, in)
 		require.NoError(t, err)
-		o, err := client.Workspace.GetStatus(ctx, "/Shared/n")
+		o, err := client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: "/Shared/n"})
 		require.NoError(t, err)
 		assert.Equal(t, id, o.ObjectID)
 		_, err = client.Workspace.Import(ctx, in)
@@ -129,8 +129,8 @@ func TestWorkspace_Import_formsAndFormats(t *testing.T) {
 		in = databricks.ImportObject{Path: "/Shared/empty", Format: databricks.ImportRaw, Multipart: multipart}
 		_, err = client.Workspace.Import(ctx, in)
 		require.NoError(t, err)
-		require.NoError(t, client.Workspace.Delete(ctx, "/Shared/n", false))
-		require.NoError(t, client.Workspace.Delete(ctx, "/Shared/empty", false))
+		require.NoError(t, client.Workspace.Delete(ctx, databricks.DeleteObject{Path: "/Shared/n"}))
+		require.NoError(t, client.Workspace.Delete(ctx, databricks.DeleteObject{Path: "/Shared/empty"}))
 	}
 }
 
@@ -154,7 +154,7 @@ func TestWorkspace_lostAnswers(t *testing.T) {
 		}, true},
 		"mkdirs": {func(ctx context.Context, w *databricks.WorkspaceService) error { return w.Mkdirs(ctx, "/Shared/d") }, true},
 		"delete": {func(ctx context.Context, w *databricks.WorkspaceService) error {
-			return w.Delete(ctx, "/Shared/n", false)
+			return w.Delete(ctx, databricks.DeleteObject{Path: "/Shared/n"})
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -233,7 +233,7 @@ func TestWorkspace_Walk(t *testing.T) {
 	for o, err := range seq {
 		require.NoError(t, err)
 		if paths = append(paths, o.Path); o.Path == "/Shared/b" {
-			require.NoError(t, client.Workspace.Delete(t.Context(), "/Shared/b", true))
+			require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/b", Recursive: true}))
 		}
 	}
 	assert.Equal(t, []string{"/Shared/a", "/Shared/b", "/Shared/b.txt", "/Shared/c"}, paths, "what vanished is passed over")
@@ -243,7 +243,7 @@ func TestWorkspace_Walk(t *testing.T) {
 	for o, err := range seq {
 		require.NoError(t, err)
 		if paths = append(paths, o.Path); o.Path == "/Shared/b" {
-			require.NoError(t, client.Workspace.Delete(t.Context(), "/Shared/b", true))
+			require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/b", Recursive: true}))
 			plant(t, client, map[string]string{"/Shared/b:SQL": ""})
 		}
 	}
@@ -267,8 +267,8 @@ func TestWorkspace_ExportDir_ImportDir(t *testing.T) {
 	_, client := newWorkspace(t)
 	plant(t, client, rooted("/Shared/from", sampleTree))
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	var last databricks.FolderProgress
-	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.FolderOptions{Progress: func(p databricks.FolderProgress) {
+	var last databricks.DirProgress
+	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.DirOptions{Progress: func(p databricks.DirProgress) {
 		assert.GreaterOrEqual(t, p.Files, last.Files)
 		last = p
 	}})
@@ -283,18 +283,18 @@ func TestWorkspace_ExportDir_ImportDir(t *testing.T) {
 	for _, content := range want {
 		size += int64(len(content))
 	}
-	assert.Equal(t, &databricks.FolderResult{Files: 8, Bytes: size}, result)
+	assert.Equal(t, &databricks.DirResult{Files: 8, Bytes: size}, result)
 	assert.Equal(t, 8, last.Files)
 	assert.Equal(t, size, last.Bytes)
 	info, err := os.Stat(filepath.Join(dir, "py.py"))
 	require.NoError(t, err)
-	o, err := client.Workspace.GetStatus(t.Context(), "/Shared/from/py")
+	o, err := client.Workspace.GetStatus(t.Context(), databricks.GetObjectStatus{Path: "/Shared/from/py"})
 	require.NoError(t, err)
 	assert.True(t, info.ModTime().Equal(o.ModifiedAt.Time()))
 
-	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/new/to", dir, databricks.FolderOptions{})
+	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/new/to", dir, databricks.DirOptions{})
 	require.NoError(t, err)
-	assert.Equal(t, &databricks.FolderResult{Files: 8, Bytes: size}, result)
+	assert.Equal(t, &databricks.DirResult{Files: 8, Bytes: size}, result)
 	assert.Equal(t, sampleTree, planted(t, client, "/Shared/new/to"))
 }
 
@@ -302,44 +302,44 @@ func TestWorkspace_folders_again(t *testing.T) {
 	server, client := newWorkspace(t)
 	plant(t, client, map[string]string{"/Shared/d/n:SQL": "old", "/Shared/d/f": "old"})
 	dir := t.TempDir()
-	export := func(opts databricks.FolderOptions) *databricks.FolderResult {
+	export := func(opts databricks.DirOptions) *databricks.DirResult {
 		result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, opts)
 		require.NoError(t, err)
 		return result
 	}
-	require.Equal(t, 2, export(databricks.FolderOptions{}).Files)
-	result := export(databricks.FolderOptions{})
+	require.Equal(t, 2, export(databricks.DirOptions{}).Files)
+	result := export(databricks.DirOptions{})
 	assert.Len(t, result.Skipped, 2)
 	assert.ErrorIs(t, result.Skipped[0].Err, fs.ErrExist)
 	assert.Equal(t, "/Shared/d/f", result.Skipped[0].Path)
 	server.ForgetRequests()
-	assert.Equal(t, &databricks.FolderResult{Unchanged: 2}, export(databricks.FolderOptions{Update: true}))
+	assert.Equal(t, &databricks.DirResult{Unchanged: 2}, export(databricks.DirOptions{SkipUnchanged: true}))
 	assert.Len(t, server.Requests(), 1, "nothing is exported to see that it is there")
-	assert.Equal(t, 2, export(databricks.FolderOptions{Overwrite: true}).Files)
+	assert.Equal(t, 2, export(databricks.DirOptions{Overwrite: true}).Files)
 	stale := time.Now().Add(-time.Hour)
 	require.NoError(t, os.Chtimes(filepath.Join(dir, "n.sql"), stale, stale))
-	result = export(databricks.FolderOptions{Update: true})
+	result = export(databricks.DirOptions{SkipUnchanged: true})
 	assert.Equal(t, 1, result.Files)
 	assert.Equal(t, 1, result.Unchanged)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "f"), []byte("half"), 0o600))
-	assert.Equal(t, 1, export(databricks.FolderOptions{Update: true}).Files, "another size")
+	assert.Equal(t, 1, export(databricks.DirOptions{SkipUnchanged: true}).Files, "another size")
 	assert.Equal(t, "old", folder(t, dir)["f"])
 
-	bring := func(opts databricks.FolderOptions) *databricks.FolderResult {
+	bring := func(opts databricks.DirOptions) *databricks.DirResult {
 		result, err := client.Workspace.ImportDir(t.Context(), "/Shared/d", dir, opts)
 		require.NoError(t, err)
 		return result
 	}
-	result = bring(databricks.FolderOptions{})
+	result = bring(databricks.DirOptions{})
 	assert.Len(t, result.Skipped, 2)
 	assert.ErrorIs(t, result.Skipped[0].Err, fs.ErrExist)
-	assert.Equal(t, &databricks.FolderResult{Unchanged: 2}, bring(databricks.FolderOptions{Update: true}))
+	assert.Equal(t, &databricks.DirResult{Unchanged: 2}, bring(databricks.DirOptions{SkipUnchanged: true}))
 	fresh := time.Now().Add(time.Hour)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "f"), []byte("new"), 0o600))
 	require.NoError(t, os.Chtimes(filepath.Join(dir, "f"), fresh, fresh))
-	assert.Equal(t, &databricks.FolderResult{Files: 1, Bytes: 3, Unchanged: 1}, bring(databricks.FolderOptions{Update: true}))
+	assert.Equal(t, &databricks.DirResult{Files: 1, Bytes: 3, Unchanged: 1}, bring(databricks.DirOptions{SkipUnchanged: true}))
 	assert.Equal(t, "new", planted(t, client, "/Shared/d")["/f"])
-	assert.Equal(t, 2, bring(databricks.FolderOptions{Overwrite: true}).Files)
+	assert.Equal(t, 2, bring(databricks.DirOptions{Overwrite: true}).Files)
 }
 
 func TestWorkspace_ExportDir_skips(t *testing.T) {
@@ -353,7 +353,7 @@ func TestWorkspace_ExportDir_skips(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "blocked"), nil, 0o600)) // where a directory is to go
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken"), 0o700))            // where a file is to go
-	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{Overwrite: true})
+	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
 	require.NoError(t, err)
 	assert.Equal(t, 1, result.Files)
 	errs := map[string]error{}
@@ -382,7 +382,7 @@ func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
 	tree["/../"], tree["/../../"] = "", ""
 	tree["/../../inside"] = "x"
 	plant(t, client, rooted("/Shared/d", tree))
-	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{})
+	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Empty(t, result.Skipped)
 	here := folder(t, outer)
@@ -397,7 +397,7 @@ func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
 	assert.Equal(t, "# Databricks notebook source\nnotebook", here["in/here/clash%{2E}py"])
 	assert.Equal(t, "x", here["in/here/%{2E}%{2E}/%{2E}%{2E}/inside"])
 
-	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/back", dir, databricks.FolderOptions{})
+	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/back", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	for name := range reasons(result) { // . and .. are names here only
 		assert.Contains(t, name, "%{2E}")
@@ -416,7 +416,7 @@ func TestWorkspace_ExportDir_staysInside(t *testing.T) {
 	plant(t, client, map[string]string{"/Shared/d/link/f": "1", "/Shared/d/l": "2"})
 	outside, dir := t.TempDir(), t.TempDir()
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
-	_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{})
+	_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{})
 	assert.Error(t, err)
 	assert.Empty(t, folder(t, outside))
 	require.NoError(t, os.Remove(filepath.Join(dir, "link")))
@@ -424,7 +424,7 @@ func TestWorkspace_ExportDir_staysInside(t *testing.T) {
 	require.NoError(t, os.WriteFile(target, []byte("mine"), 0o600))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "l")))
 	require.NoError(t, os.Symlink(target, filepath.Join(dir, "l")))
-	_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{Overwrite: true})
+	_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"target": "mine"}, folder(t, outside), "a link is replaced, not followed")
 	assert.Equal(t, "2", folder(t, dir)["l"])
@@ -458,7 +458,7 @@ func TestWorkspace_ImportDir_skips(t *testing.T) {
 	plant(t, client, map[string]string{"/Shared/d/there:SQL": "1"})
 	write("there/x", "under a notebook")
 
-	result, err := client.Workspace.ImportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{Overwrite: true})
+	result, err := client.Workspace.ImportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
 	require.NoError(t, err)
 	assert.Equal(t, 5, result.Files)
 	errs := map[string]error{}
@@ -490,23 +490,23 @@ func TestWorkspace_folders_refuse(t *testing.T) {
 	plant(t, client, map[string]string{"/Shared/n:SQL": "1"})
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err := client.Workspace.ExportDir(t.Context(), "/Shared", file, databricks.FolderOptions{})
+	_, err := client.Workspace.ExportDir(t.Context(), "/Shared", file, databricks.DirOptions{})
 	assert.Error(t, err)
-	_, err = client.Workspace.ExportDir(t.Context(), "/none", t.TempDir(), databricks.FolderOptions{})
+	_, err = client.Workspace.ExportDir(t.Context(), "/none", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, databricks.ErrResourceDoesNotExist)
-	_, err = client.Workspace.ExportDir(t.Context(), "none", t.TempDir(), databricks.FolderOptions{})
+	_, err = client.Workspace.ExportDir(t.Context(), "none", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrInvalid)
-	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/d", filepath.Join(t.TempDir(), "none"), databricks.FolderOptions{})
+	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/d", filepath.Join(t.TempDir(), "none"), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/n", t.TempDir(), databricks.FolderOptions{})
+	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/n", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrExist, "a notebook is there")
 	alice, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken("dapi-alice"),
 		databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}))
 	require.NoError(t, err)
-	_, err = alice.Workspace.ImportDir(t.Context(), "/Users/admin@example.com/x", t.TempDir(), databricks.FolderOptions{})
+	_, err = alice.Workspace.ImportDir(t.Context(), "/Users/admin@example.com/x", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrPermission)
 	dir := t.TempDir()
-	_, err = client.Workspace.ExportDir(t.Context(), "/Shared//n/", dir, databricks.FolderOptions{})
+	_, err = client.Workspace.ExportDir(t.Context(), "/Shared//n/", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Contains(t, folder(t, dir), "n.sql", "one notebook is exported as well")
 }
@@ -516,7 +516,7 @@ func TestWorkspace_folders_credentialEnds(t *testing.T) {
 	server, client := newWorkspace(t)
 	plant(t, client, rooted("/Shared/d", sampleTree))
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/workspace/export", Skip: 2, Times: 100, Status: 403, Body: `{"error_code":403,"message":"Invalid access token."}`, ContentType: "application/json"})
-	_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", t.TempDir(), databricks.FolderOptions{})
+	_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrPermission)
 }
 
@@ -529,7 +529,7 @@ func TestWorkspace_folders_plan(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "sub", "f"), []byte("x"), 0o600))
-	for _, opts := range []databricks.FolderOptions{{Parallel: 1}, {Parallel: 1, Update: true}} {
+	for _, opts := range []databricks.DirOptions{{Concurrency: 1}, {Concurrency: 1, SkipUnchanged: true}} {
 		planned = nil
 		_, err := client.Workspace.ImportDir(t.Context(), "/Shared/new", dir, opts)
 		require.NoError(t, err)
@@ -550,23 +550,23 @@ func TestWorkspace_folders_parallel(t *testing.T) {
 		plant(t, client, tree)
 		server.Inject(databrickstest.Fault{Times: 1 << 20, Latency: time.Second})
 		begin, dir := time.Now(), t.TempDir()
-		_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{Parallel: 10})
+		_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Concurrency: 10})
 		require.NoError(t, err)
 		assert.Equal(t, 5*time.Second, time.Since(begin), "one list, and 40 exports, ten at a time")
 		begin = time.Now()
-		_, err = client.Workspace.ImportDir(t.Context(), "/Shared/e", dir, databricks.FolderOptions{Parallel: 20})
+		_, err = client.Workspace.ImportDir(t.Context(), "/Shared/e", dir, databricks.DirOptions{Concurrency: 20})
 		require.NoError(t, err)
 		assert.Equal(t, 3*time.Second, time.Since(begin))
 
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
 		dir = t.TempDir()
-		_, err = client.Workspace.ExportDir(ctx, "/Shared/d", dir, databricks.FolderOptions{Parallel: 10})
+		_, err = client.Workspace.ExportDir(ctx, "/Shared/d", dir, databricks.DirOptions{Concurrency: 10})
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		for name := range folder(t, dir) {
 			assert.NotContains(t, name, ".databricks-")
 		}
-		_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.FolderOptions{Update: true})
+		_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{SkipUnchanged: true})
 		require.NoError(t, err)
 		assert.Len(t, folder(t, dir), 40, "what was interrupted can go on")
 	})
@@ -598,7 +598,7 @@ func TestWorkspace_folders_faults(t *testing.T) {
 					server.Inject(f)
 					dir := t.TempDir()
 					want := map[string]string{"a.sql": "-- Databricks notebook source\n1", "b": "two", "c/": "", "c/d.r": "# Databricks notebook source\n3", "c/e": "four"}
-					result, err := client.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.FolderOptions{Parallel: 1})
+					result, err := client.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.DirOptions{Concurrency: 1})
 					server.ClearFaults()
 					got := folder(t, dir)
 					for file, content := range got {
@@ -608,10 +608,10 @@ func TestWorkspace_folders_faults(t *testing.T) {
 						require.Equal(t, want, got, name)
 					}
 
-					_, err = clean.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.FolderOptions{Overwrite: true})
+					_, err = clean.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.DirOptions{Overwrite: true})
 					require.NoError(t, err)
 					server.Inject(f)
-					result, err = client.Workspace.ImportDir(t.Context(), "/Shared/to", dir, databricks.FolderOptions{Parallel: 1})
+					result, err = client.Workspace.ImportDir(t.Context(), "/Shared/to", dir, databricks.DirOptions{Concurrency: 1})
 					server.ClearFaults()
 					if err != nil && at < 1 {
 						return // it may not be there
@@ -639,7 +639,7 @@ func TestWorkspace_FS(t *testing.T) {
 	shared, err := fs.Sub(all, "Shared/d")
 	require.NoError(t, err)
 	require.NoError(t, fstest.TestFS(shared, "py", "plain.py", "sub/n", "sub/zero", "sub/data.bin"))
-	require.NoError(t, client.Workspace.Delete(t.Context(), "/Shared/d/sub", true))
+	require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/d/sub", Recursive: true}))
 
 	content, err := fs.ReadFile(all, "Shared/d/py")
 	require.NoError(t, err)
@@ -647,7 +647,7 @@ func TestWorkspace_FS(t *testing.T) {
 	info, err := fs.Stat(all, "Shared/d/py")
 	require.NoError(t, err)
 	assert.EqualValues(t, len(content), info.Size())
-	assert.Equal(t, databricks.LanguagePython, info.Sys().(databricks.Object).Language)
+	assert.Equal(t, databricks.LanguagePython, info.Sys().(databricks.WorkspaceObject).Language)
 	assert.False(t, info.ModTime().IsZero())
 	entries, err := fs.ReadDir(all, "Shared/repo")
 	require.NoError(t, err)

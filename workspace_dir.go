@@ -23,14 +23,14 @@ import (
 // is in it, by name. The root of a git folder is yielded, what is in it is not,
 // unless path is that root. A directory that is deleted meanwhile is passed
 // over. If path is no directory, the one object at it is yielded.
-func (s *WorkspaceService) Walk(ctx context.Context, path string) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
+func (s *WorkspaceService) Walk(ctx context.Context, path string) iter.Seq2[WorkspaceObject, error] {
+	return func(yield func(WorkspaceObject, error) bool) {
 		s.walk(ctx, collapsed(path), ".", func(e workspaceEntry) bool {
 			if e.err != nil {
-				yield(Object{}, e.err)
+				yield(WorkspaceObject{}, e.err)
 				return false
 			}
-			return yield(e.Object, nil)
+			return yield(e.WorkspaceObject, nil)
 		})
 	}
 }
@@ -38,7 +38,7 @@ func (s *WorkspaceService) Walk(ctx context.Context, path string) iter.Seq2[Obje
 // A workspaceEntry is an object that a walk came to or, with an error, a
 // directory that could not be listed.
 type workspaceEntry struct {
-	Object
+	WorkspaceObject
 	path  string // which calls take
 	local string // where it goes in a folder, with slashes
 	err   error
@@ -51,13 +51,13 @@ func (s *WorkspaceService) walk(ctx context.Context, dir, local string, yield fu
 	case local != "." && errors.Is(err, fs.ErrNotExist):
 		return true
 	case err != nil:
-		return yield(workspaceEntry{Object: Object{ObjectType: ObjectDirectory, Path: dir}, path: dir, local: local, err: err})
+		return yield(workspaceEntry{WorkspaceObject: WorkspaceObject{ObjectType: ObjectDirectory, Path: dir}, path: dir, local: local, err: err})
 	case local != "." && len(objects) == 1 && objects[0].Path == dir:
 		return true // it has become something else
 	}
-	slices.SortFunc(objects, func(a, b Object) int { return cmp.Compare(a.name(), b.name()) })
+	slices.SortFunc(objects, func(a, b WorkspaceObject) int { return cmp.Compare(a.name(), b.name()) })
 	for i, name := range localNames(objects) {
-		e := workspaceEntry{Object: objects[i], path: strings.TrimSuffix(dir, "/") + "/" + objects[i].name(), local: path.Join(local, name)}
+		e := workspaceEntry{WorkspaceObject: objects[i], path: strings.TrimSuffix(dir, "/") + "/" + objects[i].name(), local: path.Join(local, name)}
 		if e.Path == dir {
 			e.path = e.Path // not in dir, but itself
 		}
@@ -77,10 +77,10 @@ func collapsed(path string) string {
 }
 
 // name is the last part of the object's path.
-func (o Object) name() string { return o.Path[strings.LastIndexByte(o.Path, '/')+1:] }
+func (o WorkspaceObject) name() string { return o.Path[strings.LastIndexByte(o.Path, '/')+1:] }
 
 // size is the object's size, and -1 if that is not known.
-func (o Object) size() int64 {
+func (o WorkspaceObject) size() int64 {
 	if o.Size == nil {
 		return -1
 	}
@@ -88,10 +88,10 @@ func (o Object) size() int64 {
 }
 
 // extensions are those of the sources of notebooks.
-var extensions = map[Language]string{LanguagePython: ".py", LanguageR: ".r", LanguageScala: ".scala", LanguageSQL: ".sql"}
+var extensions = map[WorkspaceLanguage]string{LanguagePython: ".py", LanguageR: ".r", LanguageScala: ".scala", LanguageSQL: ".sql"}
 
 // markers are the first lines of the sources of notebooks.
-var markers = map[Language]string{
+var markers = map[WorkspaceLanguage]string{
 	LanguagePython: "# Databricks notebook source", LanguageR: "# Databricks notebook source",
 	LanguageScala: "// Databricks notebook source", LanguageSQL: "-- Databricks notebook source",
 }
@@ -99,7 +99,7 @@ var markers = map[Language]string{
 // localNames are the names in a local folder of the objects of one directory.
 // Notebooks get the extension of their language. If that is the name of
 // something else, the extension's dot is escaped.
-func localNames(objects []Object) []string {
+func localNames(objects []WorkspaceObject) []string {
 	taken := map[string]bool{}
 	for _, o := range objects {
 		taken[o.name()] = taken[o.name()] || o.ObjectType != ObjectNotebook
@@ -138,7 +138,7 @@ func localNames(objects []Object) []string {
 // Names that not every system can have are changed as little as possible, and
 // [WorkspaceService.ImportDir] changes them back. Nothing is written outside of
 // the folder. A file appears under its name when it is complete.
-func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts FolderOptions) (*FolderResult, error) {
+func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	folder, err := openLocalFolder(dir, true)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts
 	})
 }
 
-func (s *WorkspaceService) exportEntry(ctx context.Context, e workspaceEntry, folder localFolder, opts FolderOptions, tell func(int64)) error {
+func (s *WorkspaceService) exportEntry(ctx context.Context, e workspaceEntry, folder localFolder, opts DirOptions, tell func(int64)) error {
 	switch {
 	case e.err != nil || e.ObjectType == ObjectDirectory:
 		return e.err
@@ -177,7 +177,7 @@ func (s *WorkspaceService) exportEntry(ctx context.Context, e workspaceEntry, fo
 			return fs.ErrExist
 		}
 	}
-	content, err := s.source(ctx, e.path, e.Object)
+	content, err := s.source(ctx, e.path, e.WorkspaceObject)
 	if err != nil {
 		return err
 	}
@@ -193,13 +193,13 @@ func (s *WorkspaceService) exportEntry(ctx context.Context, e workspaceEntry, fo
 
 // source returns the source of a notebook, or the bytes of a file. They come in
 // JSON, which a page of somebody in between cannot be taken for.
-func (s *WorkspaceService) source(ctx context.Context, path string, o Object) ([]byte, error) {
+func (s *WorkspaceService) source(ctx context.Context, path string, o WorkspaceObject) ([]byte, error) {
 	out, err := s.Export(ctx, ExportObject{Path: path, Format: ExportSource})
 	switch {
 	case err != nil:
 		return nil, err
 	case o.size() >= 0 && o.size() != int64(len(out.Content)):
-		return nil, fmt.Errorf("%s %w: it had %d bytes, and has %d", path, ErrChanged, o.size(), len(out.Content))
+		return nil, fmt.Errorf("%s %w: it had %d bytes, and has %d", path, ErrSourceChanged, o.size(), len(out.Content))
 	}
 	return out.Content, nil
 }
@@ -209,13 +209,13 @@ func (s *WorkspaceService) source(ctx context.Context, path string, o Object) ([
 // line of a notebook's source becomes a notebook, as does an .ipynb file, with
 // its extension dropped; all others become files. What is over 10 MiB, symbolic
 // links and the like are skipped, and the result says so.
-func (s *WorkspaceService) ImportDir(ctx context.Context, path, dir string, opts FolderOptions) (*FolderResult, error) {
+func (s *WorkspaceService) ImportDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	folder, err := openLocalFolder(dir, false)
 	if err != nil {
 		return nil, err
 	}
 	defer folder.Close()
-	into := &workspaceDir{s: s, path: path, update: opts.Update}
+	into := &workspaceDir{s: s, path: path, update: opts.SkipUnchanged}
 	if err := into.ready(ctx); err != nil {
 		return nil, err
 	}
@@ -241,7 +241,7 @@ func (s *WorkspaceService) ImportDir(ctx context.Context, path, dir string, opts
 
 // importItem says how to import a file or directory. It notes directories in
 // dirs, and in from what each path is made of.
-func (s *WorkspaceService) importItem(folder localFolder, e localEntry, dirs map[string]*workspaceDir, from map[string]string, opts FolderOptions) folderItem {
+func (s *WorkspaceService) importItem(folder localFolder, e localEntry, dirs map[string]*workspaceDir, from map[string]string, opts DirOptions) folderItem {
 	in := ImportObject{Format: ImportRaw, Overwrite: opts.replace(), Multipart: true}
 	parent := dirs[path.Dir(e.path)]
 	name, err := remoteName(e.Name())
@@ -262,7 +262,7 @@ func (s *WorkspaceService) importItem(folder localFolder, e localEntry, dirs map
 		}
 	}
 	if e.IsDir() {
-		into := &workspaceDir{s: s, path: in.Path, update: opts.Update, unnamed: err}
+		into := &workspaceDir{s: s, path: in.Path, update: opts.SkipUnchanged, unnamed: err}
 		dirs[e.path] = into
 		return folderItem{dir: true, copy: func(ctx context.Context, _ func(int64)) error { return into.ready(ctx) }}
 	}
@@ -277,7 +277,7 @@ func (s *WorkspaceService) importItem(folder localFolder, e localEntry, dirs map
 	}}
 }
 
-func (s *WorkspaceService) importFile(ctx context.Context, folder localFolder, from string, in ImportObject, there Object, opts FolderOptions, tell func(int64)) error {
+func (s *WorkspaceService) importFile(ctx context.Context, folder localFolder, from string, in ImportObject, there WorkspaceObject, opts DirOptions, tell func(int64)) error {
 	file, err := folder.Open(from)
 	if err != nil {
 		return err
@@ -292,7 +292,7 @@ func (s *WorkspaceService) importFile(ctx context.Context, folder localFolder, f
 	case opts.current(info.Size(), there.size(), info.ModTime(), there.ModifiedAt.Time()):
 		return errUnchanged
 	}
-	src := source.Of(file)
+	src := source.New(file)
 	defer src.Close()
 	content, err := src.Open()
 	if err != nil {
@@ -351,7 +351,7 @@ type workspaceDir struct {
 	unnamed error // why it cannot be there at all
 
 	once  sync.Once
-	there map[string]Object // by name, if update
+	there map[string]WorkspaceObject // by name, if update
 	err   error
 }
 
@@ -368,7 +368,7 @@ func (d *workspaceDir) ready(ctx context.Context) error {
 		if err != nil && !(d.s.client.Planning() && errors.Is(err, fs.ErrNotExist)) {
 			d.err = err
 		}
-		d.there = map[string]Object{}
+		d.there = map[string]WorkspaceObject{}
 		for _, o := range objects {
 			d.there[o.name()] = o
 		}

@@ -21,7 +21,7 @@ func ExampleWorkspaceService() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	notebook, err := client.Workspace.GetStatus(ctx, "/Shared/hello")
+	notebook, err := client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: "/Shared/hello"})
 	if err != nil {
 		log.Fatal(err)
 	}

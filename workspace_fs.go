@@ -16,7 +16,7 @@ import (
 // Notebooks are files that hold their source, under their own names. How large
 // one is shows only when it is exported, which Stat and Info do. What has no
 // source, such as a library, is there, but irregular, and cannot be opened. The
-// Sys method of a fs.FileInfo returns the [Object].
+// Sys method of a fs.FileInfo returns the [WorkspaceObject].
 func (s *WorkspaceService) FS(ctx context.Context) fs.FS {
 	return treeFS{workspaceTree{s, ctx}, "/"}
 }
@@ -26,7 +26,7 @@ type workspaceTree struct {
 	ctx context.Context
 }
 
-func (t workspaceTree) node(path string, o Object) treeNode {
+func (t workspaceTree) node(path string, o WorkspaceObject) treeNode {
 	n := treeNode{name: o.name(), mode: 0o444, size: max(o.size(), 0), modified: o.ModifiedAt.Time(), sys: o}
 	switch o.ObjectType {
 	case ObjectDirectory, ObjectRepo:
@@ -45,7 +45,7 @@ func (t workspaceTree) node(path string, o Object) treeNode {
 }
 
 func (t workspaceTree) stat(path string) (treeNode, error) {
-	o, err := t.s.GetStatus(t.ctx, path)
+	o, err := t.s.GetStatus(t.ctx, GetObjectStatus{Path: path})
 	if err != nil {
 		return treeNode{}, err
 	}
@@ -68,7 +68,7 @@ func (t workspaceTree) list(path string) ([]treeNode, error) {
 }
 
 func (t workspaceTree) open(path string, node treeNode) (fs.File, error) {
-	o := node.sys.(Object)
+	o := node.sys.(WorkspaceObject)
 	if !node.mode.IsRegular() {
 		return nil, fmt.Errorf("%w: %s is not exported", errors.ErrUnsupported, o.ObjectType)
 	}

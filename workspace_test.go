@@ -20,7 +20,7 @@ import (
 )
 
 func TestWorkspace_wire(t *testing.T) {
-	everyField := Object{
+	everyField := WorkspaceObject{
 		ObjectType: ObjectNotebook, Path: "/n", Language: LanguageR, ObjectID: 9007199254740993, CreatedAt: 1, ModifiedAt: 2, Size: new(int64(0)),
 		ResourceID: "7", DirectoryInfo: &DirectoryInfo{IsGitFolder: true}, ReposExportFormat: ExportJupyter,
 		GitInfo:               &GitInfo{ID: 3, Path: "/r", URL: "https://git.example.com/r", Provider: "gitHub", Branch: "main", HeadCommitID: "c0ffee"},
@@ -35,25 +35,35 @@ func TestWorkspace_wire(t *testing.T) {
 	const denied = `403 {"error_code": "PERMISSION_DENIED", "message": "x"}`
 	runWire(t, []wireRow{{
 		name: "delete",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Workspace.Delete(ctx, "/n", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Workspace.Delete(ctx, DeleteObject{Path: "/n"})
+		},
 		wire: []wireStep{{"POST /api/2.0/workspace/delete", `{"path": "/n"}`, ""}},
 	}, {
 		name: "delete of all that is in a directory",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Workspace.Delete(ctx, "/d", true) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Workspace.Delete(ctx, DeleteObject{Path: "/d", Recursive: true})
+		},
 		wire: []wireStep{{"POST /api/2.0/workspace/delete", `{"path": "/d", "recursive": true}`, ""}},
 	}, {
 		name: "delete of a directory that is not empty",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Workspace.Delete(ctx, "/d", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Workspace.Delete(ctx, DeleteObject{Path: "/d"})
+		},
 		wire: []wireStep{{"POST /api/2.0/workspace/delete", `{"path": "/d"}`, `400 {"error_code": "DIRECTORY_NOT_EMPTY", "message": "Folder (/d) is not empty"}`}},
 		is:   ErrDirectoryNotEmpty, fails: "is not empty",
 	}, {
 		name: "delete of nothing",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Workspace.Delete(ctx, "/n", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Workspace.Delete(ctx, DeleteObject{Path: "/n"})
+		},
 		wire: []wireStep{{"POST /api/2.0/workspace/delete", `{"path": "/n"}`, nothing}},
 		is:   fs.ErrNotExist,
 	}, {
 		name: "delete that is not allowed",
-		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Workspace.Delete(ctx, "/n", false) },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return nil, c.Workspace.Delete(ctx, DeleteObject{Path: "/n"})
+		},
 		wire: []wireStep{{"POST /api/2.0/workspace/delete", `{"path": "/n"}`, denied}},
 		is:   fs.ErrPermission,
 	}, {
@@ -62,21 +72,21 @@ func TestWorkspace_wire(t *testing.T) {
 			return c.Workspace.Export(ctx, ExportObject{Path: "/n"})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/export?path=%2Fn", "", `{"content": "cHJpbnQoMSk=", "file_type": "py", "brand_new": 1}`}},
-		want: &Export{Content: []byte("print(1)"), FileType: "py"},
+		want: &WorkspaceExport{Content: []byte("print(1)"), FileType: "py"},
 	}, {
 		name: "export of nothing but an empty file",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.Export(ctx, ExportObject{Path: "/n", Format: ExportRaw})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/export?format=RAW&path=%2Fn", "", `{"content": ""}`}},
-		want: &Export{Content: []byte{}},
+		want: &WorkspaceExport{Content: []byte{}},
 	}, {
 		name: "export of the bytes themselves, whatever they look like",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.Export(ctx, ExportObject{Path: "/n", Format: ExportHTML, DirectDownload: true})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/export?direct_download=true&format=HTML&path=%2Fn", "", `{"content": "cHJpbnQoMSk="}`}},
-		want: &Export{Content: []byte(`{"content": "cHJpbnQoMSk="}`)},
+		want: &WorkspaceExport{Content: []byte(`{"content": "cHJpbnQoMSk="}`)},
 	}, {
 		name: "export of too much, as documented",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -107,24 +117,30 @@ func TestWorkspace_wire(t *testing.T) {
 		is:   ErrInvalidParameterValue,
 	}, {
 		name: "get-status returns every field",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Workspace.GetStatus(ctx, "/n") },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.Workspace.GetStatus(ctx, GetObjectStatus{Path: "/n"})
+		},
 		wire: []wireStep{{"GET /api/2.0/workspace/get-status?path=%2Fn", "", everyFieldJSON}},
 		want: &everyField,
 	}, {
 		name: "get-status with everything else to tell",
 		call: func(ctx context.Context, c *Client) (any, error) {
-			return c.Workspace.GetStatusWith(ctx, GetObjectStatus{Path: "/n", ReturnExportInfo: true, ReturnGitInfo: true})
+			return c.Workspace.GetStatus(ctx, GetObjectStatus{Path: "/n", ReturnExportInfo: true, ReturnGitInfo: true})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/get-status?path=%2Fn&return_export_info=true&return_git_info=true", "", everyFieldJSON}},
 		want: &everyField,
 	}, {
 		name: "get-status of a type and a language that are new, from an old server",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Workspace.GetStatus(ctx, "/n") },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.Workspace.GetStatus(ctx, GetObjectStatus{Path: "/n"})
+		},
 		wire: []wireStep{{"GET /api/2.0/workspace/get-status?path=%2Fn", "", `{"object_type": "HOLOGRAM", "path": "/n", "language": "LATIN", "size": null}`}},
-		want: &Object{ObjectType: "HOLOGRAM", Path: "/n", Language: "LATIN"},
+		want: &WorkspaceObject{ObjectType: "HOLOGRAM", Path: "/n", Language: "LATIN"},
 	}, {
 		name: "get-status of nothing",
-		call: func(ctx context.Context, c *Client) (any, error) { return c.Workspace.GetStatus(ctx, "/n") },
+		call: func(ctx context.Context, c *Client) (any, error) {
+			return c.Workspace.GetStatus(ctx, GetObjectStatus{Path: "/n"})
+		},
 		wire: []wireStep{{"GET /api/2.0/workspace/get-status?path=%2Fn", "", nothing}},
 		is:   ErrResourceDoesNotExist,
 	}, {
@@ -182,21 +198,21 @@ func TestWorkspace_wire(t *testing.T) {
 			return c.Workspace.List(ctx, ListObjects{Path: "/d", NotebooksModifiedAfter: 7})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/list?notebooks_modified_after=7&path=%2Fd", "", `{"objects": [` + everyFieldJSON + `, {"path": "/d/x"}, null], "brand_new": 1}`}},
-		want: []Object{everyField, {Path: "/d/x"}, {}},
+		want: []WorkspaceObject{everyField, {Path: "/d/x"}, {}},
 	}, {
 		name: "list of an empty directory",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.List(ctx, ListObjects{Path: "/d"})
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/list?path=%2Fd", "", ""}},
-		want: []Object(nil),
+		want: []WorkspaceObject(nil),
 	}, {
 		name: "all of a directory",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return elements(c.Workspace.All(ctx, ListObjects{Path: "/d"}))
 		},
 		wire: []wireStep{{"GET /api/2.0/workspace/list?path=%2Fd", "", `{"objects": [` + everyFieldJSON + `]}`}},
-		want: []Object{everyField},
+		want: []WorkspaceObject{everyField},
 	}, {
 		name: "list of nothing",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -221,7 +237,7 @@ func TestWorkspace_wire(t *testing.T) {
 			{"GET /api/2.0/workspace/list?path=%2Fd%2Fa", "", nothing},
 			{"GET /api/2.0/workspace/list?path=%2Fd%2Fb", "", `{"objects": [{"object_type": "FILE", "path": "/d/b/f"}]}`},
 		},
-		want: []Object{{ObjectType: ObjectDirectory, Path: "/d/a"}, {ObjectType: ObjectDirectory, Path: "/d/b"},
+		want: []WorkspaceObject{{ObjectType: ObjectDirectory, Path: "/d/a"}, {ObjectType: ObjectDirectory, Path: "/d/b"},
 			{ObjectType: ObjectFile, Path: "/d/b/f"}, {ObjectType: ObjectRepo, Path: "/d/r"}},
 	}, {
 		name: "walk says what it may not see",
@@ -237,14 +253,14 @@ func TestWorkspace_wire(t *testing.T) {
 // workspaceCalls are the calls with a path.
 var workspaceCalls = []hostileRow{
 	{"POST /api/2.0/workspace/delete", "path", "", func(ctx context.Context, c *Client, name string) error {
-		return c.Workspace.Delete(ctx, name, false)
+		return c.Workspace.Delete(ctx, DeleteObject{Path: name})
 	}},
 	{"GET /api/2.0/workspace/export", "path", "", func(ctx context.Context, c *Client, name string) error {
 		_, err := c.Workspace.Export(ctx, ExportObject{Path: name})
 		return err
 	}},
 	{"GET /api/2.0/workspace/get-status", "path", "", func(ctx context.Context, c *Client, name string) error {
-		_, err := c.Workspace.GetStatus(ctx, name)
+		_, err := c.Workspace.GetStatus(ctx, GetObjectStatus{Path: name})
 		return err
 	}},
 	{"POST /api/2.0/workspace/import", "path", "content=", func(ctx context.Context, c *Client, name string) error {
@@ -320,11 +336,11 @@ func TestWorkspace_Import_multipart(t *testing.T) {
 // What is exported gets names that a folder on any system can hold, and that
 // lead back to the same objects.
 func TestWorkspace_localNames(t *testing.T) {
-	notebook := func(name string, l Language) Object {
-		return Object{ObjectType: ObjectNotebook, Path: "/d/" + name, Language: l}
+	notebook := func(name string, l WorkspaceLanguage) WorkspaceObject {
+		return WorkspaceObject{ObjectType: ObjectNotebook, Path: "/d/" + name, Language: l}
 	}
-	file := func(name string) Object { return Object{ObjectType: ObjectFile, Path: "/d/" + name} }
-	objects := []Object{
+	file := func(name string) WorkspaceObject { return WorkspaceObject{ObjectType: ObjectFile, Path: "/d/" + name} }
+	objects := []WorkspaceObject{
 		notebook("a", LanguagePython), file("a.py"), notebook("A", LanguagePython), file("A.py"), notebook("a.py", LanguagePython), file("A.PY"),
 		notebook("CON", LanguageSQL), notebook("..", LanguageR), notebook("x", "LATIN"), notebook("b", LanguageSQL), file("B.sql"),
 		file(`c:\d`), file("%{41}"), notebook("same", LanguageR), {ObjectType: ObjectDirectory, Path: "/d/same.r"},

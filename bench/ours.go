@@ -36,7 +36,7 @@ func (o *ours) GetCluster(ctx context.Context, id string) (string, error) {
 }
 
 func (o *ours) GetRun(ctx context.Context, id int64) (string, error) {
-	r, err := o.Jobs.GetRun(ctx, id)
+	r, err := o.Jobs.GetRun(ctx, databricks.GetRun{RunID: id})
 	if err != nil {
 		return "", err
 	}
@@ -107,11 +107,11 @@ func newCluster(name string) databricks.ClusterSpec {
 }
 
 func (o *ours) DownloadDir(ctx context.Context, path, dir string) error {
-	_, err := o.DBFS.DownloadDir(ctx, path, dir, databricks.FolderOptions{})
+	_, err := o.DBFS.DownloadDir(ctx, path, dir, databricks.DirOptions{})
 	return err
 }
 
 func (o *ours) UploadDir(ctx context.Context, dir, path string) error {
-	_, err := o.DBFS.UploadDir(ctx, path, dir, databricks.FolderOptions{})
+	_, err := o.DBFS.UploadDir(ctx, path, dir, databricks.DirOptions{})
 	return err
 }

@@ -111,8 +111,8 @@ func (r request) check(err error) request {
 	return r
 }
 
-// twice says that the call may be repeated.
-func (r request) twice() request {
+// idempotent says that the call may be repeated.
+func (r request) idempotent() request {
 	r.Idempotent = true
 	return r
 }

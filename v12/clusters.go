@@ -77,7 +77,7 @@ type resizeCluster struct {
 // Resize begins to change how many workers a running cluster has. It may be
 // repeated.
 func (s *ClustersService) Resize(ctx context.Context, clusterID string, numWorkers int) error {
-	return s.client.done(ctx, form("/api/1.2/clusters/resize", resizeCluster{clusterID, numWorkers}).twice())
+	return s.client.done(ctx, form("/api/1.2/clusters/resize", resizeCluster{clusterID, numWorkers}).idempotent())
 }
 
 // Restart begins to restart a cluster. All its contexts are lost. The call is
@@ -89,5 +89,5 @@ func (s *ClustersService) Restart(ctx context.Context, clusterID string) error {
 // Delete begins to terminate a cluster, which can be started again. It may be
 // repeated.
 func (s *ClustersService) Delete(ctx context.Context, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/clusters/delete", clusterRef{clusterID}).twice())
+	return s.client.done(ctx, form("/api/1.2/clusters/delete", clusterRef{clusterID}).idempotent())
 }

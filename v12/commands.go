@@ -49,7 +49,7 @@ type ExecuteCommandFile struct {
 	ContextID string   `json:"contextId"`
 	Options   string   `json:"options,omitzero"` // JSON that some clients send; undocumented
 
-	// Command is the file, sent as it is, from a place such as [FileAt]; its
+	// Command is the file, sent as it is, from a place such as [FileFromPath]; its
 	// Field is not looked at.
 	Command databricks.FilePart `json:"-"`
 }
@@ -64,13 +64,13 @@ type CommandRef struct {
 // A CommandStatus is what the service says of a command.
 type CommandStatus struct {
 	ID      string       `json:"id,omitzero"`
-	Status  CommandState `json:"status,omitzero"`
+	State   CommandState `json:"status,omitzero"`
 	Results *Results     `json:"results,omitzero"` // nil until the command is done, and sometimes after; see Result
 }
 
 // Done reports whether the command has ended.
 func (s *CommandStatus) Done() bool {
-	switch s.Status {
+	switch s.State {
 	case CommandFinished, CommandCancelled, CommandFailed:
 		return true
 	}
@@ -107,12 +107,12 @@ func (s *CommandsService) Status(ctx context.Context, command CommandRef) (*Comm
 // Cancel begins to stop a command. The command then ends as [CommandCancelled],
 // or as [CommandFinished] with an error that says so. It may be repeated.
 func (s *CommandsService) Cancel(ctx context.Context, command CommandRef) error {
-	return s.client.done(ctx, post("/api/1.2/commands/cancel", command).twice())
+	return s.client.done(ctx, post("/api/1.2/commands/cancel", command).idempotent())
 }
 
-// FileAt is a local file, for [ExecuteCommandFile] and [UploadLibrary]. It must
+// FileFromPath is a local file, for [ExecuteCommandFile] and [UploadLibrary]. It must
 // be there, and must not change until it was sent.
-func FileAt(path string) (databricks.FilePart, error) {
+func FileFromPath(path string) (databricks.FilePart, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("no regular file: %w", fs.ErrInvalid)}
@@ -130,8 +130,8 @@ func FileAt(path string) (databricks.FilePart, error) {
 	return databricks.FilePart{Name: filepath.Base(path), Size: info.Size(), Open: open}, nil
 }
 
-// FileOf is a file that has that name and content.
-func FileOf(name string, content []byte) databricks.FilePart {
+// FileFromBytes is a file that has that name and content.
+func FileFromBytes(name string, content []byte) databricks.FilePart {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
 	return databricks.FilePart{Name: name, Size: int64(len(content)), Open: open}
 }

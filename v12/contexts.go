@@ -73,7 +73,7 @@ func (s *ContextsService) Status(ctx context.Context, clusterID, contextID strin
 // Destroy ends a context and the commands that run in it. Destroying one that
 // is not there does nothing, so the call may be repeated.
 func (s *ContextsService) Destroy(ctx context.Context, clusterID, contextID string) error {
-	return s.client.done(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).twice())
+	return s.client.done(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).idempotent())
 }
 
 // open makes a context and waits until it takes commands. It leaves none

@@ -38,7 +38,7 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/1.2/contexts/destroy", Go: "Contexts.Destroy", Args: "clusterId contextId", Inner: "id"},
 
 	{Call: "POST /api/1.2/commands/execute", Go: "Commands.Execute"},
-	{Call: "POST /api/1.2/commands/execute multipart", Go: "Commands.ExecuteFile", In: executeFile{}, Base: ExecuteCommandFile{Command: FileOf("a.py", []byte("1"))}},
+	{Call: "POST /api/1.2/commands/execute multipart", Go: "Commands.ExecuteFile", In: executeFile{}, Base: ExecuteCommandFile{Command: FileFromBytes("a.py", []byte("1"))}},
 	{Call: "GET /api/1.2/commands/status", Go: "Commands.Status"},
 	{Call: "POST /api/1.2/commands/cancel", Go: "Commands.Cancel", Inner: "id"},
 
@@ -51,7 +51,7 @@ var contractRows = []contract.Row{
 
 	{Call: "GET /api/1.2/libraries/list", Go: "Libraries.List"},
 	{Call: "GET /api/1.2/libraries/status", Go: "Libraries.Status", Args: "libraryId"},
-	{Call: "POST /api/1.2/libraries/upload", Go: "Libraries.Upload", In: uploadLibrary{}, Base: UploadLibrary{URI: FileOf("a.jar", []byte("PK"))}},
+	{Call: "POST /api/1.2/libraries/upload", Go: "Libraries.Upload", In: uploadLibrary{}, Base: UploadLibrary{File: FileFromBytes("a.jar", []byte("PK"))}},
 	{Call: "POST /api/1.2/libraries/delete", Go: "Libraries.Delete", Args: "libraryId", Inner: "id"},
 	{Call: "POST /api/1.2/libraries/attach", Go: "Libraries.Attach", Args: "libraryId clusterId", Inner: "id"},
 	{Call: "POST /api/1.2/libraries/detach", Go: "Libraries.Detach", Args: "libraryId clusterId", Inner: "id"},

@@ -56,7 +56,7 @@ func Example() {
 
 // A loop over the statuses of a command shows how it is doing. Whoever leaves
 // the loop early cancels the command.
-func ExampleSession_Watch() {
+func ExampleSession_Stream() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{"spark.range(10).count()": {Text: "10"}})
 	defer done()
 	ctx := context.Background()
@@ -66,7 +66,7 @@ func ExampleSession_Watch() {
 		log.Fatal(err)
 	}
 	defer session.Close()
-	for status, err := range session.Watch(ctx, "spark.range(10).count()") {
+	for status, err := range session.Stream(ctx, "spark.range(10).count()") {
 		if err != nil {
 			log.Fatal(err)
 		}

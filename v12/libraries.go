@@ -94,10 +94,10 @@ type UploadLibrary struct {
 	Folder              string      `json:"folder"` // of the workspace; must be there
 	AttachToAllClusters *bool       `json:"attachToAllClusters,omitzero"`
 
-	// URI is the JAR or egg, from a place such as [FileAt]; of
+	// URI is the JAR or egg, from a place such as [FileFromPath]; of
 	// [LibraryPythonPyPI] its content is the name of the package. Its Field is
 	// not looked at.
-	URI databricks.FilePart `json:"-"`
+	File databricks.FilePart `json:"-"`
 }
 
 // Upload makes a library of a file and returns its ID. Whether the file is any
@@ -106,7 +106,7 @@ type UploadLibrary struct {
 // The call is not repeated when its answer is lost; List tells then whether the
 // library was made.
 func (s *LibrariesService) Upload(ctx context.Context, in UploadLibrary) (string, error) {
-	return s.client.id(ctx, upload("/api/1.2/libraries/upload", in, "uri", in.URI))
+	return s.client.id(ctx, upload("/api/1.2/libraries/upload", in, "uri", in.File))
 }
 
 // Delete deletes a library. The call is not repeated when its answer is lost.
@@ -117,13 +117,13 @@ func (s *LibrariesService) Delete(ctx context.Context, libraryID string) error {
 // Attach begins to put a library on a cluster, or on [AllClusters].
 // [LibrariesService.WaitAttached] tells how it went. It may be repeated.
 func (s *LibrariesService) Attach(ctx context.Context, libraryID, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/libraries/attach", libraryOnCluster{libraryID, clusterID}).twice())
+	return s.client.done(ctx, form("/api/1.2/libraries/attach", libraryOnCluster{libraryID, clusterID}).idempotent())
 }
 
 // Detach begins to take a library off a cluster. From [AllClusters], it takes
 // it off those that it was not attached to one by one. It may be repeated.
 func (s *LibrariesService) Detach(ctx context.Context, libraryID, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/libraries/detach", libraryOnCluster{libraryID, clusterID}).twice())
+	return s.client.done(ctx, form("/api/1.2/libraries/detach", libraryOnCluster{libraryID, clusterID}).idempotent())
 }
 
 // A LibraryError says that a library cannot be used on a cluster, and why not.

@@ -133,14 +133,14 @@ func (e *CommandError) reason() string {
 // not succeed, it returns a [*CommandError].
 func (s *CommandStatus) Result() (*Result, error) {
 	if !s.Done() {
-		return nil, fmt.Errorf("databricks: command %s has no result yet: it is %s", s.ID, s.Status)
+		return nil, fmt.Errorf("databricks: command %s has no result yet: it is %s", s.ID, s.State)
 	}
 	results := s.Results
 	if results == nil {
 		results = &Results{ResultType: ResultText}
 	}
-	if s.Status != CommandFinished || results.ResultType == ResultError {
-		return nil, &CommandError{s.ID, s.Status, results.Cause, results.Summary}
+	if s.State != CommandFinished || results.ResultType == ResultError {
+		return nil, &CommandError{s.ID, s.State, results.Cause, results.Summary}
 	}
 	result, err := results.read()
 	if err != nil {

@@ -41,11 +41,11 @@ type session struct {
 // A SessionOption changes how a session works.
 type SessionOption func(*session)
 
-// WithRecreate allows the session to make a new context when its own is gone:
+// WithAutoRecreate allows the session to make a new context when its own is gone:
 // evicted by the cluster, or lost with the cluster's driver. The variables are
 // gone, too. A command is sent to the new context only if the old one refused
 // it, so that none runs twice.
-func WithRecreate() SessionOption { return func(s *session) { s.recreate = true } }
+func WithAutoRecreate() SessionOption { return func(s *session) { s.recreate = true } }
 
 // ErrSessionClosed is matched by the errors of commands that are not done when
 // their session is closed, or sent after that.
@@ -69,10 +69,10 @@ func (c *Client) NewSession(ctx context.Context, clusterID string, language Lang
 	return &Session{s, language}, nil
 }
 
-// In returns a view of the session whose commands are in another language. It
+// WithLanguage returns a view of the session whose commands are in another language. It
 // shares the context: closing one closes both. Every context takes SQL beside
 // its own language.
-func (s *Session) In(language Language) *Session { return &Session{s.session, language} }
+func (s *Session) WithLanguage(language Language) *Session { return &Session{s.session, language} }
 
 // Run runs code and returns its result. It is sent as it is, byte for byte. If
 // the code raised an error, or was cancelled by somebody else, the error is a
@@ -85,28 +85,28 @@ func (s *Session) In(language Language) *Session { return &Session{s.session, la
 // [*databricks.OutcomeUnknownError], as it is when the context disappears while
 // the command runs. It is never run twice.
 func (s *Session) Run(ctx context.Context, code string) (*Result, error) {
-	return s.result(s.Watch(ctx, code))
+	return s.result(s.Stream(ctx, code))
 }
 
 // RunFile is [Session.Run] for code in a local file.
 func (s *Session) RunFile(ctx context.Context, path string) (*Result, error) {
-	return s.result(s.WatchFile(ctx, path))
+	return s.result(s.StreamFile(ctx, path))
 }
 
-// Watch runs code and yields each change of its status. The last status is
+// Stream runs code and yields each change of its status. The last status is
 // that of a command that is done; its Result has the rest. A loop that is left
 // earlier, in any way, cancels the command. See [Session.Run] for the errors.
 // Each range over the sequence runs the code anew.
-func (s *Session) Watch(ctx context.Context, code string) iter.Seq2[*CommandStatus, error] {
+func (s *Session) Stream(ctx context.Context, code string) iter.Seq2[*CommandStatus, error] {
 	return s.watch(ctx, func(ctx context.Context, contextID string) (string, error) {
 		return s.client.Commands.Execute(ctx, ExecuteCommand{s.language, s.clusterID, contextID, databricks.Secret(code)})
 	})
 }
 
-// WatchFile is [Session.Watch] for code in a local file.
-func (s *Session) WatchFile(ctx context.Context, path string) iter.Seq2[*CommandStatus, error] {
+// StreamFile is [Session.Stream] for code in a local file.
+func (s *Session) StreamFile(ctx context.Context, path string) iter.Seq2[*CommandStatus, error] {
 	return s.watch(ctx, func(ctx context.Context, contextID string) (string, error) {
-		file, err := FileAt(path)
+		file, err := FileFromPath(path)
 		if err != nil {
 			return "", err
 		}
@@ -232,7 +232,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 			return
 		}
 		if command.CommandID == "" { // it is only planned
-			yield(&CommandStatus{Status: CommandFinished}, nil)
+			yield(&CommandStatus{State: CommandFinished}, nil)
 			return
 		}
 		running := true
@@ -246,7 +246,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 		defer func() { _ = stop() }() // also when the loop's body breaks off or panics
 
 		look := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
-		state := func(c *CommandStatus) CommandState { return c.Status }
+		state := func(c *CommandStatus) CommandState { return c.State }
 		for status, err := range watch(ctx, s.client, look, state) {
 			if errors.Is(err, ErrContextNotFound) {
 				running = false

@@ -13,7 +13,7 @@ import (
 
 // One context takes Python and SQL. What is printed comes back as text, the
 // rows of a query as a table.
-func ExampleSession_In() {
+func ExampleSession_WithLanguage() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{
 		"spark.range(3).createTempView('n')": {},
 		"select sum(id) from n": {
@@ -31,7 +31,7 @@ func ExampleSession_In() {
 	if _, err := session.Run(ctx, "spark.range(3).createTempView('n')"); err != nil {
 		log.Fatal(err)
 	}
-	result, err := session.In(v12.SQL).Run(ctx, "select sum(id) from n")
+	result, err := session.WithLanguage(v12.SQL).Run(ctx, "select sum(id) from n")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func TestSession(t *testing.T) {
 // Close ends what is under way, at once, and what comes later.
 func TestSession_Close(t *testing.T) {
 	inLab(t, func(l *lab) {
-		session := l.session(v12.WithRecreate())
+		session := l.session(v12.WithAutoRecreate())
 		var wait sync.WaitGroup
 		for range 3 {
 			wait.Go(func() {
@@ -156,7 +156,7 @@ func TestSession_Close(t *testing.T) {
 // Close waits for a context that is being made, and takes it along.
 func TestSession_Close_whileRecreating(t *testing.T) {
 	inLab(t, func(l *lab) {
-		session := l.session(v12.WithRecreate())
+		session := l.session(v12.WithAutoRecreate())
 		for _, c := range l.server.ExecutionContexts() {
 			require.NoError(l, l.client.Contexts.Destroy(l.ctx, c.ClusterID, c.ID))
 		}
@@ -179,12 +179,12 @@ func TestSession_Close_whileRecreating(t *testing.T) {
 func TestSession_In_otherLanguage(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session()
-		result, err := session.In(v12.SQL).Run(l.ctx, "1ms")
+		result, err := session.WithLanguage(v12.SQL).Run(l.ctx, "1ms")
 		require.NoError(l, err)
 		assert.Equal(l, "1ms", result.Text)
-		_, err = session.In(v12.Scala).Run(l.ctx, "1ms")
+		_, err = session.WithLanguage(v12.Scala).Run(l.ctx, "1ms")
 		assert.ErrorContains(l, err, "Language scala is not allowed in a python context")
-		require.NoError(l, session.In(v12.SQL).Close())
+		require.NoError(l, session.WithLanguage(v12.SQL).Close())
 		l.requireLeft(0, 0)
 	})
 }
@@ -201,9 +201,9 @@ func TestSession_Watch_yieldsEachChange(t *testing.T) {
 		time.Sleep(time.Second)
 		var states []v12.CommandState
 		var last *v12.CommandStatus
-		for status, err := range session.Watch(l.ctx, "20s") {
+		for status, err := range session.Stream(l.ctx, "20s") {
 			require.NoError(l, err)
-			states, last = append(states, status.Status), status
+			states, last = append(states, status.State), status
 		}
 		assert.Equal(l, []v12.CommandState{v12.CommandQueued, v12.CommandRunning, v12.CommandFinished}, states)
 		result, err := last.Result()
@@ -265,8 +265,8 @@ func TestSession_leavesNothing(t *testing.T) {
 		},
 		"the loop is left": {
 			do: func(l *lab, s *v12.Session) error {
-				for status := range s.Watch(l.ctx, "1h") {
-					if status.Status == v12.CommandRunning {
+				for status := range s.Stream(l.ctx, "1h") {
+					if status.State == v12.CommandRunning {
 						break
 					}
 				}
@@ -277,7 +277,7 @@ func TestSession_leavesNothing(t *testing.T) {
 		"the loop panics": {
 			do: func(l *lab, s *v12.Session) (err error) {
 				defer func() { err = recover().(error) }()
-				for range s.Watch(l.ctx, "1h") {
+				for range s.Stream(l.ctx, "1h") {
 					panic(reason)
 				}
 				return nil
@@ -289,7 +289,7 @@ func TestSession_leavesNothing(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					for range s.Watch(l.ctx, "1h") {
+					for range s.Stream(l.ctx, "1h") {
 						runtime.Goexit()
 					}
 				}()
@@ -582,7 +582,7 @@ func TestSession_contextGone(t *testing.T) {
 		assert.Zero(l, l.ran.Load())
 		require.NoError(l, session.Close())
 
-		session = l.session(v12.WithRecreate())
+		session = l.session(v12.WithAutoRecreate())
 		gone()
 		result, err := session.Run(l.ctx, "1ms")
 		require.NoError(l, err)
@@ -625,7 +625,7 @@ func TestSession_contextGone(t *testing.T) {
 // Servers that say that a context is disconnected keep it.
 func TestSession_contextDisconnected(t *testing.T) {
 	inLab(t, func(l *lab) {
-		session := l.session(v12.WithRecreate())
+		session := l.session(v12.WithAutoRecreate())
 		l.server.Inject(databrickstest.Fault{
 			Path: "/api/1.2/commands/execute", Status: 500, Body: `{"error": "Exception: Context ExecutionContextId(123) is disconnected."}`,
 		})

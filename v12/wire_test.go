@@ -180,7 +180,7 @@ func TestContexts_wire(t *testing.T) {
 func TestCommands_wire(t *testing.T) {
 	ref := v12.CommandRef{ClusterID: "c", ContextID: "17", CommandID: "42"}
 	in := v12.ExecuteCommand{Language: v12.SQL, ClusterID: "c", ContextID: "17", Command: "select '<&>'\r\n\t"}
-	file := v12.ExecuteCommandFile{Language: v12.Python, ClusterID: "c", ContextID: "17", Command: v12.FileOf("a \"b\".py", []byte("print(1)\xff\r\n"))}
+	file := v12.ExecuteCommandFile{Language: v12.Python, ClusterID: "c", ContextID: "17", Command: v12.FileFromBytes("a \"b\".py", []byte("print(1)\xff\r\n"))}
 	with := file
 	with.Options = `{"displayRowLimit": 5}`
 	runWire(t, []wireRow{{
@@ -224,14 +224,14 @@ func TestCommands_wire(t *testing.T) {
 		sends: "GET /api/1.2/commands/status?clusterId=c&commandId=42&contextId=17",
 		reply: `{"id": "42", "status": "Finished", "results": {"resultType": "table", "data": [[1]], "schema": [{"name": "a", "type": "b", "metadata": "{}"}], "truncated": true,
 			"isJsonSchema": true, "cause": "c", "summary": "d", "fileName": "e", "fileNames": ["f"], "pos": 6}}`,
-		want: &v12.CommandStatus{ID: "42", Status: v12.CommandFinished, Results: &v12.Results{
+		want: &v12.CommandStatus{ID: "42", State: v12.CommandFinished, Results: &v12.Results{
 			ResultType: v12.ResultTable, Data: []byte(`[[1]]`), Schema: []v12.TableColumn{{Name: "a", Type: "b", Metadata: "{}"}}, Truncated: true,
 			IsJSONSchema: true, Cause: "c", Summary: "d", FileName: "e", FileNames: []string{"f"}, Pos: 6}},
 	}, {
 		name:  "status without results, of a kind unknown here",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Commands.Status(ctx, ref)) },
 		sends: "GET /api/1.2/commands/status?clusterId=c&commandId=42&contextId=17",
-		reply: `{"id": "42", "status": "Paused", "results": null, "eta": 1}`, want: &v12.CommandStatus{ID: "42", Status: "Paused"},
+		reply: `{"id": "42", "status": "Paused", "results": null, "eta": 1}`, want: &v12.CommandStatus{ID: "42", State: "Paused"},
 	}, {
 		name:  "cancel",
 		call:  only(func(ctx context.Context, c *v12.Client) error { return c.Commands.Cancel(ctx, ref) }),
@@ -307,7 +307,7 @@ func TestClusters_wire(t *testing.T) {
 }
 
 func TestLibraries_wire(t *testing.T) {
-	jar := v12.UploadLibrary{LibType: v12.LibraryJavaJAR, Name: "etl", Folder: "/Libraries", URI: v12.FileOf("etl.jar", []byte("PK\x03\x04\r\n--"))}
+	jar := v12.UploadLibrary{LibType: v12.LibraryJavaJAR, Name: "etl", Folder: "/Libraries", File: v12.FileFromBytes("etl.jar", []byte("PK\x03\x04\r\n--"))}
 	everywhere := jar
 	everywhere.AttachToAllClusters = new(true)
 	runWire(t, []wireRow{{
@@ -346,7 +346,7 @@ func TestLibraries_wire(t *testing.T) {
 	}, {
 		name: "upload needs a folder",
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
-			return as(c.Libraries.Upload(ctx, v12.UploadLibrary{LibType: v12.LibraryScala, Name: "etl", URI: jar.URI}))
+			return as(c.Libraries.Upload(ctx, v12.UploadLibrary{LibType: v12.LibraryScala, Name: "etl", File: jar.File}))
 		},
 		fails: "folder is missing", is: fs.ErrInvalid,
 	}, {

@@ -26,7 +26,7 @@ type state struct {
 }
 
 // languages of notebooks by the endings of their paths here.
-var languages = map[string]databricks.Language{
+var languages = map[string]databricks.WorkspaceLanguage{
 	".py": databricks.LanguagePython, ".scala": databricks.LanguageScala, ".sql": databricks.LanguageSQL, ".r": databricks.LanguageR,
 }
 
@@ -73,7 +73,7 @@ func (s *state) fill(ctx context.Context, client *databricks.Client) error {
 		}
 	}
 	for name, text := range s.DBFS {
-		if err := client.DBFS.Put(ctx, name, []byte(text), true); err != nil {
+		if err := client.DBFS.Put(ctx, databricks.PutContents{Path: name, Contents: []byte(text), Overwrite: true}); err != nil {
 			return fmt.Errorf("dbfs: %s: %w", name, err)
 		}
 	}

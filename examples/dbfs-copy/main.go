@@ -158,7 +158,7 @@ func (c *copier) upload(ctx context.Context, from, to string) error {
 	}
 	c.target = to
 	if info.IsDir() {
-		return c.folder(ctx, from, os.DirFS(from), func(options databricks.FolderOptions) (*databricks.FolderResult, error) {
+		return c.folder(ctx, from, os.DirFS(from), func(options databricks.DirOptions) (*databricks.DirResult, error) {
 			return c.client.DBFS.UploadDir(ctx, to, from, options)
 		})
 	}
@@ -190,7 +190,7 @@ func (c *copier) download(ctx context.Context, from, to string) error {
 	}
 	c.target = to
 	if there.IsDir {
-		return c.folder(ctx, from, c.client.DBFS.FS(ctx, from), func(options databricks.FolderOptions) (*databricks.FolderResult, error) {
+		return c.folder(ctx, from, c.client.DBFS.FS(ctx, from), func(options databricks.DirOptions) (*databricks.DirResult, error) {
 			return c.client.DBFS.DownloadDir(ctx, from, to, options)
 		})
 	}
@@ -206,7 +206,7 @@ func (c *copier) download(ctx context.Context, from, to string) error {
 }
 
 // folder copies a folder, whose files are all in content.
-func (c *copier) folder(ctx context.Context, from string, content fs.FS, copy func(databricks.FolderOptions) (*databricks.FolderResult, error)) error {
+func (c *copier) folder(ctx context.Context, from string, content fs.FS, copy func(databricks.DirOptions) (*databricks.DirResult, error)) error {
 	if !c.recursive {
 		return fmt.Errorf("%s is a folder, which takes -r", from)
 	}
@@ -216,9 +216,9 @@ func (c *copier) folder(ctx context.Context, from string, content fs.FS, copy fu
 	}
 	bar := c.bar(total, filepath.Base(from))
 	defer bar.Close()
-	result, err := copy(databricks.FolderOptions{
-		Overwrite: !c.keep, Update: c.update,
-		Progress: func(p databricks.FolderProgress) {
+	result, err := copy(databricks.DirOptions{
+		Overwrite: !c.keep, SkipUnchanged: c.update,
+		Progress: func(p databricks.DirProgress) {
 			bar.Describe(fmt.Sprintf("%d files", p.Files))
 			bar.Set64(min(p.Bytes, total)) // more may have come up meanwhile
 		},

@@ -45,7 +45,7 @@ var sample []byte
 type environment struct {
 	Groups []struct {
 		Name    string
-		Members []databricks.Principal
+		Members []databricks.GroupMember
 	}
 	Scopes []struct {
 		Name    string
@@ -163,7 +163,7 @@ func (p *provision) planGroups(ctx context.Context) error {
 		return err
 	}
 	for _, group := range p.Groups {
-		var members []databricks.Principal
+		var members []databricks.GroupMember
 		if slices.Contains(there, group.Name) {
 			if members, err = p.client.Groups.ListMembers(ctx, group.Name); err != nil {
 				return err
@@ -234,7 +234,7 @@ func (p *provision) planScopes(ctx context.Context) error {
 
 func (p *provision) planFolders(ctx context.Context) error {
 	for _, folder := range p.Folders {
-		if _, err := p.client.Workspace.GetStatus(ctx, folder); errors.Is(err, fs.ErrNotExist) {
+		if _, err := p.client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: folder}); errors.Is(err, fs.ErrNotExist) {
 			p.plan(func(ctx context.Context) error { return p.client.Workspace.Mkdirs(ctx, folder) }, "make folder %s", folder)
 		} else if err != nil {
 			return err
@@ -303,7 +303,7 @@ func (p *provision) planJobs(ctx context.Context) error {
 				return err
 			}, "make job %s", settings.Name)
 		case 1:
-			job, err := p.client.Jobs.Get(ctx, there[0].JobID) // all of it, which lists need not have
+			job, err := p.client.Jobs.Get(ctx, databricks.GetJob{JobID: there[0].JobID}) // all of it, which lists need not have
 			if err != nil {
 				return err
 			}

@@ -94,9 +94,9 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	assert.Empty(t, writes(server))
 
 	// Somebody changes one of each.
-	require.NoError(t, client.Groups.RemoveMember(t.Context(), "data", databricks.Principal{GroupName: "analysts"}))
+	require.NoError(t, client.Groups.RemoveMember(t.Context(), "data", databricks.GroupMember{GroupName: "analysts"}))
 	require.NoError(t, client.Secrets.PutACL(t.Context(), databricks.PutACL{Scope: "etl", Principal: "analysts", Permission: databricks.ACLWrite}))
-	require.NoError(t, client.Workspace.Delete(t.Context(), "/Shared/reports", false))
+	require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/reports"}))
 	t.Setenv("ETL_STORAGE_KEY", "hush hush")
 	server.ForgetRequests()
 	changes := []string{`"64"`, `"8"`, `"max_workers": 4`, `"max_workers": 6`, `"max_retries": 2`, `"max_retries": 3`}

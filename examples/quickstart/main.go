@@ -158,11 +158,11 @@ func (q *quickstart) cleanUp(ctx context.Context, clusterID string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	q.say("Taking away the cluster, the file and the notebook.")
-	err := q.client.Workspace.Delete(ctx, notebook, false)
+	err := q.client.Workspace.Delete(ctx, databricks.DeleteObject{Path: notebook})
 	if errors.Is(err, databricks.ErrResourceDoesNotExist) {
 		err = nil // it did not come to that
 	}
-	return errors.Join(err, q.client.DBFS.Delete(ctx, folder, true), q.client.Clusters.PermanentDelete(ctx, clusterID))
+	return errors.Join(err, q.client.DBFS.Delete(ctx, databricks.DeleteFile{Path: folder, Recursive: true}), q.client.Clusters.PermanentDelete(ctx, clusterID))
 }
 
 // newestRuntime picks the newest plain runtime with long-term support.

@@ -237,7 +237,7 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 			r.did("cluster %s has to be restarted", id)
 		}
 	default:
-		if err := r.client.Clusters.Restart(ctx, id); err != nil {
+		if err := r.client.Clusters.Restart(ctx, databricks.RestartCluster{ClusterID: id}); err != nil {
 			return err
 		}
 		if _, err := r.client.Clusters.WaitRunning(ctx, id); err != nil {
@@ -255,7 +255,7 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 func (r *replacement) job(ctx context.Context, job databricks.Job) error {
 	settings := job.Settings
 	if job.HasMore || settings.Format == databricks.JobFormatMultiTask && settings.Tasks == nil { // lists may be cut
-		whole, err := r.client.Jobs.Get(ctx, job.JobID)
+		whole, err := r.client.Jobs.Get(ctx, databricks.GetJob{JobID: job.JobID})
 		if err != nil {
 			return err
 		}

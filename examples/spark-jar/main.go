@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 
 	var workspace *databricks.Client
-	file := v12.FileOf("sparkpi.jar", sampleJAR())
+	file := v12.FileFromBytes("sparkpi.jar", sampleJAR())
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory")
 		server := databrickstest.NewServer(databrickstest.WithExecutor(databrickstest.ExecutorFunc(pretend)))
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if *jar != "" {
 		var err error
-		if file, err = v12.FileAt(*jar); err != nil {
+		if file, err = v12.FileFromPath(*jar); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // runWithJAR runs Scala code that needs a JAR.
 func runWithJAR(ctx context.Context, client *v12.Client, clusterID, folder string, jar databricks.FilePart, code string, out io.Writer) (result *v12.Result, err error) {
 	library, err := client.Libraries.Upload(ctx, v12.UploadLibrary{
-		LibType: v12.LibraryJavaJAR, Name: strings.TrimSuffix(jar.Name, filepath.Ext(jar.Name)), Folder: folder, URI: jar,
+		LibType: v12.LibraryJavaJAR, Name: strings.TrimSuffix(jar.Name, filepath.Ext(jar.Name)), Folder: folder, File: jar,
 	})
 	if err != nil {
 		return nil, err

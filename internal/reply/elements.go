@@ -17,7 +17,7 @@ var ErrStopped = errors.New("stopped")
 // object, and an element of over limit bytes an error. The object's other
 // members go to rest, if that is not nil.
 func Elements[T any](r io.Reader, key string, limit int64, rest func(name string, value json.RawMessage), yield func(T) bool) error {
-	tape := &tape{r: r, limit: limit}
+	tape := &recordingReader{r: r, limit: limit}
 	dec := json.NewDecoder(tape)
 	if err := expect(dec, json.Delim('{')); err != nil {
 		if err == io.EOF {
@@ -96,16 +96,16 @@ func unexpectedEOF(err error) error {
 	return err
 }
 
-// A tape is a reader that keeps what was read since a mark, and gives up when
+// A recordingReader is a reader that keeps what was read since a mark, and gives up when
 // that is too much.
-type tape struct {
+type recordingReader struct {
 	r      io.Reader
 	kept   []byte
 	offset int64 // of kept[0] in the input
 	limit  int64
 }
 
-func (t *tape) Read(p []byte) (int, error) {
+func (t *recordingReader) Read(p []byte) (int, error) {
 	if int64(len(t.kept)) > t.limit {
 		return 0, fmt.Errorf("one element of the reply is over %d MiB", t.limit>>20)
 	}
@@ -115,7 +115,7 @@ func (t *tape) Read(p []byte) (int, error) {
 }
 
 // forget moves the mark.
-func (t *tape) forget(offset int64) {
+func (t *recordingReader) forget(offset int64) {
 	if cut := offset - t.offset; cut > int64(len(t.kept))/2 {
 		t.kept = append(t.kept[:0], t.kept[cut:]...)
 		t.offset = offset
@@ -123,6 +123,6 @@ func (t *tape) forget(offset int64) {
 }
 
 // between returns a part of what was kept: a comma, perhaps, and a value.
-func (t *tape) between(start, end int64) []byte {
+func (t *recordingReader) between(start, end int64) []byte {
 	return bytes.TrimLeft(t.kept[start-t.offset:end-t.offset], ", \t\r\n")
 }

@@ -34,9 +34,9 @@ type Source struct {
 	open *reading // what may read; nil once the source is closed
 }
 
-// Of looks at a reader. It reads no more than it takes to see that a file that
+// New looks at a reader. It reads no more than it takes to see that a file that
 // claims to be empty is.
-func Of(r io.Reader) *Source {
+func New(r io.Reader) *Source {
 	s := &Source{reader: r, size: -1}
 	switch v := r.(type) {
 	case *bytes.Buffer:
@@ -76,8 +76,8 @@ func Of(r io.Reader) *Source {
 // Size is how many bytes there are; -1 if that is not known.
 func (s *Source) Size() int64 { return s.size }
 
-// Again reports whether the source can be opened more than once.
-func (s *Source) Again() bool { return s.seeker != nil }
+// Rewindable reports whether the source can be opened more than once.
+func (s *Source) Rewindable() bool { return s.seeker != nil }
 
 // Open returns the source from its beginning. It ends what was opened before.
 // A source of known size that ends before it fails with ErrChanged.

@@ -52,11 +52,11 @@ func TestSource_readsFromWhereItStands(t *testing.T) {
 		"any reader":       {io.MultiReader(strings.NewReader("56789")), -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := Of(tt.reader)
+			s := New(tt.reader)
 			assert.Equal(t, tt.size, s.Size())
-			require.Equal(t, tt.size >= 0, s.Again())
+			require.Equal(t, tt.size >= 0, s.Rewindable())
 			times := 1
-			if s.Again() {
+			if s.Rewindable() {
 				times = 3
 			}
 			for range times {
@@ -66,7 +66,7 @@ func TestSource_readsFromWhereItStands(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, "56789", string(text))
 			}
-			if !s.Again() {
+			if !s.Rewindable() {
 				_, err := s.Open()
 				assert.ErrorIs(t, err, errOnce)
 			}
@@ -82,7 +82,7 @@ func TestSource_beyondItsEnd(t *testing.T) {
 	f := openFile(t, "0123")
 	_, err := f.Seek(100, io.SeekStart)
 	require.NoError(t, err)
-	assert.Zero(t, Of(f).Size())
+	assert.Zero(t, New(f).Size())
 }
 
 // What claims to be empty and is not is read for as long as it goes on.
@@ -92,14 +92,14 @@ func TestSource_filesWithoutSize(t *testing.T) {
 		t.Skip(err)
 	}
 	defer f.Close()
-	s := Of(f)
+	s := New(f)
 	assert.EqualValues(t, -1, s.Size())
 	in, err := s.Open()
 	require.NoError(t, err)
 	text, err := io.ReadAll(in)
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "Pid:")
-	empty := Of(openFile(t, ""))
+	empty := New(openFile(t, ""))
 	assert.Zero(t, empty.Size())
 	assert.NoError(t, empty.Finish())
 }
@@ -108,7 +108,7 @@ func TestSource_directory(t *testing.T) {
 	f, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	defer f.Close()
-	s := Of(f)
+	s := New(f)
 	assert.EqualValues(t, -1, s.Size())
 	in, err := s.Open()
 	require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestSource_whichChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := openFile(t, "0123456789")
-			s := Of(f)
+			s := New(f)
 			in, err := s.Open()
 			require.NoError(t, err)
 			require.NoError(t, change(f))
@@ -145,7 +145,7 @@ func TestSource_whichChanges(t *testing.T) {
 // must not notice.
 func TestSource_isLeftAloneOnceClosed(t *testing.T) {
 	under := strings.NewReader("0123456789")
-	s := Of(onlySeeker{under})
+	s := New(onlySeeker{under})
 	first, err := s.Open()
 	require.NoError(t, err)
 	second, err := s.Open()
