@@ -331,7 +331,7 @@ type JobDeployment struct {
 // Create makes a job and returns its ID. Each call makes a job, so it is
 // never repeated if its answer was lost; names are no help, they need not be unique.
 func (s *JobsService) Create(ctx context.Context, in CreateJob) (int64, error) {
-	r := post(s.path("/jobs/create")).check(in.checkWhole(s.client.jobsAPI)).params(in)
+	r := post(s.path("/jobs/create")).params(in)
 	out, err := do[createdJob](ctx, s.client, r)
 	if err != nil {
 		return 0, err
@@ -520,7 +520,7 @@ func (s *JobsService) Reset(ctx context.Context, jobID int64, settings JobSettin
 	if settings.AccessControlList != nil {
 		r = r.check(badArg("access_control_list", "is taken by Create only"))
 	}
-	return s.client.Do(ctx, r.check(settings.checkWhole(s.client.jobsAPI)), nil)
+	return s.client.Do(ctx, r.check(settings.check()), nil)
 }
 
 // UpdateJob changes some settings of a job.
@@ -543,7 +543,7 @@ func (s *JobsService) Update(ctx context.Context, in UpdateJob) error {
 	if in.NewSettings.AccessControlList != nil {
 		r = r.check(badArg("access_control_list", "is taken by Create only"))
 	}
-	return s.client.Do(ctx, r.check(in.NewSettings.checkVersion(s.client.jobsAPI)), nil)
+	return s.client.Do(ctx, r, nil)
 }
 
 // Delete removes a job, its settings and the history of its runs. Active runs

@@ -74,7 +74,7 @@ func TestJobsService(t *testing.T) {
 			require.NoError(t, err, "settings that were read make another job")
 			require.NoError(t, jobs.Delete(ctx, copied))
 
-			started, err := jobs.RunNow(ctx, databricks.RunNow{JobID: id, NotebookParams: map[string]string{"day": "Monday"}})
+			started, err := jobs.RunNow(ctx, databricks.RunNow{JobID: id, RunParameters: databricks.RunParameters{NotebookParams: map[string]string{"day": "Monday"}}})
 			require.NoError(t, err)
 			begin := time.Now()
 			run, err := jobs.WaitRun(ctx, started.RunID)

@@ -54,7 +54,9 @@ func ExampleJobsService_RunNow() {
 		log.Fatal(err)
 	}
 
-	started, err := client.Jobs.RunNow(ctx, databricks.RunNow{JobID: jobID, NotebookParams: map[string]string{"day": "2024-02-29"}})
+	started, err := client.Jobs.RunNow(ctx, databricks.RunNow{JobID: jobID, RunParameters: databricks.RunParameters{
+		NotebookParams: map[string]string{"day": "2024-02-29"},
+	}})
 	if err != nil {
 		log.Fatal(err)
 	}

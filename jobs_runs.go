@@ -378,14 +378,7 @@ type RunNow struct {
 	JobID         int64             `json:"job_id"`
 	JobParameters map[string]string `json:"job_parameters,omitzero"` // values of the job's Parameters
 
-	JARParams         []string          `json:"jar_params,omitzero"`          // not together with NotebookParams
-	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // win over the task's BaseParameters, name by name
-	PythonParams      []string          `json:"python_params,omitzero"`       // replace the task's
-	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // of a wheel
-	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the task's
-	SQLParams         map[string]string `json:"sql_params,omitzero"`
-	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the task's
-	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+	RunParameters
 
 	Only              []string          `json:"only,omitzero"`               // keys of the tasks to run: +KEY with those before it, KEY+ with those after it; nil: all
 	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"` // wins over the job's
@@ -462,7 +455,7 @@ type SubmitRun struct {
 // The call may be repeated, as it goes out with a token that stands for the one run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
-	r := post(s.path("/jobs/runs/submit")).params(in).check(in.checkVersion(s.client.jobsAPI)).idempotencyToken(in.IdempotencyToken)
+	r := post(s.path("/jobs/runs/submit")).params(in).idempotencyToken(in.IdempotencyToken)
 	out, err := do[RunNowResult](ctx, s.client, r)
 	if err != nil {
 		return 0, err
@@ -578,15 +571,8 @@ type RepairRun struct {
 	RerunAllFailedTasks bool     `json:"rerun_all_failed_tasks,omitzero"`
 	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also what comes after them, even if it had succeeded
 
-	JobParameters     map[string]string `json:"job_parameters,omitzero"`
-	JARParams         []string          `json:"jar_params,omitzero"`
-	NotebookParams    map[string]string `json:"notebook_params,omitzero"`
-	PythonParams      []string          `json:"python_params,omitzero"`
-	PythonNamedParams map[string]string `json:"python_named_params,omitzero"`
-	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"`
-	SQLParams         map[string]string `json:"sql_params,omitzero"`
-	DBTCommands       []string          `json:"dbt_commands,omitzero"`
-	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+	JobParameters map[string]string `json:"job_parameters,omitzero"`
+	RunParameters
 	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"`
 }
 

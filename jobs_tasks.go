@@ -361,16 +361,9 @@ type ForEachTaskRunStats struct {
 
 // A RunJobTask runs another job and waits for it.
 type RunJobTask struct {
-	JobID             int64             `json:"job_id"`
-	JobParameters     map[string]string `json:"job_parameters,omitzero"`
-	JARParams         []string          `json:"jar_params,omitzero"`
-	NotebookParams    map[string]string `json:"notebook_params,omitzero"`
-	PythonParams      []string          `json:"python_params,omitzero"`
-	PythonNamedParams map[string]string `json:"python_named_params,omitzero"`
-	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"`
-	SQLParams         map[string]string `json:"sql_params,omitzero"`
-	DBTCommands       []string          `json:"dbt_commands,omitzero"`
-	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
+	JobID         int64             `json:"job_id"`
+	JobParameters map[string]string `json:"job_parameters,omitzero"`
+	RunParameters
 }
 
 // A CleanRoomsNotebookTask runs a notebook of a clean room.

@@ -60,7 +60,7 @@ const (
 // A CronSchedule starts runs at certain times.
 type CronSchedule struct {
 	QuartzCronExpression string        `json:"quartz_cron_expression"` // 6 or 7 fields, seconds first: "0 30 6 * * ?"
-	TimezoneID           string        `json:"timezone_id"`            // in which it is read, such as "Europe/Berlin"; needed
+	TimezoneID           string        `json:"timezone_id"`            // the time zone of the expression, such as "Europe/Berlin"; required
 	PauseStatus          PauseStatus   `json:"pause_status,omitzero"`  // empty: Unpaused
 	SQLCondition         *SQLCondition `json:"sql_condition,omitzero"` // asked each time; nil: always met
 }
@@ -85,25 +85,14 @@ type TriggerSettings struct {
 // A JobTrigger is one of several that a job has: exactly one of Schedule,
 // Continuous, FileArrival, TableUpdate, Periodic and Model.
 type JobTrigger struct {
-	Schedule     *CronTrigger        `json:"schedule,omitzero"`
-	Continuous   *ContinuousTrigger  `json:"continuous,omitzero"`
+	Schedule     *CronSchedule       `json:"schedule,omitzero"`   // without a PauseStatus or SQLCondition of its own
+	Continuous   *Continuous         `json:"continuous,omitzero"` // without a PauseStatus of its own
 	FileArrival  *FileArrivalTrigger `json:"file_arrival,omitzero"`
 	TableUpdate  *TableUpdateTrigger `json:"table_update,omitzero"`
 	Periodic     *PeriodicTrigger    `json:"periodic,omitzero"`
 	Model        *ModelTrigger       `json:"model,omitzero"`
 	SQLCondition *SQLCondition       `json:"sql_condition,omitzero"` // asked each time; nil: always met
 	PauseStatus  PauseStatus         `json:"pause_status,omitzero"`  // empty: Unpaused
-}
-
-// A CronTrigger starts runs at certain times; see [CronSchedule].
-type CronTrigger struct {
-	QuartzCronExpression string `json:"quartz_cron_expression"`
-	TimezoneID           string `json:"timezone_id"`
-}
-
-// A ContinuousTrigger keeps one run of a job going; see [Continuous].
-type ContinuousTrigger struct {
-	TaskRetryMode TaskRetryMode `json:"task_retry_mode,omitzero"`
 }
 
 // A FileArrivalTrigger starts a run when files arrive.
