@@ -1,6 +1,16 @@
 package databricks
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // A NodeType is a kind of machine that clusters can be made of.
 type NodeType struct {
@@ -81,6 +91,118 @@ func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, er
 		return nil, err
 	}
 	return reply.Versions, nil
+}
+
+// SelectSparkVersion describes the runtime to select. The zero value selects the
+// newest long-term support (LTS) runtime of the standard flavor.
+type SelectSparkVersion struct {
+	ML     bool   // the flavor for machine learning
+	GPU    bool   // for node types with GPUs; the service offers it with ML only
+	Photon bool   // the flavor with Photon in its name; ClusterSpec.RuntimeEngine turns Photon on for the others
+	ARM    bool   // for node types with ARM processors
+	Scala  string // such as "2.12"; empty selects the lowest that the runtime is offered with
+	NonLTS bool   // also consider releases without long-term support
+	Beta   bool   // also consider beta releases
+}
+
+// sparkVersionKey takes apart a runtime's key, such as 15.4.x-gpu-ml-scala2.12.
+var sparkVersionKey = regexp.MustCompile(`^(\d+)\.(\d+)\.x((?:-[a-z0-9]+)*)-scala(\d+\.\d+)$`)
+
+// SelectSparkVersion returns the key of the newest runtime that matches, for
+// ClusterSpec.SparkVersion. The error matches [fs.ErrNotExist] if none does.
+func (s *ClustersService) SelectSparkVersion(ctx context.Context, in SelectSparkVersion) (string, error) {
+	versions, err := s.SparkVersions(ctx)
+	if err != nil {
+		return "", err
+	}
+	var best string
+	var newest [4]int // major, minor, and Scala's version below zero, as the lowest wins
+	for _, v := range versions {
+		m := sparkVersionKey.FindStringSubmatch(v.Key)
+		if m == nil || !in.matches(v.Name, strings.Split(m[3], "-"), m[4]) {
+			continue
+		}
+		major, minor, scala := number(m[1]), number(m[2]), strings.Split(m[4], ".")
+		rank := [4]int{major, minor, -number(scala[0]), -number(scala[1])}
+		if best == "" || slices.Compare(rank[:], newest[:]) > 0 {
+			best, newest = v.Key, rank
+		}
+	}
+	if best == "" {
+		return "", fmt.Errorf("databricks: no runtime of the workspace's %d matches %+v: %w", len(versions), in, fs.ErrNotExist)
+	}
+	return best, nil
+}
+
+// matches reports whether a runtime with this name, these words in its key and
+// this version of Scala is one to consider.
+func (in SelectSparkVersion) matches(name string, words []string, scala string) bool {
+	has := func(word string) bool { return slices.Contains(words, word) }
+	return has("ml") == in.ML && has("gpu") == in.GPU && has("photon") == in.Photon && has("aarch64") == in.ARM &&
+		!has("hls") && !has("conda") &&
+		(in.Scala == "" || scala == in.Scala) &&
+		(in.NonLTS || in.Beta || strings.Contains(name, "LTS")) && (in.Beta || !strings.Contains(name, "Beta"))
+}
+
+// number reads digits; more than fit into an int count as the largest.
+func number(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
+}
+
+// SelectNodeType describes the node type to select. The zero value selects the
+// smallest node type of the workspace.
+type SelectNodeType struct {
+	MinCores       int
+	MinMemoryGB    int // in GiB
+	MinGPUs        int // 0 selects a node type without GPUs
+	MinLocalDiskGB int // of all local disks together; 1 asks for any local disk
+	Category       string
+	Photon         bool // can run Photon on the driver and on workers
+	ARM            bool // has an ARM processor; false selects one that has not
+}
+
+// SelectNodeType returns the ID of the smallest node type that matches, for
+// ClusterSpec.NodeTypeID. The smallest one has the fewest GPUs, then the fewest
+// cores, then the least memory, then the least local disk. Node types that are
+// deprecated, hidden or not available to the workspace are not considered. The
+// error matches [fs.ErrNotExist] if no node type matches.
+func (s *ClustersService) SelectNodeType(ctx context.Context, in SelectNodeType) (string, error) {
+	types, err := s.ListNodeTypes(ctx)
+	if err != nil {
+		return "", err
+	}
+	total := len(types)
+	types = slices.DeleteFunc(types, func(t NodeType) bool { return !in.matches(t) })
+	if len(types) == 0 {
+		return "", fmt.Errorf("databricks: no node type of the workspace's %d matches %+v: %w", total, in, fs.ErrNotExist)
+	}
+	return slices.MinFunc(types, func(a, b NodeType) int {
+		return cmp.Or(
+			cmp.Compare(a.NumGPUs, b.NumGPUs), cmp.Compare(a.NumCores, b.NumCores), cmp.Compare(a.MemoryMB, b.MemoryMB),
+			cmp.Compare(a.localDiskGB(), b.localDiskGB()), cmp.Compare(a.NodeTypeID, b.NodeTypeID),
+		)
+	}).NodeTypeID, nil
+}
+
+func (in SelectNodeType) matches(t NodeType) bool {
+	available := !t.IsDeprecated && !t.IsHidden && (t.NodeInfo == nil || len(t.NodeInfo.Status) == 0)
+	return available && t.NumCores >= float64(in.MinCores) && t.MemoryMB >= in.MinMemoryGB<<10 &&
+		t.NumGPUs >= in.MinGPUs && (in.MinGPUs > 0 || t.NumGPUs == 0) && t.localDiskGB() >= in.MinLocalDiskGB &&
+		(in.Category == "" || strings.EqualFold(t.Category, in.Category)) &&
+		(!in.Photon || t.PhotonDriverCapable && t.PhotonWorkerCapable) && t.IsGraviton == in.ARM
+}
+
+// localDiskGB is the size of all local disks together.
+func (t NodeType) localDiskGB() int {
+	m := t.NodeInstanceType
+	if m == nil {
+		return 0
+	}
+	return m.LocalDisks*m.LocalDiskSizeGB + m.LocalNVMeDisks*m.LocalNVMeDiskSizeGB
 }
 
 // AvailabilityZones are the parts of a region of AWS.

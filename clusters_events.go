@@ -127,7 +127,14 @@ type ClusterEventDetails struct {
 	InitScripts                         *InitScriptEventDetails `json:"init_scripts"`
 	InstanceID                          string                  `json:"instance_id"`
 	JobRunName                          string                  `json:"job_run_name"`
+	AutoscalingStats                    *AutoscalingStats       `json:"autoscaling_stats"`                       // of AUTOSCALING_STATS_REPORT
 	EnableTerminationForNodeBlocklisted bool                    `json:"enable_termination_for_node_blocklisted"` // the node that Spark uses no more goes
+}
+
+// AutoscalingStats say how much of a cluster's machines was used in an hour.
+type AutoscalingStats struct {
+	TotalInstanceSeconds  float64 `json:"total_instance_seconds"`
+	UnusedInstanceSeconds float64 `json:"unused_instance_seconds"`
 }
 
 // A ClusterSize is a number of workers or a range for it.

@@ -1,7 +1,5 @@
 package databricks
 
-import "unicode/utf8"
-
 // A ClusterState is where a cluster is in its life. The service may add
 // states, so a switch over it needs a default.
 type ClusterState string
@@ -338,8 +336,17 @@ type ClusterSpec struct {
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
-// check says what is certain to be refused, and no more: a policy or a kind
-// may supply whatever is left out.
+// Workers returns the fixed number of workers. It is 0 if the cluster scales
+// automatically or has a single node. It works on nil.
+func (s *ClusterSpec) Workers() int {
+	if s == nil || s.NumWorkers == nil {
+		return 0
+	}
+	return *s.NumWorkers
+}
+
+// check rejects attributes that are required and unset, and attributes that
+// contradict each other. A policy or a kind may supply whatever is unset.
 func (s ClusterSpec) check() error {
 	alone := s.PolicyID == "" && s.Kind == ""
 	switch err := checkSize(s.NumWorkers, s.Autoscale); {
@@ -348,40 +355,25 @@ func (s ClusterSpec) check() error {
 	case alone && s.NumWorkers == nil && s.Autoscale == nil:
 		return badArg("num_workers", "and autoscale are both missing; set one of them (0 workers is new(0))")
 	case alone && s.SparkVersion == "":
-		return badArg("spark_version", "is missing; SparkVersions lists what there is")
+		return badArg("spark_version", "is missing; SparkVersions lists the valid ones")
 	case alone && s.NodeTypeID == "" && s.InstancePoolID == "":
 		return badArg("node_type_id", "and instance_pool_id are both missing; set one of them")
 	case s.NodeTypeID != "" && s.InstancePoolID != "":
-		return badArg("node_type_id", "cannot go with instance_pool_id, as the pool decides")
+		return badArg("node_type_id", "cannot be set together with instance_pool_id, as the pool decides")
 	case s.DriverNodeTypeID != "" && s.InstancePoolID != "":
-		return badArg("driver_node_type_id", "cannot go with instance_pool_id; driver_instance_pool_id can")
-	case s.DriverInstancePoolID != "" && s.InstancePoolID == "":
-		return badArg("driver_instance_pool_id", "needs instance_pool_id")
-	case len(s.SSHPublicKeys) > 10:
-		return badArg("ssh_public_keys", "has %d keys; 10 is the most", len(s.SSHPublicKeys))
-	case utf8.RuneCountInString(s.IdempotencyToken) > 64:
-		return badArg("idempotency_token", "has %d characters; 64 is the most", utf8.RuneCountInString(s.IdempotencyToken))
-	}
-	if m := s.AutoterminationMinutes; m != nil && *m != 0 && (*m < 10 || *m > 10000) {
-		return badArg("autotermination_minutes", "is %d; want 10 to 10000, or 0 for never", *m)
+		return badArg("driver_node_type_id", "cannot be set together with instance_pool_id; driver_instance_pool_id can")
 	}
 	return nil
 }
 
-// checkSize says what is wrong with a number of workers and a range.
+// checkSize rejects a fixed size beside a range, and a range that is empty.
 func checkSize(workers *int, scale *AutoScale) error {
 	switch {
 	case workers != nil && scale != nil:
-		return badArg("num_workers", "cannot go with autoscale; leave one of them nil")
+		return badArg("num_workers", "cannot be set together with autoscale; leave one of them nil")
 	case workers != nil && *workers < 0:
 		return badArg("num_workers", "is %d; want 0 or more", *workers)
-	case scale == nil:
-		return nil
-	case scale.MinWorkers != nil && *scale.MinWorkers < 0:
-		return badArg("autoscale.min_workers", "is %d; want 0 or more", *scale.MinWorkers)
-	case scale.MaxWorkers < 0:
-		return badArg("autoscale.max_workers", "is %d; want 1 or more", scale.MaxWorkers)
-	case scale.MinWorkers != nil && scale.MaxWorkers != 0 && *scale.MinWorkers > scale.MaxWorkers:
+	case scale != nil && scale.MinWorkers != nil && scale.MaxWorkers != 0 && *scale.MinWorkers > scale.MaxWorkers:
 		return badArg("autoscale.min_workers", "is %d, over max_workers, which is %d", *scale.MinWorkers, scale.MaxWorkers)
 	}
 	return nil
@@ -430,6 +422,15 @@ type Cluster struct {
 	EffectiveSparkVersion string `json:"effective_spark_version"` // the runtime after RuntimeEngine and UseMLRuntime are considered
 	ReleaseVersion        string `json:"release_version"`         // the runtime's exact release
 	InitScriptsSafeMode   bool   `json:"init_scripts_safe_mode"`
+}
+
+// Workers returns the number of workers that the cluster is set to have. It is 0
+// if the cluster scales automatically or has a single node. It works on nil.
+func (c *Cluster) Workers() int {
+	if c == nil {
+		return 0
+	}
+	return c.ClusterSpec.Workers()
 }
 
 // A SparkNode is a machine of a cluster.

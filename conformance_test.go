@@ -564,7 +564,7 @@ func (s *conformance) commands() {
 	s.until("the end of the command", func() bool { return status(slow).Done() })
 	_, err := status(slow).Result()
 	e, ok := errors.AsType[*v12.CommandError](err)
-	assert.True(s, ok && e.Cancelled(), "it was cancelled: %v", err)
+	assert.True(s, ok && e.Canceled(), "it was cancelled: %v", err)
 	s.ok(c.Contexts.Destroy(s.ctx, cluster, context))
 	_, err = c.Contexts.Status(s.ctx, cluster, context)
 	assert.ErrorIs(s, err, v12.ErrContextNotFound)

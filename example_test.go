@@ -49,6 +49,6 @@ func report(ctx context.Context, client *databricks.Client, numbers io.Reader) e
 	if err != nil {
 		return err
 	}
-	fmt.Println(output.NotebookOutput.Result)
+	fmt.Println(output.NotebookResult())
 	return nil
 }

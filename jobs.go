@@ -181,7 +181,9 @@ type CreateJob = JobSettings
 type Job struct {
 	JobID                   int64            `json:"job_id"`
 	CreatorUserName         string           `json:"creator_user_name,omitzero"` // empty if that user is gone
-	RunAsUserName           string           `json:"run_as_user_name,omitzero"`  // whose rights runs have; from version 2.1 on
+	RunAsUserName           string           `json:"run_as_user_name,omitzero"`  // whose permissions runs have; from version 2.1 on
+	RunAsOwner              bool             `json:"run_as_owner,omitzero"`      // runs have the permissions of the job's owner; from version 2.1 on
+	JobType                 string           `json:"job_type,omitzero"`          // in lists
 	CreatedTime             Millis           `json:"created_time,omitzero"`
 	Settings                JobSettings      `json:"settings,omitzero"`
 	EffectiveBudgetPolicyID string           `json:"effective_budget_policy_id,omitzero"`

@@ -68,7 +68,7 @@ func ExampleJobsService_RunNow() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(output.NotebookOutput.Result)
+	fmt.Println(output.NotebookResult())
 	// Output: 42 rows of 2024-02-29
 }
 

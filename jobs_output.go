@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"context"
+	"iter"
 )
 
 // ViewsToExport says what of a notebook run is exported.
@@ -79,6 +80,17 @@ type RunOutput struct {
 	DashboardOutput          *DashboardOutput          `json:"dashboard_output,omitzero"`
 	CleanRoomsNotebookOutput *CleanRoomsNotebookOutput `json:"clean_rooms_notebook_output,omitzero"`
 	AIRuntimeTaskOutput      *AIRuntimeOutput          `json:"ai_runtime_task_output,omitzero"`
+	GenAIComputeOutput       *GenAIComputeOutput       `json:"gen_ai_compute_output,omitzero"`
+}
+
+// NotebookResult returns the text that the notebook passed to
+// dbutils.notebook.exit. It is empty if the run was not a notebook task, or if
+// the notebook returned nothing. It works on nil.
+func (o *RunOutput) NotebookResult() string {
+	if o == nil || o.NotebookOutput == nil {
+		return ""
+	}
+	return o.NotebookOutput.Result
 }
 
 // A NotebookOutput is what a notebook gave to dbutils.notebook.exit.
@@ -212,13 +224,57 @@ type AIRuntimeOutput struct {
 	StatusMessage      string `json:"status_message,omitzero"` // for people
 }
 
-// GetRunOutput returns what a task run left behind: what a notebook returned is in
-// NotebookOutput, what a script or a JAR printed in Logs. Of a run with Tasks, ask
-// for each task by its own run ID, which is in Tasks of the run that
-// [JobsService.WaitRun] or [JobsService.GetRun] return; a run that has a single
-// task stands for it in version 2.0. The service keeps outputs for 60 days.
+// A GenAIComputeOutput is the older form of [AIRuntimeOutput].
+type GenAIComputeOutput struct {
+	RunInfo *GenAIComputeRunInfo `json:"run_info,omitzero"`
+}
+
+// A GenAIComputeRunInfo says where a GenAI compute task wrote to.
+type GenAIComputeRunInfo struct {
+	MLflowExperimentID string `json:"mlflow_experiment_id,omitzero"`
+	MLflowRunID        string `json:"mlflow_run_id,omitzero"`
+}
+
+// GetRunOutput returns the output of a task run. What a notebook returned is in
+// NotebookOutput. What a script or a JAR printed is in Logs. A run with Tasks has
+// an output for each task, under the task's own RunID:
+// [JobsService.AllRunOutputs] reads them all. The service keeps outputs for 60 days.
 func (s *JobsService) GetRunOutput(ctx context.Context, runID int64) (*RunOutput, error) {
 	return do[RunOutput](ctx, s.client, get(s.path("/jobs/runs/get-output")).required("run_id", runID))
+}
+
+// A TaskOutput is the output of one task of a run.
+type TaskOutput struct {
+	TaskKey string // empty for a run that has a single task and no list of tasks
+	RunID   int64  // of the task's last attempt
+	RunOutput
+}
+
+// AllRunOutputs yields the output of each task of a run, in the order of its
+// tasks. Of a task that was retried or repaired it yields the output of the last
+// attempt. It reads one output at a time. The first error ends it.
+func (s *JobsService) AllRunOutputs(ctx context.Context, runID int64) iter.Seq2[TaskOutput, error] {
+	return func(yield func(TaskOutput, error) bool) {
+		run, err := s.GetRun(ctx, GetRun{RunID: runID})
+		if err != nil {
+			yield(TaskOutput{}, err)
+			return
+		}
+		tasks := latestAttempts(run.Tasks)
+		if len(tasks) == 0 {
+			tasks = []*RunTask{{RunID: runID}}
+		}
+		for _, task := range tasks {
+			out := TaskOutput{TaskKey: task.TaskKey, RunID: task.RunID}
+			output, err := s.GetRunOutput(ctx, task.RunID)
+			if err == nil {
+				out.RunOutput = *output
+			}
+			if !yield(out, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // ExportRun says what to export of a notebook run.

@@ -3,10 +3,7 @@ package databricks
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
-	"reflect"
-	"strings"
 	"time"
 )
 
@@ -162,8 +159,8 @@ func (d DurationMillis) Duration() time.Duration { return time.Duration(d) * tim
 
 // A Run is one execution of a job, of a submission, or of one of their tasks.
 //
-// Servers tell its state in two ways: State, which all of them do, and Status,
-// which newer ones do. Done and Succeeded look at both.
+// All servers report its state in State, and newer ones in Status as well. Done,
+// Succeeded, Result and Message read whichever is there.
 type Run struct {
 	JobID                int64         `json:"job_id,omitzero"` // also of submitted runs, for which it is no job's
 	RunID                int64         `json:"run_id"`
@@ -217,13 +214,25 @@ type Run struct {
 	NextPageToken string `json:"next_page_token,omitzero"`
 }
 
-// Done reports whether the run is over, in whatever way.
+// Done reports whether the run is over, whether or not it succeeded.
 func (r *Run) Done() bool { return r.progress().done() }
 
-// Succeeded reports whether the run is over and did what it was to do.
+// Succeeded reports whether the run is over and succeeded.
 func (r *Run) Succeeded() bool { return r.progress().succeeded() }
 
-func (r *Run) progress() progress { return progress{r.State, r.Status} }
+// Result returns how the run ended. It is empty for a run that is not over or
+// was skipped. It reads State or Status, whichever the server sent, and works on nil.
+func (r *Run) Result() RunResultState { return r.progress().result() }
+
+// Message returns the service's message about the state of the run. It works on nil.
+func (r *Run) Message() string { return r.progress().message() }
+
+func (r *Run) progress() progress {
+	if r == nil {
+		return progress{}
+	}
+	return progress{r.State, r.Status}
+}
 
 // A RunTask is a task of a run: what it was to do, and what became of it. A
 // task that was retried or repaired appears several times.
@@ -253,13 +262,25 @@ type RunTask struct {
 	EffectiveServerlessComputeID string            `json:"effective_serverless_compute_id,omitzero"`
 }
 
-// Done reports whether the task is over, in whatever way.
+// Done reports whether the task is over, whether or not it succeeded.
 func (t *RunTask) Done() bool { return t.progress().done() }
 
-// Succeeded reports whether the task is over and did what it was to do.
+// Succeeded reports whether the task is over and succeeded.
 func (t *RunTask) Succeeded() bool { return t.progress().succeeded() }
 
-func (t *RunTask) progress() progress { return progress{t.State, t.Status} }
+// Result returns how the task ended. It is empty for a task that is not over or
+// was skipped. It reads State or Status, whichever the server sent, and works on nil.
+func (t *RunTask) Result() RunResultState { return t.progress().result() }
+
+// Message returns the service's message about the state of the task. It works on nil.
+func (t *RunTask) Message() string { return t.progress().message() }
+
+func (t *RunTask) progress() progress {
+	if t == nil {
+		return progress{}
+	}
+	return progress{t.State, t.Status}
+}
 
 // A RunState says where a run is in its life, and how it ended.
 type RunState struct {
@@ -596,225 +617,3 @@ type createdRepair struct {
 }
 
 func (r *createdRepair) validate() error { return named("repair_id", r.RepairID != 0) }
-
-// WatchRun looks at a run until it is over, and yields it as it is at first
-// and after each change of its state or of that of one of its tasks. How it
-// ended is no error here; that the context is over or the run is gone, is.
-func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
-	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
-	return func(yield func(*Run, error) bool) {
-		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), look, sameProgress) {
-			if !yield(run, err) || err != nil || run.Done() {
-				return
-			}
-		}
-	}
-}
-
-// WaitRun waits until a run is over, for as long as the context lasts, and
-// returns it if it succeeded. One that failed, timed out, was cancelled or was
-// skipped is a [*RunError].
-func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
-	var last *Run
-	for run, err := range s.WatchRun(ctx, runID) {
-		if err != nil {
-			return nil, err
-		}
-		last = run
-	}
-	if !last.Done() || last.Succeeded() { // not done: the client only plans
-		return last, nil
-	}
-	return nil, s.runError(ctx, last)
-}
-
-// sameProgress reports whether nothing has happened between two looks at a run.
-func sameProgress(before, after *Run) bool {
-	if len(before.Tasks) != len(after.Tasks) || !reflect.DeepEqual(before.progress(), after.progress()) {
-		return false
-	}
-	for i := range before.Tasks {
-		a, b := &before.Tasks[i], &after.Tasks[i]
-		if a.RunID != b.RunID || !reflect.DeepEqual(a.progress(), b.progress()) {
-			return false
-		}
-	}
-	return true
-}
-
-// progress is a state in both of its forms, either of which may be nil.
-type progress struct {
-	state  *RunState
-	status *RunStatus
-}
-
-func (p progress) done() bool {
-	if p.state != nil && p.state.LifeCycleState != "" {
-		switch p.state.LifeCycleState {
-		case RunTerminated, RunSkipped, RunInternalError:
-			return true
-		}
-		return false
-	}
-	return p.status != nil && p.status.State == RunStatusTerminated
-}
-
-func (p progress) succeeded() bool {
-	if p.state != nil && (p.state.LifeCycleState == RunSkipped || p.state.LifeCycleState == RunInternalError) {
-		return false
-	}
-	result := p.result()
-	return p.done() && (result == RunResultSuccess || result == RunResultSuccessWithFailures)
-}
-
-// result is how it ended in the words of RunResultState; empty if that is not known.
-func (p progress) result() RunResultState {
-	if p.state != nil && p.state.LifeCycleState != "" {
-		return p.state.ResultState
-	}
-	if p.status == nil || p.status.TerminationDetails == nil {
-		return ""
-	}
-	switch code := p.status.TerminationDetails.Code; code {
-	case RunTerminationSuccess, RunTerminationSuccessWithFailures, RunTerminationCanceled, RunTerminationDisabled:
-		return RunResultState(code)
-	case RunTerminationUserCanceled:
-		return RunResultCanceled
-	case RunTerminationMaxConcurrentRunsExceeded:
-		return RunResultMaximumConcurrentRunsReached
-	case RunTerminationSkipped:
-		return ""
-	}
-	return RunResultFailed
-}
-
-// skipped reports whether it is over without having run.
-func (p progress) skipped() bool {
-	switch p.result() {
-	case RunResultMaximumConcurrentRunsReached, RunResultExcluded, RunResultUpstreamFailed, RunResultUpstreamCanceled, RunResultDisabled, RunResultUpstreamEvicted:
-		return true
-	}
-	if p.state != nil && p.state.LifeCycleState != "" {
-		return p.state.LifeCycleState == RunSkipped
-	}
-	return p.status != nil && p.status.TerminationDetails != nil && p.status.TerminationDetails.Code == RunTerminationSkipped
-}
-
-// how is the word for how it ended: the result, or else the state or code.
-func (p progress) how() string {
-	switch result := p.result(); {
-	case p.state != nil && (result == RunResultSuccess || result == RunResultSuccessWithFailures): // and yet
-		return string(result) + ", and " + string(p.state.LifeCycleState)
-	case result != "":
-		return string(result)
-	case p.state != nil && p.state.LifeCycleState != "":
-		return string(p.state.LifeCycleState)
-	case p.status != nil && p.status.TerminationDetails != nil:
-		return string(p.status.TerminationDetails.Code)
-	}
-	return "without a result"
-}
-
-func (p progress) message() string {
-	if p.state != nil && p.state.StateMessage != "" {
-		return p.state.StateMessage
-	}
-	if p.status != nil && p.status.TerminationDetails != nil {
-		return p.status.TerminationDetails.Message
-	}
-	return ""
-}
-
-// A RunError is a run that is over and did not succeed.
-type RunError struct {
-	Run         *Run           // as it was at the end
-	Result      RunResultState // empty if the run ended without one, such as when it was skipped
-	Message     string         // the service's words on the run
-	FailedTasks []FailedTask   // the tasks that failed themselves, not those that were skipped for it
-	Output      string         // what the first failed task said, if it could be read
-	Trace       string         // the stack trace of the first failed task, if it could be read
-	PageURL     string         // for people
-}
-
-// A FailedTask is a task whose last attempt did not succeed.
-type FailedTask struct {
-	TaskKey string
-	RunID   int64 // of its last attempt, for [JobsService.GetRunOutput]
-	Result  RunResultState
-	Message string
-}
-
-// Error says in one line how the run ended and why.
-func (e *RunError) Error() string {
-	var b strings.Builder
-	run := cmp.Or(e.Run, &Run{})
-	fmt.Fprintf(&b, "databricks: run %d", run.RunID)
-	if run.RunName != "" {
-		fmt.Fprintf(&b, " (%s)", oneLine(run.RunName, 100))
-	}
-	fmt.Fprintf(&b, " ended %s", run.progress().how())
-	say := func(text string) {
-		if text = oneLine(text, 300); text != "" && !strings.Contains(b.String(), text) {
-			b.WriteString(": " + text)
-		}
-	}
-	say(e.Message)
-	for i, task := range e.FailedTasks {
-		if i == 3 {
-			fmt.Fprintf(&b, "; and %d more tasks", len(e.FailedTasks)-i)
-			break
-		}
-		fmt.Fprintf(&b, "; task %s %s", oneLine(task.TaskKey, 100), task.Result)
-		say(task.Message)
-	}
-	say(e.Output)
-	if e.PageURL != "" {
-		b.WriteString("; see " + oneLine(e.PageURL, 500))
-	}
-	return b.String()
-}
-
-// runError gathers what there is to say about a run that did not succeed.
-func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
-	p := run.progress()
-	e := &RunError{Run: run, Result: p.result(), Message: p.message(), PageURL: run.RunPageURL}
-	for _, task := range latestAttempts(run.Tasks) {
-		if p := task.progress(); p.done() && !p.succeeded() && !p.skipped() {
-			e.FailedTasks = append(e.FailedTasks, FailedTask{task.TaskKey, task.RunID, p.result(), p.message()})
-		}
-	}
-	source := run.RunID // which stands for its task if it has no list of them
-	switch {
-	case len(e.FailedTasks) > 0:
-		source = e.FailedTasks[0].RunID
-	case len(run.Tasks) > 0:
-		return e
-	}
-	// Of a run that was ended or never began there is no output. If it cannot be
-	// read, the error says what it can without.
-	if e.Result == RunResultFailed || p.how() == string(RunInternalError) {
-		if out, err := s.GetRunOutput(ctx, source); err == nil {
-			e.Output, e.Trace = out.Error, out.ErrorTrace
-		}
-	}
-	return e
-}
-
-// latestAttempts returns the last attempt at each task, in the order in which
-// they are first named.
-func latestAttempts(tasks []RunTask) []*RunTask {
-	var latest []*RunTask
-	index := map[string]int{}
-	for i := range tasks {
-		task := &tasks[i]
-		at, known := index[task.TaskKey]
-		switch {
-		case !known:
-			index[task.TaskKey] = len(latest)
-			latest = append(latest, task)
-		case task.StartTime > latest[at].StartTime, task.StartTime == latest[at].StartTime && task.AttemptNumber >= latest[at].AttemptNumber:
-			latest[at] = task
-		}
-	}
-	return latest
-}

@@ -728,6 +728,11 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 			assert.Equal(t, int64(5), e.Run.RunID)
 		},
 	}, {
+		name:   "a cause between rules, with tags and colors",
+		reply:  `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "<b>Workload</b> failed"}}`,
+		output: `{"error": "---------------\n\u001b[31mThe library failed to load\u001b[0m\n---------------"}`,
+		want:   "databricks: run 5 ended FAILED: Workload failed: The library failed to load",
+	}, {
 		name:  "a failure without a readable output",
 		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed"}}`,
 		want:  "databricks: run 5 ended FAILED: Workload failed",
@@ -805,6 +810,9 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 	}} {
 		t.Run(row.name, func(t *testing.T) {
 			run, err := scriptedRuns(t, row.output, row.reply).Jobs.WaitRun(t.Context(), 5)
+			result, resultErr := scriptedRuns(t, row.output, row.reply).Jobs.RunResult(t.Context(), 5)
+			assert.Equal(t, run, result, "the result without a wait")
+			assert.Equal(t, err, resultErr, "the result without a wait")
 			if row.want == "" {
 				require.NoError(t, err)
 				assert.Equal(t, int64(5), run.RunID)
@@ -822,6 +830,57 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A run that is not over has no reason yet, and is no error.
+func TestJobs_RunResult_active(t *testing.T) {
+	run, err := scriptedRuns(t, "", `{"run_id": 5, "state": {"life_cycle_state": "RUNNING"}}`).Jobs.RunResult(t.Context(), 5)
+	require.NoError(t, err)
+	assert.False(t, run.Done())
+}
+
+func TestJobs_AllRunOutputs(t *testing.T) {
+	collectAll := func(reply string, stop int) (keys []string, err error) {
+		for output, err := range scriptedRuns(t, `{"notebook_output": {"result": "r"}}`, reply).Jobs.AllRunOutputs(t.Context(), 5) {
+			if err != nil {
+				return keys, err
+			}
+			keys = append(keys, fmt.Sprint(output.TaskKey, output.RunID, output.NotebookResult()))
+			if len(keys) == stop {
+				break
+			}
+		}
+		return keys, nil
+	}
+	const tasks = `{"run_id": 5, "tasks": [{"task_key": "b", "run_id": 6, "start_time": 1}, {"task_key": "a", "run_id": 7}, {"task_key": "b", "run_id": 8, "start_time": 2}]}`
+	keys, err := collectAll(tasks, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b8r", "a7r"}, keys)
+	keys, err = collectAll(tasks, 1)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"b8r"}, keys)
+	keys, err = collectAll(`{"run_id": 5}`, 0)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"5r"}, keys)
+
+	c := scriptedRuns(t, "", tasks)
+	for output, err := range c.Jobs.AllRunOutputs(t.Context(), 5) {
+		assert.Error(t, err)
+		assert.Zero(t, output.RunOutput)
+	}
+}
+
+// The accessors that examples dereference work on nil.
+func TestAccessors_nil(t *testing.T) {
+	var run *Run
+	var task *RunTask
+	var output *RunOutput
+	var cluster *Cluster
+	var spec *ClusterSpec
+	assert.False(t, run.Done() || run.Succeeded() || task.Done() || task.Succeeded())
+	assert.Empty(t, string(run.Result())+run.Message()+string(task.Result())+task.Message()+output.NotebookResult())
+	assert.Zero(t, cluster.Workers()+spec.Workers()+new(Cluster).Workers())
+	assert.Equal(t, 3, (&Cluster{ClusterSpec: ClusterSpec{NumWorkers: new(3)}}).Workers())
 }
 
 func TestRunError_empty(t *testing.T) {

@@ -1,6 +1,7 @@
 package databricks
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,11 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
 // often are secrets: fmt and slog show the names only.
 type SparkEnvVars map[string]string
 
+// UnmarshalJSON also takes values that are not strings.
+func (m *SparkEnvVars) UnmarshalJSON(text []byte) error {
+	return unmarshalTexts(text, (*map[string]string)(m))
+}
+
 // Format prints the names, whatever the verb.
 func (m SparkEnvVars) Format(f fmt.State, _ rune) { formatMap(f, m, func(string) bool { return true }) }
 
@@ -39,11 +45,43 @@ func (m SparkEnvVars) LogValue() slog.Value { return slog.StringValue(fmt.Sprint
 // passwords, secrets or tokens, by their name, show as [redacted] with fmt and slog.
 type SparkConf map[string]string
 
+// UnmarshalJSON also takes values that are not strings, as samples of the REST
+// API have them: {"spark.speculation": true}.
+func (m *SparkConf) UnmarshalJSON(text []byte) error {
+	return unmarshalTexts(text, (*map[string]string)(m))
+}
+
 // Format prints the properties without their secrets, whatever the verb.
 func (m SparkConf) Format(f fmt.State, _ rune) { formatMap(f, m, redact.SensitiveKey) }
 
 // LogValue logs the properties without their secrets.
 func (m SparkConf) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
+
+// unmarshalTexts decodes a JSON object. Numbers and flags become the text that
+// they are written as, and null becomes an empty text.
+func unmarshalTexts(text []byte, m *map[string]string) error {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(text, &values); err != nil || values == nil {
+		return err
+	}
+	texts := make(map[string]string, len(values))
+	for name, value := range values {
+		switch value[0] {
+		case '"':
+			var s string
+			if err := json.Unmarshal(value, &s); err != nil {
+				return err
+			}
+			texts[name] = s
+		case 'n':
+			texts[name] = ""
+		default:
+			texts[name] = string(value)
+		}
+	}
+	*m = texts
+	return nil
+}
 
 func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 	io.WriteString(f, "map[")

@@ -62,6 +62,10 @@ type SecretScope struct {
 	Name             string           `json:"name"`
 	BackendType      ScopeBackendType `json:"backend_type"`
 	KeyvaultMetadata *AzureKeyvault   `json:"keyvault_metadata"` // of a scope in a key vault; else nil
+
+	// IsDatabricksManaged is false for a scope in a key vault. It is nil where
+	// the server does not report it.
+	IsDatabricksManaged *bool `json:"is_databricks_managed"`
 }
 
 // An AzureKeyvault is a key vault of Azure.

@@ -111,7 +111,7 @@ func TestSecretsService_keyVault(t *testing.T) {
 	require.NoError(t, secrets.CreateScope(ctx, bind))
 	scopes, err := secrets.ListScopes(ctx)
 	require.NoError(t, err)
-	assert.Equal(t, []databricks.SecretScope{{"kv", databricks.ScopeBackendAzureKeyvault, vault}}, scopes)
+	assert.Equal(t, []databricks.SecretScope{{Name: "kv", BackendType: databricks.ScopeBackendAzureKeyvault, KeyvaultMetadata: vault}}, scopes)
 	value, err := secrets.Get(ctx, "kv", "db")
 	require.NoError(t, err)
 	assert.Equal(t, "hunter2", string(value))

@@ -18,7 +18,7 @@ func TestSecrets_wireScopes(t *testing.T) {
 
 	vault := &AzureKeyvault{ResourceID: "/subscriptions/s/kv", DNSName: "https://kv.vault.azure.net/"}
 	full := CreateScope{Scope: "etl", InitialManagePrincipal: "users", ScopeBackendType: ScopeBackendAzureKeyvault, BackendAzureKeyvault: vault}
-	scopes := []SecretScope{{"etl", ScopeBackendDatabricks, nil}, {"kv", ScopeBackendAzureKeyvault, vault}, {"new", "BRAND_NEW", nil}}
+	scopes := []SecretScope{{"etl", ScopeBackendDatabricks, nil, new(true)}, {"kv", ScopeBackendAzureKeyvault, vault, new(false)}, {"new", "BRAND_NEW", nil, nil}}
 	assertFull(t, full, scopes)
 
 	const created, bare = "POST /api/2.0/secrets/scopes/create", `{"scope": "etl"}`
@@ -121,8 +121,8 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "list",
 		call: list,
-		wire: []wireStep{{"GET /api/2.0/secrets/scopes/list", "", `{"scopes": [{"name": "etl", "backend_type": "DATABRICKS"},
-			{"name": "kv", "backend_type": "AZURE_KEYVAULT", "keyvault_metadata": {"resource_id": "/subscriptions/s/kv", "dns_name": "https://kv.vault.azure.net/"}},
+		wire: []wireStep{{"GET /api/2.0/secrets/scopes/list", "", `{"scopes": [{"name": "etl", "backend_type": "DATABRICKS", "is_databricks_managed": true},
+			{"name": "kv", "backend_type": "AZURE_KEYVAULT", "keyvault_metadata": {"resource_id": "/subscriptions/s/kv", "dns_name": "https://kv.vault.azure.net/"}, "is_databricks_managed": false},
 			{"name": "new", "backend_type": "BRAND_NEW", "keyvault_metadata": null, "brand_new": []}]}`}},
 		want: scopes,
 	}, {

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"mime"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/go-databricks/databricks/internal/cause"
 )
 
 // A ResultType is what kind of thing a command ended with. The service may add
@@ -82,51 +82,23 @@ func (e *CommandError) Error() string {
 		text = "databricks: command " + e.CommandID
 	}
 	switch {
-	case e.Cancelled():
-		text += " was cancelled"
+	case e.Canceled():
+		text += " was canceled"
 	case e.Status == CommandFailed:
 		text += " could not be run"
 	default:
 		text += " failed"
 	}
-	if reason := e.reason(); reason != "" {
+	if reason := cause.Line(e.Summary, e.Cause); reason != "" {
 		text += ": " + reason
 	}
 	return oneLine(text)
 }
 
-// Cancelled reports whether the command was stopped before it ended by itself:
+// Canceled reports whether the command was stopped before it ended by itself:
 // by a call, or because its context was destroyed.
-func (e *CommandError) Cancelled() bool {
+func (e *CommandError) Canceled() bool {
 	return e.Status == CommandCancelled || strings.Contains(e.Cause, "CommandCancelledException")
-}
-
-var (
-	escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[ -/]*[@-~]")
-	tags    = regexp.MustCompile(`<[^>]*>`)
-)
-
-// reason is the one line that matters.
-func (e *CommandError) reason() string {
-	text := escapes.ReplaceAllString(html.UnescapeString(tags.ReplaceAllString(e.Summary, "")), "")
-	if strings.TrimSpace(text) == "" {
-		text = escapes.ReplaceAllString(e.Cause, "")
-	}
-	text, _, _ = strings.Cut(text, "== SQL ==") // the statement follows
-	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
-	var first, last string
-	for _, line := range lines {
-		if line = strings.TrimSpace(line); line != "" {
-			if first == "" {
-				first = line
-			}
-			last = line
-		}
-	}
-	if strings.HasPrefix(first, "Traceback") || strings.HasPrefix(first, "---") {
-		first = last // Python's tracebacks end with what happened
-	}
-	return first
 }
 
 // Result returns what a command that is done ended with. Of a command that did

@@ -145,13 +145,13 @@ func TestCommandStatus_Result_failed(t *testing.T) {
 		"cancelled, by the documents": {
 			reply:     `{"id": "2", "status": "Cancelled", "results": null}`,
 			want:      v12.CommandError{CommandID: "2", Status: v12.CommandCancelled},
-			says:      "databricks: command 2 was cancelled",
+			says:      "databricks: command 2 was canceled",
 			cancelled: true,
 		},
 		"cancelled, as was seen": {
 			reply:     `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "org.apache.spark.CommandCancelledException: at shutdown"}}`,
 			want:      v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "org.apache.spark.CommandCancelledException: at shutdown"},
-			says:      "databricks: command 2 was cancelled: org.apache.spark.CommandCancelledException: at shutdown",
+			says:      "databricks: command 2 was canceled: org.apache.spark.CommandCancelledException: at shutdown",
 			cancelled: true,
 		},
 		"the machinery broke": {
@@ -174,7 +174,7 @@ func TestCommandStatus_Result_failed(t *testing.T) {
 			require.True(t, ok, "%v", err)
 			assert.Equal(t, &row.want, got)
 			assert.Equal(t, row.says, err.Error())
-			assert.Equal(t, row.cancelled, got.Cancelled())
+			assert.Equal(t, row.cancelled, got.Canceled())
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}

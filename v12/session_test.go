@@ -118,7 +118,7 @@ func TestSession(t *testing.T) {
 		failed, ok := errors.AsType[*v12.CommandError](err)
 		require.True(l, ok, "%v", err)
 		assert.ErrorContains(l, err, "failed: ValueError: no such luck")
-		assert.False(l, failed.Cancelled())
+		assert.False(l, failed.Canceled())
 
 		l.requireLeft(1, 0)
 		require.NoError(l, session.Close())

@@ -141,7 +141,7 @@ func (n *nightWatch) bring(ctx context.Context, up bool) error {
 	if err != nil {
 		return err
 	}
-	if n.workers > 0 && (cluster.NumWorkers == nil || *cluster.NumWorkers != n.workers) {
+	if n.workers > 0 && cluster.Workers() != n.workers {
 		if err := n.client.Clusters.Resize(ctx, databricks.ResizeCluster{ClusterID: n.cluster, NumWorkers: new(n.workers)}); err != nil {
 			return err
 		}

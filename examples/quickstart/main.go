@@ -149,7 +149,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	if err != nil {
 		return err
 	}
-	q.say("  It returned: %s", cmp.Or(output.NotebookOutput.Result, nothing))
+	q.say("  It returned: %s", cmp.Or(output.NotebookResult(), nothing))
 	return nil
 }
 

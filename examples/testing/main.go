@@ -49,7 +49,7 @@ func Report(ctx context.Context, client *databricks.Client, notebook string, lim
 	if err != nil {
 		return "", err
 	}
-	return output.NotebookOutput.Result, nil
+	return output.NotebookResult(), nil
 }
 
 func main() {

@@ -1,0 +1,251 @@
+package databricks
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+
+	"github.com/go-databricks/databricks/internal/cause"
+)
+
+// WatchRun polls a run until it is over. It yields the run first as it is, and
+// then after each change of its state or of the state of one of its tasks. A
+// failed run is not an error here: WatchRun fails only if the context ends or
+// the run no longer exists.
+func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
+	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
+	return func(yield func(*Run, error) bool) {
+		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), look, sameProgress) {
+			if !yield(run, err) || err != nil || run.Done() {
+				return
+			}
+		}
+	}
+}
+
+// WaitRun waits until a run is over and returns it if it succeeded. A run that
+// failed, timed out, was canceled or was skipped is a [*RunError]. The wait has
+// no limit other than the context.
+func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
+	var last *Run
+	for run, err := range s.WatchRun(ctx, runID) {
+		if err != nil {
+			return nil, err
+		}
+		last = run
+	}
+	return s.result(ctx, last)
+}
+
+// RunResult is [JobsService.WaitRun] without the wait. It returns a run that
+// succeeded or is not over yet. The error of a run that is over and did not
+// succeed is a [*RunError], which says why.
+func (s *JobsService) RunResult(ctx context.Context, runID int64) (*Run, error) {
+	run, err := s.GetRun(ctx, GetRun{RunID: runID})
+	if err != nil {
+		return nil, err
+	}
+	return s.result(ctx, run)
+}
+
+func (s *JobsService) result(ctx context.Context, run *Run) (*Run, error) {
+	if !run.Done() || run.Succeeded() {
+		return run, nil
+	}
+	return nil, s.runError(ctx, run)
+}
+
+// sameProgress reports whether nothing has happened between two looks at a run.
+func sameProgress(before, after *Run) bool {
+	if len(before.Tasks) != len(after.Tasks) || !reflect.DeepEqual(before.progress(), after.progress()) {
+		return false
+	}
+	for i := range before.Tasks {
+		a, b := &before.Tasks[i], &after.Tasks[i]
+		if a.RunID != b.RunID || !reflect.DeepEqual(a.progress(), b.progress()) {
+			return false
+		}
+	}
+	return true
+}
+
+// progress is a state in both of its forms, either of which may be nil.
+type progress struct {
+	state  *RunState
+	status *RunStatus
+}
+
+func (p progress) done() bool {
+	if p.state != nil && p.state.LifeCycleState != "" {
+		switch p.state.LifeCycleState {
+		case RunTerminated, RunSkipped, RunInternalError:
+			return true
+		}
+		return false
+	}
+	return p.status != nil && p.status.State == RunStatusTerminated
+}
+
+func (p progress) succeeded() bool {
+	if p.state != nil && (p.state.LifeCycleState == RunSkipped || p.state.LifeCycleState == RunInternalError) {
+		return false
+	}
+	result := p.result()
+	return p.done() && (result == RunResultSuccess || result == RunResultSuccessWithFailures)
+}
+
+// result is how it ended in the words of RunResultState; empty if that is not known.
+func (p progress) result() RunResultState {
+	if p.state != nil && p.state.LifeCycleState != "" {
+		return p.state.ResultState
+	}
+	if p.status == nil || p.status.TerminationDetails == nil {
+		return ""
+	}
+	switch code := p.status.TerminationDetails.Code; code {
+	case RunTerminationSuccess, RunTerminationSuccessWithFailures, RunTerminationCanceled, RunTerminationDisabled:
+		return RunResultState(code)
+	case RunTerminationUserCanceled:
+		return RunResultCanceled
+	case RunTerminationMaxConcurrentRunsExceeded:
+		return RunResultMaximumConcurrentRunsReached
+	case RunTerminationSkipped:
+		return ""
+	}
+	return RunResultFailed
+}
+
+// skipped reports whether it is over without having run.
+func (p progress) skipped() bool {
+	switch p.result() {
+	case RunResultMaximumConcurrentRunsReached, RunResultExcluded, RunResultUpstreamFailed, RunResultUpstreamCanceled, RunResultDisabled, RunResultUpstreamEvicted:
+		return true
+	}
+	if p.state != nil && p.state.LifeCycleState != "" {
+		return p.state.LifeCycleState == RunSkipped
+	}
+	return p.status != nil && p.status.TerminationDetails != nil && p.status.TerminationDetails.Code == RunTerminationSkipped
+}
+
+// how is the word for how it ended: the result, or else the state or code.
+func (p progress) how() string {
+	switch result := p.result(); {
+	case p.state != nil && (result == RunResultSuccess || result == RunResultSuccessWithFailures): // and yet
+		return string(result) + ", and " + string(p.state.LifeCycleState)
+	case result != "":
+		return string(result)
+	case p.state != nil && p.state.LifeCycleState != "":
+		return string(p.state.LifeCycleState)
+	case p.status != nil && p.status.TerminationDetails != nil:
+		return string(p.status.TerminationDetails.Code)
+	}
+	return "without a result"
+}
+
+func (p progress) message() string {
+	if p.state != nil && p.state.StateMessage != "" {
+		return p.state.StateMessage
+	}
+	if p.status != nil && p.status.TerminationDetails != nil {
+		return p.status.TerminationDetails.Message
+	}
+	return ""
+}
+
+// A RunError says why a run that is over did not succeed. [JobsService.WaitRun]
+// and [JobsService.RunResult] return it.
+type RunError struct {
+	Run         *Run           // the run as it ended
+	Result      RunResultState // empty if the run ended without a result, for example because it was skipped
+	Message     string         // the service's message about the run
+	FailedTasks []FailedTask   // the tasks that failed; tasks skipped because of them are not listed
+	Output      string         // the error of the first failed task, as the service sends it; empty if it could not be read
+	Trace       string         // the stack trace of the first failed task; empty if there is none
+	PageURL     string         // the run's page in the workspace
+}
+
+// A FailedTask is a task whose last attempt did not succeed.
+type FailedTask struct {
+	TaskKey string
+	RunID   int64 // of its last attempt, for [JobsService.GetRunOutput]
+	Result  RunResultState
+	Message string
+}
+
+// Error says in one line how the run ended and why.
+func (e *RunError) Error() string {
+	var b strings.Builder
+	run := cmp.Or(e.Run, &Run{})
+	fmt.Fprintf(&b, "databricks: run %d", run.RunID)
+	if run.RunName != "" {
+		fmt.Fprintf(&b, " (%s)", oneLine(run.RunName, 100))
+	}
+	fmt.Fprintf(&b, " ended %s", run.progress().how())
+	say := func(text string) {
+		if text = oneLine(text, 300); text != "" && !strings.Contains(b.String(), text) {
+			b.WriteString(": " + text)
+		}
+	}
+	say(cause.Text(e.Message))
+	for i, task := range e.FailedTasks {
+		if i == 3 {
+			fmt.Fprintf(&b, "; and %d more tasks", len(e.FailedTasks)-i)
+			break
+		}
+		fmt.Fprintf(&b, "; task %s %s", oneLine(task.TaskKey, 100), task.Result)
+		say(cause.Text(task.Message))
+	}
+	say(cause.Line(e.Output, e.Trace))
+	if e.PageURL != "" {
+		b.WriteString("; see " + oneLine(e.PageURL, 500))
+	}
+	return b.String()
+}
+
+// runError gathers what there is to say about a run that did not succeed.
+func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
+	p := run.progress()
+	e := &RunError{Run: run, Result: p.result(), Message: p.message(), PageURL: run.RunPageURL}
+	for _, task := range latestAttempts(run.Tasks) {
+		if p := task.progress(); p.done() && !p.succeeded() && !p.skipped() {
+			e.FailedTasks = append(e.FailedTasks, FailedTask{task.TaskKey, task.RunID, p.result(), p.message()})
+		}
+	}
+	source := run.RunID // which stands for its task if it has no list of them
+	switch {
+	case len(e.FailedTasks) > 0:
+		source = e.FailedTasks[0].RunID
+	case len(run.Tasks) > 0:
+		return e
+	}
+	// Of a run that was ended or never began there is no output. If it cannot be
+	// read, the error says what it can without.
+	if e.Result == RunResultFailed || p.how() == string(RunInternalError) {
+		if out, err := s.GetRunOutput(ctx, source); err == nil {
+			e.Output, e.Trace = out.Error, out.ErrorTrace
+		}
+	}
+	return e
+}
+
+// latestAttempts returns the last attempt at each task, in the order in which
+// they are first named.
+func latestAttempts(tasks []RunTask) []*RunTask {
+	var latest []*RunTask
+	index := map[string]int{}
+	for i := range tasks {
+		task := &tasks[i]
+		at, known := index[task.TaskKey]
+		switch {
+		case !known:
+			index[task.TaskKey] = len(latest)
+			latest = append(latest, task)
+		case task.StartTime > latest[at].StartTime, task.StartTime == latest[at].StartTime && task.AttemptNumber >= latest[at].AttemptNumber:
+			latest[at] = task
+		}
+	}
+	return latest
+}
