@@ -269,15 +269,19 @@ const (
 	SortByClusterName ClusterSortField = "CLUSTER_NAME"
 )
 
-// ListClusters says which clusters to list; its zero value stands for those
-// described at List. All fields but CanUseClient need a workspace with version
-// 2.1 of the API, and change what is listed by default.
+// ListClusters narrows a list of clusters. Its zero value lists the clusters
+// that [ClustersService.List] describes.
+//
+// FilterBy, SortBy, PageSize and PageToken need version 2.1 of the Clusters API,
+// to which they move the call. That version lists all clusters that were
+// terminated in the last 30 days.
 type ListClusters struct {
-	CanUseClient ClusterClient `json:"can_use_client,omitzero"` // clusters for this client only; not with the other fields
+	CanUseClient ClusterClient `json:"can_use_client,omitzero"` // only clusters that this client can use; not together with the fields of version 2.1
 	FilterBy     ClusterFilter `json:"filter_by,omitzero"`
 	SortBy       ClusterSort   `json:"sort_by,omitzero"`
-	PageSize     int           `json:"page_size,omitzero"`  // clusters in one reply; 0 lets the service choose; all pages are read in any case
-	PageToken    string        `json:"page_token,omitzero"` // where to begin, of an earlier reply
+	PageSize     int           `json:"page_size,omitzero"`  // clusters to request at a time; 0 lets the service choose
+	PageToken    string        `json:"page_token,omitzero"` // the page to begin with; empty for the first
+	Limit        int           `json:"-"`                   // clusters to return in total; 0 for all
 }
 
 // A ClusterFilter says which clusters to list: those that all of its fields
@@ -295,67 +299,60 @@ type ClusterSort struct {
 	Field     ClusterSortField `json:"field,omitzero"`
 }
 
-// request asks for the first page. Only version 2.1 filters, sorts and pages:
-// 2.0 would pass over the wish, and list what was not asked for.
-func (in ListClusters) request() Request {
-	if in.PageSize == 0 && in.PageToken == "" && reflect.ValueOf(in.FilterBy).IsZero() && in.SortBy == (ClusterSort{}) {
-		return get("/api/2.0/clusters/list").params(in)
+// request is the request for a page. Only version 2.1 filters, sorts and pages.
+// Version 2.0 would ignore these parameters.
+func (in ListClusters) request(token string) Request {
+	paged := in.PageSize != 0 || in.PageToken != ""
+	in.PageToken = token
+	if !paged && reflect.ValueOf(in.FilterBy).IsZero() && in.SortBy == (ClusterSort{}) {
+		return get("/api/2.0/clusters/list").params(in).check(checkPage(in.PageSize, in.Limit))
 	}
-	r := get("/api/2.1/clusters/list").params(in)
-	switch {
-	case in.CanUseClient != "":
-		return r.check(badArg("can_use_client", "cannot go with filter_by, sort_by, page_size or page_token"))
-	case in.PageSize < 0:
-		return r.check(badArg("page_size", "is %d; want 1 or more, or 0 for the service's choice", in.PageSize))
+	r := get("/api/2.1/clusters/list").params(in).check(checkPage(in.PageSize, in.Limit))
+	if in.CanUseClient != "" {
+		r = r.check(badArg("can_use_client", "cannot be set together with filter_by, sort_by, page_size or page_token"))
 	}
 	return r
 }
 
-// List returns all clusters that are not terminated and all that are pinned;
-// of those terminated in the last 30 days the latest, 70 that people made and
-// 30 that jobs made. A field of in, CanUseClient aside, makes that all of those
-// terminated in the last 30 days. [Cluster.Spec] is nil in a list.
+// List returns all clusters that are not terminated, and all that are pinned. Of
+// the clusters terminated in the last 30 days, version 2.0 lists only the latest:
+// 70 that people created and 30 that jobs created. [Cluster.Spec] is nil in a list.
 func (s *ClustersService) List(ctx context.Context, in ListClusters) ([]Cluster, error) {
-	var clusters []Cluster
-	for r := in.request(); ; r = r.params(in) {
-		page, err := do[struct {
-			Clusters      []Cluster `json:"clusters"`
-			NextPageToken string    `json:"next_page_token"`
-		}](ctx, s.client, r)
-		if err != nil {
-			return nil, err
-		}
-		if clusters == nil {
-			clusters = page.Clusters
-		} else {
-			clusters = append(clusters, page.Clusters...)
-		}
-		if in.PageToken = page.NextPageToken; in.PageToken == "" {
-			return clusters, nil
-		}
+	return listPages(in.PageToken, in.Limit, func(token string) (*Page[Cluster], error) { return s.page(ctx, in, token) })
+}
+
+// ListPage returns one page of [ClustersService.List]. Set PageSize to have the
+// service send pages at all.
+func (s *ClustersService) ListPage(ctx context.Context, in ListClusters) (*Page[Cluster], error) {
+	page, err := s.page(ctx, in, in.PageToken)
+	if err != nil {
+		return nil, err
 	}
+	return page.cut(in.Limit), nil
+}
+
+func (s *ClustersService) page(ctx context.Context, in ListClusters, token string) (*Page[Cluster], error) {
+	page, err := do[struct {
+		Clusters      []Cluster `json:"clusters"`
+		NextPageToken string    `json:"next_page_token"`
+	}](ctx, s.client, in.request(token))
+	if err != nil {
+		return nil, err
+	}
+	return &Page[Cluster]{page.Clusters, page.NextPageToken}, nil
 }
 
 // All yields the clusters that List returns, each as soon as it arrives, and
-// holds one at a time in memory. Each range over it asks anew. An error ends it.
+// holds one at a time in memory. Each range over the sequence sends new requests.
+// The first error ends it.
 func (s *ClustersService) All(ctx context.Context, in ListClusters) iter.Seq2[Cluster, error] {
-	return func(yield func(Cluster, error) bool) {
-		in := in // a later range begins with the first page again
-		for r := in.request(); ; r = r.params(in) {
-			in.PageToken = ""
-			rest := func(name string, value json.RawMessage) {
-				if name == "next_page_token" {
-					_ = json.Unmarshal(value, &in.PageToken) // what is no text leads nowhere
-				}
-			}
-			for cluster, err := range stream[Cluster](ctx, s.client, r, "clusters", rest) {
-				if !yield(cluster, err) || err != nil {
-					return
-				}
-			}
-			if in.PageToken == "" {
-				return
+	return allPages(in.PageToken, in.Limit, func(token string) (iter.Seq2[Cluster, error], func() string) {
+		var next string
+		rest := func(name string, value json.RawMessage) {
+			if name == "next_page_token" {
+				_ = json.Unmarshal(value, &next) // a value that is no text leads nowhere
 			}
 		}
-	}
+		return stream[Cluster](ctx, s.client, in.request(token), "clusters", rest), func() string { return next }
+	})
 }

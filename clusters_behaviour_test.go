@@ -686,7 +686,7 @@ func TestClusters_Events(t *testing.T) {
 		want := l.events(id)
 		slices.Reverse(want)
 		var got []databricks.ClusterEventType
-		for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{ClusterID: id, Limit: 7}) {
+		for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{ClusterID: id, PageSize: 7}) {
 			require.NoError(l, err)
 			if got = append(got, event.Type); len(got) == 10 {
 				time.Sleep(time.Second)
@@ -697,7 +697,7 @@ func TestClusters_Events(t *testing.T) {
 
 		n := 0
 		for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{
-			ClusterID: id, Limit: 3, EventTypes: []databricks.ClusterEventType{databricks.ClusterEventPinned},
+			ClusterID: id, PageSize: 3, EventTypes: []databricks.ClusterEventType{databricks.ClusterEventPinned},
 		}) {
 			require.NoError(l, err)
 			assert.Equal(l, databricks.ClusterEventPinned, event.Type)

@@ -1,9 +1,11 @@
 package databricks
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"iter"
+	"strings"
 )
 
 // A ClusterEventType is what happened to a cluster. The service adds some now
@@ -167,17 +169,17 @@ type InitScriptExecution struct {
 	Stderr                   string           `json:"stderr"` // of one that failed, where the workspace keeps it
 }
 
-// ListClusterEvents says which events to list.
+// ListClusterEvents narrows a list of events of one cluster.
 type ListClusterEvents struct {
 	ClusterID  string             `json:"cluster_id"`
 	StartTime  Millis             `json:"start_time,omitzero"`  // zero for the first event
 	EndTime    Millis             `json:"end_time,omitzero"`    // zero for now
 	Order      ListOrder          `json:"order,omitzero"`       // empty for Descending, the latest first
-	EventTypes []ClusterEventType `json:"event_types,omitzero"` // none for all
-	Offset     int64              `json:"offset,omitzero"`      // how many to pass over; if Descending, EndTime must be set
-	Limit      int64              `json:"limit,omitzero"`       // events in one reply, up to 500; 0 for 50; all pages are read in any case
-	PageSize   int                `json:"page_size,omitzero"`   // Limit's newer name
-	PageToken  string             `json:"page_token,omitzero"`  // where to begin, of an earlier reply; newer than Offset
+	EventTypes []ClusterEventType `json:"event_types,omitzero"` // empty for all
+	Offset     int64              `json:"offset,omitzero"`      // events to skip; with the order Descending, EndTime must be set
+	PageSize   int64              `json:"limit,omitzero"`       // events to request at a time, up to 500; 0 for 50
+	PageToken  string             `json:"page_token,omitzero"`  // the page to begin with; empty for the first
+	Limit      int                `json:"-"`                    // events to return in total; 0 for all
 }
 
 func (in ListClusterEvents) check() error {
@@ -187,50 +189,64 @@ func (in ListClusterEvents) check() error {
 	case in.Offset < 0:
 		return badArg("offset", "is %d; want 0 or more", in.Offset)
 	case in.Offset > 0 && in.EndTime == 0 && in.Order != Ascending:
-		return badArg("end_time", "is missing; without it an offset from the latest event means something else with each event")
-	case in.Limit < 0:
-		return badArg("limit", "is %d; want 1 to 500, or 0 for 50", in.Limit)
-	case in.PageSize < 0:
-		return badArg("page_size", "is %d; want 1 to 500, or 0 for the service's choice", in.PageSize)
+		return badArg("end_time", "is missing; without it, an offset from the latest event shifts with each new event")
 	}
-	return nil
+	return checkPage(in.PageSize, in.Limit)
 }
 
-// AllEvents yields the events of a cluster's last 60 days, page after page. Events
-// that come meanwhile are left out unless the order is Ascending. Each range
-// over it asks anew. An error ends it.
-func (s *ClustersService) AllEvents(ctx context.Context, in ListClusterEvents) iter.Seq2[ClusterEvent, error] {
-	return func(yield func(ClusterEvent, error) bool) {
-		in := in // a later range begins with the first page again
-		for r := post("/api/2.0/clusters/events").params(in).readOnly(); ; {
-			page, err := do[struct {
-				Events        []ClusterEvent             `json:"events"`
-				NextPage      map[string]json.RawMessage `json:"next_page"`
-				NextPageToken string                     `json:"next_page_token"`
-			}](ctx, s.client, r)
-			if err != nil {
-				yield(ClusterEvent{}, err)
-				return
-			}
-			for _, event := range page.Events {
-				if !yield(event, nil) {
-					return
-				}
-			}
-			switch {
-			case page.NextPage != nil:
-				// It is the next request, but servers were seen to leave these out.
-				r.Body = nil
-				r = r.optional("event_types", in.EventTypes).optional("order", in.Order).optional("limit", in.Limit)
-				for name, value := range page.NextPage {
-					r = r.optional(name, value)
-				}
-			case page.NextPageToken != "":
-				in.Offset, in.PageToken = 0, page.NextPageToken
-				r = r.params(in)
-			default:
-				return
-			}
-		}
+// ListEvents returns the events of a cluster's last 60 days.
+func (s *ClustersService) ListEvents(ctx context.Context, in ListClusterEvents) ([]ClusterEvent, error) {
+	return listPages(in.PageToken, in.Limit, func(token string) (*Page[ClusterEvent], error) { return s.eventsPage(ctx, in, token) })
+}
+
+// ListEventsPage returns one page of [ClustersService.ListEvents].
+func (s *ClustersService) ListEventsPage(ctx context.Context, in ListClusterEvents) (*Page[ClusterEvent], error) {
+	page, err := s.eventsPage(ctx, in, in.PageToken)
+	if err != nil {
+		return nil, err
 	}
+	return page.cut(in.Limit), nil
+}
+
+// AllEvents yields the events that ListEvents returns, page by page. Events that
+// happen meanwhile are left out unless the order is Ascending. Each range over
+// the sequence sends new requests. The first error ends it.
+func (s *ClustersService) AllEvents(ctx context.Context, in ListClusterEvents) iter.Seq2[ClusterEvent, error] {
+	return allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[ClusterEvent], error) { return s.eventsPage(ctx, in, token) }))
+}
+
+// eventsPage reads a page. The service names the next one by a token, or by the
+// whole request for it, whose JSON text is then the token.
+func (s *ClustersService) eventsPage(ctx context.Context, in ListClusterEvents, token string) (*Page[ClusterEvent], error) {
+	in.PageToken = ""
+	r := post("/api/2.0/clusters/events").readOnly()
+	switch {
+	case strings.HasPrefix(token, "{"):
+		var next map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(token), &next); err != nil {
+			r = r.check(badArg("page_token", "is not one that a page returned"))
+		}
+		// Servers were seen to leave these three out.
+		r = r.check(in.check()).optional("event_types", in.EventTypes).optional("order", in.Order).optional("limit", in.PageSize)
+		for name, value := range next {
+			r = r.optional(name, value)
+		}
+	case token != "":
+		in.Offset, in.PageToken = 0, token
+		r = r.params(in)
+	default:
+		r = r.params(in)
+	}
+	page, err := do[struct {
+		Events        []ClusterEvent  `json:"events"`
+		NextPage      json.RawMessage `json:"next_page"`
+		NextPageToken string          `json:"next_page_token"`
+	}](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(page.NextPage, []byte("{")) {
+		page.NextPageToken = string(page.NextPage)
+	}
+	return &Page[ClusterEvent]{page.Events, page.NextPageToken}, nil
 }

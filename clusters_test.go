@@ -512,14 +512,14 @@ func TestClusters_wire(t *testing.T) {
 		want: &AvailabilityZones{Zones: []string{"us-west-2a", "us-west-2b"}, DefaultZone: "us-west-2a"},
 	}, {
 		name: "events returns every field, and sends every field",
-		call: events(ListClusterEvents{"1", 1618263108824, 1618263108999, Ascending, []ClusterEventType{ClusterEventRunning}, 5, 50, 0, ""}),
+		call: events(ListClusterEvents{"1", 1618263108824, 1618263108999, Ascending, []ClusterEventType{ClusterEventRunning}, 5, 50, "", 0}),
 		wire: []wireStep{{"POST /api/2.0/clusters/events", `{
 			"cluster_id": "1", "start_time": 1618263108824, "end_time": 1618263108999, "order": "ASC", "event_types": ["RUNNING"], "offset": 5, "limit": 50
 		}`, `{"events": [` + eventJSON + `], "total_count": 1}`}},
 		want: []ClusterEvent{event},
 	}, {
 		name: "events posts the next page back, number by number, with the filters that it lacks",
-		call: events(ListClusterEvents{ClusterID: "1", Order: Ascending, EventTypes: []ClusterEventType{ClusterEventRunning}, Limit: 1}),
+		call: events(ListClusterEvents{ClusterID: "1", Order: Ascending, EventTypes: []ClusterEventType{ClusterEventRunning}, PageSize: 1}),
 		wire: []wireStep{
 			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "order": "ASC", "event_types": ["RUNNING"], "limit": 1}`,
 				`{"events": [{"cluster_id": "1", "type": "RUNNING"}], "next_page": {"cluster_id": "x1", "end_time": 5631707659504820001, "offset": 1, "limit": 7, "odd": [null]}, "total_count": 2}`},
@@ -531,10 +531,67 @@ func TestClusters_wire(t *testing.T) {
 		name: "events follows page tokens",
 		call: events(ListClusterEvents{ClusterID: "1", PageSize: 1, PageToken: "a"}),
 		wire: []wireStep{
-			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "page_size": 1, "page_token": "a"}`, `{"events": [{"cluster_id": "1", "type": "PINNED"}], "next_page_token": "b"}`},
-			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "page_size": 1, "page_token": "b"}`, `{"next_page_token": "", "prev_page_token": "a"}`},
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "limit": 1, "page_token": "a"}`, `{"events": [{"cluster_id": "1", "type": "PINNED"}], "next_page_token": "b"}`},
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "limit": 1, "page_token": "b"}`, `{"next_page_token": "", "prev_page_token": "a"}`},
 		},
 		want: []ClusterEvent{{ClusterID: "1", Type: ClusterEventPinned}},
+	}, {
+		name: "one page of events, and the one after it",
+		call: func(ctx ctx, c *Client) (any, error) {
+			in := ListClusterEvents{ClusterID: "1", PageSize: 1}
+			first, err := c.Clusters.ListEventsPage(ctx, in)
+			if err != nil {
+				return nil, err
+			}
+			in.PageToken = first.NextPageToken
+			return c.Clusters.ListEventsPage(ctx, in)
+		},
+		wire: []wireStep{
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "limit": 1}`,
+				`{"events": [{"cluster_id": "1", "type": "RUNNING"}], "next_page": {"cluster_id": "1", "end_time": 5631707659504820001, "offset": 1, "limit": 1}}`},
+			{"POST /api/2.0/clusters/events", `{"cluster_id": "1", "end_time": 5631707659504820001, "offset": 1, "limit": 1}`,
+				`{"events": [{"cluster_id": "1", "type": "PINNED"}]}`},
+		},
+		want: &Page[ClusterEvent]{Items: []ClusterEvent{{ClusterID: "1", Type: ClusterEventPinned}}},
+	}, {
+		name: "events up to a limit, as a slice",
+		call: func(ctx ctx, c *Client) (any, error) {
+			return c.Clusters.ListEvents(ctx, ListClusterEvents{ClusterID: "1", Limit: 1})
+		},
+		wire: []wireStep{{"POST /api/2.0/clusters/events", `{"cluster_id": "1"}`,
+			`{"events": [{"cluster_id": "1", "type": "PINNED"}, {"cluster_id": "1", "type": "RUNNING"}], "next_page_token": "b"}`}},
+		want: []ClusterEvent{{ClusterID: "1", Type: ClusterEventPinned}},
+	}, {
+		name: "one page of clusters",
+		call: func(ctx ctx, c *Client) (any, error) { return c.Clusters.ListPage(ctx, ListClusters{PageSize: 1}) },
+		wire: []wireStep{{"GET /api/2.1/clusters/list?page_size=1", "", `{"clusters": [{"cluster_id": "1"}], "next_page_token": "a"}`}},
+		want: &Page[Cluster]{Items: []Cluster{{ClusterID: "1"}}, NextPageToken: "a"},
+	}, {
+		name: "list ends at a limit",
+		call: list(ListClusters{PageSize: 2, Limit: 1}),
+		wire: []wireStep{{"GET /api/2.1/clusters/list?page_size=2", "", `{"clusters": [{"cluster_id": "1"}, {"cluster_id": "2"}], "next_page_token": "a"}`}},
+		want: []Cluster{{ClusterID: "1"}},
+	}, {
+		name: "all ends at a limit",
+		call: stream(ListClusters{Limit: 1}),
+		wire: []wireStep{{"GET /api/2.0/clusters/list", "", `{"clusters": [{"cluster_id": "1"}, {"cluster_id": "2"}]}`}},
+		want: []Cluster{{ClusterID: "1"}},
+	}, {
+		name: "a list that never ends is an error",
+		call: list(ListClusters{PageSize: 1}),
+		wire: []wireStep{
+			{"GET /api/2.1/clusters/list?page_size=1", "", `{"next_page_token": "a"}`},
+			{"GET /api/2.1/clusters/list?page_size=1&page_token=a", "", `{"next_page_token": "a"}`},
+		},
+		fails: "the list would never end",
+	}, {
+		name: "an iterator that never ends is an error",
+		call: stream(ListClusters{PageSize: 1}),
+		wire: []wireStep{
+			{"GET /api/2.1/clusters/list?page_size=1", "", `{"next_page_token": "a"}`},
+			{"GET /api/2.1/clusters/list?page_size=1&page_token=a", "", `{"next_page_token": "a"}`},
+		},
+		fails: "the list would never end",
 	}, {
 		name: "a page token takes the place of an offset",
 		call: events(ListClusterEvents{ClusterID: "1", Order: Ascending, Offset: 1}),
@@ -586,12 +643,12 @@ func TestClusters_wire(t *testing.T) {
 	refuse("update refuses half a spec for the whole", update("*", ClusterSpec{NumWorkers: new(1)}), "spark_version is missing")
 	refuse("resize refuses no size", resize(ResizeCluster{ClusterID: "1"}), "num_workers and autoscale are both missing")
 	refuse("resize refuses two sizes", resize(ResizeCluster{"1", new(1), &AutoScale{nil, 2}}), "num_workers cannot be set together with autoscale")
-	refuse("list refuses a client with a filter", list(ListClusters{CanUseClient: ClusterClientJobs, PageSize: 1}), "can_use_client cannot go with")
-	refuse("all refuses what list refuses", stream(ListClusters{PageSize: -1}), "page_size is -1")
+	refuse("list refuses a client with a filter", list(ListClusters{CanUseClient: ClusterClientJobs, PageSize: 1}), "can_use_client cannot be set together with")
+	refuse("all refuses what list refuses", stream(ListClusters{PageSize: -1}), "PageSize is -1")
 	refuse("events refuses an offset from a moving end", events(ListClusterEvents{ClusterID: "1", Offset: 1}), "end_time is missing")
 	refuse("events refuses a negative offset", events(ListClusterEvents{ClusterID: "1", Offset: -1}), "offset is -1")
-	refuse("events refuses a negative limit", events(ListClusterEvents{ClusterID: "1", Limit: -1}), "limit is -1")
-	refuse("events refuses a negative page size", events(ListClusterEvents{ClusterID: "1", PageSize: -1}), "page_size is -1")
+	refuse("events refuses a negative limit", events(ListClusterEvents{ClusterID: "1", Limit: -1}), "Limit is -1")
+	refuse("events refuses a negative page size", events(ListClusterEvents{ClusterID: "1", PageSize: -1}), "PageSize is -1")
 	refuse("change-owner refuses no owner", func(ctx ctx, c *Client) (any, error) { return nil, c.Clusters.ChangeOwner(ctx, "1", "") }, "owner_username is missing")
 
 	for name, call := range map[string]func(ctx, *ClustersService) error{

@@ -494,7 +494,7 @@ func (s *conformance) clusters() {
 	s.part("events", func() {
 		want := []databricks.ClusterEventType{databricks.ClusterEventCreating, databricks.ClusterEventRunning, databricks.ClusterEventRestarting, databricks.ClusterEventTerminating, databricks.ClusterEventStarting}
 		var have []databricks.ClusterEventType
-		for _, event := range all(s, clusters.AllEvents(s.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending, Limit: 3})) {
+		for _, event := range all(s, clusters.AllEvents(s.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending, PageSize: 3})) {
 			s.is(id, event.ClusterID, "of the cluster")
 			have = append(have, event.Type)
 		}

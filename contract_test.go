@@ -23,6 +23,11 @@ var contractOutOfScope = []string{
 // on purpose.
 var contractDepartures = map[string]string{
 	"zero clusters.UpdateClusterResource.*":      "what the mask names is sent, zero or not",
+	"jobs.Job.next_page_token":                   "read by Get, which returns the whole job",
+	"jobs.Run.next_page_token":                   "read by GetRun, which returns the whole run",
+	"jobs-2.1-delta.Run.next_page_token":         "read by GetRun, which returns the whole run",
+	"jobs-2.1-delta.RunsGetRequest.page_token":   "sent by GetRun, which returns the whole run",
+	"jobs.RunsGetRequest.page_token":             "sent by GetRun, which returns the whole run",
 	"zero jobs.RunsListRequest.limit":            "zero asks for all, which is what zero means here",
 	"zero jobs.RunsListRequest.offset":           "zero is the default",
 	"zero jobs-2.1-delta.RunsListRequest.limit":  "as in version 2.0",
@@ -46,7 +51,7 @@ var contractRows = []contract.Row{
 	{Call: "GET /api/2.0/clusters/list-node-types", Go: "Clusters.ListNodeTypes"},
 	{Call: "GET /api/2.0/clusters/spark-versions", Go: "Clusters.SparkVersions"},
 	{Call: "GET /api/2.0/clusters/list-zones", Go: "Clusters.ListZones"},
-	{Call: "POST /api/2.0/clusters/events", Go: "Clusters.AllEvents", Inner: "next_page next_page_token prev_page_token total_count"},
+	{Call: "POST /api/2.0/clusters/events", Go: "Clusters.AllEvents", Inner: "page_size next_page next_page_token prev_page_token total_count"},
 	{Call: "POST /api/2.0/clusters/change-owner", Go: "Clusters.ChangeOwner", Args: "cluster_id owner_username"},
 	{Call: "POST /api/2.1/clusters/update", Go: "Clusters.Update", Sample: `{"update_mask": "cluster_name", "cluster": {"cluster_name": "c"}}`},
 

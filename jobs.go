@@ -2,9 +2,8 @@ package databricks
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 )
 
@@ -194,8 +193,6 @@ type Job struct {
 	// HasMore says, in lists of version 2.2, that lists within Settings were
 	// cut at 100 elements. Get returns them whole.
 	HasMore bool `json:"has_more,omitzero"`
-	// NextPageToken is used by Get, which leaves it empty.
-	NextPageToken string `json:"next_page_token,omitzero"`
 }
 
 // A JobCluster is a cluster that several tasks of a run share.
@@ -352,166 +349,162 @@ type GetJob struct {
 	JobID                 int64 `json:"job_id"`
 	IncludeTriggerState   bool  `json:"include_trigger_state,omitzero"`
 	IncludeTriggerHistory bool  `json:"include_trigger_history,omitzero"`
-
-	// PageToken is where to go on in a large job of version 2.2, if it is not at
-	// the beginning. All that follows is read in any case.
-	PageToken string `json:"page_token,omitzero"`
 }
 
-// Get returns a job. It fails with [ErrResourceDoesNotExist] if there is no such job.
+// Get returns a job. It fails with [ErrResourceDoesNotExist] if there is no such
+// job. Version 2.2 sends a large job in pages, all of which it reads.
 func (s *JobsService) Get(ctx context.Context, in GetJob) (*Job, error) {
-	page := func() (*Job, error) { return do[Job](ctx, s.client, get(s.path("/jobs/get")).params(in)) }
-	job, err := page()
+	type part struct {
+		Job
+		NextPageToken string `json:"next_page_token"`
+	}
+	r := get(s.path("/jobs/get")).params(in)
+	whole, err := readParts(func(token string) (*part, string, error) {
+		p, err := do[part](ctx, s.client, r.optional("page_token", token))
+		if err != nil {
+			return nil, "", err
+		}
+		return p, p.NextPageToken, nil
+	}, func(whole, part *part) {
+		whole.Settings.Tasks = append(whole.Settings.Tasks, part.Settings.Tasks...)
+		whole.Settings.JobClusters = append(whole.Settings.JobClusters, part.Settings.JobClusters...)
+		whole.Settings.Environments = append(whole.Settings.Environments, part.Settings.Environments...)
+		whole.Settings.Parameters = append(whole.Settings.Parameters, part.Settings.Parameters...)
+	})
 	if err != nil {
 		return nil, err
 	}
-	for next := job; next.NextPageToken != ""; {
-		if in.PageToken, err = following(in.PageToken, next.NextPageToken); err != nil {
-			return nil, err
-		}
-		if next, err = page(); err != nil {
-			return nil, err
-		}
-		job.Settings.Tasks = append(job.Settings.Tasks, next.Settings.Tasks...)
-		job.Settings.JobClusters = append(job.Settings.JobClusters, next.Settings.JobClusters...)
-		job.Settings.Environments = append(job.Settings.Environments, next.Settings.Environments...)
-		job.Settings.Parameters = append(job.Settings.Parameters, next.Settings.Parameters...)
-	}
-	job.NextPageToken, job.HasMore = "", false
-	return job, nil
+	whole.HasMore = false
+	return &whole.Job, nil
 }
 
-// following returns the token of the next page, and an error if the pages run
-// in a circle.
-func following(token, next string) (string, error) {
-	if next == token {
-		return "", errors.New("databricks: the service answers a page token with the same token again")
-	}
-	return next, nil
-}
-
-// ListJobs narrows a list of jobs. Its zero value is all of them.
+// ListJobs narrows a list of jobs. Its zero value lists all of them.
 type ListJobs struct {
-	Name        string `json:"name,omitzero"`         // jobs of exactly this name, whatever its case
-	ExpandTasks bool   `json:"expand_tasks,omitzero"` // with their tasks and clusters; version 2.0 leaves out those of multi-task jobs at times
-	Limit       int    `json:"limit,omitzero"`        // List: at most so many; All: so many at a time, at most 100; 0 leaves it to the client
-	Offset      int    `json:"offset,omitzero"`       // skips that many, counted from the newest; above 1000 the service refuses
-	PageToken   string `json:"page_token,omitzero"`   // where to begin, if not at the beginning; not in version 2.0
+	Name        string `json:"name,omitzero"`         // jobs with exactly this name, ignoring case
+	ExpandTasks bool   `json:"expand_tasks,omitzero"` // with their tasks and clusters; version 2.0 leaves out those of some jobs with several tasks
+	Offset      int    `json:"offset,omitzero"`       // jobs to skip, from the newest on; the service rejects more than 1000
+	PageSize    int    `json:"limit,omitzero"`        // jobs to request at a time; 0 for 25; version 2.0 sends all jobs at once
+	PageToken   string `json:"page_token,omitzero"`   // the page to begin with; empty for the first
+	Limit       int    `json:"-"`                     // jobs to return in total; 0 for all
 }
 
-// List returns the jobs, newest first, all pages of them; [JobsService.All] does
-// so in constant memory. Lists do not show all of a job that has several tasks:
-// in version 2.0 its tasks are missing. [JobsService.Get] has everything.
+// List returns the jobs, newest first. Version 2.0 leaves out the tasks of jobs
+// that have several. [JobsService.Get] returns all of a job.
 func (s *JobsService) List(ctx context.Context, in ListJobs) ([]Job, error) {
-	return collect(s.All(ctx, in), in.Limit)
+	return collect(s.All(ctx, in))
 }
 
-// All yields the jobs, newest first, while they arrive. Each range over the
-// sequence asks anew; an error ends it.
+// ListPage returns one page of [JobsService.List]. Version 2.0 has a single page.
+func (s *JobsService) ListPage(ctx context.Context, in ListJobs) (*Page[Job], error) {
+	if s.client.jobsAPI == "2.0" {
+		jobs, err := s.List(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return &Page[Job]{Items: jobs}, nil
+	}
+	page, err := s.page(ctx, in, in.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	return page.cut(in.Limit), nil
+}
+
+// All yields the jobs that List returns as they arrive. Each range over the
+// sequence sends new requests. The first error ends it.
 func (s *JobsService) All(ctx context.Context, in ListJobs) iter.Seq2[Job, error] {
 	if s.client.jobsAPI == "2.0" {
 		return s.allUnpaged(ctx, in)
 	}
-	if in.Limit == 0 {
-		in.Limit = 25 // servers of all ages take that much
-	}
-	in.Limit = min(in.Limit, 100)
-	return pages(in.Offset, in.PageToken, true, func(offset int, token string) (*jobsPage, error) {
-		in := in
-		in.Offset, in.PageToken = offset, token
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/list")).params(in))
-	}, func(p *jobsPage) []Job { return p.Jobs }, func(j *Job) int64 { return j.JobID })
+	jobs := allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[Job], error) { return s.page(ctx, in, token) }))
+	return distinct(jobs, func(j *Job) int64 { return j.JobID })
 }
 
-// allUnpaged reads the list of version 2.0: all jobs in one reply, whatever
-// one asks for.
+func (s *JobsService) page(ctx context.Context, in ListJobs, token string) (*Page[Job], error) {
+	in.Offset, in.PageToken = pageStart(in.Offset, token)
+	if in.PageSize == 0 {
+		in.PageSize = 25 // servers of all ages accept it
+	}
+	page, err := do[struct {
+		Jobs []Job `json:"jobs"`
+		pageEnd
+	}](ctx, s.client, get(s.path("/jobs/list")).params(in))
+	if err != nil {
+		return nil, err
+	}
+	return &Page[Job]{page.Jobs, page.next(in.Offset, in.PageToken, len(page.Jobs))}, nil
+}
+
+// allUnpaged reads the list of version 2.0, which has all jobs in one response,
+// whatever the request asks for.
 func (s *JobsService) allUnpaged(ctx context.Context, in ListJobs) iter.Seq2[Job, error] {
-	r := get(s.path("/jobs/list")).optional("name", in.Name).optional("expand_tasks", in.ExpandTasks).check(in.check()).check(checkPageToken("2.0", in.PageToken))
-	return func(yield func(Job, error) bool) {
-		skip := in.Offset
-		for job, err := range stream[Job](ctx, s.client, r, "jobs", nil) {
-			switch {
-			case err != nil:
-			case in.Name != "" && !strings.EqualFold(in.Name, job.Settings.Name):
-				continue
-			case skip > 0:
-				skip--
-				continue
-			}
-			if !yield(job, err) {
-				return
-			}
-		}
+	r := get(s.path("/jobs/list")).optional("name", in.Name).optional("expand_tasks", in.ExpandTasks).check(in.check())
+	if in.PageToken != "" {
+		r = r.check(badArg("page_token", "is not part of version 2.0 of the Jobs API, which lists all jobs at once"))
 	}
+	return allPages("", in.Limit, func(string) (iter.Seq2[Job, error], func() string) {
+		skip := in.Offset
+		return func(yield func(Job, error) bool) {
+			for job, err := range stream[Job](ctx, s.client, r, "jobs", nil) {
+				switch {
+				case err != nil:
+				case in.Name != "" && !strings.EqualFold(in.Name, job.Settings.Name):
+					continue
+				case skip > 0:
+					skip--
+					continue
+				}
+				if !yield(job, err) {
+					return
+				}
+			}
+		}, func() string { return "" }
+	})
 }
 
-// collect returns what a sequence yields, up to a limit unless that is 0.
-func collect[T any](seq iter.Seq2[T, error], limit int) ([]T, error) {
+// collect returns what a sequence yields.
+func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for v, err := range seq {
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, v); len(all) == limit {
-			break
-		}
+		all = append(all, v)
 	}
 	return all, nil
 }
 
-// A jobsPage is a part of a list of jobs or of runs.
-type jobsPage struct {
-	Jobs          []Job  `json:"jobs"`
-	Runs          []Run  `json:"runs"`
+// offsetToken begins the page tokens of lists that the service pages by offset.
+const offsetToken = "offset="
+
+// pageStart returns the offset and the token of the service that a page begins
+// with, of which one is empty.
+func pageStart(offset int, token string) (int, string) {
+	if digits, ok := strings.CutPrefix(token, offsetToken); ok {
+		if n, err := strconv.Atoi(digits); err == nil {
+			return n, ""
+		}
+	}
+	if token != "" {
+		return 0, token
+	}
+	return offset, ""
+}
+
+// A pageEnd is what a response says about the page that follows: its token, or
+// only that there is one.
+type pageEnd struct {
 	HasMore       bool   `json:"has_more"`
 	NextPageToken string `json:"next_page_token"`
 }
 
-// pages yields what is on all pages. The next page is asked for by token, if
-// the service has tokens and gave one, else by offset: then objects that appear
-// meanwhile push others onto the next page, where they are left out.
-func pages[T any](offset int, token string, tokens bool, read func(offset int, token string) (*jobsPage, error), items func(*jobsPage) []T, id func(*T) int64) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		offset, token, seen := offset, token, map[int64]bool{}
-		fail := func(err error) { yield(*new(T), err) }
-		for {
-			page, err := read(offset, token)
-			if err != nil {
-				fail(err)
-				return
-			}
-			found := items(page)
-			for i := range found {
-				key := id(&found[i])
-				if seen[key] {
-					continue
-				}
-				seen[key] = true
-				if !yield(found[i], nil) {
-					return
-				}
-			}
-			switch {
-			case tokens && page.NextPageToken != "":
-				if token, err = following(token, page.NextPageToken); err != nil {
-					fail(err)
-					return
-				}
-				offset = 0
-				clear(seen) // these pages do not shift; what is left is the seam
-				for i := range found {
-					seen[id(&found[i])] = true
-				}
-			case token != "" || !page.HasMore:
-				return
-			case len(found) == 0:
-				fail(fmt.Errorf("databricks: the service says that there is more after %d, and sends nothing", offset))
-				return
-			default:
-				offset += len(found)
-			}
-		}
+// next returns the token of the page that follows one of count items, which
+// began at an offset or with a token of the service.
+func (e pageEnd) next(offset int, token string, count int) string {
+	if e.NextPageToken != "" || token != "" || !e.HasMore {
+		return e.NextPageToken
 	}
+	return offsetToken + strconv.Itoa(offset+count)
 }
 
 // Reset replaces all settings of a job: what is not in them goes back to its

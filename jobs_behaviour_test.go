@@ -324,7 +324,7 @@ func TestJobsService_AllRuns(t *testing.T) {
 			for range 55 {
 				start()
 			}
-			runs := jobs.AllRuns(ctx, databricks.ListRuns{JobID: id, Limit: 10})
+			runs := jobs.AllRuns(ctx, databricks.ListRuns{JobID: id, PageSize: 10})
 			for range 2 { // a second range begins anew
 				seen := map[int64]bool{}
 				for run, err := range runs {

@@ -271,30 +271,20 @@ func (in CancelAllRuns) check() error {
 	return nil
 }
 
-func (in ListJobs) check() error { return checkWindow(in.Limit, in.Offset) }
+func (in ListJobs) check() error { return checkWindow(in.Offset, in.PageSize, in.Limit) }
 
 func (in ListRuns) check() error {
 	return cmp.Or(
 		choices{{"active_only", in.ActiveOnly}, {"completed_only", in.CompletedOnly}}.atMostOne(),
-		checkWindow(in.Limit, in.Offset),
+		checkWindow(in.Offset, in.PageSize, in.Limit),
 	)
 }
 
-func checkWindow(limit, offset int) error {
-	switch {
-	case limit < 0:
-		return badArg("limit", "is %d; it must be at least 0", limit)
-	case offset < 0:
+func checkWindow(offset, pageSize, limit int) error {
+	if offset < 0 {
 		return badArg("offset", "is %d; it must be at least 0", offset)
 	}
-	return nil
-}
-
-func checkPageToken(version, token string) error {
-	if version == "2.0" && token != "" {
-		return badArg("page_token", "is not part of version 2.0 of the Jobs API; use offset")
-	}
-	return nil
+	return checkPage(pageSize, limit)
 }
 
 func (in UpdateJob) check() error {

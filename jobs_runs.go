@@ -210,8 +210,6 @@ type Run struct {
 	// HasMore says, in lists of version 2.2, that lists within the run were cut
 	// at 100 elements. GetRun returns them whole.
 	HasMore bool `json:"has_more,omitzero"`
-	// NextPageToken is used by GetRun, which leaves it empty.
-	NextPageToken string `json:"next_page_token,omitzero"`
 }
 
 // Done reports whether the run is over, whether or not it succeeded.
@@ -484,43 +482,58 @@ func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error
 	return out.RunID, nil
 }
 
-// ListRuns narrows a list of runs. Its zero value is all runs of all jobs in
+// ListRuns narrows a list of runs. Its zero value lists all runs of all jobs in
 // the last 60 days, which is how long the service keeps them.
 type ListRuns struct {
 	JobID         int64   `json:"job_id,omitzero"`
-	ActiveOnly    bool    `json:"active_only,omitzero"`    // those not over yet
-	CompletedOnly bool    `json:"completed_only,omitzero"` // those that are over; not together with ActiveOnly
+	ActiveOnly    bool    `json:"active_only,omitzero"`    // runs that are not over
+	CompletedOnly bool    `json:"completed_only,omitzero"` // runs that are over; not together with ActiveOnly
 	RunType       RunType `json:"run_type,omitzero"`
 	StartTimeFrom Millis  `json:"start_time_from,omitzero"` // started then or later
 	StartTimeTo   Millis  `json:"start_time_to,omitzero"`   // started then or earlier
 	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // with tasks and clusters, which are left out otherwise from version 2.1 on
-	Offset        int     `json:"offset,omitzero"`          // skips that many; the service refuses more than 10,000
-	PageToken     string  `json:"page_token,omitzero"`      // where to begin, if not at the beginning; not in version 2.0
-	Limit         int     `json:"limit"`                    // ListRuns: at most so many; AllRuns: so many at a time; 0: all, and as many at a time as the service gives
+	Offset        int     `json:"offset,omitzero"`          // runs to skip; the service rejects more than 10,000
+	PageSize      int     `json:"limit"`                    // runs to request at a time; 0 for as many as the service sends
+	PageToken     string  `json:"page_token,omitzero"`      // the page to begin with; empty for the first
+	Limit         int     `json:"-"`                        // runs to return in total; 0 for all
 }
 
-// ListRuns returns runs, the latest first: up to in.Limit of them or, if that is
-// 0, all that the service still has. [JobsService.AllRuns] does so in constant memory.
+// ListRuns returns runs, the latest first. [JobsService.AllRuns] yields them in
+// constant memory.
 func (s *JobsService) ListRuns(ctx context.Context, in ListRuns) ([]Run, error) {
-	return collect(s.AllRuns(ctx, in), in.Limit)
+	return collect(s.AllRuns(ctx, in))
 }
 
-// AllRuns yields runs, the latest first, page by page. Runs that start meanwhile
-// do not make it yield others twice. Each range over the sequence asks anew; an
-// error ends it.
+// ListRunsPage returns one page of [JobsService.ListRuns].
+func (s *JobsService) ListRunsPage(ctx context.Context, in ListRuns) (*Page[Run], error) {
+	page, err := s.runsPage(ctx, in, in.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	return page.cut(in.Limit), nil
+}
+
+// AllRuns yields the runs that ListRuns returns, page by page. Runs that start
+// meanwhile do not make it yield others twice. Each range over the sequence
+// sends new requests. The first error ends it.
 func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, error] {
-	most := 999
-	if s.client.jobsAPI != "2.0" {
-		most = 25
+	runs := allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[Run], error) { return s.runsPage(ctx, in, token) }))
+	return distinct(runs, func(r *Run) int64 { return r.RunID })
+}
+
+func (s *JobsService) runsPage(ctx context.Context, in ListRuns, token string) (*Page[Run], error) {
+	in.Offset, in.PageToken = pageStart(in.Offset, token)
+	if in.PageSize == 0 && in.Limit <= 25 { // a page that every version sends whole
+		in.PageSize = in.Limit
 	}
-	if in.Limit > most {
-		in.Limit = 0 // which is the most there is
+	page, err := do[struct {
+		Runs []Run `json:"runs"`
+		pageEnd
+	}](ctx, s.client, get(s.path("/jobs/runs/list")).params(in))
+	if err != nil {
+		return nil, err
 	}
-	return pages(in.Offset, in.PageToken, s.client.jobsAPI != "2.0", func(offset int, token string) (*jobsPage, error) {
-		in := in
-		in.Offset, in.PageToken = offset, token
-		return do[jobsPage](ctx, s.client, get(s.path("/jobs/runs/list")).params(in).check(checkPageToken(s.client.jobsAPI, token)))
-	}, func(p *jobsPage) []Run { return p.Runs }, func(r *Run) int64 { return r.RunID })
+	return &Page[Run]{page.Runs, page.next(in.Offset, in.PageToken, len(page.Runs))}, nil
 }
 
 // GetRun names a run, and the optional details to return with it.
@@ -528,35 +541,35 @@ type GetRun struct {
 	RunID                 int64 `json:"run_id"`
 	IncludeHistory        bool  `json:"include_history,omitzero"`
 	IncludeResolvedValues bool  `json:"include_resolved_values,omitzero"`
-
-	// PageToken is where to go on in a large run of version 2.2, if it is not at
-	// the beginning. All that follows is read in any case.
-	PageToken string `json:"page_token,omitzero"`
 }
 
 // GetRun returns a run of a job or of a task. It fails with
-// [ErrResourceDoesNotExist] if there is no such run.
+// [ErrResourceDoesNotExist] if there is no such run. Version 2.2 sends a large
+// run in pages, all of which it reads.
 func (s *JobsService) GetRun(ctx context.Context, in GetRun) (*Run, error) {
-	page := func() (*Run, error) { return do[Run](ctx, s.client, get(s.path("/jobs/runs/get")).params(in)) }
-	run, err := page()
+	type part struct {
+		Run
+		NextPageToken string `json:"next_page_token"`
+	}
+	r := get(s.path("/jobs/runs/get")).params(in)
+	whole, err := readParts(func(token string) (*part, string, error) {
+		p, err := do[part](ctx, s.client, r.optional("page_token", token))
+		if err != nil {
+			return nil, "", err
+		}
+		return p, p.NextPageToken, nil
+	}, func(whole, part *part) {
+		whole.Tasks = append(whole.Tasks, part.Tasks...)
+		whole.Iterations = append(whole.Iterations, part.Iterations...)
+		whole.JobClusters = append(whole.JobClusters, part.JobClusters...)
+		whole.JobParameters = append(whole.JobParameters, part.JobParameters...)
+		whole.RepairHistory = append(whole.RepairHistory, part.RepairHistory...)
+	})
 	if err != nil {
 		return nil, err
 	}
-	for next := run; next.NextPageToken != ""; {
-		if in.PageToken, err = following(in.PageToken, next.NextPageToken); err != nil {
-			return nil, err
-		}
-		if next, err = page(); err != nil {
-			return nil, err
-		}
-		run.Tasks = append(run.Tasks, next.Tasks...)
-		run.Iterations = append(run.Iterations, next.Iterations...)
-		run.JobClusters = append(run.JobClusters, next.JobClusters...)
-		run.JobParameters = append(run.JobParameters, next.JobParameters...)
-		run.RepairHistory = append(run.RepairHistory, next.RepairHistory...)
-	}
-	run.NextPageToken, run.HasMore = "", false
-	return run, nil
+	whole.HasMore = false
+	return &whole.Run, nil
 }
 
 // CancelRun asks for the end of a run, of a job or of a task. The run ends

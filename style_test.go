@@ -84,6 +84,9 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // renamed are fields whose Go name is another than that on the wire would be.
 var renamed = map[string]string{
+	"ListClusterEvents.PageSize": "limit is a total everywhere else",
+	"ListJobs.PageSize":          "limit is a total everywhere else",
+	"ListRuns.PageSize":          "limit is a total everywhere else",
 	"ModifiedAtInteractive.Time": "its type says that it is milliseconds",
 	"CommandStatus.State":        "it is what states are called everywhere else",
 }
