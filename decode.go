@@ -126,7 +126,7 @@ func decodeWhole(r io.Reader, size int64, out any) error {
 func decodeValue(text []byte, out any) error {
 	if len(text) > 0 {
 		if err := reply.Unmarshal(text, out); err != nil {
-			if syntax, ok := err.(*json.SyntaxError); ok && syntax.Offset >= int64(len(text)) && text[0] == '{' {
+			if text[0] == '{' && !reply.Complete(text) {
 				err = io.ErrUnexpectedEOF
 			}
 			return fmt.Errorf("the reply cannot be read: %w", err)

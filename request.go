@@ -1,7 +1,7 @@
 package databricks
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -14,14 +14,15 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/go-databricks/databricks/internal/query"
+	"github.com/go-databricks/databricks/internal/utf8text"
 )
 
 // A Request is a call of the REST API, for [Client.Do]. The methods of the
@@ -198,6 +199,9 @@ const (
 // run sends the request until an attempt succeeds or there is to be no other.
 func (x *exchange) run(ctx context.Context) error {
 	req, err := x.build(ctx)
+	if _, named := err.(*ArgumentError); named {
+		return err
+	}
 	if err != nil {
 		return &callError{x.r.Method, x.r.Path, err}
 	}
@@ -267,16 +271,12 @@ func (x *exchange) build(ctx context.Context) (*retryablehttp.Request, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the request has no JSON form: %w", err)
 		}
-		if bytes.Contains(text, []byte(`\ufffd`)) && replaced.Match(text) {
-			return nil, errors.New("the request holds text that is not valid UTF-8, which JSON cannot carry")
+		if name, found := utf8text.Invalid(body); found || !utf8.Valid(text) {
+			return nil, &ArgumentError{x.r.Method, x.r.Path, cmp.Or(name, "the body"), "holds text that is not valid UTF-8, which JSON cannot carry"}
 		}
 		return req, req.SetBody(text)
 	}
 }
-
-// replaced finds what encoding/json puts in the place of a byte that is not
-// UTF-8; the character that looks alike is not escaped.
-var replaced = regexp.MustCompile(`(^|[^\\])(\\\\)*\\ufffd`)
 
 // before runs before each attempt: it waits for the rate limit and signs in.
 func (x *exchange) before(req *http.Request) error {

@@ -39,7 +39,9 @@ func TestDo_bodies(t *testing.T) {
 	}
 	n := len(s.sent)
 	for _, text := range []string{"\xff", "a\xff", `\` + "\xff", `\\` + "\xff"} {
-		assert.ErrorContains(t, c.Do(t.Context(), post("/x").required("name", text), nil), "UTF-8", "%q", text)
+		err := c.Do(t.Context(), post("/x").required("name", text), nil)
+		assert.EqualError(t, err, "databricks: POST /x: name holds text that is not valid UTF-8, which JSON cannot carry", "%q", text)
+		assert.ErrorIs(t, err, fs.ErrInvalid)
 	}
 	assert.Len(t, s.sent, n, "nothing is sent that JSON would alter")
 }

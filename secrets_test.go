@@ -231,7 +231,7 @@ func TestSecrets_wireSecrets(t *testing.T) {
 			want: SecretBytes{},
 		}, {
 			name: "get of what is no base64", call: read, wire: []wireStep{{read1, "", `{"key": "k", "value": "hunter2!"}`}},
-			fails: "databricks: GET /api/2.0/secrets/get: the reply cannot be read: illegal base64 data",
+			fails: "illegal base64 data",
 		},
 		fails(read, read1, "", `404 {"error_code": "RESOURCE_DOES_NOT_EXIST"}`, ErrResourceDoesNotExist),
 		fails(read, read1, "", `403 {"error_code": "PERMISSION_DENIED"}`, ErrPermissionDenied),

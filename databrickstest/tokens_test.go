@@ -118,5 +118,5 @@ func TestTokens_longLifetimes(t *testing.T) {
 		assert.Equal(t, 400, send(t, s, "POST", "/api/2.0/token/create", body).status, body)
 	}
 	made := createToken(t, s, `{"lifetime_seconds":3153600000}`)
-	assert.EqualValues(t, 3153600000_000, made.Info.Expires-made.Info.Created, "a hundred years")
+	assert.EqualValues(t, int64(3153600000_000), made.Info.Expires-made.Info.Created, "a hundred years")
 }

@@ -210,7 +210,7 @@ func TestTable_Scan(t *testing.T) {
 	}
 	var top int64
 	require.NoError(t, table.Scan(0, &top, nil))
-	assert.EqualValues(t, math.MaxInt64, top)
+	assert.Equal(t, int64(math.MaxInt64), top)
 
 	check(0, new(""), new("text"))
 	check(0, new(any(nil)), new(any("text")))

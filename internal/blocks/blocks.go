@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // Size is how many bytes the API takes or gives in one call at most.
@@ -44,77 +46,42 @@ const TextSize = len(`{"handle":-9223372036854775808,"data":""}`) + (Size+2)/3*4
 // with more bytes than fit, or fewer than it says, is an error; one that ends
 // too early is an io.ErrUnexpectedEOF.
 func Decode(r io.Reader, dst []byte) (n int, err error) {
+	text := texts.Get().(*[textSize]byte)
+	defer texts.Put(text)
+	in := reply.NewScanner(r, text[:], textSize)
 	said, seen := int64(-1), false
-	dec := json.NewDecoder(r)
-	if token, err := dec.Token(); err != nil {
-		return 0, early(err)
-	} else if token != json.Delim('{') {
-		return 0, fmt.Errorf("it begins with %v, not with an object", token)
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return 0, early(err)
-		}
+	err = in.Members(func(name string) error {
 		if name == "data" {
 			if seen {
-				return 0, errors.New("it has data twice")
+				return errors.New("it has data twice")
 			}
 			seen = true
-			s := &stringReader{r: io.MultiReader(dec.Buffered(), r), dst: dst}
-			if err := s.decode(); err != nil {
-				return 0, early(err)
-			}
-			n = s.n
-			// What follows is the rest of an object.
-			dec = json.NewDecoder(io.MultiReader(strings.NewReader(`{"":0`), bytes.NewReader(s.rest), r))
-			_, _ = dec.Token()
-			continue
+			n, err = decodeString(in, dst)
+			return err
 		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return 0, early(err)
-		}
-		if name == "bytes_read" && string(value) != "null" {
+		value, err := in.Value()
+		switch {
+		case err != nil:
+			return err
+		case !json.Valid(value):
+			return fmt.Errorf("its member %.40q is not JSON", name)
+		case name == "bytes_read" && string(value) != "null":
 			if said, err = strconv.ParseInt(strings.Trim(string(value), `"`), 10, 64); err != nil || said < 0 {
-				return 0, fmt.Errorf("bytes_read is %.40s, not a count", value)
+				return fmt.Errorf("bytes_read is %.40s, not a count", value)
 			}
 		}
+		return nil
+	})
+	if err == nil {
+		err = in.End()
 	}
-	if _, err := dec.Token(); err != nil {
-		return 0, early(err)
+	if err == nil && said >= 0 && said != int64(n) {
+		err = fmt.Errorf("bytes_read is %d, but data holds %d bytes", said, n)
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		if err == nil {
-			err = errors.New("something follows its end")
-		}
+	if err != nil {
 		return 0, err
 	}
-	if said >= 0 && said != int64(n) {
-		return 0, fmt.Errorf("bytes_read is %d, but data holds %d bytes", said, n)
-	}
 	return n, nil
-}
-
-// early is err, an end of the input being one that comes too early.
-func early(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// A stringReader decodes base64 from the JSON string that r goes on with, after
-// the colon before it, or takes a null.
-type stringReader struct {
-	r    io.Reader
-	text *[textSize]byte
-	from int // text[:from] is base64 to be decoded, text[from:to] was just read
-	to   int
-	dst  []byte
-	n    int    // bytes in dst
-	done bool   // padding was seen
-	rest []byte // what was read beyond the string
 }
 
 // textSize is large enough to bypass the buffer of the connection.
@@ -122,129 +89,84 @@ const textSize = 128 << 10
 
 var texts = sync.Pool{New: func() any { return new([textSize]byte) }}
 
-func (s *stringReader) decode() error {
-	s.text = texts.Get().(*[textSize]byte)
-	defer texts.Put(s.text)
-	if c, err := s.next(); err != nil || c != ':' {
-		return wrong(err, "no colon after a name")
+// decodeString decodes the base64 of the string that comes next, or takes a
+// null, and returns how many bytes it put into dst.
+func decodeString(in *reply.Scanner, dst []byte) (int, error) {
+	c, err := in.Peek()
+	if err != nil {
+		return 0, err
 	}
-	switch c, err := s.next(); {
-	case err == nil && c == 'n':
-		for _, want := range "ull" {
-			if c, err := s.next(); err != nil || rune(c) != want {
-				return wrong(err, "data is no string")
-			}
+	if c != '"' {
+		value, err := in.Value()
+		if err == nil && string(value) != "null" {
+			err = errors.New("data is no string")
 		}
-		s.rest = bytes.Clone(s.text[s.from:s.to])
-		return nil
-	case err != nil || c != '"':
-		return wrong(err, "data is no string")
+		return 0, err
 	}
-	s.to = copy(s.text[:], s.text[s.from:s.to])
-	s.from = 0
-	for {
-		closed, err := s.take()
-		if closed || err != nil {
-			return err
-		}
-		if s.to == len(s.text) {
-			return errors.New("an escape in data has no end")
-		}
-		if err := s.more(); err != nil {
-			return err
-		}
-	}
+	d := decoder{dst: dst}
+	err = in.Text(d.piece)
+	return d.n, err
 }
 
-func wrong(err error, problem string) error {
-	if err == nil {
-		err = errors.New(problem)
-	}
-	return err
+// A decoder puts the bytes that base64 stands for into dst.
+type decoder struct {
+	dst  []byte
+	n    int  // bytes in dst
+	done bool // padding was seen
 }
 
-// next returns the next byte that is not white space.
-func (s *stringReader) next() (byte, error) {
-	for {
-		if s.from == s.to {
-			s.from, s.to = 0, 0
-			if err := s.more(); err != nil {
-				return 0, err
-			}
-		}
-		c := s.text[s.from]
-		s.from++
-		if strings.IndexByte(" \t\r\n", c) < 0 {
-			return c, nil
-		}
-	}
-}
-
-// more reads some text.
-func (s *stringReader) more() error {
-	n, err := io.ReadAtLeast(s.r, s.text[s.to:], 1)
-	s.to += n
-	return err
-}
-
-// take decodes the text that there is, up to the string's end if that is
-// there, and leaves at the front what cannot be decoded yet.
-func (s *stringReader) take() (closed bool, err error) {
-	raw := s.text[s.from:s.to]
+// piece decodes the raw text of a string as far as that goes, and reports how
+// far. What it leaves at the end comes again, with more behind it.
+func (d *decoder) piece(raw []byte, last bool) (taken int, err error) {
+	text := raw
 	var cut []byte // an escape of which only the beginning is there
-	end := bytes.IndexByte(raw, '"')
-	if closed = end >= 0; closed {
-		s.rest = bytes.Clone(raw[end+1:])
-		raw = raw[:end]
-	}
 	if bytes.IndexByte(raw, '\\') >= 0 {
-		if raw, cut, err = unescape(raw); err != nil {
-			return false, err
+		if text, cut, err = unescape(raw); err != nil {
+			return 0, err
 		}
 	}
-	base64 := s.text[:s.from+len(raw)]
-	if closed {
+	if last {
 		if len(cut) > 0 {
-			return true, errors.New("data has an escape that base64 has no use for")
+			return 0, errors.New("data has an escape that base64 has no use for")
 		}
-		return true, s.put(base64)
+		return len(raw), d.put(text)
 	}
-	whole := len(base64) &^ 3
-	if err := s.put(base64[:whole]); err != nil {
-		return false, err
+	whole := len(text) &^ 3
+	if err := d.put(text[:whole]); err != nil {
+		return 0, err
 	}
-	s.from = copy(s.text[:], base64[whole:])
-	s.to = s.from + copy(s.text[s.from:], cut)
-	return false, nil
+	taken = len(raw) - len(cut) - (len(text) - whole)
+	copy(raw[taken:], text[whole:])
+	return taken, nil
 }
 
 // put decodes whole quanta.
-func (s *stringReader) put(text []byte) error {
+func (d *decoder) put(text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
-	if s.done {
+	if d.done {
 		return errors.New("data goes on after its padding")
 	}
 	want := len(text) / 4 * 3
 	if pad := len(text) - len(bytes.TrimRight(text[max(0, len(text)-2):], "=")) - max(0, len(text)-2); pad > 0 {
-		s.done = true
+		d.done = true
 		want -= pad
 	}
 	if len(text)%4 != 0 {
 		return errors.New("data is base64 that breaks off")
 	}
-	if want > len(s.dst)-s.n {
-		return fmt.Errorf("it holds more than the %d bytes asked for", len(s.dst))
+	if want > len(d.dst)-d.n {
+		return fmt.Errorf("it holds more than the %d bytes asked for", len(d.dst))
 	}
-	n, err := base64.StdEncoding.Decode(s.dst[s.n:], text)
+	n, err := base64.StdEncoding.Decode(d.dst[d.n:], text)
 	if err == nil && n != want { // the decoder overlooks line ends, which JSON does not have in strings
 		err = errors.New("line end")
 	}
 	if err != nil {
 		return fmt.Errorf("data is not base64: %w", err)
 	}
-	s.n += n
+	d.n += n
 	return nil
 }
 

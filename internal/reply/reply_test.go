@@ -2,7 +2,6 @@ package reply
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -111,7 +110,7 @@ func TestElements(t *testing.T) {
 			assert.ErrorIs(t, err, row.err)
 		})
 	}
-	for _, text := range []string{`[]`, `"x"`, `{"list":{}}`, `{"list":7}`, `<html>`, `{"list":[}`} {
+	for _, text := range []string{`[]`, `"x"`, `{"list":{}}`, `{"list":7}`, `<html>`, `{"list":[}`, `{"list":[{]}]}`, `{"list":[1,]}`, `{"list":[1 2]}`, `{"a":1,}`, `{1:2}`, `{"a" 1}`, `{"a":x}`, `{"list":[{"name":"a"}],}`} {
 		_, _, err := collect(strings.NewReader(text), 1<<20)
 		assert.Error(t, err, text)
 		assert.NotErrorIs(t, err, io.ErrUnexpectedEOF, text)
@@ -151,8 +150,8 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		var v outer
 		err := Unmarshal([]byte(text), &v)
-		var mismatch *json.UnmarshalTypeError
-		if errors.As(err, &mismatch) && strings.HasPrefix(strings.TrimSpace(text), "{") && mismatch.Field != "bytes" {
+		object := strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
+		if err != nil && object && !strings.Contains(text, "bytes") {
 			t.Errorf("%q: %v", text, err)
 		}
 		Elements(strings.NewReader(text), "list", 1<<16, nil, func(inner) bool { return true })

@@ -18,7 +18,7 @@ import (
 // converted; what cannot be meant is left out.
 func Unmarshal(text []byte, out any) error {
 	err := json.Unmarshal(text, out)
-	if _, mismatch := err.(*json.UnmarshalTypeError); mismatch {
+	if err != nil && json.Valid(text) { // so it is the types that are wrong
 		if leniently(text, out) == nil {
 			return nil
 		}

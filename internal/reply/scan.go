@@ -1,0 +1,257 @@
+package reply
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// A Scanner splits JSON text into tokens and values as it arrives. It only
+// finds where each of them ends; whether a value is valid JSON is for
+// encoding/json to say. Whatever is missing at the end of the input is an
+// [io.ErrUnexpectedEOF].
+type Scanner struct {
+	r     io.Reader
+	buf   []byte
+	at    int // buf[at:end] was read and not taken
+	end   int
+	limit int64 // of one value, in bytes
+	ended bool  // r came to its end
+}
+
+// NewScanner returns a scanner of r. It reads into buf, which grows with values
+// that do not fit, up to limit bytes.
+func NewScanner(r io.Reader, buf []byte, limit int64) *Scanner {
+	return &Scanner{r: r, buf: buf[:cap(buf)], limit: limit}
+}
+
+// more reads some more text behind what is buffered.
+func (s *Scanner) more() error {
+	if s.at == s.end {
+		s.at, s.end = 0, 0
+	}
+	switch held := s.end - s.at; {
+	case s.at >= len(s.buf)/2 && held > 0:
+		s.at, s.end = 0, copy(s.buf, s.buf[s.at:s.end])
+	case s.end == len(s.buf):
+		if int64(held) >= s.limit {
+			return fmt.Errorf("one value of the response is over %d MiB", s.limit>>20)
+		}
+		grown := make([]byte, max(2*len(s.buf), 512))
+		s.at, s.end, s.buf = 0, copy(grown, s.buf[s.at:s.end]), grown
+	}
+	n, err := io.ReadAtLeast(s.r, s.buf[s.end:], 1)
+	s.end += n
+	if err == io.EOF {
+		s.ended, err = true, io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Peek returns the next byte that is not white space, and does not take it.
+func (s *Scanner) Peek() (byte, error) {
+	for {
+		for ; s.at < s.end; s.at++ {
+			if c := s.buf[s.at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+				return c, nil
+			}
+		}
+		if err := s.more(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Take takes the next byte that is not white space, which must be want.
+func (s *Scanner) Take(want byte) error {
+	c, err := s.Peek()
+	if err != nil {
+		return err
+	}
+	if c != want {
+		return fmt.Errorf("it has %q where %q is due", c, want)
+	}
+	s.at++
+	return nil
+}
+
+// Value takes the next value and returns its text. It is valid until the next call.
+func (s *Scanner) Value() ([]byte, error) {
+	if _, err := s.Peek(); err != nil {
+		return nil, err
+	}
+	var v value
+	for {
+		if n, done := v.scan(s.buf[s.at:s.end]); done {
+			text := s.buf[s.at : s.at+n]
+			if s.at += n; n == 0 {
+				return nil, fmt.Errorf("it has %q where a value is due", s.buf[s.at])
+			}
+			return text, nil
+		}
+		if err := s.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Text takes the string that comes next, piece by piece, as it is between its
+// quotes. piece reports how much of a piece it took; the rest comes again with
+// more text behind it, and last is true for the end. The string may have no quote in it.
+func (s *Scanner) Text(piece func(raw []byte, last bool) (taken int, err error)) error {
+	if err := s.Take('"'); err != nil {
+		return err
+	}
+	for {
+		raw := s.buf[s.at:s.end]
+		end := bytes.IndexByte(raw, '"')
+		if end >= 0 {
+			raw = raw[:end]
+		}
+		taken, err := piece(raw, end >= 0)
+		if err != nil {
+			return err
+		}
+		if s.at += taken; end >= 0 {
+			return s.Take('"')
+		}
+		if err := s.more(); err != nil {
+			return err
+		}
+	}
+}
+
+// Name takes the name of an object's member, and the colon after it.
+func (s *Scanner) Name() (name string, err error) {
+	if c, err := s.Peek(); err != nil || c != '"' {
+		if err == nil {
+			err = fmt.Errorf("it has %q where a name is due", c)
+		}
+		return "", err
+	}
+	text, err := s.Value()
+	if err == nil {
+		err = json.Unmarshal(text, &name)
+	}
+	if err == nil {
+		err = s.Take(':')
+	}
+	return name, err
+}
+
+// Members calls member for each member of the object that comes next, after its
+// name and colon were taken. It has to take the value.
+func (s *Scanner) Members(member func(name string) error) error {
+	return s.list('{', '}', func() error {
+		name, err := s.Name()
+		if err != nil {
+			return err
+		}
+		return member(name)
+	})
+}
+
+// Elements calls element for each element of the array that comes next. It has
+// to take the value.
+func (s *Scanner) Elements(element func() error) error { return s.list('[', ']', element) }
+
+func (s *Scanner) list(opening, closing byte, item func() error) error {
+	if err := s.Take(opening); err != nil {
+		return err
+	}
+	if c, err := s.Peek(); err != nil {
+		return err
+	} else if c == closing {
+		return s.Take(closing)
+	}
+	for {
+		if err := item(); err != nil {
+			return err
+		}
+		switch c, err := s.Peek(); {
+		case err != nil:
+			return err
+		case c == closing:
+			return s.Take(closing)
+		}
+		if err := s.Take(','); err != nil {
+			return err
+		}
+	}
+}
+
+// End reads to the end of the input, where nothing but white space may be.
+func (s *Scanner) End() error {
+	c, err := s.Peek()
+	switch {
+	case s.ended:
+		return nil
+	case err == nil:
+		err = fmt.Errorf("%q follows its end", c)
+	}
+	return err
+}
+
+// A value is how far the scan of a value came. It can go on with more text.
+type value struct {
+	n      int // bytes that were scanned
+	depth  int // of objects and arrays
+	quoted bool
+}
+
+// scan goes on with text, which begins with the value and now may hold more of
+// it. It reports how long the value is, if its end is there.
+func (v *value) scan(text []byte) (n int, done bool) {
+	for v.n < len(text) {
+		if v.quoted {
+			for v.n < len(text) && text[v.n] != '"' && text[v.n] != '\\' {
+				v.n++
+			}
+			if v.n >= len(text) {
+				break
+			}
+			if text[v.n] == '\\' {
+				v.n += 2 // what is escaped, too, even if it is not there yet
+				continue
+			}
+			v.quoted = false
+			if v.n++; v.depth == 0 {
+				return v.n, true
+			}
+			continue
+		}
+		switch text[v.n] {
+		case '"':
+			if v.depth == 0 && v.n > 0 {
+				return v.n, true // a scalar that ends without any sign
+			}
+			v.quoted = true
+		case '{', '[':
+			if v.depth == 0 && v.n > 0 {
+				return v.n, true
+			}
+			v.depth++
+		case '}', ']':
+			if v.depth == 0 {
+				return v.n, true
+			}
+			if v.depth--; v.depth == 0 {
+				v.n++
+				return v.n, true
+			}
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if v.depth == 0 {
+				return v.n, true
+			}
+		}
+		v.n++
+	}
+	return 0, false
+}
+
+// Complete reports whether the object that text begins with has its end.
+func Complete(text []byte) bool {
+	_, done := new(value).scan(text)
+	return done
+}
