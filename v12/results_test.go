@@ -219,7 +219,7 @@ func TestTable_Scan(t *testing.T) {
 	check(1, new(""), new("9007199254740993"))
 	check(1, new(json.Number("")), new(json.Number("9007199254740993")))
 	check(1, new(any(nil)), new(any(json.Number("9007199254740993"))))
-	check(1, new(new(0)), new(new(9007199254740993)))
+	check(1, new(new(int64(0))), new(new(int64(9007199254740993))))
 	check(2, new(""), new("12345678901234567890.50"))
 	check(2, new(0.0), new(12345678901234567890.50))
 	check(3, new(false), new(true))
