@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/go-databricks/databricks/internal/signin"
+	"github.com/go-databricks/databricks/internal/auth"
 )
 
 // version is this library's, as it appears in the User-Agent.
@@ -31,15 +31,15 @@ type Client struct {
 	Tokens    *TokensService
 	Workspace *WorkspaceService
 
-	site      signin.Site
-	sign      Auth
-	http      *http.Client
-	retry     RetryPolicy
-	limiter   *rate.Limiter // nil: no limit
-	log       *slog.Logger
-	plan      func(PlannedCall) // nil: calls are made
-	jobsAPI   string
-	userAgent string
+	endpoint   auth.Endpoint
+	credential *auth.Credential
+	http       *http.Client
+	retry      RetryPolicy
+	limiter    *rate.Limiter // nil: no limit
+	log        *slog.Logger
+	plan       func(PlannedCall) // nil: calls are made
+	jobsAPI    string
+	userAgent  string
 }
 
 // service is what every area's type is made of.
@@ -60,24 +60,26 @@ func NewClient(opts ...Option) (*Client, error) {
 	for _, opt := range opts {
 		errs = append(errs, opt(cfg))
 	}
-	errs = append(errs, cfg.Resolve())
+	transport := cfg.http.Transport
+	if transport == nil {
+		transport = defaultTransport()
+	}
+	credential, err := cfg.Resolve(auth.Surroundings{Transport: transport, Log: cfg.log})
+	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("databricks: %w", err)
 	}
 
 	c := &Client{
-		site: cfg.Site, sign: cfg.Credentials[0].Sign, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
+		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
 		userAgent: cfg.userAgent + "databricks-go/" + version + " go/" + runtime.Version()[2:] + " os/" + runtime.GOOS,
 	}
 	c.retry, _ = cfg.retry.withDefaults() // checked by its option
 	c.http = &http.Client{
-		Transport: roundTripper{cfg.http.Transport}, Jar: cfg.http.Jar, Timeout: cfg.http.Timeout,
+		Transport: roundTripper{transport}, Jar: cfg.http.Jar, Timeout: cfg.http.Timeout,
 		// A redirect of an API call leads to a sign-in page at best, and takes the
 		// credential to a stranger at worst.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	if cfg.http.Transport == nil {
-		c.http.Transport = roundTripper{defaultTransport()}
 	}
 
 	s := &service{c}
@@ -94,7 +96,7 @@ func NewClient(opts ...Option) (*Client, error) {
 
 // Host returns the workspace's address: scheme, host name and port, if one was
 // given, without a slash at the end.
-func (c *Client) Host() string { return c.site.Scheme + "://" + c.site.Host }
+func (c *Client) Host() string { return c.endpoint.URL() }
 
 // defaultTransport is shared by all clients that bring no http.Client of their
 // own, so that short-lived clients leave no connections behind. It keeps
@@ -123,7 +125,7 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // config collects what the options say.
 type config struct {
-	signin.Given
+	auth.Options
 	http      *http.Client
 	retry     RetryPolicy
 	limiter   *rate.Limiter
@@ -143,7 +145,7 @@ type Option func(*config) error
 // see [WithInsecureHTTP].
 func WithHost(host string) Option {
 	return func(c *config) (err error) {
-		c.Site, err = signin.ParseSite(host, "WithHost")
+		c.Endpoint, err = auth.ParseEndpoint(host, "WithHost")
 		return err
 	}
 }

@@ -182,6 +182,7 @@ type exchange struct {
 	lost    bool          // an attempt may have done the work, and its answer was lost
 	pause   time.Duration // before the next attempt
 	reason  error         // why there is no next attempt, if it is not err
+	renewed bool          // the credential, after the service rejected it
 
 	// How far the attempt came, as httptrace saw it. Only writes are traced:
 	// reads are repeated whether they were sent or not.
@@ -242,14 +243,11 @@ func (x *exchange) build(ctx context.Context) (*retryablehttp.Request, error) {
 	header := http.Header{"Accept": {"application/json"}, "User-Agent": {x.c.userAgent}}
 	req := &retryablehttp.Request{Request: (&http.Request{
 		Method: x.r.Method,
-		URL:    &url.URL{Scheme: x.c.site.Scheme, Host: x.c.site.Host, Path: x.r.Path, RawQuery: x.r.Query.Encode()},
-		Host:   x.c.site.Host,
+		URL:    &url.URL{Scheme: x.c.endpoint.Scheme, Host: x.c.endpoint.Host, Path: x.r.Path, RawQuery: x.r.Query.Encode()},
+		Host:   x.c.endpoint.Host,
 		Header: header,
 	}).WithContext(ctx)}
-	if id := x.c.site.WorkspaceID; id != "" {
-		// The name of today, and the one of before.
-		header["X-Databricks-Workspace-Id"], header["X-Databricks-Org-Id"] = []string{id}, []string{id}
-	}
+	x.c.endpoint.SetHeader(header)
 	switch body := x.r.Body.(type) {
 	case nil:
 		return req, nil
@@ -290,7 +288,7 @@ func (x *exchange) before(req *http.Request) error {
 	}
 	x.progress.Store(untraced)
 	x.started = time.Now()
-	x.reason = x.c.sign(req)
+	x.reason = x.c.signIn(req)
 	return x.reason
 }
 
@@ -306,6 +304,11 @@ func (x *exchange) after(ctx context.Context, resp *http.Response, err error) (b
 	if x.lost && x.r.done != "" && errors.Is(x.err, x.r.done) {
 		x.err = nil
 		return false, nil
+	}
+	if !x.renewed && credentialRejected(x.err) && x.c.credential.Refresh(resp.Request) && x.number < x.c.retry.MaxAttempts && ctx.Err() == nil {
+		// The service did nothing, so any call can be sent again.
+		x.renewed, x.pause = true, 0
+		return true, nil
 	}
 	attempt.Transient, attempt.ResponseLost = classify(x.err)
 	x.lost = x.lost || attempt.ResponseLost

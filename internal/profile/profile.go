@@ -1,71 +1,225 @@
 // Package profile reads ~/.databrickscfg, the file in which Databricks' tools
-// keep hosts and credentials: INI sections, one for each profile.
+// keep hosts and credentials. It has one INI section for each profile.
+//
+// # The rules
+//
+// The vendor's tools read this file with two parsers that differ: Python's
+// configparser, and an INI package for Go. These rules follow both where they
+// agree. Where they differ, the rule says whose side it takes.
+//
+//   - [NAME] on a line begins a profile. A name holds any characters but ].
+//     White space around it is dropped.
+//   - KEY = VALUE or KEY: VALUE sets a key. White space around key and value is
+//     dropped, and indentation means nothing (Go's side: Python continues the
+//     value of the line before).
+//   - Keys have no case (Python's side). Profiles do.
+//   - A profile has the keys of its own section and no others. It inherits
+//     nothing from DEFAULT, and [prod.eu] inherits nothing from [prod].
+//   - Keys before the first section belong to DEFAULT (Go's side: Python
+//     rejects them).
+//   - A key or section that comes again adds to the first. The last value of a
+//     key counts (Go's side: Python rejects the file).
+//   - A line that begins with # or ; is a comment. In a value, a # or ; after
+//     white space begins one (Go's side: Python has no such comments). A # or ;
+//     anywhere else is an ordinary character.
+//   - A value in double or single quotes is what is between them, as it is
+//     (Go's side: Python keeps the quotes). A comment may follow. A quote that
+//     is not closed, or that is not the first character, is an ordinary
+//     character.
+//   - A percent sign and a backslash are ordinary characters, even at the end of
+//     a line.
+//   - Lines end in \n or \r\n. A UTF-8 byte order mark is dropped.
+//   - Any other line is an error. So are UTF-16, a NUL byte, and a file of
+//     more than 1 MiB.
 package profile
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
-
-	"gopkg.in/ini.v1"
 )
 
-// settings is a section that is no profile.
-const settings = "__settings__"
+const (
+	// Default is the name of the profile that is meant without a name.
+	Default = "DEFAULT"
+	// Settings is the name of a section that is not a profile.
+	Settings = "__settings__"
+
+	maxFile = 1 << 20
+)
 
 // A File is a file of profiles.
 type File struct {
-	path string
-	ini  *ini.File
+	path     string
+	exposed  bool
+	sections []section
 }
 
-// A Profile is one section. Fields that the section does not set are empty.
+type section struct {
+	name string
+	// value looks a key up. A closure keeps the secrets out of every way to
+	// print a value.
+	value func(key string) string
+}
+
+// A Profile is one section.
 type Profile struct {
-	Place                           string // for messages: the profile's name and the file's
-	Host, Token, Username, Password string
+	Name string
+	File string // path of the file
+
+	value func(key string) string
 }
 
-// Read reads a file; ~ stands for the home directory. A file that is not there
-// is an [fs.ErrNotExist]. No error quotes the file, which holds secrets.
+// Get returns the value of a key in lower case, or "".
+func (p Profile) Get(key string) string { return p.value(key) }
+
+// String says where the profile is.
+func (p Profile) String() string { return fmt.Sprintf("profile %s of %s", p.Name, p.File) }
+
+// Read reads a file. A ~ at the beginning of the path stands for the home
+// directory. If the file does not exist, the error is an [fs.ErrNotExist]. No
+// error quotes the content of the file, which has secrets.
 func Read(path string) (*File, error) {
-	if rest, ok := strings.CutPrefix(path, "~"); ok {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		home, err := os.UserHomeDir()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w: %w", path, fs.ErrNotExist, err)
 		}
 		path = filepath.Join(home, rest)
 	}
-	file, err := ini.LoadSources(ini.LoadOptions{SpaceBeforeInlineComment: true}, path)
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
+	file, err := os.Open(path)
+	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
 	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("config file %s is not in INI form, which is [profile] lines and key = value lines", path)
+		return nil, fmt.Errorf("config file: %w", err)
 	}
-	return &File{path, file}, nil
+	f := &File{path: path}
+	if f.sections, err = parse(data); err != nil {
+		return nil, fmt.Errorf("config file %s: %w", path, err)
+	}
+	if info, err := file.Stat(); err == nil && runtime.GOOS != "windows" {
+		f.exposed = info.Mode().Perm()&0o044 != 0
+	}
+	return f, nil
 }
 
-// Find returns the profile of a name; without a name the one that the file says
-// is its default, else DEFAULT. If there is none, the error is an
-// [fs.ErrNotExist], and only the place of the profile is set.
-func (f *File) Find(name string) (Profile, error) {
-	name = cmp.Or(name, f.ini.Section(settings).Key("default_profile").String(), ini.DefaultSection)
-	p := Profile{Place: fmt.Sprintf("profile %s of %s", name, f.path)}
+// Path returns where the file is, with the home directory in place of ~.
+func (f *File) Path() string { return f.path }
+
+// Exposed reports whether other users of the machine may read the file.
+func (f *File) Exposed() bool { return f.exposed }
+
+// Names returns the names of the profiles that have a key.
+func (f *File) Names() []string {
 	var names []string
-	for _, section := range f.ini.Sections() {
-		if section.Name() == settings || len(section.Keys()) == 0 {
-			continue
-		}
-		names = append(names, section.Name())
-		if section.Name() == name {
-			value := func(key string) string { return section.Key(key).Value() }
-			p.Host, p.Token, p.Username, p.Password = value("host"), value("token"), value("username"), value("password")
-			return p, nil
+	for _, s := range f.sections {
+		if s.name != Settings {
+			names = append(names, s.name)
 		}
 	}
-	return p, fmt.Errorf("%w: there is no %s; it has %s", fs.ErrNotExist, p.Place, cmp.Or(strings.Join(names, ", "), "no profile at all"))
+	return names
+}
+
+// Find returns the profile of a name. Without a name it returns the profile
+// that the file names as its default, or else DEFAULT. If there is no such
+// profile, the error is an [fs.ErrNotExist], and the profile is empty.
+func (f *File) Find(name string) (Profile, error) {
+	none := func(string) string { return "" }
+	if i := f.index(Settings); name == "" && i >= 0 {
+		name = f.sections[i].value("default_profile")
+	}
+	p := Profile{Name: cmp.Or(name, Default), File: f.path, value: none}
+	if i := f.index(p.Name); i >= 0 && p.Name != Settings {
+		p.value = f.sections[i].value
+		return p, nil
+	}
+	return p, &missing{fmt.Sprintf("there is no %s; the file has %s", p, cmp.Or(strings.Join(f.Names(), ", "), "no profile"))}
+}
+
+// missing is an [fs.ErrNotExist] in its own words.
+type missing struct{ text string }
+
+func (e *missing) Error() string        { return e.text }
+func (e *missing) Is(target error) bool { return target == fs.ErrNotExist }
+
+func (f *File) index(name string) int {
+	return slices.IndexFunc(f.sections, func(s section) bool { return s.name == name })
+}
+
+// parse returns the sections that have a key, in their order.
+func parse(data []byte) ([]section, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	switch {
+	case len(data) > maxFile:
+		return nil, errors.New("it is larger than 1 MiB")
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.IndexByte(data, 0) >= 0:
+		return nil, errors.New("it is not plain text; save it as UTF-8")
+	}
+	var (
+		sections []section
+		values   = map[string]map[string]string{}
+		name     = Default
+		number   int
+	)
+	for line := range strings.Lines(string(data)) {
+		number++
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#' || line[0] == ';':
+			continue
+		case line[0] == '[':
+			inside, rest, closed := strings.Cut(line[1:], "]")
+			rest = strings.TrimSpace(rest)
+			name = strings.TrimSpace(inside)
+			if !closed || name == "" || rest != "" && rest[0] != '#' && rest[0] != ';' {
+				return nil, fmt.Errorf("line %d is not a [profile] line", number)
+			}
+			continue
+		}
+		i := strings.IndexAny(line, "=:")
+		if i <= 0 {
+			return nil, fmt.Errorf("line %d is neither [profile] nor key = value", number)
+		}
+		if values[name] == nil {
+			own := map[string]string{}
+			values[name] = own
+			sections = append(sections, section{name, func(key string) string { return own[key] }})
+		}
+		values[name][strings.ToLower(strings.TrimSpace(line[:i]))] = unquote(strings.TrimSpace(line[i+1:]))
+	}
+	return sections, nil
+}
+
+// unquote returns the value in a text without its quotes and its comment.
+func unquote(text string) string {
+	if text != "" && (text[0] == '"' || text[0] == '\'') {
+		// A quote closes only at the end or before a comment, so that a password
+		// may hold the same quote.
+		for end := 1; end < len(text); end++ {
+			if text[end] != text[0] {
+				continue
+			}
+			rest := strings.TrimSpace(text[end+1:])
+			if rest == "" || text[end+1] != rest[0] && (rest[0] == '#' || rest[0] == ';') {
+				return text[1:end]
+			}
+		}
+	}
+	for i := range len(text) {
+		if (text[i] == '#' || text[i] == ';') && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+			return strings.TrimSpace(text[:i])
+		}
+	}
+	return text
 }

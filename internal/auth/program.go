@@ -1,0 +1,327 @@
+package auth
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Programs in which a person, or a machine, may be signed in.
+var (
+	databricksCLI = &kind{
+		name: "databricks-cli", uses: []Attribute{CLIPath, CLIProfile},
+		missing: func(v *view) string { return message(findDatabricks(v.get(CLIPath))) },
+		open: func(v *view) (*Token, fetcher, error) {
+			path, err := findDatabricks(v.get(CLIPath))
+			c := &databricksProgram{path: path, profile: cmp.Or(v.get(CLIProfile), v.levels[0].profile), configFile: v.ConfigFile, host: v.Endpoint.URL()}
+			return nil, c.token, err
+		},
+	}
+	azureCLI = &kind{
+		name: "azure-cli", uses: []Attribute{AzureCLIPath, AzureTenantID, AzureCloud, AzureResourceID},
+		missing: func(v *view) string { return message(findProgram(cmp.Or(v.get(AzureCLIPath), "az"))) },
+		open: func(v *view) (*Token, fetcher, error) {
+			path, err := findProgram(cmp.Or(v.get(AzureCLIPath), "az"))
+			if err != nil {
+				return nil, nil, err
+			}
+			e, err := newEntra(v)
+			c := &azProgram{path: path, entra: e}
+			return nil, c.fetch, err
+		},
+	}
+)
+
+func message(_ string, err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// programs returns the credential of the programs on the path, or nil. Whether
+// somebody is signed in is known when one is asked, so the first that has a
+// token is kept.
+func (r *resolver) programs() (*Credential, error) {
+	type candidate struct {
+		kind  *kind
+		fetch fetcher
+	}
+	var candidates []candidate
+	for _, k := range []*kind{databricksCLI, azureCLI} {
+		v := r.view(r.terraform)
+		if k.incomplete(v) != "" || k.azure && !v.onAzure() {
+			continue
+		}
+		_, fetch, err := k.open(v)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", k.name, err)
+		}
+		candidates = append(candidates, candidate{k, fetch})
+	}
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	names := make([]string, len(candidates))
+	for i, c := range candidates {
+		names[i] = c.kind.name
+	}
+	list := strings.Join(names, " or ")
+	c := &cache{fetch: func(ctx context.Context, force bool) (*Token, error) {
+		var errs []string
+		for _, c := range candidates {
+			token, err := c.fetch(ctx, force)
+			if err == nil {
+				candidates = []candidate{c}
+				return token, nil
+			}
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			errs = append(errs, c.kind.wrap(err).Error())
+		}
+		return nil, fmt.Errorf("no credential is configured, and no program has one: %s", strings.Join(errs, "; "))
+	}}
+	return c.credential(list + ": found on the path, as no credential is configured"), nil
+}
+
+// findProgram returns where a program is, without starting it.
+func findProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("there is no program %s on the path", name)
+	}
+	return path, nil
+}
+
+// findDatabricks returns the vendor's CLI. The retired one in Python, which has
+// the same name and no tokens, is a script of less than 1 MiB.
+func findDatabricks(configured string) (string, error) {
+	if configured != "" {
+		return findProgram(configured)
+	}
+	old := false
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		path, err := exec.LookPath(filepath.Join(dir, "databricks"))
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.Size() > 1<<20 {
+			return path, nil
+		}
+		old = true
+	}
+	if old {
+		return "", errors.New("the program databricks on the path is the retired one in Python, which has no OAuth; install the CLI of today")
+	}
+	return "", errors.New("there is no program databricks on the path")
+}
+
+// run starts a program and returns what it prints. Its complaints are part of
+// the error, in one line and without tokens.
+func run(ctx context.Context, env []string, path string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, path, args...)
+	var out, complaints limitedBuffer
+	command.Stdout, command.Stderr = &out, &complaints
+	if env != nil {
+		command.Env = append(os.Environ(), env...)
+	}
+	command.WaitDelay = 2 * time.Second // for its children, which may hold the pipes
+	err := command.Run()
+	if err == nil {
+		return out.Bytes(), nil
+	}
+	e := &Error{Request: strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + " " + strings.Join(args, " "), Err: err}
+	if cause := context.Cause(ctx); cause != nil {
+		e.Err = cause
+	}
+	e.Description = cleanText(strings.TrimPrefix(strings.TrimSpace(complaints.String()), "ERROR: "), 600)
+	return nil, e
+}
+
+// A limitedBuffer keeps the first megabyte of what a program prints.
+type limitedBuffer struct{ bytes.Buffer }
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if room := maxAnswer - b.Len(); room > 0 {
+		b.Buffer.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+func runJSON(ctx context.Context, out any, env []string, path string, args ...string) error {
+	text, err := run(ctx, env, path, args...)
+	if err == nil && json.Unmarshal(text, out) != nil {
+		err = &Error{Request: filepath.Base(path) + " " + strings.Join(args, " "), Err: errors.New("it printed something else than JSON")}
+	}
+	return err
+}
+
+// A databricksProgram is the vendor's CLI. One flight at a time uses it.
+type databricksProgram struct {
+	path       string
+	profile    string // "" to ask by host
+	configFile string // where the profile is, if it is not the usual file
+	host       string
+	version    [3]int // known after the first success
+}
+
+var cliVersion = regexp.MustCompile(`v(\d+)\.(\d+)\.(\d+)`)
+
+func (c *databricksProgram) token(ctx context.Context, force bool) (*Token, error) {
+	if c.version == [3]int{} {
+		text, err := run(ctx, nil, c.path, "version")
+		if err != nil {
+			return nil, err
+		}
+		m := cliVersion.FindSubmatch(text)
+		if m == nil {
+			return nil, &Error{Request: "databricks version", Err: errors.New("it printed no version; is this the vendor's CLI?")}
+		}
+		for i := range c.version {
+			c.version[i], _ = strconv.Atoi(string(m[i+1])) // it is digits
+		}
+	}
+	args := []string{"auth", "token"}
+	if c.profile != "" && c.atLeast(0, 207, 1) {
+		args = append(args, "--profile", c.profile)
+	} else {
+		args = append(args, "--host", c.host)
+	}
+	if force && c.atLeast(0, 296, 0) {
+		args = append(args, "--force-refresh") // it has a cache of its own
+	}
+	var env []string
+	if c.configFile != "" {
+		env = []string{"DATABRICKS_CONFIG_FILE=" + c.configFile}
+	}
+	var out struct {
+		AccessToken string    `json:"access_token"`
+		Expiry      time.Time `json:"expiry"`
+	}
+	if err := runJSON(ctx, &out, env, c.path, args...); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok {
+			e.Hint = "databricks auth login signs in"
+		}
+		return nil, err
+	}
+	if err := CheckToken("databricks "+strings.Join(args, " "), out.AccessToken); err != nil {
+		return nil, err
+	}
+	return bearerUntil(out.AccessToken, out.Expiry), nil
+}
+
+func (c *databricksProgram) atLeast(major, minor, patch int) bool {
+	want := [3]int{major, minor, patch}
+	for i, n := range c.version {
+		if n != want[i] {
+			return n > want[i]
+		}
+	}
+	return true
+}
+
+// An azProgram is Azure's CLI. One flight at a time uses it.
+type azProgram struct {
+	*entra
+	path string
+	user *azUser
+}
+
+type azUser struct{ Name, Type string }
+
+// fetch gets the tokens. That for the management resource is for those who are
+// not users of the workspace yet, and is left out if it cannot be had.
+func (c *azProgram) fetch(ctx context.Context, _ bool) (*Token, error) {
+	if c.user == nil {
+		var account struct{ User azUser }
+		if err := runJSON(ctx, &account, nil, c.path, "account", "show", "--output", "json"); err != nil {
+			return nil, c.explain(err)
+		}
+		c.user = &account.User
+	}
+	token, err := c.accessToken(ctx, c.application)
+	if err != nil {
+		c.user = nil // somebody else may sign in
+		return nil, c.explain(err)
+	}
+	if c.resourceID == "" {
+		return token, nil
+	}
+	token = token.and(time.Time{}, func(h http.Header) {
+		h["X-Databricks-Azure-Workspace-Resource-Id"] = []string{c.resourceID}
+	})
+	if management, err := c.accessToken(ctx, c.management); err == nil {
+		token = token.and(management.expires, func(h http.Header) {
+			h["X-Databricks-Azure-Sp-Management-Token"] = []string{management.value()}
+		})
+	}
+	return token, nil
+}
+
+func (c *azProgram) explain(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Hint == "" {
+		e.Hint = cmp.Or(hint("", e.Description), "az login signs in")
+	}
+	return err
+}
+
+// accessToken asks for the workspace's tenant, or else its subscription, or
+// else without either, which for some identities is the only way.
+func (c *azProgram) accessToken(ctx context.Context, resource string) (*Token, error) {
+	base := []string{"account", "get-access-token", "--resource", resource, "--output", "json"}
+	var attempts [][]string
+	servicePrincipal := c.user.Type == "servicePrincipal"
+	managed := servicePrincipal && (c.user.Name == "systemAssignedIdentity" || c.user.Name == "userAssignedIdentity")
+	switch {
+	case c.tenantID != "" && !managed:
+		attempts = append(attempts, append(base[:len(base):len(base)], "--tenant", c.tenantID))
+		if servicePrincipal {
+			attempts = append(attempts, base)
+		}
+	case c.resourceID != "":
+		subscription := strings.Split(c.resourceID, "/")[2]
+		attempts = [][]string{append(base[:len(base):len(base)], "--subscription", subscription), base}
+	default:
+		attempts = append(attempts, base)
+	}
+	var first error
+	for _, args := range attempts {
+		var out struct {
+			AccessToken string `json:"accessToken"`
+			ExpiresOn   string `json:"expiresOn"`  // in local time
+			Expires     number `json:"expires_on"` // of newer versions
+		}
+		err := runJSON(ctx, &out, nil, c.path, args...)
+		if err == nil {
+			err = CheckToken("az account get-access-token", out.AccessToken)
+		}
+		if err == nil {
+			expires := time.Unix(int64(out.Expires), 0)
+			if out.Expires == 0 {
+				expires, _ = time.ParseInLocation("2006-01-02 15:04:05.999999", out.ExpiresOn, time.Local) // or unknown
+			}
+			return bearerUntil(out.AccessToken, expires), nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
