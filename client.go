@@ -37,7 +37,7 @@ type Client struct {
 	retry      RetryPolicy
 	limiter    *rate.Limiter // nil: no limit
 	log        *slog.Logger
-	plan       func(PlannedCall) // nil: calls are made
+	dryRun     *dryRun // nil: calls are sent
 	jobsAPI    string
 	userAgent  string
 }
@@ -71,8 +71,11 @@ func NewClient(opts ...Option) (*Client, error) {
 	}
 
 	c := &Client{
-		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, plan: cfg.plan, jobsAPI: cfg.jobsAPI,
+		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, jobsAPI: cfg.jobsAPI,
 		userAgent: cfg.userAgent + "databricks-go/" + version + " go/" + runtime.Version()[2:] + " os/" + runtime.GOOS,
+	}
+	if cfg.plan != nil {
+		c.dryRun = &dryRun{report: cfg.plan}
 	}
 	c.retry, _ = cfg.retry.withDefaults() // checked by its option
 	c.http = &http.Client{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -284,9 +285,8 @@ func TestPlan(t *testing.T) {
 	c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) { calls = append(calls, p) })}, answer(200, `{"id":"7"}`))
 	var out struct{ ID string }
 	require.NoError(t, c.Do(t.Context(), post("/api/2.0/secrets/put").params(map[string]any{"scope": "s", "string_value": "hush"}), &out))
-	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", ""), &out), "depends on what is only planned")
+	assert.ErrorIs(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", ""), &out), fs.ErrInvalid, "a dry run finds what is missing")
 	assert.Empty(t, s.sent)
-	assert.Empty(t, out.ID)
 	require.NoError(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", "7"), &out))
 	require.NoError(t, c.Do(t.Context(), post("/api/2.0/x/events").required("id", "7").readOnly(), nil))
 	assert.Equal(t, "7", out.ID)
@@ -299,6 +299,61 @@ func TestPlan(t *testing.T) {
 	upload := Multipart([][2]string{{"path", "/a b"}}, FilePart{Field: "contents", Name: "f", Size: 7})
 	require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/api/2.0/dbfs/put", Body: upload}, nil))
 	assert.Equal(t, "contents=%28a+file+of+7+bytes%29&path=%2Fa+b", string(calls[1].Body))
+}
+
+// The IDs of what a dry run would create are placeholders, which later calls
+// show. Nothing that a program dereferences is nil, and no two dry runs differ.
+func TestPlan_placeholders(t *testing.T) {
+	run := func() (plan []string) {
+		c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) {
+			plan = append(plan, fmt.Sprintf("%d %s %s", p.Number, p.Path, p.Body))
+		})})
+		ctx := t.Context()
+		spec := ClusterSpec{NumWorkers: new(1), SparkVersion: "v", NodeTypeID: "n"}
+		cluster, err := c.Clusters.Create(ctx, spec)
+		require.NoError(t, err)
+		assert.Equal(t, "<cluster_id of call 1>", cluster)
+		running, err := c.Clusters.WaitRunning(ctx, cluster)
+		require.NoError(t, err)
+		assert.Equal(t, cluster, running.ClusterID)
+		assert.Zero(t, running.Spec.NumWorkers, "a pointer that can be followed")
+		job, err := c.Jobs.Create(ctx, CreateJob{ExistingClusterID: cluster, NotebookTask: &NotebookTask{NotebookPath: "/n"}})
+		require.NoError(t, err)
+		assert.Negative(t, job)
+		other, err := c.Jobs.Create(ctx, CreateJob{ExistingClusterID: cluster, NotebookTask: &NotebookTask{NotebookPath: "/n"}, MaxRetries: new(-1)})
+		require.NoError(t, err)
+		assert.NotEqual(t, job, other)
+		started, err := c.Jobs.RunNow(ctx, RunNow{JobID: other})
+		require.NoError(t, err)
+		ended, err := c.Jobs.WaitRun(ctx, started.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, started.RunID, ended.RunID)
+		output, err := c.Jobs.GetRunOutput(ctx, ended.RunID)
+		require.NoError(t, err)
+		assert.Empty(t, output.NotebookOutput.Result)
+		for _, err := range c.Jobs.AllRunOutputs(ctx, ended.RunID) {
+			require.NoError(t, err)
+		}
+		token, err := c.Tokens.Create(ctx, CreateToken{})
+		require.NoError(t, err)
+		require.NoError(t, c.Tokens.Delete(ctx, token.TokenInfo.TokenID))
+		require.NoError(t, c.Jobs.Delete(ctx, job))
+		require.NoError(t, c.Clusters.Delete(ctx, cluster))
+		assert.Empty(t, s.sent)
+		return plan
+	}
+	want := []string{
+		`1 /api/2.0/clusters/create {"num_workers":1,"spark_version":"v","node_type_id":"n","idempotency_token":"idempotency-token"}`,
+		`2 /api/2.0/jobs/create {"existing_cluster_id":"<cluster_id of call 1>","notebook_task":{"notebook_path":"/n"}}`,
+		`3 /api/2.0/jobs/create {"existing_cluster_id":"<cluster_id of call 1>","notebook_task":{"notebook_path":"/n"},"max_retries":-1}`,
+		`4 /api/2.0/jobs/run-now {"job_id":"<job_id of call 3>","idempotency_token":"idempotency-token"}`,
+		`5 /api/2.0/token/create {}`,
+		`6 /api/2.0/token/delete {"token_id":"<token_id of call 5>"}`,
+		`7 /api/2.0/jobs/delete {"job_id":"<job_id of call 2>"}`,
+		`8 /api/2.0/clusters/delete {"cluster_id":"<cluster_id of call 1>"}`,
+	}
+	assert.Equal(t, want, run())
+	assert.Equal(t, want, run(), "the second dry run")
 }
 
 func TestSecret_isNeverShown(t *testing.T) {

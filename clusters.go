@@ -32,7 +32,7 @@ type CreateCluster = ClusterSpec
 // make two clusters.
 func (s *ClustersService) Create(ctx context.Context, in CreateCluster) (string, error) {
 	if in.IdempotencyToken == "" {
-		in.IdempotencyToken = newIdempotencyToken()
+		in.IdempotencyToken = s.client.newIdempotencyToken()
 	}
 	made, err := do[createdCluster](ctx, s.client, post("/api/2.0/clusters/create").params(in).idempotencyToken(in.IdempotencyToken))
 	if err != nil {
@@ -54,15 +54,16 @@ func (c *createdCluster) validate() error { return named("cluster_id", c.Cluster
 // cluster again, so the call is not repeated after its answer was lost.
 func (s *ClustersService) Edit(ctx context.Context, id string, spec ClusterSpec) error {
 	spec.ClusterSource = ""
-	return s.edit(ctx, id, spec, struct {
+	return s.edit(ctx, id, spec, spec.check(), struct {
 		ClusterID string `json:"cluster_id"`
 		ClusterSpec
 	}{id, spec})
 }
 
-// edit sends the attributes in body, of which spec is what can be checked.
-func (s *ClustersService) edit(ctx context.Context, id string, spec ClusterSpec, body any) error {
-	r := post("/api/2.0/clusters/edit").required("cluster_id", id).check(spec.check())
+// edit sends the attributes in body, which are those of spec and perhaps more.
+// invalid says what is wrong with them.
+func (s *ClustersService) edit(ctx context.Context, id string, spec ClusterSpec, invalid error, body any) error {
+	r := post("/api/2.0/clusters/edit").required("cluster_id", id).check(invalid)
 	switch {
 	case spec.IdempotencyToken != "":
 		r = r.check(badArg("idempotency_token", "is for making a cluster, not for editing one"))

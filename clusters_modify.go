@@ -49,7 +49,11 @@ func (s *ClustersService) Modify(ctx context.Context, id string, change func(*Cl
 	for name, value := range attributes {
 		body[name] = value
 	}
-	return s.edit(ctx, id, after, body)
+	invalid := after.check()
+	if len(*read) == 0 { // in a dry run, of a cluster that it only plans
+		invalid = nil
+	}
+	return s.edit(ctx, id, after, invalid, body)
 }
 
 // editable picks, of the members of a cluster that was read, those that an edit

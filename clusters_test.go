@@ -959,16 +959,17 @@ func TestClusters_plan(t *testing.T) {
 	assert.NotContains(t, plan[0], "canary")
 	assert.Len(t, s.sent, 1, "requests")
 
-	// A cluster that is itself planned has no id.
+	// A cluster that is itself planned has a placeholder for an ID.
 	c, s = cluster("RUNNING", "")(t)
 	id, err := c.Clusters.Create(t.Context(), small(nil))
 	require.NoError(t, err)
-	assert.Empty(t, id)
+	assert.Equal(t, "<cluster_id of call 1>", id)
 	_, err = c.Clusters.EnsureRunning(t.Context(), id)
 	require.NoError(t, err)
 	require.NoError(t, c.Clusters.Modify(t.Context(), id, func(s *ClusterSpec) { s.ClusterName = "n" }))
 	require.NoError(t, c.Clusters.Delete(t.Context(), id))
-	assert.Len(t, plan, 3)
+	require.Len(t, plan, 3)
+	assert.Equal(t, `/api/2.0/clusters/edit {"cluster_id":"<cluster_id of call 1>","cluster_name":"n"}`, plan[1])
 	assert.Empty(t, s.sent)
 }
 

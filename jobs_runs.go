@@ -422,7 +422,7 @@ func (r *RunNowResult) validate() error { return named("run_id", r.RunID != 0) }
 // [RunSkipped] or waits as [RunQueued]. The call may be repeated, as it goes out
 // with a token that stands for the one run.
 func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
-	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
+	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).params(in).idempotencyToken(in.IdempotencyToken))
 }
 
@@ -473,7 +473,7 @@ type SubmitRun struct {
 // [JobsService.WaitRun]. Such runs are not retried and count against no quota of jobs.
 // The call may be repeated, as it goes out with a token that stands for the one run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
-	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, newIdempotencyToken())
+	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	r := post(s.path("/jobs/runs/submit")).params(in).idempotencyToken(in.IdempotencyToken)
 	out, err := do[RunNowResult](ctx, s.client, r)
 	if err != nil {

@@ -207,7 +207,7 @@ func TestLibrariesService_planned(t *testing.T) {
 		begun := time.Now()
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar}), "it looks once and is content")
 		assert.Zero(t, time.Since(begun))
-		require.NoError(t, client.Libraries.WaitInstalled(ctx, "", []databricks.Library{jar}), "a cluster that is only planned")
+		require.NoError(t, client.Libraries.WaitInstalled(ctx, "<cluster_id of call 1>", []databricks.Library{jar}), "a cluster that is only planned")
 		assert.Equal(t, []string{"POST /api/2.0/libraries/install"}, planned)
 		assert.Len(t, server.Requests(), 1)
 	})

@@ -3,26 +3,42 @@ package databricks
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/url"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A PlannedCall is a call that would have changed something; see [WithPlan].
+// A PlannedCall is a call that a dry run did not send, because it would have
+// changed something. See [WithPlan].
 type PlannedCall struct {
+	Number int // 1 for the first call of the dry run
 	Method string
 	Path   string
 	Query  url.Values // may be nil
-	Body   []byte     // the JSON or form that would be sent, its secrets replaced; of a file its size only; nil if there is none
+	Body   []byte     // the JSON or form to be sent, without its secrets; of a file only its size; nil if there is none
 }
 
-// WithPlan makes a client that only plans: calls that read go out, calls that
-// would change something are handed to plan instead, in their order, and
-// succeed with an empty reply. What depends on such a reply, such as the id of
-// a cluster that was not created, is empty, too: reads that would need it
-// return nothing, and waits return what is there after one look. Secrets in
-// the planned calls are replaced. The function may be called by several
-// goroutines at once.
+// WithPlan makes the client do a dry run. It sends calls that only read. It
+// passes calls that would change something to plan, in their order, and does
+// not send them. Secrets in the planned calls are replaced.
+//
+// A planned call succeeds. An ID in its result is a placeholder, such as
+// "<cluster_id of call 1>", where 1 is the [PlannedCall.Number]. Later planned
+// calls show the placeholders that they use. Where an ID is a number, the result
+// has a large negative number instead, which later planned calls show as the
+// placeholder as well. A read that uses a placeholder is not sent. Its result
+// has only the ID, and pointers to empty structs. Waits poll once and return
+// whatever is there.
+//
+// Two dry runs of the same program plan the same calls. The client may call
+// plan from several goroutines at once.
 func WithPlan(plan func(PlannedCall)) Option {
 	return func(c *config) error {
 		if plan == nil {
@@ -33,35 +49,167 @@ func WithPlan(plan func(PlannedCall)) Option {
 	}
 }
 
-// Planning reports whether the client only plans; see [WithPlan]. What waits for,
-// or looks at, the outcome of a call that changes something has to ask.
-func (c *Client) Planning() bool { return c.plan != nil }
+// Planning reports whether the client does a dry run; see [WithPlan].
+func (c *Client) Planning() bool { return c.dryRun != nil }
+
+// A dryRun numbers planned calls and makes up their results.
+type dryRun struct {
+	report func(PlannedCall)
+
+	mu    sync.Mutex
+	calls int
+	ids   []string // placeholders that are numbers: the one at i is firstID-i
+}
+
+// firstID is the first number that stands for a placeholder. All of them have
+// the same number of digits.
+const firstID = -1_000_000_000_000_000
+
+var (
+	// placeholder finds placeholders in JSON, in a form and in plain text.
+	placeholder = regexp.MustCompile(`(?:<|\\u003c|%3C)(\w+(?: |\+|%20)of(?: |\+|%20)call(?: |\+|%20)\d+)(?:>|\\u003e|%3E)`)
+	numberedID  = regexp.MustCompile(`-10{3}\d{12}\b`)
+)
 
 // planned takes a call that is not to be sent, and reports whether it did.
-func (c *Client) planned(r Request) bool {
-	if e, ok := errors.AsType[*ArgumentError](r.err); ok && e.Problem == missing {
-		if r.reading {
-			return true // of something that is only planned
-		}
-	} else if r.err != nil || r.reading {
-		return false
+func (d *dryRun) planned(r Request, out any) (bool, error) {
+	body, err := plannedBody(r)
+	switch {
+	case r.err != nil || err != nil:
+		return false, nil // Do reports what is wrong
+	case r.reading && !d.mentioned(r, body):
+		return false, nil
 	}
-	call := PlannedCall{Method: r.Method, Path: r.Path, Query: redact.Query(r.Query)}
+	d.mu.Lock()
+	number := d.calls
+	if !r.reading {
+		d.calls++
+		number = d.calls
+	}
+	d.mu.Unlock()
+	if !r.reading {
+		d.report(PlannedCall{Number: number, Method: r.Method, Path: d.show(r.Path), Query: d.showQuery(r.Query), Body: body.show(d)})
+	}
+	return true, d.respond(r, number, out)
+}
+
+// A shownBody is the text of a request's body, without secrets.
+type shownBody []byte
+
+// plannedBody returns what a planned call shows of its body.
+func plannedBody(r Request) (shownBody, error) {
 	switch body := r.Body.(type) {
 	case nil:
+		return nil, nil
 	case RawBody:
-		if body.shown != nil {
-			call.Body = []byte(redact.Query(body.shown).Encode())
+		if body.shown == nil {
+			return nil, nil
 		}
+		return shownBody(redact.Query(body.shown).Encode()), nil
 	case url.Values:
-		call.Body = []byte(redact.Query(body).Encode())
+		return shownBody(redact.Query(body).Encode()), nil
 	default:
 		text, err := json.Marshal(body)
-		if err != nil {
-			return false // Do says what is wrong
-		}
-		call.Body = redact.JSON(text)
+		return redact.JSON(text), err
 	}
-	c.plan(call)
-	return true
 }
+
+// show returns the text with all placeholders in their plain form.
+func (b shownBody) show(d *dryRun) []byte {
+	if b == nil {
+		return nil
+	}
+	quote := `"`
+	if len(b) > 0 && b[0] != '{' && b[0] != '[' {
+		quote = "" // a form
+	}
+	text := placeholder.ReplaceAllFunc(b, func(match []byte) []byte {
+		name := placeholder.FindSubmatch(match)[1]
+		return []byte("<" + strings.NewReplacer("+", " ", "%20", " ").Replace(string(name)) + ">")
+	})
+	return numberedID.ReplaceAllFunc(text, func(id []byte) []byte { return []byte(quote + d.show(string(id)) + quote) })
+}
+
+// show replaces the numbers that stand for placeholders.
+func (d *dryRun) show(text string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return numberedID.ReplaceAllStringFunc(text, func(digits string) string {
+		id, _ := strconv.ParseInt(digits, 10, 64)
+		if i := firstID - id; i >= 0 && i < int64(len(d.ids)) {
+			return d.ids[i]
+		}
+		return digits
+	})
+}
+
+func (d *dryRun) showQuery(query url.Values) url.Values {
+	shown := redact.Query(query)
+	for _, values := range shown {
+		for i := range values {
+			values[i] = d.show(values[i])
+		}
+	}
+	return shown
+}
+
+// mentioned reports whether a request uses a placeholder.
+func (d *dryRun) mentioned(r Request, body shownBody) bool {
+	text := r.Path + " " + r.Query.Encode() + " " + string(body)
+	return placeholder.MatchString(text) || d.show(text) != text
+}
+
+// respond makes up the result of a call: placeholders for the IDs of something
+// that it would have made, or the ID of what it would have read.
+func (d *dryRun) respond(r Request, number int, out any) error {
+	text := func(name string) string { return fmt.Sprintf("<%s of call %d>", name, number) }
+	if r.reading {
+		text = r.Query.Get
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case func(io.Reader) error:
+		if r.reading {
+			return nil
+		}
+		reply, _ := json.Marshal(map[string]string{"id": text("id")})
+		return out(strings.NewReader(string(reply)))
+	}
+	d.fill(reflect.ValueOf(out).Elem(), text, r.reading, 0)
+	return nil
+}
+
+// fill sets the IDs in a result, and makes its pointers to structs point to
+// something, so that a program may dereference them.
+func (d *dryRun) fill(v reflect.Value, text func(name string) string, reading bool, depth int) {
+	if v.Kind() != reflect.Struct || depth > 2 {
+		return
+	}
+	for field, value := range v.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		isID := strings.HasSuffix(name, "_id") || strings.HasSuffix(name, "Id") || name == "id" || name == "handle" || name == "token_value"
+		switch {
+		case !value.CanSet():
+		case value.Kind() == reflect.Struct:
+			d.fill(value, text, reading, depth)
+		case value.Kind() == reflect.Pointer && value.Type().Elem().Kind() == reflect.Struct:
+			value.Set(reflect.New(value.Type().Elem()))
+			d.fill(value.Elem(), text, reading, depth+1)
+		case !isID || text(name) == "":
+		case value.Kind() == reflect.String:
+			value.SetString(text(name))
+		case value.Kind() == reflect.Int64 && reading:
+			id, _ := strconv.ParseInt(text(name), 10, 64)
+			value.SetInt(id)
+		case value.Kind() == reflect.Int64:
+			d.mu.Lock()
+			value.SetInt(firstID - int64(len(d.ids)))
+			d.ids = append(d.ids, text(name))
+			d.mu.Unlock()
+		}
+	}
+}
+
+// plannedToken is the idempotency token in planned calls.
+const plannedToken = "idempotency-token"

@@ -131,8 +131,14 @@ func (r Request) idempotencyToken(token string) Request {
 // missing is what is wrong with an argument that was left out.
 const missing = "is missing"
 
-// newIdempotencyToken returns a token that nobody used before.
-func newIdempotencyToken() string { return rand.Text() }
+// newIdempotencyToken returns a token that nobody used before. In a dry run it
+// is always the same, so that two dry runs can be compared.
+func (c *Client) newIdempotencyToken() string {
+	if c.Planning() {
+		return plannedToken
+	}
+	return rand.Text()
+}
 
 // do makes a call and returns its reply.
 func do[T any](ctx context.Context, c *Client, r Request) (*T, error) {
@@ -158,8 +164,10 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		r = r.check(badArg("Path", "must begin with a slash and hold no query; that goes into Query"))
 		r.Path = path
 	}
-	if c.Planning() && c.planned(r) {
-		return nil
+	if c.Planning() {
+		if planned, err := c.dryRun.planned(r, out); planned {
+			return err
+		}
 	}
 	if r.err != nil {
 		if e, ok := errors.AsType[*ArgumentError](r.err); ok && e.Path == "" {

@@ -322,7 +322,7 @@ func TestWatch(t *testing.T) {
 		assert.Equal(t, 10*time.Minute, time.Since(start))
 		assert.Less(t, *n, 200, "polls in ten minutes")
 
-		c.plan = func(PlannedCall) {}
+		c.dryRun = &dryRun{report: func(PlannedCall) {}}
 		f, n = look("A")
 		seen, err = states(watch(ctx, c, "x", f, same), "B")
 		assert.NoError(t, err)

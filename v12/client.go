@@ -148,12 +148,6 @@ func badArg(name, format string, args ...any) error {
 func (c *Client) do(ctx context.Context, r request, out any) error {
 	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
 		e.Method, e.Path = r.Method, r.Path
-		if e.Problem == missing && c.workspace.Planning() {
-			r.err = nil // it would come from a call that was only planned
-			if r.Method == http.MethodGet {
-				return nil
-			}
-		}
 	}
 	if r.err != nil {
 		return r.err

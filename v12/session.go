@@ -162,7 +162,7 @@ func (s *session) drop(ctx context.Context, id string) error {
 }
 
 // context returns the ID of the session's context, and makes one if there is
-// none and that is allowed. If calls are only planned, there is none.
+// none and that is allowed.
 func (s *session) context(ctx context.Context) (string, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -178,7 +178,7 @@ func (s *session) context(ctx context.Context) (string, error) {
 		defer s.mu.Unlock()
 		return s.contextID
 	}
-	if id := current(); id != "" || s.client.workspace.Planning() {
+	if id := current(); id != "" {
 		return id, nil
 	}
 	if !s.recreate {
@@ -231,7 +231,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 			yield(nil, s.failed("was not run", err))
 			return
 		}
-		if command.CommandID == "" { // it is only planned
+		if s.client.workspace.Planning() {
 			yield(&CommandStatus{State: CommandFinished}, nil)
 			return
 		}

@@ -829,7 +829,7 @@ func TestSession_plan(t *testing.T) {
 		assert.Equal(l, &v12.Result{Type: v12.ResultText, Raw: result.Raw}, result)
 		require.NoError(l, session.Close())
 		require.NoError(l, l.client.Libraries.Attach(l.ctx, "1", l.cluster))
-		require.NoError(l, l.client.Clusters.Delete(l.ctx, ""))
+		require.NoError(l, l.client.Clusters.Delete(l.ctx, "1"))
 
 		assert.Empty(l, l.server.Requests())
 		var calls []string
@@ -838,13 +838,14 @@ func TestSession_plan(t *testing.T) {
 		}
 		assert.Equal(l, []string{
 			`/api/1.2/contexts/create {"language":"python","clusterId":"` + l.cluster + `"}`,
-			`/api/1.2/commands/execute {"language":"python","clusterId":"` + l.cluster + `","contextId":"","command":"[redacted]"}`,
+			`/api/1.2/commands/execute {"language":"python","clusterId":"` + l.cluster + `","contextId":"<id of call 1>","command":"[redacted]"}`,
+			`/api/1.2/contexts/destroy {"clusterId":"` + l.cluster + `","contextId":"<id of call 1>"}`,
 			`/api/1.2/libraries/attach clusterId=` + l.cluster + `&libraryId=1`,
-			`/api/1.2/clusters/delete clusterId=`,
+			`/api/1.2/clusters/delete clusterId=1`,
 		}, calls)
 
 		// Waits look once.
-		require.NoError(l, l.client.Libraries.WaitAttached(l.ctx, "", l.cluster))
+		require.NoError(l, l.client.Libraries.WaitAttached(l.ctx, "<id of call 1>", l.cluster))
 	}, databricks.WithPlan(func(c databricks.PlannedCall) { planned = append(planned, c) }))
 }
 
