@@ -97,3 +97,72 @@ func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 	}
 	io.WriteString(f, "]")
 }
+
+// Types that hold secrets log what their JSON form has, without the secrets.
+// Package fmt asks the secrets themselves.
+
+// LogValue logs the value without its secrets.
+func (v AzureAttributes) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v Cluster) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v ClusterEvent) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v ClusterEventDetails) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v ClusterSpec) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v DockerBasicAuth) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v DockerImage) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v ForEachTask) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v Job) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v JobCluster) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v JobSettings) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v LogAnalyticsInfo) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v Page[T]) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v Run) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v RunCluster) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v RunOutput) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v RunTask) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v SubmitRun) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v Task) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v TaskOutput) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v UpdateCluster) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v UpdateJob) LogValue() slog.Value { return redact.LogValue(v) }

@@ -2,8 +2,10 @@ package v12
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // ClustersService makes the older calls for clusters. The ones of
@@ -58,6 +60,9 @@ type CreateCluster struct {
 	ZoneID              string               `json:"zoneId,omitzero"`       // where the instances are, such as us-west-1c
 	SparkConf           databricks.SparkConf `json:"sparkConf,omitzero"`
 }
+
+// LogValue logs the value without its secrets.
+func (v CreateCluster) LogValue() slog.Value { return redact.LogValue(v) }
 
 // Create begins to make a cluster and returns its ID. The call is not repeated
 // when its answer is lost; List tells then whether the cluster was made.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"unicode/utf8"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // CommandsService runs code in contexts. The commands of one context run one
@@ -41,6 +43,9 @@ type ExecuteCommand struct {
 	ContextID string            `json:"contextId"`
 	Command   databricks.Secret `json:"command"` // sent as it is, and never printed; must be valid UTF-8
 }
+
+// LogValue logs the value without its secrets.
+func (v ExecuteCommand) LogValue() slog.Value { return redact.LogValue(v) }
 
 // ExecuteCommandFile is a file of code to run.
 type ExecuteCommandFile struct {

@@ -4,7 +4,9 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,6 +87,22 @@ func JSON(text []byte) []byte {
 		return s.out
 	}
 	return append(s.out, Mark...)
+}
+
+// LogValue returns what a log shows of a value: the members of its JSON form,
+// without secrets.
+func LogValue(v any) slog.Value {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return slog.StringValue(Mark)
+	}
+	dec := json.NewDecoder(bytes.NewReader(JSON(text)))
+	dec.UseNumber()
+	var shown any
+	if err := dec.Decode(&shown); err != nil {
+		return slog.StringValue(Mark)
+	}
+	return slog.AnyValue(shown)
 }
 
 // scanner copies in to out, one syntactic element at a time. Its methods tell
