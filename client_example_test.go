@@ -59,7 +59,7 @@ func ExampleWithPlan() {
 		log.Fatal(err)
 	}
 	fmt.Println("there are", groups)
-	if _, err := client.Groups.Create(ctx, "analysts"); err != nil { // does not
+	if err := client.Groups.Create(ctx, "analysts"); err != nil { // does not
 		log.Fatal(err)
 	}
 	err = client.Secrets.Put(ctx, databricks.PutSecret{

@@ -68,7 +68,7 @@ var contractRows = []contract.Row{
 	{Call: "GET /api/2.0/dbfs/read", Go: "DBFS.Read", Inner: "bytes_read"},
 
 	{Call: "POST /api/2.0/groups/add-member", Go: "Groups.AddMember", Args: "parent_name", Sample: `{"user_name": "alice@example.com"}`},
-	{Call: "POST /api/2.0/groups/create", Go: "Groups.Create", Args: "group_name"},
+	{Call: "POST /api/2.0/groups/create", Go: "Groups.Create", Args: "group_name", Inner: "group_name"},
 	{Call: "GET /api/2.0/groups/list-members", Go: "Groups.ListMembers", Args: "group_name"},
 	{Call: "GET /api/2.0/groups/list", Go: "Groups.List"},
 	{Call: "GET /api/2.0/groups/list-parents", Go: "Groups.ListParents", Sample: `{"user_name": "alice@example.com"}`},

@@ -74,7 +74,7 @@ var scenarios = map[string]func(*world) []step{
 		var cluster string
 		c := w.client
 		return []step{
-			{"group", func(ctx context.Context) error { _, err := c.Groups.Create(ctx, "data"); return err },
+			{"group", func(ctx context.Context) error { return c.Groups.Create(ctx, "data") },
 				func(ctx context.Context, c *databricks.Client) int {
 					return count(must(c.Groups.List(ctx)), func(g string) bool { return g == "data" })
 				}},

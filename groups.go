@@ -1,7 +1,6 @@
 package databricks
 
 import (
-	"cmp"
 	"context"
 )
 
@@ -45,20 +44,14 @@ func (s *GroupsService) AddMember(ctx context.Context, parent string, member Gro
 	return s.membership(ctx, "/api/2.0/groups/add-member", parent, member)
 }
 
-// Create makes an empty group and returns its name. It fails with
+// Create creates an empty group. It fails with
 // [ErrResourceAlreadyExists] if there is one of that name; some workspaces say
 // [ErrInternalError] instead. A workspace whose groups are those of the account
 // takes in the account's group of that name, and fails with
 // [ErrResourceDoesNotExist] if the account has none. It is not repeated after
 // its answer was lost.
-func (s *GroupsService) Create(ctx context.Context, name string) (string, error) {
-	reply, err := do[struct {
-		GroupName string `json:"group_name"`
-	}](ctx, s.client, post("/api/2.0/groups/create").required("group_name", name))
-	if err != nil {
-		return "", err
-	}
-	return cmp.Or(reply.GroupName, name), nil
+func (s *GroupsService) Create(ctx context.Context, name string) error {
+	return s.client.Do(ctx, post("/api/2.0/groups/create").required("group_name", name), nil)
 }
 
 // Delete removes a group, not its members. It fails with

@@ -15,7 +15,7 @@ func ExampleGroupsService() {
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
 
-	if _, err := client.Groups.Create(ctx, "analysts"); err != nil && !errors.Is(err, databricks.ErrResourceAlreadyExists) {
+	if err := client.Groups.Create(ctx, "analysts"); err != nil && !errors.Is(err, databricks.ErrResourceAlreadyExists) {
 		log.Fatal(err)
 	}
 	if err := client.Groups.AddMember(ctx, "analysts", databricks.GroupMember{UserName: "alice@example.com"}); err != nil {

@@ -69,7 +69,7 @@ func TestLoad(t *testing.T) {
 			for r := range rounds {
 				name := fmt.Sprintf("thing-%d-%d", g, r)
 				_, jobErr := client.Jobs.Create(t.Context(), databricks.CreateJob{Name: name, ExistingClusterID: "x", NotebookTask: &databricks.NotebookTask{NotebookPath: "/x"}})
-				_, groupErr := client.Groups.Create(t.Context(), name)
+				groupErr := client.Groups.Create(t.Context(), name)
 				_, clusterErr := client.Clusters.Create(t.Context(), spec(name))
 				mu.Lock()
 				reported["job "+name], reported["group "+name], reported["cluster "+name] = jobErr, groupErr, clusterErr

@@ -130,7 +130,7 @@ func ExampleServer_Inject() {
 	})
 
 	for _, name := range []string{"analysts", "engineers"} {
-		_, err := client.Groups.Create(ctx, name)
+		err := client.Groups.Create(ctx, name)
 		_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
 		fmt.Println(name, "made:", err == nil, "unknown:", unknown)
 	}

@@ -31,7 +31,7 @@ const (
 type Results struct {
 	ResultType   ResultType      `json:"resultType,omitzero"`
 	Data         json.RawMessage `json:"data,omitzero"`   // a string of a text, a list of rows of a table
-	Schema       []TableColumn   `json:"schema,omitzero"` // of a table
+	Schema       []Column        `json:"schema,omitzero"` // of a table
 	Truncated    bool            `json:"truncated,omitzero"`
 	IsJSONSchema bool            `json:"isJsonSchema,omitzero"` // the types in Schema are JSON
 	Cause        string          `json:"cause,omitzero"`        // of an error
@@ -39,13 +39,6 @@ type Results struct {
 	FileName     string          `json:"fileName,omitzero"`     // of an image
 	FileNames    []string        `json:"fileNames,omitzero"`    // of images
 	Pos          int             `json:"pos,omitzero"`          // of no meaning here
-}
-
-// A TableColumn describes a column of a table, as the service sends it.
-type TableColumn struct {
-	Name     string `json:"name,omitzero"`
-	Type     string `json:"type,omitzero"`
-	Metadata string `json:"metadata,omitzero"` // JSON
 }
 
 // A Result is what a command ended with. Type says which of the other fields is

@@ -25,15 +25,18 @@ type Table struct {
 
 // A Column describes a column of a table.
 type Column struct {
-	Name     string
-	Type     string // in Spark's short form: bigint or long, string, array<long>, struct<a:long,b:string>
-	Metadata string // JSON; may be empty
+	Name string `json:"name,omitzero"`
+
+	// Type is a Spark type. In a [Table] it has the short form: bigint or long,
+	// string, array<long>, struct<a:long,b:string>. In [Results] it is as the
+	// service sends it, which may be JSON.
+	Type     string `json:"type,omitzero"`
+	Metadata string `json:"metadata,omitzero"` // JSON; may be empty
 }
 
 func readTable(r *Results) (*Table, error) {
-	t := &Table{Columns: make([]Column, len(r.Schema))}
+	t := &Table{Columns: append([]Column{}, r.Schema...)}
 	for i, c := range r.Schema {
-		t.Columns[i] = Column{c.Name, c.Type, c.Metadata}
 		var schema any
 		if (r.IsJSONSchema || strings.HasPrefix(c.Type, `"`) || strings.HasPrefix(c.Type, "{")) &&
 			unmarshal(json.RawMessage(c.Type), &schema) == nil {

@@ -225,7 +225,7 @@ func TestCommands_wire(t *testing.T) {
 		reply: `{"id": "42", "status": "Finished", "results": {"resultType": "table", "data": [[1]], "schema": [{"name": "a", "type": "b", "metadata": "{}"}], "truncated": true,
 			"isJsonSchema": true, "cause": "c", "summary": "d", "fileName": "e", "fileNames": ["f"], "pos": 6}}`,
 		want: &v12.CommandStatus{ID: "42", State: v12.CommandFinished, Results: &v12.Results{
-			ResultType: v12.ResultTable, Data: []byte(`[[1]]`), Schema: []v12.TableColumn{{Name: "a", Type: "b", Metadata: "{}"}}, Truncated: true,
+			ResultType: v12.ResultTable, Data: []byte(`[[1]]`), Schema: []v12.Column{{Name: "a", Type: "b", Metadata: "{}"}}, Truncated: true,
 			IsJSONSchema: true, Cause: "c", Summary: "d", FileName: "e", FileNames: []string{"f"}, Pos: 6}},
 	}, {
 		name:  "status without results, of a kind unknown here",

@@ -170,8 +170,7 @@ func (p *provision) planGroups(ctx context.Context) error {
 			}
 		} else {
 			p.plan(func(ctx context.Context) error {
-				_, err := p.client.Groups.Create(ctx, group.Name)
-				return err
+				return p.client.Groups.Create(ctx, group.Name)
 			}, "make group %s", group.Name)
 		}
 		for _, member := range group.Members {
