@@ -9,27 +9,27 @@ import (
 	"strings"
 )
 
-// ClustersService makes clusters, changes them, starts and stops them, and
-// waits for them. A cluster keeps its id for life; when it is terminated its
-// configuration stays, and it can be started again.
+// ClustersService creates, changes, starts and stops clusters, and waits for
+// them. A cluster keeps its ID for life. A terminated cluster keeps its
+// configuration and can be started again.
 //
-// Whatever names a cluster that does not exist fails with
-// [ErrResourceDoesNotExist], what the cluster's state does not allow with
-// [ErrInvalidState], and what the caller may not do with [ErrPermissionDenied].
+// A call fails with [ErrResourceDoesNotExist] if the cluster does not exist, with
+// [ErrInvalidState] if the state of the cluster does not allow it, and with
+// [ErrPermissionDenied] if the caller may not make it.
 //
 // See https://docs.databricks.com/api/workspace/clusters.
 type ClustersService service
 
-// CreateCluster asks for a new cluster.
+// CreateCluster describes a new cluster.
 type CreateCluster = ClusterSpec
 
-// Create makes a cluster and returns its id at once, while the cluster is
-// still starting: [ClustersService.WaitRunning] waits for it. It fails with
-// [ErrInvalidParameterValue] if an attribute is refused; others show only in
-// the [ClusterError] of a start that failed.
+// Create creates a cluster and returns its ID. It returns at once, while the
+// cluster is still starting. [ClustersService.WaitRunning] waits for it. It fails
+// with [ErrInvalidParameterValue] if the service rejects an attribute. Some
+// invalid attributes show only when the start fails, in a [ClusterError].
 //
-// The call carries an idempotency token, so it may be repeated, and does not
-// make two clusters.
+// The request carries an idempotency token, so the client can retry it without
+// creating a second cluster.
 func (s *ClustersService) Create(ctx context.Context, in CreateCluster) (string, error) {
 	if in.IdempotencyToken == "" {
 		in.IdempotencyToken = s.client.newIdempotencyToken()
@@ -47,11 +47,11 @@ type createdCluster struct {
 
 func (c *createdCluster) validate() error { return named("cluster_id", c.ClusterID != "") }
 
-// Edit replaces all attributes of a cluster that is RUNNING or TERMINATED:
-// those that spec leaves out fall back to their defaults, so Modify is what
-// changes some of them. A cluster that runs restarts, one that is terminated
-// stays so. Clusters of jobs cannot be edited. A repeat would restart the
-// cluster again, so the call is not repeated after its answer was lost.
+// Edit replaces all attributes of a cluster that is RUNNING or TERMINATED.
+// Attributes that are unset in spec return to their defaults. To change only
+// some attributes, use Modify. A running cluster restarts. A terminated one stays
+// terminated. Clusters of jobs cannot be edited. A second request would restart
+// the cluster again, so the client does not retry after a lost response.
 func (s *ClustersService) Edit(ctx context.Context, id string, spec ClusterSpec) error {
 	spec.ClusterSource = ""
 	return s.edit(ctx, id, spec, spec.check(), struct {
@@ -66,30 +66,30 @@ func (s *ClustersService) edit(ctx context.Context, id string, spec ClusterSpec,
 	r := post("/api/2.0/clusters/edit").required("cluster_id", id).check(invalid)
 	switch {
 	case spec.IdempotencyToken != "":
-		r = r.check(badArg("idempotency_token", "is for making a cluster, not for editing one"))
+		r = r.check(badArg("idempotency_token", "is only for Create"))
 	case spec.CloneFrom != nil:
-		r = r.check(badArg("clone_from", "is for making a cluster, not for editing one"))
+		r = r.check(badArg("clone_from", "is only for Create"))
 	}
 	r.Body = body
 	return s.client.Do(ctx, r, nil)
 }
 
-// UpdateCluster says which attributes of a cluster to change, and to what.
+// UpdateCluster describes a change of some attributes of a cluster.
 type UpdateCluster struct {
 	ClusterID string `json:"cluster_id"`
 
-	// UpdateMask names the attributes as they are on the wire, with commas
-	// between and no blanks: "num_workers,spark_conf". A dot leads to a part of
-	// one: "aws_attributes.zone_id". "*" stands for all of them.
+	// UpdateMask lists the attributes to change by their JSON names, separated by
+	// commas without spaces: "num_workers,spark_conf". A dot selects a part of an
+	// attribute: "aws_attributes.zone_id". "*" selects all attributes.
 	UpdateMask string `json:"update_mask"`
 
 	// Cluster holds the new values of the attributes in the mask. A zero value
-	// clears its attribute; lists and maps are replaced as a whole.
+	// clears an attribute. Lists and maps are replaced as a whole.
 	Cluster ClusterSpec `json:"cluster,omitzero"`
 }
 
-// MarshalJSON writes the attributes that are set, and zeroes where the mask
-// asks for what is not.
+// MarshalJSON writes the attributes that are set, and a zero value for each
+// attribute of the mask that is not.
 func (in UpdateCluster) MarshalJSON() ([]byte, error) {
 	cluster := map[string]any{}
 	for name, value := range jsonFields(in.Cluster) {
@@ -115,15 +115,15 @@ func (in UpdateCluster) check() error {
 	case in.ClusterID == "":
 		return badArg("cluster_id", missing)
 	case in.UpdateMask == "":
-		return badArg("update_mask", "is missing; want names of attributes with commas between, or *")
+		return badArg("update_mask", "is missing; want names of attributes separated by commas, or *")
 	case strings.ContainsAny(in.UpdateMask, " \t\r\n"):
-		return badArg("update_mask", "%q has blanks, which the service does not take", in.UpdateMask)
+		return badArg("update_mask", "%q has spaces, which the service does not accept", in.UpdateMask)
 	case in.UpdateMask == "*":
 		return in.Cluster.check()
 	}
 	for name, value := range jsonFields(in.Cluster) {
 		if !value.IsZero() && !slices.Contains(in.mask(), name) {
-			return badArg("cluster."+name, "is set, but update_mask does not name it")
+			return badArg("cluster."+name, "is set, but update_mask does not list it")
 		}
 	}
 	return checkSize(in.Cluster.NumWorkers, in.Cluster.Autoscale)
@@ -142,19 +142,19 @@ func jsonFields(v any) iter.Seq2[string, reflect.Value] {
 	}
 }
 
-// Update replaces some attributes of a cluster that is RUNNING or TERMINATED.
-// A cluster that runs restarts, one that is terminated stays so. Clusters of
-// jobs cannot be updated. It needs a workspace with version 2.1 of the API, all
-// others have Modify. It is not repeated after its answer was lost.
+// Update replaces some attributes of a cluster that is RUNNING or TERMINATED. A
+// running cluster restarts. A terminated one stays terminated. Clusters of jobs
+// cannot be updated. Update needs version 2.1 of the Clusters API. Modify works
+// with all versions. The client does not retry it after a lost response.
 func (s *ClustersService) Update(ctx context.Context, in UpdateCluster) error {
 	return s.client.Do(ctx, post("/api/2.1/clusters/update").params(in), nil)
 }
 
-// Start starts a cluster that is TERMINATED, with its last configuration, and
-// returns at once: [ClustersService.WaitRunning] waits for it. Libraries are
-// installed again. Clusters of jobs cannot be started. It fails with
-// [ErrInvalidState] in every other state, so it is not repeated after its
-// answer was lost; [ClustersService.EnsureRunning] copes with all of that.
+// Start starts a TERMINATED cluster with its last configuration, and installs its
+// libraries again. It returns at once. [ClustersService.WaitRunning] waits for
+// the cluster. Clusters of jobs cannot be started. In any other state it fails
+// with [ErrInvalidState], so the client does not retry it after a lost response.
+// [ClustersService.EnsureRunning] handles all states.
 func (s *ClustersService) Start(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/start").required("cluster_id", id), nil)
 }
@@ -172,11 +172,12 @@ func (s *ClustersService) Restart(ctx context.Context, in RestartCluster) error 
 	return s.client.Do(ctx, post("/api/2.0/clusters/restart").required("cluster_id", in.ClusterID).optional("restart_user", in.RestartUser), nil)
 }
 
-// ResizeCluster says how large a cluster is to be: NumWorkers or Autoscale is set.
+// ResizeCluster describes the new size of a cluster. Set NumWorkers or Autoscale.
+// NumWorkers is a pointer because 0 means something.
 type ResizeCluster struct {
 	ClusterID  string     `json:"cluster_id"`
-	NumWorkers *int       `json:"num_workers,omitzero"` // 0 leaves the driver alone
-	Autoscale  *AutoScale `json:"autoscale,omitzero"`   // the present number of workers is kept where the range allows it
+	NumWorkers *int       `json:"num_workers,omitzero"` // 0 leaves only the driver
+	Autoscale  *AutoScale `json:"autoscale,omitzero"`   // keeps the current number of workers if it is in the range
 }
 
 func (in ResizeCluster) check() error {
@@ -189,30 +190,30 @@ func (in ResizeCluster) check() error {
 	return checkSize(in.NumWorkers, in.Autoscale)
 }
 
-// Resize changes the number of workers of a cluster that is RUNNING, and
-// returns at once. The cluster works on meanwhile. It fails with
-// [ErrInvalidState] in every other state, so it is not repeated after its
-// answer was lost.
+// Resize changes the number of workers of a RUNNING cluster. It returns at once,
+// and the cluster stays usable meanwhile. In any other state it fails with
+// [ErrInvalidState], so the client does not retry it after a lost response.
 func (s *ClustersService) Resize(ctx context.Context, in ResizeCluster) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/resize").params(in), nil)
 }
 
-// Delete terminates a cluster, and returns at once: its nodes go, its
-// configuration stays. [ClustersService.WaitTerminated] waits for the end.
-// Terminating a terminated cluster does nothing, so the call may be repeated.
-// Unless it is pinned, the cluster is forgotten 30 days later.
+// Delete terminates a cluster: it releases the nodes and keeps the configuration.
+// It returns at once. [ClustersService.WaitTerminated] waits until the cluster is
+// terminated. Terminating a terminated cluster does nothing, so the call is
+// idempotent. The service deletes the configuration 30 days later, unless the
+// cluster is pinned.
 func (s *ClustersService) Delete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/delete").required("cluster_id", id).idempotent(), nil)
 }
 
-// PermanentDelete removes a cluster for good, in whatever state it is. A
-// pinned cluster must be unpinned first. The call may be repeated.
+// PermanentDelete deletes a cluster and its configuration, whatever its state. A
+// pinned cluster must be unpinned first. The call is idempotent.
 func (s *ClustersService) PermanentDelete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/permanent-delete").required("cluster_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
 // Get returns a cluster. It fails with [ErrInvalidState] if the cluster was
-// terminated more than 30 days ago and not pinned.
+// terminated more than 30 days ago and is not pinned.
 func (s *ClustersService) Get(ctx context.Context, id string) (*Cluster, error) {
 	return do[Cluster](ctx, s.client, s.get(id))
 }
@@ -221,29 +222,29 @@ func (s *ClustersService) get(id string) Request {
 	return get("/api/2.0/clusters/get").required("cluster_id", id)
 }
 
-// Pin keeps a cluster's configuration, and its place in lists, however long it
-// is terminated. Who makes a cluster unless one of its name is listed should pin
-// it: of those terminated, lists show the latest only. It takes an administrator, and fails if too many clusters are pinned (100 at present).
-// Pinning a pinned cluster does nothing, so the call may be repeated.
+// Pin keeps the configuration of a cluster, and keeps it in lists, however long
+// the cluster is terminated. Lists show only the latest terminated clusters that
+// are not pinned. So pin a cluster if your program looks it up by name and creates
+// it if it finds none. Only administrators can pin. The number of pinned clusters
+// is limited (to 100 at present). The call is idempotent.
 func (s *ClustersService) Pin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/pin").required("cluster_id", id).idempotent(), nil)
 }
 
-// Unpin undoes Pin. It takes an administrator. A cluster that was terminated
-// long ago is forgotten by it. Unpinning a cluster that is not pinned does
-// nothing, so the call may be repeated.
+// Unpin reverses Pin. Only administrators can unpin. The service may delete a
+// cluster that was terminated more than 30 days ago. The call is idempotent.
 func (s *ClustersService) Unpin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/unpin").required("cluster_id", id).idempotent(), nil)
 }
 
-// ChangeOwner gives a cluster to another user, named as in the workspace, or to
-// a service principal, named by its application id. It takes an administrator,
-// and a cluster that is TERMINATED. The call may be repeated.
+// ChangeOwner makes another user or service principal the owner of a TERMINATED
+// cluster. owner is the user's name or the principal's application ID. Only
+// administrators can change owners. The call is idempotent.
 func (s *ClustersService) ChangeOwner(ctx context.Context, id, owner string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/change-owner").required("cluster_id", id).required("owner_username", owner).idempotent(), nil)
 }
 
-// A ClusterClient is what clusters are used from.
+// A ClusterClient is a kind of work that uses clusters.
 type ClusterClient string
 
 // Clients of clusters.
@@ -261,12 +262,12 @@ const (
 	Descending ListOrder = "DESC"
 )
 
-// A ClusterSortField is what a list of clusters is sorted by.
+// A ClusterSortField is the field that a list of clusters is sorted by.
 type ClusterSortField string
 
 // Fields to sort clusters by.
 const (
-	SortByDefault     ClusterSortField = "DEFAULT" // state, then pinned or not, then name
+	SortByDefault     ClusterSortField = "DEFAULT" // by state, then pinned clusters first, then by name
 	SortByClusterName ClusterSortField = "CLUSTER_NAME"
 )
 
@@ -285,16 +286,15 @@ type ListClusters struct {
 	Limit        int           `json:"-"`                   // clusters to return in total; 0 for all
 }
 
-// A ClusterFilter says which clusters to list: those that all of its fields
-// that are set allow.
+// A ClusterFilter selects clusters. A cluster must match all fields that are set.
 type ClusterFilter struct {
 	ClusterSources []ClusterSource `json:"cluster_sources,omitzero"`
 	ClusterStates  []ClusterState  `json:"cluster_states,omitzero"`
-	IsPinned       *bool           `json:"is_pinned,omitzero"` // false is for those that are not
+	IsPinned       *bool           `json:"is_pinned,omitzero"` // false selects clusters that are not pinned
 	PolicyID       string          `json:"policy_id,omitzero"`
 }
 
-// A ClusterSort says in what order to list clusters.
+// A ClusterSort is the order of a list of clusters.
 type ClusterSort struct {
 	Direction ListOrder        `json:"direction,omitzero"`
 	Field     ClusterSortField `json:"field,omitzero"`

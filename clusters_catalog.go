@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A NodeType is a kind of machine that clusters can be made of.
+// A NodeType is a kind of machine for clusters.
 type NodeType struct {
 	NodeTypeID            string             `json:"node_type_id"` // for ClusterSpec.NodeTypeID
 	InstanceTypeID        string             `json:"instance_type_id"`
@@ -23,27 +23,28 @@ type NodeType struct {
 	NumGPUs               int                `json:"num_gpus"`
 	NodeInfo              *CloudProviderInfo `json:"node_info"`
 	NodeInstanceType      *NodeInstanceType  `json:"node_instance_type"`
-	DisplayOrder          int                `json:"display_order"` // within its category, the lowest first
-	IsDeprecated          bool               `json:"is_deprecated"` // there are better ones
-	IsHidden              bool               `json:"is_hidden"`     // not offered in the workspace's pages
-	IsGraviton            bool               `json:"is_graviton"`   // an ARM processor
+	DisplayOrder          int                `json:"display_order"` // within its category, lowest first
+	IsDeprecated          bool               `json:"is_deprecated"`
+	IsHidden              bool               `json:"is_hidden"`   // not shown in the workspace's pages
+	IsGraviton            bool               `json:"is_graviton"` // has an ARM processor
 	IsEncryptedInTransit  bool               `json:"is_encrypted_in_transit"`
-	IsIOCacheEnabled      bool               `json:"is_io_cache_enabled"` // unless a cluster says otherwise
+	IsIOCacheEnabled      bool               `json:"is_io_cache_enabled"` // the default for clusters
 	PhotonDriverCapable   bool               `json:"photon_driver_capable"`
 	PhotonWorkerCapable   bool               `json:"photon_worker_capable"`
-	SupportClusterTags    bool               `json:"support_cluster_tags"` // a cluster's tags get to its machines
-	SupportEBSVolumes     bool               `json:"support_ebs_volumes"`  // takes more disks than its own, on any cloud
+	SupportClusterTags    bool               `json:"support_cluster_tags"` // a cluster's tags are set on its machines
+	SupportEBSVolumes     bool               `json:"support_ebs_volumes"`  // can have remote disks, on any cloud
 	SupportPortForwarding bool               `json:"support_port_forwarding"`
 }
 
-// CloudProviderInfo is what the cloud says of a node type.
+// CloudProviderInfo is the cloud's information about a node type.
 type CloudProviderInfo struct {
-	Status             []CloudProviderStatus `json:"status"` // not empty: the node type cannot be used
+	Status             []CloudProviderStatus `json:"status"` // why the node type cannot be used; empty if it can
 	AvailableCoreQuota int                   `json:"available_core_quota"`
 	TotalCoreQuota     int                   `json:"total_core_quota"`
 }
 
-// A CloudProviderStatus is why a node type cannot be used. There may be others.
+// A CloudProviderStatus is a reason why a node type cannot be used. The service
+// may add reasons.
 type CloudProviderStatus string
 
 // Reasons why a node type cannot be used.
@@ -63,8 +64,8 @@ type NodeInstanceType struct {
 	SwapSize            string `json:"swap_size"`               // such as 10g
 }
 
-// ListNodeTypes returns all node types of the workspace's region, those that
-// cannot be used included.
+// ListNodeTypes returns all node types of the workspace's region, including those
+// that cannot be used. [ClustersService.SelectNodeType] picks one.
 func (s *ClustersService) ListNodeTypes(ctx context.Context) ([]NodeType, error) {
 	reply, err := do[struct {
 		NodeTypes []NodeType `json:"node_types"`
@@ -75,14 +76,15 @@ func (s *ClustersService) ListNodeTypes(ctx context.Context) ([]NodeType, error)
 	return reply.NodeTypes, nil
 }
 
-// A SparkVersion is a runtime that clusters can run.
+// A SparkVersion is a runtime for clusters.
 type SparkVersion struct {
 	Key  string `json:"key"`  // for ClusterSpec.SparkVersion, such as 15.4.x-scala2.12
-	Name string `json:"name"` // for people; says LTS or Beta of those that are
+	Name string `json:"name"` // for people; contains LTS or Beta where that applies
 }
 
-// SparkVersions returns the runtimes that clusters can be made with now. The Key
-// of one is what SparkVersion of [CreateCluster] takes.
+// SparkVersions returns the runtimes that new clusters can have. Set
+// ClusterSpec.SparkVersion to the Key of one. [ClustersService.SelectSparkVersion]
+// picks one.
 func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, error) {
 	reply, err := do[struct {
 		Versions []SparkVersion `json:"versions"`
@@ -205,14 +207,14 @@ func (t NodeType) localDiskGB() int {
 	return m.LocalDisks*m.LocalDiskSizeGB + m.LocalNVMeDisks*m.LocalNVMeDiskSizeGB
 }
 
-// AvailabilityZones are the parts of a region of AWS.
+// AvailabilityZones are the zones of a region of AWS.
 type AvailabilityZones struct {
 	Zones       []string `json:"zones"`        // for AWSAttributes.ZoneID
-	DefaultZone string   `json:"default_zone"` // where nodes are if nothing is said
+	DefaultZone string   `json:"default_zone"` // the zone of clusters that set none
 }
 
-// ListZones returns the zones that clusters can be in. Workspaces on clouds
-// other than AWS may not have the call.
+// ListZones returns the zones for clusters. Workspaces on clouds other than AWS
+// may not have this call.
 func (s *ClustersService) ListZones(ctx context.Context) (*AvailabilityZones, error) {
 	return do[AvailabilityZones](ctx, s.client, get("/api/2.0/clusters/list-zones"))
 }

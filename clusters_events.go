@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A ClusterEventType is what happened to a cluster. The service adds some now
-// and then, so a switch over it needs a default.
+// A ClusterEventType is the type of an event. The service may add types, so a
+// switch over it needs a default.
 type ClusterEventType string
 
 // Types of events.
@@ -17,52 +17,52 @@ const (
 	ClusterEventCreating    ClusterEventType = "CREATING"
 	ClusterEventStarting    ClusterEventType = "STARTING"
 	ClusterEventRestarting  ClusterEventType = "RESTARTING"
-	ClusterEventRunning     ClusterEventType = "RUNNING" // made, started or restarted; Reason says why nodes are missing, if some are
+	ClusterEventRunning     ClusterEventType = "RUNNING" // created, started or restarted; Reason says why nodes are missing, if any are
 	ClusterEventTerminating ClusterEventType = "TERMINATING"
 	ClusterEventEdited      ClusterEventType = "EDITED"
 	ClusterEventPinned      ClusterEventType = "PINNED"
 	ClusterEventUnpinned    ClusterEventType = "UNPINNED"
 
-	// Of its size.
-	ClusterEventResizing                   ClusterEventType = "RESIZING"         // another number of workers is wished for
+	// Events about the size.
+	ClusterEventResizing                   ClusterEventType = "RESIZING"         // the target number of workers changed
 	ClusterEventUpsizeCompleted            ClusterEventType = "UPSIZE_COMPLETED" // nodes were added
 	ClusterEventNodesLost                  ClusterEventType = "NODES_LOST"
 	ClusterEventAddNodesFailed             ClusterEventType = "ADD_NODES_FAILED"
-	ClusterEventAutoscalingStatsReport     ClusterEventType = "AUTOSCALING_STATS_REPORT" // every hour, of what was bought and not used
-	ClusterEventAutoscalingBackoff         ClusterEventType = "AUTOSCALING_BACKOFF"      // scaling failed so often that it waits as long as it ever does
+	ClusterEventAutoscalingStatsReport     ClusterEventType = "AUTOSCALING_STATS_REPORT" // every hour; AutoscalingStats says how much was unused
+	ClusterEventAutoscalingBackoff         ClusterEventType = "AUTOSCALING_BACKOFF"      // scaling failed repeatedly, and the pause between attempts is at its maximum
 	ClusterEventAutoscalingFailed          ClusterEventType = "AUTOSCALING_FAILED"
-	ClusterEventNodeBlacklisted            ClusterEventType = "NODE_BLACKLISTED" // Spark uses a node no more
+	ClusterEventNodeBlacklisted            ClusterEventType = "NODE_BLACKLISTED" // Spark no longer uses a node
 	ClusterEventNodeExcludedDecommissioned ClusterEventType = "NODE_EXCLUDED_DECOMMISSIONED"
 	ClusterEventDecommissionStarted        ClusterEventType = "DECOMMISSION_STARTED" // of a node
 	ClusterEventDecommissionEnded          ClusterEventType = "DECOMMISSION_ENDED"
 
-	// Of its disks.
+	// Events about the disks.
 	ClusterEventExpandedDisk       ClusterEventType = "EXPANDED_DISK"
-	ClusterEventDidNotExpandDisk   ClusterEventType = "DID_NOT_EXPAND_DISK" // as it is as large as it may be
+	ClusterEventDidNotExpandDisk   ClusterEventType = "DID_NOT_EXPAND_DISK" // because it has the maximum size
 	ClusterEventFailedToExpandDisk ClusterEventType = "FAILED_TO_EXPAND_DISK"
 
-	// Of its init scripts.
-	ClusterEventInitScriptsStarting ClusterEventType = "INIT_SCRIPTS_STARTING" // an older name of the next
+	// Events about the init scripts.
+	ClusterEventInitScriptsStarting ClusterEventType = "INIT_SCRIPTS_STARTING" // the older name of INIT_SCRIPTS_STARTED
 	ClusterEventInitScriptsStarted  ClusterEventType = "INIT_SCRIPTS_STARTED"
 	ClusterEventInitScriptsFinished ClusterEventType = "INIT_SCRIPTS_FINISHED"
 
-	// Of its driver, and of what that needs.
+	// Events about the driver and the services that it needs.
 	ClusterEventDriverHealthy         ClusterEventType = "DRIVER_HEALTHY"
 	ClusterEventDriverUnavailable     ClusterEventType = "DRIVER_UNAVAILABLE"
-	ClusterEventDriverNotResponding   ClusterEventType = "DRIVER_NOT_RESPONDING" // there, but busy, such as with collecting garbage
+	ClusterEventDriverNotResponding   ClusterEventType = "DRIVER_NOT_RESPONDING" // running, but busy, for example with garbage collection
 	ClusterEventSparkException        ClusterEventType = "SPARK_EXCEPTION"
 	ClusterEventDBFSDown              ClusterEventType = "DBFS_DOWN"
 	ClusterEventMetastoreDown         ClusterEventType = "METASTORE_DOWN"
-	ClusterEventUCVolumeMisconfigured ClusterEventType = "UC_VOLUME_MISCONFIGURED" // the one that logs go to
+	ClusterEventUCVolumeMisconfigured ClusterEventType = "UC_VOLUME_MISCONFIGURED" // the volume for logs
 
-	// Of what the service does on its own.
-	ClusterEventAutomaticClusterUpdate             ClusterEventType = "AUTOMATIC_CLUSTER_UPDATE" // a restart is due
-	ClusterEventClusterMigrated                    ClusterEventType = "CLUSTER_MIGRATED"         // between GCP's ways to run it
+	// Events about changes that the service makes by itself.
+	ClusterEventAutomaticClusterUpdate             ClusterEventType = "AUTOMATIC_CLUSTER_UPDATE" // a restart is required
+	ClusterEventClusterMigrated                    ClusterEventType = "CLUSTER_MIGRATED"         // from one compute service of GCP to another
 	ClusterEventDeferredPolicyEnforcementScheduled ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_SCHEDULED"
 	ClusterEventDeferredPolicyEnforcementFailed    ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_FAILED"
 )
 
-// A ResizeCause is why a cluster is to have another size.
+// A ResizeCause is the reason for a new size of a cluster.
 type ResizeCause string
 
 // Causes of a resize.
@@ -70,12 +70,12 @@ const (
 	ResizeUserRequest     ResizeCause = "USER_REQUEST"
 	ResizeAutorecovery    ResizeCause = "AUTORECOVERY" // nodes were lost
 	ResizeReplaceBadNodes ResizeCause = "REPLACE_BAD_NODES"
-	ResizeAutoscale       ResizeCause = "AUTOSCALE" // load, as for those that follow
-	ResizeAutoscaleV2     ResizeCause = "AUTOSCALE_V2"
-	ResizeDBRAutoscale    ResizeCause = "DBR_AUTOSCALE" // as the runtime itself sees it
+	ResizeAutoscale       ResizeCause = "AUTOSCALE"     // load
+	ResizeAutoscaleV2     ResizeCause = "AUTOSCALE_V2"  // load
+	ResizeDBRAutoscale    ResizeCause = "DBR_AUTOSCALE" // load, measured by the runtime
 )
 
-// A DataPlaneEventType is what happened on a node.
+// A DataPlaneEventType is the type of an event on a node.
 type DataPlaneEventType string
 
 // Types of events on nodes.
@@ -84,44 +84,44 @@ const (
 	DataPlaneNodeExcludedDecommissioned DataPlaneEventType = "NODE_EXCLUDED_DECOMMISSIONED"
 )
 
-// An InitScriptStatus is how an init script went.
+// An InitScriptStatus is the result of an init script.
 type InitScriptStatus string
 
-// Ends of init scripts.
+// Results of init scripts.
 const (
 	InitScriptUnknown         InitScriptStatus = "UNKNOWN"
 	InitScriptSucceeded       InitScriptStatus = "SUCCEEDED"
 	InitScriptFailedFetch     InitScriptStatus = "FAILED_FETCH"
-	InitScriptFailedExecution InitScriptStatus = "FAILED_EXECUTION" // it ended with a status other than 0
+	InitScriptFailedExecution InitScriptStatus = "FAILED_EXECUTION" // its exit status was not 0
 	InitScriptNotExecuted     InitScriptStatus = "NOT_EXECUTED"
-	InitScriptSkipped         InitScriptStatus = "SKIPPED" // it was not there, and need not be
+	InitScriptSkipped         InitScriptStatus = "SKIPPED" // it does not exist, and is not required to
 	InitScriptFuseMountFailed InitScriptStatus = "FUSE_MOUNT_FAILED"
 )
 
-// A ClusterEvent is something that happened to a cluster.
+// A ClusterEvent is an event in the life of a cluster.
 type ClusterEvent struct {
 	ClusterID             string                 `json:"cluster_id"`
 	Timestamp             Millis                 `json:"timestamp"`
 	Type                  ClusterEventType       `json:"type"`
 	Details               *ClusterEventDetails   `json:"details"`
-	DataPlaneEventDetails *DataPlaneEventDetails `json:"data_plane_event_details"` // of what happened on a node
+	DataPlaneEventDetails *DataPlaneEventDetails `json:"data_plane_event_details"` // set for events on a node
 }
 
-// ClusterEventDetails say more of an event. Which fields are set depends on
-// its type.
+// ClusterEventDetails hold the details of an event. The type of the event
+// determines which fields are set.
 type ClusterEventDetails struct {
-	User                                string                  `json:"user"`   // who caused it; empty for the service
-	Reason                              *TerminationReason      `json:"reason"` // why the cluster ends, or why nodes are missing
+	User                                string                  `json:"user"`   // who caused the event; empty for the service
+	Reason                              *TerminationReason      `json:"reason"` // why the cluster terminates, or why nodes are missing
 	Cause                               ResizeCause             `json:"cause"`
 	CurrentNumWorkers                   *int                    `json:"current_num_workers"`
 	TargetNumWorkers                    *int                    `json:"target_num_workers"`
 	CurrentNumVCPUs                     int                     `json:"current_num_vcpus"`
 	TargetNumVCPUs                      int                     `json:"target_num_vcpus"`
-	Attributes                          *ClusterSpec            `json:"attributes"` // since it was made or edited; without its size
+	Attributes                          *ClusterSpec            `json:"attributes"` // the attributes after it was created or edited, without its size
 	PreviousAttributes                  *ClusterSpec            `json:"previous_attributes"`
-	ClusterSize                         *ClusterSize            `json:"cluster_size"` // since it was made, edited or resized
+	ClusterSize                         *ClusterSize            `json:"cluster_size"` // the size after it was created, edited or resized
 	PreviousClusterSize                 *ClusterSize            `json:"previous_cluster_size"`
-	DiskSize                            int64                   `json:"disk_size"` // bytes
+	DiskSize                            int64                   `json:"disk_size"` // in bytes, as the two that follow
 	PreviousDiskSize                    int64                   `json:"previous_disk_size"`
 	FreeSpace                           int64                   `json:"free_space"`
 	DidNotExpandReason                  string                  `json:"did_not_expand_reason"`
@@ -130,7 +130,7 @@ type ClusterEventDetails struct {
 	InstanceID                          string                  `json:"instance_id"`
 	JobRunName                          string                  `json:"job_run_name"`
 	AutoscalingStats                    *AutoscalingStats       `json:"autoscaling_stats"`                       // of AUTOSCALING_STATS_REPORT
-	EnableTerminationForNodeBlocklisted bool                    `json:"enable_termination_for_node_blocklisted"` // the node that Spark uses no more goes
+	EnableTerminationForNodeBlocklisted bool                    `json:"enable_termination_for_node_blocklisted"` // the node that Spark no longer uses is released
 }
 
 // AutoscalingStats say how much of a cluster's machines was used in an hour.
@@ -139,13 +139,13 @@ type AutoscalingStats struct {
 	UnusedInstanceSeconds float64 `json:"unused_instance_seconds"`
 }
 
-// A ClusterSize is a number of workers or a range for it.
+// A ClusterSize is a fixed number of workers or a range.
 type ClusterSize struct {
 	NumWorkers *int       `json:"num_workers"` // nil if Autoscale is set
 	Autoscale  *AutoScale `json:"autoscale"`
 }
 
-// DataPlaneEventDetails say what happened on a node.
+// DataPlaneEventDetails hold the details of an event on a node.
 type DataPlaneEventDetails struct {
 	EventType        DataPlaneEventType `json:"event_type"`
 	ExecutorFailures int                `json:"executor_failures"`
@@ -153,20 +153,20 @@ type DataPlaneEventDetails struct {
 	Timestamp        Millis             `json:"timestamp"`
 }
 
-// InitScriptEventDetails say how init scripts went.
+// InitScriptEventDetails hold the results of init scripts.
 type InitScriptEventDetails struct {
-	Cluster         []InitScriptExecution `json:"cluster"`           // ClusterSpec.InitScripts
-	Global          []InitScriptExecution `json:"global"`            // those of all clusters
-	ReportedForNode string                `json:"reported_for_node"` // its private address
+	Cluster         []InitScriptExecution `json:"cluster"`           // scripts in ClusterSpec.InitScripts
+	Global          []InitScriptExecution `json:"global"`            // the workspace's scripts for all clusters
+	ReportedForNode string                `json:"reported_for_node"` // the private address of the node
 }
 
-// An InitScriptExecution is how one init script went.
+// An InitScriptExecution is the result of one init script.
 type InitScriptExecution struct {
 	InitScript
 	Status                   InitScriptStatus `json:"status"`
 	ErrorMessage             string           `json:"error_message"`
 	ExecutionDurationSeconds int              `json:"execution_duration_seconds"`
-	Stderr                   string           `json:"stderr"` // of one that failed, where the workspace keeps it
+	Stderr                   string           `json:"stderr"` // set for a script that failed, if the workspace keeps its output
 }
 
 // ListClusterEvents narrows a list of events of one cluster.

@@ -11,19 +11,20 @@ import (
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
-// Modify changes some attributes of a cluster that is RUNNING or TERMINATED:
-// it reads them, lets change have its way with them, and edits the cluster if
-// anything is different then. All other attributes stay as they are, those that
-// this library has no field for included. A cluster that runs restarts.
+// Modify changes some attributes of a cluster that is RUNNING or TERMINATED. It
+// reads the attributes, calls change with them, and edits the cluster if change
+// changed any. All other attributes keep their values, including those that this
+// library has no field for. A running cluster restarts.
 //
 //	err := client.Clusters.Modify(ctx, id, func(spec *databricks.ClusterSpec) {
 //		spec.AutoterminationMinutes = new(30)
 //	})
 //
-// What is changed is what was sent to make or edit the cluster, [Cluster.Spec],
-// at its present size. The service has no way to keep others from editing the
-// cluster between the two calls. An edit whose answer was lost is not repeated;
-// to call Modify again with the same change is safe.
+// change gets the attributes that were sent to create or edit the cluster, which
+// are [Cluster.Spec], and its current size. The service cannot prevent another
+// caller from editing the cluster between the two requests. The client does not
+// retry an edit after a lost response. Calling Modify again with the same change
+// is safe.
 func (s *ClustersService) Modify(ctx context.Context, id string, change func(*ClusterSpec)) error {
 	read, err := do[map[string]json.RawMessage](ctx, s.client, s.get(id))
 	if err != nil {
@@ -56,8 +57,8 @@ func (s *ClustersService) Modify(ctx context.Context, id string, change func(*Cl
 	return s.edit(ctx, id, after, invalid, body)
 }
 
-// editable picks, of the members of a cluster that was read, those that an edit
-// must send to change nothing. It returns them as a text, too.
+// editable returns those members of a cluster's JSON form that an edit must send
+// to change nothing, and their text.
 func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMessage, text []byte, err error) {
 	has := func(m map[string]json.RawMessage, name string) bool {
 		return len(m[name]) > 0 && string(m[name]) != "null"

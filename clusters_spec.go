@@ -1,29 +1,29 @@
 package databricks
 
-// A ClusterState is where a cluster is in its life. The service may add
+// A ClusterState is the life cycle state of a cluster. The service may add
 // states, so a switch over it needs a default.
 type ClusterState string
 
 // States of a cluster.
 const (
-	ClusterPending     ClusterState = "PENDING"     // being made or started; RUNNING or TERMINATING comes next
+	ClusterPending     ClusterState = "PENDING"     // being created or started; RUNNING or TERMINATING comes next
 	ClusterRunning     ClusterState = "RUNNING"     // ready for use
 	ClusterRestarting  ClusterState = "RESTARTING"  // RUNNING or TERMINATING comes next
-	ClusterResizing    ClusterState = "RESIZING"    // nodes come or go while it works on; RUNNING or TERMINATING comes next
-	ClusterTerminating ClusterState = "TERMINATING" // its nodes are going; TERMINATED comes next
-	ClusterTerminated  ClusterState = "TERMINATED"  // without nodes; Start takes it to PENDING
-	ClusterInError     ClusterState = "ERROR"       // could not be made; today's servers say TERMINATED
-	ClusterUnknown     ClusterState = "UNKNOWN"     // not to be seen
+	ClusterResizing    ClusterState = "RESIZING"    // usable while nodes are added or removed; RUNNING or TERMINATING comes next
+	ClusterTerminating ClusterState = "TERMINATING" // its nodes are being released; TERMINATED comes next
+	ClusterTerminated  ClusterState = "TERMINATED"  // has no nodes; Start moves it to PENDING
+	ClusterInError     ClusterState = "ERROR"       // could not be created; today's servers report TERMINATED instead
+	ClusterUnknown     ClusterState = "UNKNOWN"     // the service does not use it
 )
 
-// A ClusterSource is what a cluster was made by. The service may add some.
+// A ClusterSource is what created a cluster. The service may add sources.
 type ClusterSource string
 
 // Sources of clusters.
 const (
-	ClusterSourceUI                  ClusterSource = "UI"  // somebody in the workspace's pages
-	ClusterSourceAPI                 ClusterSource = "API" // a call, such as Create
-	ClusterSourceJob                 ClusterSource = "JOB" // a run of a job; cannot be started or edited
+	ClusterSourceUI                  ClusterSource = "UI"  // a user, in the workspace's pages
+	ClusterSourceAPI                 ClusterSource = "API" // an API call, such as Create
+	ClusterSourceJob                 ClusterSource = "JOB" // a run of a job; the cluster cannot be started or edited
 	ClusterSourceSQL                 ClusterSource = "SQL" // a SQL warehouse
 	ClusterSourceModels              ClusterSource = "MODELS"
 	ClusterSourcePipeline            ClusterSource = "PIPELINE"
@@ -38,7 +38,7 @@ type AzureAvailability string
 const (
 	AzureOnDemand         AzureAvailability = "ON_DEMAND_AZURE" // the default
 	AzureSpot             AzureAvailability = "SPOT_AZURE"
-	AzureSpotWithFallback AzureAvailability = "SPOT_WITH_FALLBACK_AZURE" // on demand when no spot machine is to be had
+	AzureSpotWithFallback AzureAvailability = "SPOT_WITH_FALLBACK_AZURE" // on demand if no spot machine is available
 )
 
 // An AWSAvailability is the kind of instance for the nodes after the first
@@ -49,7 +49,7 @@ type AWSAvailability string
 const (
 	AWSOnDemand         AWSAvailability = "ON_DEMAND"
 	AWSSpot             AWSAvailability = "SPOT"
-	AWSSpotWithFallback AWSAvailability = "SPOT_WITH_FALLBACK" // on demand when no spot instance is to be had
+	AWSSpotWithFallback AWSAvailability = "SPOT_WITH_FALLBACK" // on demand if no spot instance is available
 )
 
 // A GCPAvailability is the kind of virtual machine for the nodes after the
@@ -60,7 +60,7 @@ type GCPAvailability string
 const (
 	GCPOnDemand                GCPAvailability = "ON_DEMAND_GCP"
 	GCPPreemptible             GCPAvailability = "PREEMPTIBLE_GCP"
-	GCPPreemptibleWithFallback GCPAvailability = "PREEMPTIBLE_WITH_FALLBACK_GCP" // on demand when no preemptible one is to be had
+	GCPPreemptibleWithFallback GCPAvailability = "PREEMPTIBLE_WITH_FALLBACK_GCP" // on demand if no preemptible machine is available
 )
 
 // An EBSVolumeType is a kind of disk on AWS.
@@ -75,101 +75,104 @@ const (
 // An AzureDiskVolumeType is a kind of disk on Azure.
 type AzureDiskVolumeType string
 
-// Kinds of disks on Azure, both kept in one data centre.
+// Kinds of disks on Azure. Both are replicated within one data center.
 const (
 	AzureDiskPremiumLRS  AzureDiskVolumeType = "PREMIUM_LRS"
 	AzureDiskStandardLRS AzureDiskVolumeType = "STANDARD_LRS"
 )
 
-// A ConfidentialComputeType is how the memory of a virtual machine on GCP is
-// kept from its host.
+// A ConfidentialComputeType is the technology that protects the memory of a
+// virtual machine on GCP from its host.
 type ConfidentialComputeType string
 
 // Kinds of confidential virtual machines.
 const (
 	ConfidentialComputeNone   ConfidentialComputeType = "CONFIDENTIAL_COMPUTE_TYPE_NONE"
-	ConfidentialComputeSEVSNP ConfidentialComputeType = "SEV_SNP" // AMD's; N2D machines only
+	ConfidentialComputeSEVSNP ConfidentialComputeType = "SEV_SNP" // from AMD; only on N2D machines
 )
 
-// A DataSecurityMode says who may use a cluster, and how users are kept apart.
-// A cluster is read back with the older name of its mode.
+// A DataSecurityMode controls who may use a cluster and how its users are
+// isolated. The service returns the older name of a mode that has two.
 type DataSecurityMode string
 
 // Data security modes.
 const (
-	DataSecurityNone                     DataSecurityMode = "NONE"                         // several users, not kept apart
-	DataSecuritySingleUser               DataSecurityMode = "SINGLE_USER"                  // for ClusterSpec.SingleUserName alone
-	DataSecurityUserIsolation            DataSecurityMode = "USER_ISOLATION"               // several users, kept apart
-	DataSecurityDedicated                DataSecurityMode = "DATA_SECURITY_MODE_DEDICATED" // SINGLE_USER by its newer name
-	DataSecurityStandard                 DataSecurityMode = "DATA_SECURITY_MODE_STANDARD"  // USER_ISOLATION by its newer name
-	DataSecurityAuto                     DataSecurityMode = "DATA_SECURITY_MODE_AUTO"      // the service chooses one of the two
-	DataSecurityLegacyTableACL           DataSecurityMode = "LEGACY_TABLE_ACL"             // deprecated, as are those that follow
+	DataSecurityNone                     DataSecurityMode = "NONE"                         // several users, not isolated
+	DataSecuritySingleUser               DataSecurityMode = "SINGLE_USER"                  // only ClusterSpec.SingleUserName
+	DataSecurityUserIsolation            DataSecurityMode = "USER_ISOLATION"               // several users, isolated
+	DataSecurityDedicated                DataSecurityMode = "DATA_SECURITY_MODE_DEDICATED" // the newer name of SINGLE_USER
+	DataSecurityStandard                 DataSecurityMode = "DATA_SECURITY_MODE_STANDARD"  // the newer name of USER_ISOLATION
+	DataSecurityAuto                     DataSecurityMode = "DATA_SECURITY_MODE_AUTO"      // the service chooses Dedicated or Standard
+	DataSecurityLegacyTableACL           DataSecurityMode = "LEGACY_TABLE_ACL"             // deprecated, like the three that follow
 	DataSecurityLegacyPassthrough        DataSecurityMode = "LEGACY_PASSTHROUGH"
 	DataSecurityLegacySingleUser         DataSecurityMode = "LEGACY_SINGLE_USER"
 	DataSecurityLegacySingleUserStandard DataSecurityMode = "LEGACY_SINGLE_USER_STANDARD"
 )
 
-// A DependencyMode is where a cluster's code takes its dependencies from.
+// A DependencyMode is the source of the dependencies of a cluster's code.
 type DependencyMode string
 
 // Dependency modes.
 const (
 	DependencyAuto             DependencyMode = "DEPENDENCY_MODE_AUTO"              // the service chooses
 	DependencyClusterLibraries DependencyMode = "DEPENDENCY_MODE_CLUSTER_LIBRARIES" // libraries and init scripts
-	DependencyEnvironments     DependencyMode = "DEPENDENCY_MODE_ENVIRONMENTS"      // recent runtimes that isolate users
+	DependencyEnvironments     DependencyMode = "DEPENDENCY_MODE_ENVIRONMENTS"      // environments; needs a recent runtime that isolates users
 )
 
-// A RuntimeEngine is what executes queries.
+// A RuntimeEngine is the engine that executes queries.
 type RuntimeEngine string
 
 // Runtime engines.
 const (
-	RuntimeEngineNull     RuntimeEngine = "NULL" // as if not set: the runtime's name decides
+	RuntimeEngineNull     RuntimeEngine = "NULL" // like an unset field: the name of the runtime decides
 	RuntimeEngineStandard RuntimeEngine = "STANDARD"
 	RuntimeEnginePhoton   RuntimeEngine = "PHOTON"
 )
 
-// A ComputeKind selects the rules and defaults for a cluster's attributes.
+// A ComputeKind selects the set of rules and defaults for a cluster's attributes.
 type ComputeKind string
 
-// ComputeClassicPreview selects the newer, simpler rules: IsSingleNode and
-// UseMLRuntime stand for what else takes several attributes.
+// ComputeClassicPreview selects the newer, simpler rules. With them, IsSingleNode
+// and UseMLRuntime replace several other attributes.
 const ComputeClassicPreview ComputeKind = "CLASSIC_PREVIEW"
 
 // An AutoScale is a range within which the service chooses the number of
 // workers by load.
+//
+// MinWorkers is a pointer because 0 means something: AutoScale{MinWorkers:
+// new(1), MaxWorkers: 8}.
 type AutoScale struct {
-	MinWorkers *int `json:"min_workers,omitzero"` // also what the cluster starts with; 0 is sent
-	MaxWorkers int  `json:"max_workers,omitzero"` // above MinWorkers
+	MinWorkers *int `json:"min_workers,omitzero"` // also the initial number of workers; nil lets the service choose
+	MaxWorkers int  `json:"max_workers,omitzero"` // at least MinWorkers
 }
 
-// A StorageLocation is a file or folder somewhere; see the field that holds it.
+// A StorageLocation is a file or a directory. The field that holds it says where.
 type StorageLocation struct {
 	Destination string `json:"destination"`
 }
 
-// An S3Location is a file or folder in S3. The cluster's instance profile is
-// what gives access to it.
+// An S3Location is a file or a directory in S3. The cluster accesses it with its
+// instance profile.
 type S3Location struct {
 	Destination      string `json:"destination"`                // s3://bucket/prefix
-	Region           string `json:"region,omitzero"`            // such as us-west-2; this or Endpoint must be set
-	Endpoint         string `json:"endpoint,omitzero"`          // URL; goes before Region
-	EnableEncryption bool   `json:"enable_encryption,omitzero"` // on the server's side
-	EncryptionType   string `json:"encryption_type,omitzero"`   // sse-s3, the default, or sse-kms; with EnableEncryption
-	KMSKey           string `json:"kms_key,omitzero"`           // with sse-kms
-	CannedACL        string `json:"canned_acl,omitzero"`        // of what is written, such as bucket-owner-full-control
+	Region           string `json:"region,omitzero"`            // such as us-west-2; required unless Endpoint is set
+	Endpoint         string `json:"endpoint,omitzero"`          // a URL; takes precedence over Region
+	EnableEncryption bool   `json:"enable_encryption,omitzero"` // on the server
+	EncryptionType   string `json:"encryption_type,omitzero"`   // sse-s3 (the default) or sse-kms; used with EnableEncryption
+	KMSKey           string `json:"kms_key,omitzero"`           // used with sse-kms
+	CannedACL        string `json:"canned_acl,omitzero"`        // for written objects, such as bucket-owner-full-control
 }
 
-// A ClusterLogConf is where a cluster's logs are brought, every five minutes,
-// into a folder named by the cluster's id. Exactly one field is set.
+// A ClusterLogConf is where the service copies a cluster's logs every five
+// minutes, into a directory named after the cluster's ID. Set exactly one field.
 type ClusterLogConf struct {
 	DBFS    *StorageLocation `json:"dbfs,omitzero"`    // dbfs:/cluster-logs
 	S3      *S3Location      `json:"s3,omitzero"`      // AWS only
 	Volumes *StorageLocation `json:"volumes,omitzero"` // /Volumes/catalog/schema/volume/path
 }
 
-// An InitScript is a shell script that each node runs before Spark starts; one
-// that fails stops the start. Exactly one field is set.
+// An InitScript is a shell script that each node runs before Spark starts. If it
+// fails, the cluster does not start. Set exactly one field.
 type InitScript struct {
 	DBFS      *StorageLocation `json:"dbfs,omitzero"`      // dbfs:/init/a.sh
 	File      *StorageLocation `json:"file,omitzero"`      // file:/init/a.sh, in the Docker image
@@ -180,26 +183,26 @@ type InitScript struct {
 	Workspace *StorageLocation `json:"workspace,omitzero"` // /Shared/a.sh
 }
 
-// A DockerImage is what a cluster's nodes run in instead of the runtime's own
-// container.
+// A DockerImage is the container image that a cluster's nodes run instead of the
+// runtime's own.
 type DockerImage struct {
 	URL       string           `json:"url,omitzero"`
 	BasicAuth *DockerBasicAuth `json:"basic_auth,omitzero"` // nil for a public image
 }
 
-// DockerBasicAuth signs in to an image's registry.
+// DockerBasicAuth is the credential for the registry of an image.
 type DockerBasicAuth struct {
 	Username string `json:"username,omitzero"`
 	Password Secret `json:"password,omitzero"`
 }
 
-// AzureAttributes are what a cluster on Azure has of its own.
+// AzureAttributes are the attributes that only clusters on Azure have.
 type AzureAttributes struct {
-	FirstOnDemand            *int              `json:"first_on_demand,omitzero"`            // so many nodes, the driver first, are no spot machines; nil for 1; fixed once the cluster is made
-	Availability             AzureAvailability `json:"availability,omitzero"`               // of the other nodes; empty for AzureOnDemand
-	SpotBidMaxPrice          *float64          `json:"spot_bid_max_price,omitzero"`         // US dollars an hour; nil for -1, which is never outbid
-	LogAnalyticsInfo         *LogAnalyticsInfo `json:"log_analytics_info,omitzero"`         // where Azure's agent reports to
-	CapacityReservationGroup string            `json:"capacity_reservation_group,omitzero"` // resource id; takes a network of one's own
+	FirstOnDemand            *int              `json:"first_on_demand,omitzero"`            // number of nodes, from the driver on, that are not spot machines; nil for 1; cannot be edited later
+	Availability             AzureAvailability `json:"availability,omitzero"`               // for the other nodes; empty for AzureOnDemand
+	SpotBidMaxPrice          *float64          `json:"spot_bid_max_price,omitzero"`         // in US dollars an hour; nil for -1, the price on demand
+	LogAnalyticsInfo         *LogAnalyticsInfo `json:"log_analytics_info,omitzero"`         // where the Azure agent reports to
+	CapacityReservationGroup string            `json:"capacity_reservation_group,omitzero"` // a resource ID; needs a workspace in your own virtual network
 }
 
 // LogAnalyticsInfo is a workspace of Azure Log Analytics.
@@ -208,49 +211,50 @@ type LogAnalyticsInfo struct {
 	LogAnalyticsPrimaryKey  Secret `json:"log_analytics_primary_key,omitzero"`
 }
 
-// AWSAttributes are what a cluster on AWS has of its own.
+// AWSAttributes are the attributes that only clusters on AWS have.
 type AWSAttributes struct {
-	FirstOnDemand       *int            `json:"first_on_demand,omitzero"`        // so many nodes, the driver first, are on demand; nil for 1, 0 for none; fixed once the cluster is made
-	Availability        AWSAvailability `json:"availability,omitzero"`           // of the other nodes
+	FirstOnDemand       *int            `json:"first_on_demand,omitzero"`        // number of nodes, from the driver on, that are on demand; nil for 1, 0 for none; cannot be edited later
+	Availability        AWSAvailability `json:"availability,omitzero"`           // for the other nodes
 	ZoneID              string          `json:"zone_id,omitzero"`                // such as us-west-2a, or auto
-	InstanceProfileARN  string          `json:"instance_profile_arn,omitzero"`   // must be known to the workspace
-	SpotBidPricePercent int             `json:"spot_bid_price_percent,omitzero"` // of the price on demand; 0 for 100
+	InstanceProfileARN  string          `json:"instance_profile_arn,omitzero"`   // must be registered in the workspace
+	SpotBidPricePercent int             `json:"spot_bid_price_percent,omitzero"` // percentage of the price on demand; 0 for 100
 	EBSVolumeType       EBSVolumeType   `json:"ebs_volume_type,omitzero"`
-	EBSVolumeCount      *int            `json:"ebs_volume_count,omitzero"` // of each node, up to 10; 0 for none; node types without disks of their own need one
-	EBSVolumeSize       int             `json:"ebs_volume_size,omitzero"`  // GiB of each
+	EBSVolumeCount      *int            `json:"ebs_volume_count,omitzero"` // per node, up to 10; 0 for none; node types without local disks need one
+	EBSVolumeSize       int             `json:"ebs_volume_size,omitzero"`  // in GiB, of each volume
 	EBSVolumeIOPS       int             `json:"ebs_volume_iops,omitzero"`
 	EBSVolumeThroughput int             `json:"ebs_volume_throughput,omitzero"` // MiB/s
 }
 
-// GCPAttributes are what a cluster on GCP has of its own.
+// GCPAttributes are the attributes that only clusters on GCP have.
 type GCPAttributes struct {
 	Availability            GCPAvailability         `json:"availability,omitzero"`
-	BootDiskSize            int                     `json:"boot_disk_size,omitzero"` // GB
+	BootDiskSize            int                     `json:"boot_disk_size,omitzero"` // in GB
 	ConfidentialComputeType ConfidentialComputeType `json:"confidential_compute_type,omitzero"`
-	FirstOnDemand           *int                    `json:"first_on_demand,omitzero"` // so many nodes, the driver first, are on demand; nil for 1
+	FirstOnDemand           *int                    `json:"first_on_demand,omitzero"` // number of nodes, from the driver on, that are on demand; nil for 1
 	GoogleServiceAccount    string                  `json:"google_service_account,omitzero"`
-	LocalSSDCount           *int                    `json:"local_ssd_count,omitzero"`           // of 375 GB each; nil lets the node type decide
-	UsePreemptibleExecutors bool                    `json:"use_preemptible_executors,omitzero"` // older than Availability, which replaces it
+	LocalSSDCount           *int                    `json:"local_ssd_count,omitzero"`           // disks of 375 GB each; nil lets the node type decide
+	UsePreemptibleExecutors bool                    `json:"use_preemptible_executors,omitzero"` // deprecated; Availability replaces it
 	ZoneID                  string                  `json:"zone_id,omitzero"`                   // a zone, HA (the default) or AUTO
 }
 
-// A CloneCluster says which cluster's libraries a new one gets.
+// A CloneCluster names the cluster whose libraries a new cluster gets.
 type CloneCluster struct {
 	SourceClusterID string `json:"source_cluster_id"`
 }
 
-// NodeTypeFlexibility lists the node types to fall back to when the cloud has
-// no more of the one that was asked for.
+// NodeTypeFlexibility lists the node types to fall back to when the cloud runs
+// out of the requested one.
 type NodeTypeFlexibility struct {
 	AlternateNodeTypeIDs []string `json:"alternate_node_type_ids,omitzero"`
 }
 
-// A WorkloadType says what a cluster may be used for.
+// A WorkloadType restricts what a cluster may be used for.
 type WorkloadType struct {
 	Clients *ClientsTypes `json:"clients"`
 }
 
-// ClientsTypes says who may use a cluster: each of them, unless it is set to false.
+// ClientsTypes restricts the clients that may use a cluster. A client may use it
+// unless its field is set to false.
 type ClientsTypes struct {
 	Jobs      *bool `json:"jobs,omitzero"`
 	Notebooks *bool `json:"notebooks,omitzero"`
@@ -269,70 +273,72 @@ type NetworkFilesystemInfo struct {
 	MountOptions  string `json:"mount_options,omitzero"`
 }
 
-// A ClusterSpec is all that can be chosen about a cluster: what Create and Edit
-// take, what Modify changes, what jobs make their clusters of, and part of what
-// is read back. What is left out is up to the service.
+// A ClusterSpec holds the attributes of a cluster that a user can choose. Create
+// and Edit take it, Modify changes it, jobs describe their new clusters with it,
+// and a [Cluster] contains it. The service chooses the attributes that are unset.
 //
-// NumWorkers or Autoscale, SparkVersion, and NodeTypeID or InstancePoolID must
-// be set, unless PolicyID or Kind says where else they come from.
+// NumWorkers or Autoscale, SparkVersion, and NodeTypeID or InstancePoolID are
+// required, unless PolicyID or Kind is set, which may supply them.
+//
+// A field is a pointer where its zero value means something: NumWorkers: new(0).
 type ClusterSpec struct {
-	// NumWorkers is the number of workers; the driver is one node more. 0, which
-	// is sent, is for a single node, and nil goes with Autoscale.
+	// NumWorkers is the number of workers, in addition to the driver. 0 is a
+	// cluster with a single node. Leave it nil to set Autoscale.
 	NumWorkers *int       `json:"num_workers,omitzero"`
 	Autoscale  *AutoScale `json:"autoscale,omitzero"`
 
 	ClusterName      string    `json:"cluster_name,omitzero"`        // need not be unique
-	SparkVersion     string    `json:"spark_version,omitzero"`       // key of a runtime; SparkVersions lists them
-	SparkConf        SparkConf `json:"spark_conf,omitzero"`          // properties of Spark
-	NodeTypeID       string    `json:"node_type_id,omitzero"`        // of the workers; ListNodeTypes lists them; not with InstancePoolID
-	DriverNodeTypeID string    `json:"driver_node_type_id,omitzero"` // empty for NodeTypeID; not with InstancePoolID
+	SparkVersion     string    `json:"spark_version,omitzero"`       // the key of a runtime; see SparkVersions and SelectSparkVersion
+	SparkConf        SparkConf `json:"spark_conf,omitzero"`          // Spark properties
+	NodeTypeID       string    `json:"node_type_id,omitzero"`        // of the workers; see ListNodeTypes and SelectNodeType; not together with InstancePoolID
+	DriverNodeTypeID string    `json:"driver_node_type_id,omitzero"` // empty for NodeTypeID; not together with InstancePoolID
 
-	SSHPublicKeys  []string          `json:"ssh_public_keys,omitzero"`  // up to 10, for user ubuntu at port 2200 of each node
-	CustomTags     map[string]string `json:"custom_tags,omitzero"`      // on the cloud's machines and disks, beside Cluster.DefaultTags
-	ClusterLogConf *ClusterLogConf   `json:"cluster_log_conf,omitzero"` // nil: logs are not brought anywhere
+	SSHPublicKeys  []string          `json:"ssh_public_keys,omitzero"`  // for the user ubuntu at port 2200 of each node; up to 10
+	CustomTags     map[string]string `json:"custom_tags,omitzero"`      // on the cloud's machines and disks, in addition to Cluster.DefaultTags
+	ClusterLogConf *ClusterLogConf   `json:"cluster_log_conf,omitzero"` // nil for no copy of the logs
 	InitScripts    []InitScript      `json:"init_scripts,omitzero"`     // run in this order
 	DockerImage    *DockerImage      `json:"docker_image,omitzero"`
-	SparkEnvVars   SparkEnvVars      `json:"spark_env_vars,omitzero"` // exported on each node, as they are
+	SparkEnvVars   SparkEnvVars      `json:"spark_env_vars,omitzero"` // exported on each node without changes
 
-	// AutoterminationMinutes is how long the cluster may be idle before it is
-	// terminated, from 10 to 10000. 0 means forever; nil too, unless the
-	// workspace has a default of its own.
+	// AutoterminationMinutes is how long the cluster may be idle before the
+	// service terminates it, from 10 to 10000. 0 turns this off. So does nil,
+	// unless the workspace has a default.
 	AutoterminationMinutes    *int   `json:"autotermination_minutes,omitzero"`
-	EnableElasticDisk         *bool  `json:"enable_elastic_disk,omitzero"` // nodes that run low get more disk; nil for the cloud's default
+	EnableElasticDisk         *bool  `json:"enable_elastic_disk,omitzero"` // add disks to nodes that run low; nil for the cloud's default
 	EnableLocalDiskEncryption *bool  `json:"enable_local_disk_encryption,omitzero"`
-	InstancePoolID            string `json:"instance_pool_id,omitzero"`            // where nodes come from
-	DriverInstancePoolID      string `json:"driver_instance_pool_id,omitzero"`     // empty for InstancePoolID, which it needs
-	PolicyID                  string `json:"policy_id,omitzero"`                   // rules for, and values of, the other fields
-	ApplyPolicyDefaultValues  bool   `json:"apply_policy_default_values,omitzero"` // what is left out takes the policy's defaults, and not only what it fixes
+	InstancePoolID            string `json:"instance_pool_id,omitzero"`            // the pool that provides the nodes
+	DriverInstancePoolID      string `json:"driver_instance_pool_id,omitzero"`     // the pool that provides the driver; empty for InstancePoolID
+	PolicyID                  string `json:"policy_id,omitzero"`                   // a policy, which restricts and fixes other fields
+	ApplyPolicyDefaultValues  bool   `json:"apply_policy_default_values,omitzero"` // unset fields take the policy's default values, not only its fixed ones
 
-	AWSAttributes             *AWSAttributes       `json:"aws_attributes,omitzero"` // of these three, that of the workspace's cloud
+	AWSAttributes             *AWSAttributes       `json:"aws_attributes,omitzero"` // set the one for the workspace's cloud
 	AzureAttributes           *AzureAttributes     `json:"azure_attributes,omitzero"`
 	GCPAttributes             *GCPAttributes       `json:"gcp_attributes,omitzero"`
 	DriverNodeTypeFlexibility *NodeTypeFlexibility `json:"driver_node_type_flexibility,omitzero"`
 	WorkerNodeTypeFlexibility *NodeTypeFlexibility `json:"worker_node_type_flexibility,omitzero"`
 
 	DataSecurityMode DataSecurityMode `json:"data_security_mode,omitzero"`
-	SingleUserName   string           `json:"single_user_name,omitzero"` // who may use it; empty with DataSecuritySingleUser for who makes it
+	SingleUserName   string           `json:"single_user_name,omitzero"` // the only user, with DataSecuritySingleUser; empty for whoever creates the cluster
 	WorkloadType     *WorkloadType    `json:"workload_type,omitzero"`
 	DependencyMode   DependencyMode   `json:"dependency_mode,omitzero"`
-	RuntimeEngine    RuntimeEngine    `json:"runtime_engine,omitzero"` // empty: SparkVersion decides, and one with -photon- must stand alone
+	RuntimeEngine    RuntimeEngine    `json:"runtime_engine,omitzero"` // empty lets SparkVersion decide; leave it empty if SparkVersion contains -photon-
 	Kind             ComputeKind      `json:"kind,omitzero"`
-	IsSingleNode     bool             `json:"is_single_node,omitzero"` // with ComputeClassicPreview: no workers, and what else that takes
-	UseMLRuntime     bool             `json:"use_ml_runtime,omitzero"` // with ComputeClassicPreview: the runtime's flavour for machine learning
+	IsSingleNode     bool             `json:"is_single_node,omitzero"` // no workers; needs ComputeClassicPreview
+	UseMLRuntime     bool             `json:"use_ml_runtime,omitzero"` // the flavor for machine learning; needs ComputeClassicPreview
 
-	RemoteDiskThroughput       int         `json:"remote_disk_throughput,omitzero"`         // MB/s, of GCP's HYPERDISK_BALANCED
-	TotalInitialRemoteDiskSize int         `json:"total_initial_remote_disk_size,omitzero"` // GB, of GCP's HYPERDISK_BALANCED
+	RemoteDiskThroughput       int         `json:"remote_disk_throughput,omitzero"`         // in MB/s; only GCP's HYPERDISK_BALANCED
+	TotalInitialRemoteDiskSize int         `json:"total_initial_remote_disk_size,omitzero"` // in GB; only GCP's HYPERDISK_BALANCED
 	ClusterMountInfos          []MountInfo `json:"cluster_mount_infos,omitzero"`
 
-	// ClusterSource is the service's to set. It is not for Create, though some
-	// servers take it, and Edit leaves it out.
+	// ClusterSource is set by the service. Leave it unset for Create. Edit does
+	// not send it.
 	ClusterSource ClusterSource `json:"cluster_source,omitzero"`
 
-	CloneFrom *CloneCluster `json:"clone_from,omitzero"` // for Create only
+	CloneFrom *CloneCluster `json:"clone_from,omitzero"` // only for Create
 
-	// IdempotencyToken, for Create only, is what makes a repeated Create return
-	// the cluster that the first one made, as long as it is not terminated: up
-	// to 64 characters. If it is empty Create makes one up.
+	// IdempotencyToken is only for Create. A second Create with the same token
+	// returns the cluster that the first one created, unless that is terminated.
+	// It has up to 64 characters. If it is empty, Create generates one.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
@@ -379,37 +385,37 @@ func checkSize(workers *int, scale *AutoScale) error {
 	return nil
 }
 
-// A Cluster is a cluster as the service describes it. What was left out when
-// it was made has the values that the service chose.
+// A Cluster is a cluster as the service describes it. Attributes that were unset
+// when it was created have the values that the service chose.
 type Cluster struct {
 	ClusterID string `json:"cluster_id"`
 
-	// ClusterSpec holds the attributes in force. NumWorkers is the size wished
-	// for, Executors are the workers at hand.
+	// ClusterSpec holds the attributes in effect. NumWorkers is the target size.
+	// Executors are the current workers.
 	ClusterSpec
 
-	// Spec holds the attributes that were sent to make or edit the cluster,
-	// without anything that the service chose. It is nil in lists.
+	// Spec holds the attributes that were sent to create or edit the cluster,
+	// without values that the service chose. It is nil in lists.
 	Spec *ClusterSpec `json:"spec"`
 
 	State             ClusterState       `json:"state"`
-	StateMessage      string             `json:"state_message"`      // for people; empty while all is well
+	StateMessage      string             `json:"state_message"`      // a message for people about the state; usually empty
 	TerminationReason *TerminationReason `json:"termination_reason"` // nil unless TERMINATING or TERMINATED
 
-	CreatorUserName   string            `json:"creator_user_name"`   // empty once the user is gone
-	PinnedByUserName  string            `json:"pinned_by_user_name"` // empty if it is not pinned; an id rather than a name
+	CreatorUserName   string            `json:"creator_user_name"`   // empty if the user no longer exists
+	PinnedByUserName  string            `json:"pinned_by_user_name"` // empty if it is not pinned; an ID rather than a name
 	AssignedPrincipal string            `json:"assigned_principal"`  // such as user:alice@example.com
-	DefaultTags       map[string]string `json:"default_tags"`        // that the service sets: Vendor, Creator, ClusterName, ClusterId
+	DefaultTags       map[string]string `json:"default_tags"`        // tags that the service sets: Vendor, Creator, ClusterName, ClusterId
 
-	StartTime         Millis `json:"start_time"`           // when it was made, whenever it was started since
+	StartTime         Millis `json:"start_time"`           // when it was created; later starts do not change it
 	LastRestartedTime Millis `json:"last_restarted_time"`  // when it was last started or restarted
-	LastStateLossTime Millis `json:"last_state_loss_time"` // when the driver last lost what it held in memory; zero for never
-	LastActivityTime  Millis `json:"last_activity_time"`   // when a command last ran, as far as is known
+	LastStateLossTime Millis `json:"last_state_loss_time"` // when the driver last lost its memory; zero for never
+	LastActivityTime  Millis `json:"last_activity_time"`   // when a command last ran, as far as the service knows
 	TerminatedTime    Millis `json:"terminated_time"`
 
-	Driver               *SparkNode      `json:"driver"`           // nil as long as there is none
-	Executors            []SparkNode     `json:"executors"`        // workers that are there
-	SparkContextID       int64           `json:"spark_context_id"` // another one after each restart; zero before the first
+	Driver               *SparkNode      `json:"driver"`           // nil if there is no driver at the moment
+	Executors            []SparkNode     `json:"executors"`        // the current workers
+	SparkContextID       int64           `json:"spark_context_id"` // changes with each restart; zero before the first start
 	JDBCPort             int             `json:"jdbc_port"`        // of the driver
 	ClusterMemoryMB      int64           `json:"cluster_memory_mb"`
 	ClusterCores         float64         `json:"cluster_cores"` // may be a fraction
@@ -419,8 +425,8 @@ type Cluster struct {
 	InstanceSource       *InstanceSource `json:"instance_source"`
 	DriverInstanceSource *InstanceSource `json:"driver_instance_source"`
 
-	EffectiveSparkVersion string `json:"effective_spark_version"` // the runtime after RuntimeEngine and UseMLRuntime are considered
-	ReleaseVersion        string `json:"release_version"`         // the runtime's exact release
+	EffectiveSparkVersion string `json:"effective_spark_version"` // the runtime that results from SparkVersion, RuntimeEngine and UseMLRuntime
+	ReleaseVersion        string `json:"release_version"`         // the exact release of the runtime
 	InitScriptsSafeMode   bool   `json:"init_scripts_safe_mode"`
 }
 
@@ -436,43 +442,42 @@ func (c *Cluster) Workers() int {
 // A SparkNode is a machine of a cluster.
 type SparkNode struct {
 	NodeID            string                  `json:"node_id"`
-	InstanceID        string                  `json:"instance_id"`     // the cloud's name for it
+	InstanceID        string                  `json:"instance_id"`     // the cloud's ID
 	PrivateIP         string                  `json:"private_ip"`      // of Spark's container
 	HostPrivateIP     string                  `json:"host_private_ip"` // of the machine
 	PublicDNS         string                  `json:"public_dns"`
 	StartTimestamp    Millis                  `json:"start_timestamp"`
 	NodeAWSAttributes *SparkNodeAWSAttributes `json:"node_aws_attributes"`
-	NodeAttributes    *SparkNodeAWSAttributes `json:"node_attributes"` // the same, by a newer name
+	NodeAttributes    *SparkNodeAWSAttributes `json:"node_attributes"` // the newer name of NodeAWSAttributes
 }
 
-// SparkNodeAWSAttributes is what a node on AWS has of its own.
+// SparkNodeAWSAttributes are the attributes that only nodes on AWS have.
 type SparkNodeAWSAttributes struct {
 	IsSpot bool `json:"is_spot"`
 }
 
-// A LogSyncStatus is how bringing a cluster's logs went the last time.
+// A LogSyncStatus is the result of the last copy of a cluster's logs.
 type LogSyncStatus struct {
 	LastAttempted Millis `json:"last_attempted"`
-	LastException string `json:"last_exception"` // empty if it went well
+	LastException string `json:"last_exception"` // empty if it succeeded
 }
 
-// A DiskSpec is the disks of each node.
+// A DiskSpec describes the disks of each node.
 type DiskSpec struct {
 	DiskType       *DiskType `json:"disk_type"`
 	DiskCount      int       `json:"disk_count"`
-	DiskSize       int       `json:"disk_size"` // GB of each
+	DiskSize       int       `json:"disk_size"` // in GB, of each disk
 	DiskIOPS       int       `json:"disk_iops"`
 	DiskThroughput int       `json:"disk_throughput"`
 }
 
-// A DiskType is a kind of disk; the field of the workspace's cloud is set.
+// A DiskType is a kind of disk. The field for the workspace's cloud is set.
 type DiskType struct {
 	EBSVolumeType       EBSVolumeType       `json:"ebs_volume_type"`
 	AzureDiskVolumeType AzureDiskVolumeType `json:"azure_disk_volume_type"`
 }
 
-// An InstanceSource is where machines come from: bought as a node type, or
-// lent by a pool.
+// An InstanceSource is where machines come from: a node type or a pool.
 type InstanceSource struct {
 	NodeTypeID     string `json:"node_type_id"`
 	InstancePoolID string `json:"instance_pool_id"`

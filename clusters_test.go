@@ -634,11 +634,11 @@ func TestClusters_wire(t *testing.T) {
 	refuse := func(name string, call func(ctx, *Client) (any, error), fails string) {
 		rows = append(rows, wireRow{name: name, call: call, is: fs.ErrInvalid, fails: fails})
 	}
-	refuse("edit refuses a token", edit("1", small(nil)), "idempotency_token is for making a cluster")
-	refuse("edit refuses a cluster to clone", edit("1", small(func(s *ClusterSpec) { s.IdempotencyToken, s.CloneFrom = "", &CloneCluster{} })), "clone_from is for making a cluster")
+	refuse("edit refuses a token", edit("1", small(nil)), "idempotency_token is only for Create")
+	refuse("edit refuses a cluster to clone", edit("1", small(func(s *ClusterSpec) { s.IdempotencyToken, s.CloneFrom = "", &CloneCluster{} })), "clone_from is only for Create")
 	refuse("update refuses no mask", update("", ClusterSpec{}), "update_mask is missing")
-	refuse("update refuses a mask with blanks", update("cluster_name, num_workers", ClusterSpec{}), `update_mask "cluster_name, num_workers" has blanks`)
-	refuse("update refuses what the mask does not name", update("cluster_name", ClusterSpec{NumWorkers: new(0)}), "cluster.num_workers is set, but update_mask does not name it")
+	refuse("update refuses a mask with blanks", update("cluster_name, num_workers", ClusterSpec{}), `update_mask "cluster_name, num_workers" has spaces`)
+	refuse("update refuses what the mask does not name", update("cluster_name", ClusterSpec{NumWorkers: new(0)}), "cluster.num_workers is set, but update_mask does not list it")
 	refuse("update refuses an impossible size", update("num_workers", ClusterSpec{NumWorkers: new(-1)}), "num_workers is -1")
 	refuse("update refuses half a spec for the whole", update("*", ClusterSpec{NumWorkers: new(1)}), "spark_version is missing")
 	refuse("resize refuses no size", resize(ResizeCluster{ClusterID: "1"}), "num_workers and autoscale are both missing")
@@ -903,7 +903,7 @@ func TestClusters_Modify_refuses(t *testing.T) {
 	for want, change := range map[string]func(*ClusterSpec){
 		"num_workers is -1": func(s *ClusterSpec) { s.NumWorkers = new(-1) },
 		"num_workers cannot be set together with autoscale": func(s *ClusterSpec) { s.Autoscale = &AutoScale{MaxWorkers: 2} },
-		"idempotency_token is for making":                   func(s *ClusterSpec) { s.IdempotencyToken = "t" },
+		"idempotency_token is only for":                     func(s *ClusterSpec) { s.IdempotencyToken = "t" },
 		"POST /api/2.0/clusters/edit: clone_from":           func(s *ClusterSpec) { s.CloneFrom = &CloneCluster{"2"} },
 	} {
 		c, s := scriptedClient(t, nil, answer(200, cluster))

@@ -10,12 +10,14 @@ import (
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
-// Watch yields the cluster as it is and then, forever, whenever its state or
-// state message changed: a terminated cluster may be started again, so it is
-// for the caller to stop, such as when it is no longer ClusterPending, and to
-// call WaitRunning then, which returns why if it does not run. It looks often at first and every five seconds in the
-// end, and puts up with looks that fail now and then. When the context ends the
-// last error matches its cause.
+// Watch polls a cluster. It yields the cluster first as it is, and then after each
+// change of its state or state message. It does not end by itself, because a
+// terminated cluster may be started again. Stop when you have seen enough, for
+// example when the state is no longer [ClusterPending]. WaitRunning then returns
+// the reason if the cluster does not run.
+//
+// Watch polls often at first and every five seconds later. It tolerates polls that
+// fail now and then. When the context ends, the last error matches its cause.
 func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Cluster, error] {
 	return s.watch(ctx, id, func(old, new *Cluster) bool {
 		return old.State == new.State && old.StateMessage == new.StateMessage
@@ -26,15 +28,15 @@ func (s *ClustersService) watch(ctx context.Context, id string, same func(old, n
 	look := func(ctx context.Context) (*Cluster, error) {
 		cluster, err := s.Get(ctx, id)
 		if err == nil && cluster.State == "" && !s.client.Planning() {
-			return nil, errors.New("the reply has no state") // a look that failed, and no change
+			return nil, errors.New("the response has no state") // a failed poll, not a change
 		}
 		return cluster, err
 	}
 	return watch(ctx, s.client, "cluster "+id, look, same)
 }
 
-// wait looks at a cluster until done says that it is as it should be, or why
-// it never will be.
+// wait polls a cluster until done reports that the wait is over, or why it
+// cannot succeed.
 func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluster) (bool, error)) (*Cluster, error) {
 	var last *Cluster
 	everyLook := func(_, _ *Cluster) bool { return false }
@@ -57,9 +59,9 @@ func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluste
 }
 
 // WaitRunning waits until a cluster is RUNNING, also through a restart or a
-// resize. If it is TERMINATED or comes to
-// that, or to ERROR, the error is a [*ClusterError] that says why. There is no
-// other bound than the context. A client that only plans looks once.
+// resize. If the cluster is or becomes TERMINATED or ERROR, the error is a
+// [*ClusterError] that says why. The wait has no limit other than the context. In
+// a dry run it polls once.
 func (s *ClustersService) WaitRunning(ctx context.Context, id string) (*Cluster, error) {
 	return s.wait(ctx, id, func(c *Cluster) (bool, error) {
 		switch c.State {
@@ -72,11 +74,11 @@ func (s *ClustersService) WaitRunning(ctx context.Context, id string) (*Cluster,
 	})
 }
 
-// WaitTerminated waits until a cluster is TERMINATED, for whatever reason; if
-// it comes to ERROR, the error is a [*ClusterError]. A cluster that is not
-// there, such as one that was deleted for good, fails with
-// [ErrResourceDoesNotExist]. There is no other bound than the context: it does
-// not terminate the cluster. A client that only plans looks once.
+// WaitTerminated waits until a cluster is TERMINATED. It does not terminate the
+// cluster itself. If the cluster becomes ERROR, the error is a [*ClusterError]. If
+// the cluster does not exist, for example after PermanentDelete, the error is an
+// [ErrResourceDoesNotExist]. The wait has no limit other than the context. In a
+// dry run it polls once.
 func (s *ClustersService) WaitTerminated(ctx context.Context, id string) (*Cluster, error) {
 	return s.wait(ctx, id, func(c *Cluster) (bool, error) {
 		switch c.State {
@@ -89,14 +91,14 @@ func (s *ClustersService) WaitTerminated(ctx context.Context, id string) (*Clust
 	})
 }
 
-// EnsureRunning sees to it that a cluster is RUNNING: it starts one that is
-// TERMINATED, lets one that is TERMINATING come to its end first, and waits for
-// one that is on its way already, whoever started it. Any number of callers may
-// do so at once.
+// EnsureRunning returns when a cluster is RUNNING, and starts it if necessary. It
+// starts a TERMINATED cluster, waits for a TERMINATING one to terminate before it
+// starts it, and waits for a cluster that somebody else started. Any number of
+// callers may do this at the same time.
 //
-// It starts a cluster once. If that start fails, or the one that it found under
-// way, or somebody terminates the cluster meanwhile, the error is a
-// [*ClusterError] that says why. There is no other bound than the context.
+// EnsureRunning starts a cluster once. If this start fails, or a start that was
+// already under way fails, or somebody terminates the cluster meanwhile, the error
+// is a [*ClusterError] that says why. The wait has no limit other than the context.
 func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluster, error) {
 	var (
 		down     *Cluster // as it was when it was to be started
