@@ -42,6 +42,7 @@ type token struct {
 	user    *user
 	created time.Time
 	expires time.Time // zero: never
+	oauth   bool      // not a personal access token, so it is not listed
 }
 
 func (t *token) valid(now time.Time) bool { return t.expires.IsZero() || now.Before(t.expires) }

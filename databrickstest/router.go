@@ -212,6 +212,9 @@ func (s *Server) answer(r *http.Request) (out reply) {
 			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(r.URL.Path)
 		}
 	}()
+	if signedIn := s.oauth.serve(r); signedIn != nil {
+		return *signedIn
+	}
 	value, err := s.call(r)
 	if err == nil {
 		return okReply(value)

@@ -24,18 +24,19 @@ type Server struct {
 	// Token is a personal access token of the admin [AdminName].
 	Token string
 
-	clock      func() time.Time
-	speed      float64
-	timings    Timings
-	seed       uint64
-	wantUsers  []User
-	wantFaults []Fault
-	noSocket   bool
-	listener   net.Listener // nil: one of our own
-	gzip       bool
-	keepAll    bool // unknown attributes
-	statusPage bool
-	log        *slog.Logger
+	clock          func() time.Time
+	speed          float64
+	timings        Timings
+	seed           uint64
+	wantUsers      []User
+	wantPrincipals []ServicePrincipal
+	wantFaults     []Fault
+	noSocket       bool
+	listener       net.Listener // nil: one of our own
+	gzip           bool
+	keepAll        bool // unknown attributes
+	statusPage     bool
+	log            *slog.Logger
 
 	router   router
 	recorder recorder
@@ -59,6 +60,7 @@ type Server struct {
 	groups     groupsArea
 	jobs       jobsArea
 	libraries  librariesArea
+	oauth      oauthArea
 	secrets    secretsArea
 	tokens     tokensArea
 	workspace  workspaceArea
@@ -115,6 +117,7 @@ func NewServer(opts ...Option) *Server {
 	for _, u := range s.wantUsers {
 		s.identities.addUser(u, s.now())
 	}
+	s.oauth.begin(s)
 
 	// The clock of a synctest bubble begins in the year 2000. Inside, a
 	// goroutine that waits for a socket would stop it.

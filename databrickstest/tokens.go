@@ -62,7 +62,7 @@ func (a *tokensArea) info(t *token) tokenInfo {
 func (a *tokensArea) own(c *call) []*token {
 	var own []*token
 	for _, t := range c.identities.tokens {
-		if t.user == c.user && t.valid(c.now) {
+		if t.user == c.user && !t.oauth && t.valid(c.now) {
 			own = append(own, t)
 		}
 	}

@@ -1,0 +1,284 @@
+package databrickstest
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A ServicePrincipal signs in to the workspace by OAuth, with one of its
+// secrets or with an ID token that one of its policies trusts.
+type ServicePrincipal struct {
+	ApplicationID string // its client ID, a UUID
+	Secrets       []string
+	Policies      []FederationPolicy
+	Admin         bool     // a member of the group admins
+	Groups        []string // further groups, which are made if need be
+}
+
+// A FederationPolicy trusts ID tokens that somebody else issued. The workspace
+// looks at what a token says, and at the time. It does not check signatures.
+type FederationPolicy struct {
+	Issuer    string   // the token's iss
+	Subject   string   // the token's sub; in a policy of the account, empty stands for any
+	Audiences []string // one of them is the token's aud; default: the workspace's token endpoint
+}
+
+// WithServicePrincipal adds a service principal to the workspace.
+func WithServicePrincipal(p ServicePrincipal) Option {
+	return func(s *Server) { s.wantPrincipals = append(s.wantPrincipals, p) }
+}
+
+// WithFederationPolicy adds a policy of the whole account. It trusts tokens
+// whose subject is the name of a user or the application ID of a service
+// principal, so that a client needs no client ID.
+func WithFederationPolicy(p FederationPolicy) Option {
+	return func(s *Server) { s.oauth.policies = append(s.oauth.policies, p) }
+}
+
+// WithOAuthTokenLife changes how long tokens of OAuth live: an hour by default,
+// on the workspace's clock.
+func WithOAuthTokenLife(d time.Duration) Option { return func(s *Server) { s.oauth.life = d } }
+
+// WithTenant sets the Entra tenant to which the workspace sends people.
+func WithTenant(id string) Option { return func(s *Server) { s.oauth.tenant = id } }
+
+// IssueToken makes a token for a user or a service principal, as Entra would
+// issue it. It panics if there is no such user.
+func (s *Server) IssueToken(name string, life time.Duration) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.identities.byName[name]
+	if u == nil {
+		panic("databrickstest: there is no user " + name)
+	}
+	return s.oauth.issue(u, s.now(), life).value
+}
+
+// RevokeTokens locks a user or a service principal out: none of the tokens that
+// exist authenticates any more. New ones do.
+func (s *Server) RevokeTokens(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.identities.tokens {
+		if t.user.name == name {
+			s.identities.revoke(t)
+		}
+	}
+}
+
+// oauthArea signs people in. What it serves needs no credential and counts
+// against no limit.
+type oauthArea struct {
+	*Server
+	principals map[string]*ServicePrincipal // by application ID
+	policies   []FederationPolicy           // of the account
+	life       time.Duration
+	tenant     string
+}
+
+const (
+	accountID      = "8a1f4f1e-3b6c-4c0d-9d52-0f7c5d5c1a11"
+	standardTenant = "d2a7c1f0-5a4e-4b8e-8a55-6f2d0a9b7c33"
+)
+
+func (a *oauthArea) begin(s *Server) {
+	a.Server, a.life, a.tenant = s, cmp.Or(a.life, time.Hour), cmp.Or(a.tenant, standardTenant)
+	a.principals = map[string]*ServicePrincipal{}
+	for _, p := range s.wantPrincipals {
+		a.principals[p.ApplicationID] = &p
+		s.identities.addUser(User{Name: p.ApplicationID, Admin: p.Admin, Groups: p.Groups}, s.now())
+	}
+}
+
+// issue makes a token, and forgets those that have expired.
+func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
+	for value, t := range a.identities.tokens {
+		if t.oauth && !t.valid(now) {
+			delete(a.identities.tokens, value)
+		}
+	}
+	t := a.identities.issue(u, "eyJ"+a.random.hex(24)+"."+a.random.hex(64)+"."+a.random.hex(24), "", now, now.Add(life))
+	t.oauth = true
+	return t
+}
+
+// serve answers what is not under /api. It is nil if the path is none of its own.
+func (a *oauthArea) serve(r *http.Request) *reply {
+	get := r.Method == http.MethodGet || r.Method == http.MethodHead
+	base := a.address(r)
+	switch path := r.URL.Path; {
+	case get && path == "/.well-known/databricks-config":
+		return oauthReply(http.StatusOK, map[string]any{
+			"oidc_endpoint": base + "/oidc", "account_id": accountID, "workspace_id": workspaceID, "cloud": "AZURE", "host_type": "workspace",
+		})
+	case get && path == "/oidc/.well-known/oauth-authorization-server":
+		return oauthReply(http.StatusOK, map[string]any{
+			"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + tokenPath,
+			"response_types_supported": []string{"code"}, "scopes_supported": []string{"all-apis", "offline_access"},
+			"grant_types_supported":                 []string{"client_credentials", grantExchange},
+			"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post", "none"},
+		})
+	case get && path == "/aad/auth":
+		to := "https://login.microsoftonline.com/" + url.PathEscape(a.tenant) + "/oauth2/authorize?client_id=2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
+		return &reply{http.StatusFound, http.Header{"Location": {to}}, nil, nil}
+	case path == tokenPath && r.Method == http.MethodPost:
+		return a.token(r, base)
+	}
+	return nil
+}
+
+const (
+	tokenPath     = "/oidc/v1/token"
+	grantExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+	typeJWT       = "urn:ietf:params:oauth:token-type:jwt"
+)
+
+func oauthReply(status int, value any) *reply {
+	out := jsonReply(status, value)
+	return &out
+}
+
+// address is the workspace's as the client sees it.
+func (a *oauthArea) address(r *http.Request) string {
+	own, err := url.Parse(a.URL)
+	if r.Host == "" || err == nil && own.Host == r.Host {
+		return a.URL
+	}
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// token is the token endpoint. Which words the service has for a rejected
+// exchange is not known.
+func (a *oauthArea) token(r *http.Request, base string) *reply {
+	body, err := readBody(r, 1<<20)
+	if err != nil {
+		return a.reject(http.StatusBadRequest, "invalid_request", "The request is too large")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || mediaType(r) != "application/x-www-form-urlencoded" {
+		return a.reject(http.StatusBadRequest, "invalid_request", "The request is not a form")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var u *user
+	var code, description string
+	switch form.Get("grant_type") {
+	case "client_credentials":
+		u = a.bySecret(r, form)
+		code, description = "invalid_client", "Client authentication failed"
+	case grantExchange:
+		if form.Get("subject_token_type") != typeJWT || form.Get("subject_token") == "" {
+			return a.reject(http.StatusBadRequest, "invalid_request", "subject_token and subject_token_type are required")
+		}
+		u = a.byAssertion(form.Get("client_id"), form.Get("subject_token"), base)
+		code, description = "invalid_grant", "No federation policy matches the subject token"
+	default:
+		return a.reject(http.StatusBadRequest, "unsupported_grant_type", "The grant type is not supported")
+	}
+	switch scope := cmp.Or(form.Get("scope"), "all-apis"); {
+	case u == nil && code == "invalid_client":
+		return a.reject(http.StatusUnauthorized, code, description)
+	case u == nil:
+		return a.reject(http.StatusBadRequest, code, description)
+	case !slices.Contains(strings.Fields(scope), "all-apis"):
+		return a.reject(http.StatusBadRequest, "invalid_scope", "The scope is not supported")
+	default:
+		t := a.issue(u, a.now(), a.life)
+		out := oauthReply(http.StatusOK, map[string]any{
+			"access_token": t.value, "token_type": "Bearer", "expires_in": int(a.life.Seconds()), "scope": scope,
+		})
+		out.header.Set("Cache-Control", "no-store")
+		return out
+	}
+}
+
+func (a *oauthArea) reject(status int, code, description string) *reply {
+	return oauthReply(status, map[string]string{"error": code, "error_description": description})
+}
+
+// bySecret finds the service principal of a client ID and secret.
+func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	if name, password, ok := r.BasicAuth(); ok {
+		id, _ = url.QueryUnescape(name)
+		secret, _ = url.QueryUnescape(password)
+	}
+	p := a.principals[id]
+	if p == nil || secret == "" || !slices.Contains(p.Secrets, secret) {
+		return nil
+	}
+	return a.identities.byName[id]
+}
+
+// byAssertion finds who an ID token is of: the service principal of the client
+// ID if one of its policies trusts the token, or, without a client ID, the
+// token's subject if a policy of the account does.
+func (a *oauthArea) byAssertion(clientID, text, base string) *user {
+	claims, ok := parseJWT(text)
+	if !ok || !claims.valid(a.now()) {
+		return nil
+	}
+	policies := a.policies
+	if clientID != "" {
+		policies = nil
+		if p := a.principals[clientID]; p != nil {
+			policies = p.Policies
+		}
+	}
+	for _, p := range policies {
+		audiences := p.Audiences
+		if len(audiences) == 0 {
+			audiences = []string{base + tokenPath}
+		}
+		subject := p.Subject == claims.Subject || clientID == "" && p.Subject == ""
+		audience := slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) })
+		if p.Issuer == claims.Issuer && subject && audience {
+			return a.identities.byName[cmp.Or(clientID, claims.Subject)]
+		}
+	}
+	return nil
+}
+
+// jwtClaims are what an ID token says.
+type jwtClaims struct {
+	Issuer   string    `json:"iss"`
+	Subject  string    `json:"sub"`
+	Audience audiences `json:"aud"`
+	Expires  float64   `json:"exp"`
+	Begins   float64   `json:"nbf"`
+}
+
+// audiences is one string or a list.
+type audiences []string
+
+func (a *audiences) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = audiences{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(a))
+}
+
+func (c jwtClaims) valid(now time.Time) bool {
+	seconds := float64(now.UnixMilli()) / 1000
+	return seconds < c.Expires && seconds >= c.Begins
+}
+
+func parseJWT(text string) (claims jwtClaims, ok bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 {
+		return claims, false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	return claims, err == nil && json.Unmarshal(payload, &claims) == nil
+}
