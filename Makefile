@@ -56,3 +56,27 @@ ROUNDS ?= 5
 BUILDS ?= 3
 bench:
 	cd bench && go run . -rounds $(ROUNDS) -builds $(BUILDS)
+
+# The exported API as text, so that a review sees what changes.
+.PHONY: api api-check release-check release-notes actions vulncheck
+api:
+	go run -C tools ./api .. . ./scim ./v12 ./databrickstest > api.txt
+
+api-check:
+	@go run -C tools ./api .. . ./scim ./v12 ./databrickstest | diff -u api.txt - || { echo "the exported API changed; look at the difference, and run make api"; exit 1; }
+
+# What the change breaks since the latest release, or since BASE.
+release-check:
+	tools/release-check
+
+# The section of the changelog for VERSION.
+release-notes:
+	@awk '/^## /{show = index($$0, "[$(VERSION)]")} show' CHANGELOG.md
+
+# The workflows under .github.
+actions:
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+# Known vulnerabilities in what we use; asks vuln.go.dev.
+vulncheck:
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...

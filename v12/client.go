@@ -1,8 +1,14 @@
-// Package v12 speaks REST API 1.2: execution contexts and commands, which are
-// the way to run a piece of code on a running cluster and look at its result,
-// and the older calls for clusters and libraries.
+// Package v12 is a client for version 1.2 of the Databricks REST API. That version
+// has execution contexts and commands, which run a piece of code on a running
+// cluster and return its result. It also has older calls for clusters and
+// libraries.
 //
-// Most programs want a [Session]:
+// The package is named after the API version, REST 1.2. It is not version 12 of
+// this module. Import it as
+//
+//	import "github.com/go-databricks/databricks/v12"
+//
+// Most programs use a [Session]:
 //
 //	session, err := v12.NewClient(client).NewSession(ctx, clusterID, v12.Python)
 //	if err != nil {
@@ -11,10 +17,10 @@
 //	defer session.Close()
 //	result, err := session.Run(ctx, "spark.range(10).count()")
 //
-// The services are the calls themselves, one method each. Errors are those of
-// package databricks; this version of the API has no error codes, so what it
-// says is in the message. Errors that say that something is not there match
-// [fs.ErrNotExist], and those that a name is taken match [fs.ErrExist].
+// The services have a method for each call. Their errors are those of package
+// databricks. This version of the API has no error codes, so an error has only a
+// message. An error matches [fs.ErrNotExist] if something was not found, and
+// [fs.ErrExist] if a name is already in use.
 package v12
 
 import (
