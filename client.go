@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"runtime"
 	"sync"
 	"time"
 
@@ -14,9 +13,6 @@ import (
 
 	"github.com/go-databricks/databricks/internal/auth"
 )
-
-// version is this library's, as it appears in the User-Agent.
-const version = "0.1.0"
 
 // A Client calls one workspace with one credential. It never changes after
 // [NewClient] made it, and is safe for use by any number of goroutines, which
@@ -72,7 +68,7 @@ func NewClient(opts ...Option) (*Client, error) {
 
 	c := &Client{
 		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, jobsAPI: cfg.jobsAPI,
-		userAgent: cfg.userAgent + "databricks-go/" + version + " go/" + runtime.Version()[2:] + " os/" + runtime.GOOS,
+		userAgent: cfg.userAgent + ownUserAgent(),
 	}
 	if cfg.plan != nil {
 		c.dryRun = &dryRun{report: cfg.plan}

@@ -28,8 +28,6 @@ import (
 // These tests hold the source against the rules of CONTRIBUTING.md that a
 // machine can check.
 
-const modulePath = "github.com/go-databricks/databricks"
-
 // parseFolders reads the Go files of folders, tests aside; the keys are paths.
 func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
 	all := map[string]*ast.File{}
