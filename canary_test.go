@@ -193,7 +193,7 @@ func TestCanaries_credentials(t *testing.T) {
 	defer server.Close()
 	for _, auth := range []databricks.Option{databricks.WithToken(canaryToken), databricks.WithBasicAuth("alice@example.com", canaryPassword)} {
 		out := new(cage)
-		c, err := databricks.NewClient(databricks.WithHost(server.URL), auth, databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}),
+		c, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), auth, databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}),
 			databricks.WithLogger(slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.Level(-100)}))))
 		require.NoError(t, err)
 		_, err = c.Clusters.List(t.Context(), databricks.ListClusters{})

@@ -84,7 +84,7 @@ func ExampleWithTokenFunc() {
 		fmt.Println("a token is asked for")
 		return workspace.Token, nil
 	}
-	client, err := databricks.NewClient(databricks.WithHost(workspace.URL), databricks.WithTokenFunc(renew))
+	client, err := databricks.NewClient(databricks.WithHost(workspace.URL()), databricks.WithTokenFunc(renew))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -741,7 +741,7 @@ func TestClusters_catalogue(t *testing.T) {
 func TestClusters_permissions(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.terminated()
-		client, err := databricks.NewClient(databricks.WithHost(l.server.URL), databricks.WithToken("dapi-alice"),
+		client, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("dapi-alice"),
 			databricks.WithHTTPClient(&http.Client{Transport: l.server.Transport()}))
 		require.NoError(l, err)
 		for _, err := range []error{

@@ -19,7 +19,7 @@ func Example() {
 	}))
 	defer server.Close()
 	// Without options, these two come from the environment, a profile or .netrc.
-	client, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken(server.Token))
+	client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken(server.Token))
 	if err != nil {
 		log.Fatal(err)
 	}

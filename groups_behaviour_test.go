@@ -18,7 +18,7 @@ import (
 func as(t *testing.T, server *databrickstest.Server, token string, opts ...databricks.Option) *databricks.Client {
 	t.Helper()
 	client, err := databricks.NewClient(append([]databricks.Option{
-		databricks.WithHost(server.URL), databricks.WithToken(token),
+		databricks.WithHost("https://workspace.example.com"), databricks.WithToken(token),
 		databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}),
 	}, opts...)...)
 	require.NoError(t, err)

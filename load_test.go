@@ -57,7 +57,7 @@ func TestLoad(t *testing.T) {
 	defer server.Close()
 	transport := &http.Transport{MaxIdleConnsPerHost: goroutines}
 	defer transport.CloseIdleConnections()
-	client, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken(server.Token), databricks.WithHTTPClient(&http.Client{Transport: transport}),
+	client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken(server.Token), databricks.WithHTTPClient(&http.Client{Transport: transport}),
 		databricks.WithRetryPolicy(databricks.RetryPolicy{MinDelay: time.Millisecond, MaxDelay: 5 * time.Millisecond}))
 	require.NoError(t, err)
 

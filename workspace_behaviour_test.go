@@ -500,7 +500,7 @@ func TestWorkspace_folders_refuse(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/n", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrExist, "a notebook is there")
-	alice, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken("dapi-alice"),
+	alice, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("dapi-alice"),
 		databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}))
 	require.NoError(t, err)
 	_, err = alice.Workspace.ImportDir(t.Context(), "/Users/admin@example.com/x", t.TempDir(), databricks.DirOptions{})

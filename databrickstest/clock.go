@@ -62,6 +62,9 @@ func WithClock(now func() time.Time) Option { return func(s *Server) { s.clock =
 // WithSpeed lets the workspace's clock run factor times as fast as the real
 // one (or the one of [WithClock]), beginning now: with 60, a cluster that
 // terminates after ten idle minutes does so after ten seconds.
+//
+// With a factor above 1, the times in responses, such as a cluster's
+// LastActivityTime, run ahead of time.Now. Compare them with [Server.Now].
 func WithSpeed(factor float64) Option { return func(s *Server) { s.speed = factor } }
 
 // WithSeed changes all that looks random in the workspace: ids, tokens, names
@@ -80,8 +83,11 @@ func (s *Server) startClock() {
 	}
 }
 
-// now is the time in the workspace. A handler uses its call's, which stands
-// still while it works.
+// Now returns the time in the workspace, on the clock that its responses have
+// their times from. It differs from time.Now with [WithSpeed] and [WithClock].
+func (s *Server) Now() time.Time { return s.clock() }
+
+// now is Now. A handler uses its call's, which stands still while it works.
 func (s *Server) now() time.Time { return s.clock() }
 
 // millis is the form of times in the API's JSON; 0 for no time.

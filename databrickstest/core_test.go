@@ -39,14 +39,14 @@ func send(t testing.TB, s *Server, method, path, body string, change ...func(*ht
 
 func trySend(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) (answer, error) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, s.host()+path, strings.NewReader(body))
 	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+s.Token)
 	for _, f := range change {
 		f(r)
 	}
 	hc := &http.Client{Transport: s.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	if strings.HasPrefix(s.URL, "http:") {
+	if strings.HasPrefix(s.host(), "http:") {
 		transport := &http.Transport{DisableKeepAlives: true}
 		hc.Transport = transport
 		defer transport.CloseIdleConnections()
@@ -70,10 +70,17 @@ func newServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
+// open opens the server's socket, so that send uses it.
+func open(s *Server) *Server {
+	s.URL()
+	return s
+}
+
 func TestBothDoors(t *testing.T) {
 	for name, opts := range map[string][]Option{"socket": nil, "transport": {WithoutSocket()}} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t, opts...)
+			s := open(newServer(t, opts...))
+			assert.Equal(t, name == "socket", strings.HasPrefix(s.URL(), "http://127.0.0.1:"))
 			got := send(t, s, "GET", "/api/2.0/groups/list", "")
 			assert.Equal(t, 200, got.status)
 			assert.Equal(t, "application/json", got.header.Get("Content-Type"))
@@ -86,7 +93,7 @@ func TestBothDoors(t *testing.T) {
 func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		assert.Equal(t, nowhere, s.URL)
+		assert.Equal(t, nowhere, s.host())
 		s.Inject(Fault{Latency: time.Hour})
 		begin := time.Now()
 		assert.Equal(t, 200, send(t, s, "GET", "/api/2.0/groups/list", "").status)
@@ -268,7 +275,7 @@ func TestErrors(t *testing.T) {
 func TestPanic(t *testing.T) {
 	for name, opts := range map[string][]Option{"socket": nil, "transport": {WithoutSocket()}} {
 		t.Run(name, func(t *testing.T) {
-			s := NewServer(opts...)
+			s := open(NewServer(opts...))
 			defer s.Close()
 			route(s, "GET", "/api/2.0/panic", func(*call, struct{}) (any, error) { panic("oh no") })
 			route(s, "GET", "/api/2.0/late", func(*call, struct{}) (any, error) {
@@ -314,7 +321,7 @@ func TestRawAndList(t *testing.T) {
 }
 
 func TestGzip(t *testing.T) {
-	s := newServer(t, WithGzip())
+	s := open(newServer(t, WithGzip()))
 	zipped := send(t, s, "GET", "/api/2.0/clusters/list-node-types", "", func(r *http.Request) { r.Header.Set("Accept-Encoding", "gzip") })
 	assert.Equal(t, "gzip", zipped.header.Get("Content-Encoding"))
 	plain := send(t, s, "GET", "/api/2.0/clusters/list-node-types", "", func(r *http.Request) { r.Header.Set("Accept-Encoding", "identity") })
@@ -466,8 +473,8 @@ func FuzzRequests(f *testing.F) {
 	f.Add("POST", "contexts/create", "language=python&clusterId=%zz", "application/x-www-form-urlencoded")
 	f.Fuzz(func(t *testing.T, method, path, body, media string) {
 		for _, version := range []string{"1.2", "2.0", "2.1"} {
-			target, err := url.Parse(s.URL + "/api/" + version + "/" + path)
-			if err != nil || target.Host != strings.TrimPrefix(s.URL, "https://") {
+			target, err := url.Parse(s.host() + "/api/" + version + "/" + path)
+			if err != nil || target.Host != strings.TrimPrefix(s.host(), "https://") {
 				return
 			}
 			r := &http.Request{Method: method, URL: target, Header: http.Header{"Content-Type": {media}, "Authorization": {"Bearer " + s.Token}},

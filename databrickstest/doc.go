@@ -12,8 +12,8 @@
 // Time is the real clock's unless [WithClock] or [WithSpeed] say otherwise.
 // Nothing runs in the background: an object is brought up to date when somebody
 // looks at it. So a workspace works inside a testing/synctest bubble, where an
-// hour takes no time, provided that it is made there; it then opens no socket,
-// and [Server.Transport] or Server.Client is the way in.
+// hour takes no time. [Server.Transport] and Server.Client are the way in. A socket
+// is opened only when [Server.URL] asks for one, or [WithListener] brings one.
 //
 // # What goes wrong
 //

@@ -47,7 +47,7 @@ func TestFaults(t *testing.T) {
 	} {
 		for door, opts := range map[string][]Option{"socket": nil, "transport": {WithoutSocket()}} {
 			t.Run(name+"/"+door, func(t *testing.T) {
-				s := newServer(t, opts...)
+				s := open(newServer(t, opts...))
 				s.Inject(test.fault)
 				got, err := trySend(t, s, "POST", "/api/2.0/clusters/create", `{`+smallCluster+`,"num_workers":1}`)
 				if test.fails == nil {

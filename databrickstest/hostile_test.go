@@ -26,7 +26,7 @@ import (
 // Whatever 64 connections send, the server neither panics nor says what is not
 // HTTP and JSON, and goes on.
 func TestServer_hostileClients(t *testing.T) {
-	s := NewServer(WithUnknownAttributes(), WithGzip(), WithStatusPage(), WithSpeed(1000), WithRecording(Recording{Total: 1 << 20}))
+	s := open(NewServer(WithUnknownAttributes(), WithGzip(), WithStatusPage(), WithSpeed(1000), WithRecording(Recording{Total: 1 << 20})))
 	defer s.Close()
 	m := newMischief(t, s)
 	var clients sync.WaitGroup

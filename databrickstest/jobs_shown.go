@@ -284,7 +284,7 @@ func (r *run) history(version string) []any {
 }
 
 func (a *jobsArea) pageURL(job, run int64) string {
-	return fmt.Sprintf("%s/?o=%s#job/%d/run/%d", a.server.URL, workspaceID, job, run)
+	return fmt.Sprintf("%s/?o=%s#job/%d/run/%d", a.server.host(), workspaceID, job, run)
 }
 
 func anys[T any](list []T) []any {

@@ -344,7 +344,7 @@ func TestRuns_life(t *testing.T) {
 			"original_attempt_run_id": run["run_id"], "execution_duration": json.Number("60000"), "cleanup_duration": json.Number("50"),
 			"task":                  object{"notebook_task": object{"notebook_path": "/etl", "base_parameters": object{"a": "1", "b": "2"}, "source": "WORKSPACE"}},
 			"overriding_parameters": object{"notebook_params": object{"b": "3", "c": "4"}},
-			"run_page_url":          fmt.Sprintf("%s/?o=1234567890123456#job/%s/run/%s", s.URL, id, number),
+			"run_page_url":          fmt.Sprintf("%s/?o=1234567890123456#job/%s/run/%s", s.host(), id, number),
 		} {
 			assert.Equal(t, want, out[name], name)
 		}

@@ -146,9 +146,9 @@ func oauthReply(status int, value any) *reply {
 
 // address is the workspace's as the client sees it.
 func (a *oauthArea) address(r *http.Request) string {
-	own, err := url.Parse(a.URL)
+	own, err := url.Parse(a.host())
 	if r.Host == "" || err == nil && own.Host == r.Host {
-		return a.URL
+		return a.host()
 	}
 	if r.TLS != nil {
 		return "https://" + r.Host

@@ -20,7 +20,7 @@ const robot = "3f8a1f4e-0000-4000-8000-00000000000a"
 
 // post sends a form and returns the status and the JSON of the response.
 func postForm(t *testing.T, s *Server, path string, form url.Values, user ...string) (int, map[string]any) {
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.host()+path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if len(user) == 2 {
@@ -46,7 +46,7 @@ func roundTrip(t *testing.T, s *Server, r *http.Request) (int, map[string]any) {
 }
 
 func getPath(t *testing.T, s *Server, path, token string) (int, map[string]any) {
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.host()+path, nil)
 	require.NoError(t, err)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -69,8 +69,8 @@ func TestOAuth_clientCredentials(t *testing.T) {
 
 		status, out := getPath(t, s, "/oidc/.well-known/oauth-authorization-server", "")
 		assert.Equal(t, 200, status)
-		assert.Equal(t, s.URL+"/oidc/v1/token", out["token_endpoint"])
-		assert.Equal(t, s.URL+"/oidc/v1/authorize", out["authorization_endpoint"])
+		assert.Equal(t, s.host()+"/oidc/v1/token", out["token_endpoint"])
+		assert.Equal(t, s.host()+"/oidc/v1/authorize", out["authorization_endpoint"])
 
 		status, out = postForm(t, s, "/oidc/v1/token", form, robot, "dose +%&1")
 		require.Equal(t, 200, status, out)
@@ -152,7 +152,7 @@ func TestOAuth_tokenExchange(t *testing.T) {
 		}{
 			{"policy of the principal", robot, idToken(issuer, subject, "databricks", later), true},
 			{"one of several audiences", robot, idToken(issuer, subject, []string{"x", "databricks"}, later), true},
-			{"audience that nobody set", robot, idToken("https://other", "default-audience", s.URL+"/oidc/v1/token", later), true},
+			{"audience that nobody set", robot, idToken("https://other", "default-audience", s.host()+"/oidc/v1/token", later), true},
 			{"other audience", robot, idToken(issuer, subject, "x", later), false},
 			{"other subject", robot, idToken(issuer, "repo:o/fork", "databricks", later), false},
 			{"other issuer", robot, idToken("https://idp", subject, "databricks", later), false},
@@ -186,7 +186,7 @@ func TestOAuth_documents(t *testing.T) {
 	defer s.Close()
 	status, out := getPath(t, s, "/.well-known/databricks-config", "")
 	assert.Equal(t, 200, status)
-	assert.Equal(t, s.URL+"/oidc", out["oidc_endpoint"])
+	assert.Equal(t, s.host()+"/oidc", out["oidc_endpoint"])
 	assert.Equal(t, "workspace", out["host_type"])
 	status, out = getPath(t, s, "/aad/auth", "")
 	assert.Equal(t, 302, status)

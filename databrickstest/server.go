@@ -17,10 +17,6 @@ import (
 
 // A Server is a Databricks workspace in memory. Make one with [NewServer].
 type Server struct {
-	// URL is the workspace's address, without a slash at the end: that of a
-	// socket on 127.0.0.1 or, without a socket, an https URL that nothing but
-	// Transport serves.
-	URL string
 	// Token is a personal access token of the admin [AdminName].
 	Token string
 
@@ -43,8 +39,8 @@ type Server struct {
 	faults   faults
 	limit    rateLimit
 
-	http     *http.Server // nil without a socket
 	life     sync.Mutex   // guards what follows
+	http     *http.Server // nil without a socket
 	closed   bool
 	underWay int
 	idle     *sync.Cond                              // nothing is under way
@@ -70,12 +66,12 @@ type Server struct {
 // An Option sets up a server; see the functions whose names begin with With.
 type Option func(*Server)
 
-// WithoutSocket makes a server that opens no socket and is reached through
-// [Server.Transport], [Server.Client] or [Server.ServeHTTP] only. Inside a
-// synctest bubble this is always so.
+// WithoutSocket makes a server whose [Server.URL] opens no socket. It is
+// reached through [Server.Transport], [Server.Client] or [Server.ServeHTTP] only.
 func WithoutSocket() Option { return func(s *Server) { s.noSocket = true } }
 
-// WithListener serves the workspace on a listener, which the server closes.
+// WithListener serves the workspace on a listener from the start. The server
+// closes the listener.
 func WithListener(l net.Listener) Option { return func(s *Server) { s.listener = l } }
 
 // WithUnknownAttributes makes clusters keep and return attributes that this
@@ -94,11 +90,10 @@ func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log 
 // nowhere is the host of servers without a socket; no name ends like that.
 const nowhere = "https://workspace.databrickstest.invalid"
 
-// NewServer makes a workspace and, unless told otherwise, serves it on a
-// socket at 127.0.0.1 at once. It should be closed. It panics if there is no
-// socket to be had.
+// NewServer makes a workspace. It opens no socket until [Server.URL] asks for
+// one. The server should be closed.
 func NewServer(opts ...Option) *Server {
-	s := &Server{clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler), URL: nowhere}
+	s := &Server{clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -119,38 +114,70 @@ func NewServer(opts ...Option) *Server {
 	}
 	s.oauth.begin(s)
 
-	// The clock of a synctest bubble begins in the year 2000. Inside, a
-	// goroutine that waits for a socket would stop it.
-	if s.listener == nil && !s.noSocket && time.Now().Year() != 2000 {
-		var err error
-		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			panic("databrickstest: " + err.Error())
-		}
-	}
-	if s.listener != nil {
-		addr := s.listener.Addr().String()
-		if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
-			addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
-		}
-		s.URL = "http://" + addr
-	}
 	for _, area := range []interface{ register(*Server) }{
 		&s.clusters, &s.dbfs, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.workspace, &s.v12,
 	} {
 		area.register(s)
 	}
 	if s.listener != nil {
-		s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-		go func() { _ = s.http.Serve(s.listener) }() // ends with Close
+		s.serve()
 	}
 	return s
+}
+
+// URL returns the workspace's address, without a slash at the end. The first
+// call opens a socket on 127.0.0.1 and serves the workspace there; it panics if
+// that fails. With [WithListener] the address is that of the listener. With
+// [WithoutSocket] it is an https URL that nothing but Transport serves.
+//
+// Do not open a socket inside a synctest bubble: a goroutine that waits for the
+// network keeps the bubble's clock from moving.
+func (s *Server) URL() string {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.http == nil && !s.noSocket && !s.closed {
+		var err error
+		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			panic("databrickstest: " + err.Error())
+		}
+		s.serve()
+	}
+	return s.address()
+}
+
+// serve serves the workspace on its listener, until Close.
+func (s *Server) serve() {
+	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	go func(server *http.Server, listener net.Listener) { _ = server.Serve(listener) }(s.http, s.listener)
+}
+
+// address is the workspace's URL as far as it has one, with s.life held.
+func (s *Server) address() string {
+	if s.listener == nil {
+		return nowhere
+	}
+	addr := s.listener.Addr().String()
+	if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return "http://" + addr
+}
+
+// host is the URL that the workspace itself has in links to its pages.
+func (s *Server) host() string {
+	s.life.Lock()
+	defer s.life.Unlock()
+	return s.address()
 }
 
 // Shutdown ends the server as Close does, but lets requests under way come to
 // their end while the context lasts. It fails if that was not enough.
 func (s *Server) Shutdown(ctx context.Context) (err error) {
-	if s.http != nil {
-		err = s.http.Shutdown(ctx)
+	s.life.Lock()
+	server := s.http
+	s.life.Unlock()
+	if server != nil {
+		err = server.Shutdown(ctx)
 	}
 	s.Close()
 	return err
@@ -159,12 +186,12 @@ func (s *Server) Shutdown(ctx context.Context) (err error) {
 // Close ends the server: it breaks connections and waits until no request is
 // under way. Requests that come later find nobody.
 func (s *Server) Close() {
-	if s.http != nil {
-		s.http.Close()
-	}
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.closed = true
+	if s.http != nil {
+		s.http.Close()
+	}
 	for _, cancel := range s.calls {
 		cancel(errReset)
 	}

@@ -81,7 +81,7 @@ func (s *Server) status() any {
 	return struct {
 		URL, Now string
 		Tables   []statusTable
-	}{s.URL, now.UTC().Format(time.DateTime), []statusTable{clusters, runs, files, contexts}}
+	}{s.host(), now.UTC().Format(time.DateTime), []statusTable{clusters, runs, files, contexts}}
 }
 
 func (t *statusTable) addFiles(dir *dbfsNode, names []string) {

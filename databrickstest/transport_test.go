@@ -27,7 +27,7 @@ type closing struct {
 func (c *closing) Close() error { c.closed.Add(1); return nil }
 
 func newRequest(ctx context.Context, s *Server, method, path string, body io.Reader) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, method, s.URL+path, body)
+	r, err := http.NewRequestWithContext(ctx, method, s.host()+path, body)
 	if err != nil {
 		panic(err)
 	}
@@ -183,7 +183,7 @@ func TestTransport_intoBubbles(t *testing.T) {
 }
 
 func TestClose_waits(t *testing.T) {
-	s := NewServer()
+	s := open(NewServer())
 	entered, finished := make(chan struct{}), false
 	route(s, "GET", "/api/2.0/slow", func(*call, struct{}) (any, error) {
 		close(entered)

@@ -120,7 +120,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	}
 	server.ForgetRequests()
 	server.Inject(faults...)
-	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", server.URL, server.Token)
+	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", server.URL(), server.Token)
 
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -24,7 +24,7 @@ func TestRun_inMemory(t *testing.T) {
 func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	server := databrickstest.NewServer(opts...)
 	t.Cleanup(server.Close)
-	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
 	return server
 }

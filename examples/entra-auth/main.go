@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}); err != nil {
 			return err
 		}
-		return list(ctx, madeUp{}, out, databricks.WithHost(server.URL))
+		return list(ctx, madeUp{}, out, databricks.WithHost(server.URL()))
 	}
 	identity, err := azidentity.NewDefaultAzureCredential(nil)
 	if err != nil {

@@ -49,7 +49,7 @@ func TestList_asksForEachAttempt(t *testing.T) {
 			databrickstest.WithFaults(databrickstest.Fault{Status: 429, RetryAfter: "60"}),
 		)
 		defer server.Close()
-		opts := []databricks.Option{databricks.WithHost(server.URL), databricks.WithHTTPClient(&http.Client{Transport: server.Transport()})}
+		opts := []databricks.Option{databricks.WithHost("https://workspace.example.com"), databricks.WithHTTPClient(&http.Client{Transport: server.Transport()})}
 		var out bytes.Buffer
 		alice := identity{tokens: []string{"eyJ-stale", "eyJ-fresh"}}
 		require.NoError(t, list(t.Context(), &alice, &out, opts...))

@@ -39,7 +39,7 @@ func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	quick := databrickstest.Timings{ClusterStart: -1, ClusterRestart: -1}
 	server := databrickstest.NewServer(append(opts, databrickstest.WithTimings(quick), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))...)
 	t.Cleanup(server.Close)
-	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
 	t.Setenv("ETL_STORAGE_KEY", "hush")
 	return server

@@ -22,11 +22,11 @@ func TestRun(t *testing.T) {
 func TestRun_byEnvironment(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
 	defer server.Close()
-	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Contains(t, out.String(), server.URL)
+	assert.Contains(t, out.String(), server.URL())
 	assert.Contains(t, out.String(), "It returned: 10")
 
 	t.Setenv("DATABRICKS_TOKEN", "dapi-of-nobody")
@@ -37,7 +37,7 @@ func TestRun_byEnvironment(t *testing.T) {
 func TestRun_cleansUpAfterFailure(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithFaults(databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Status: 403}))
 	defer server.Close()
-	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
 	var out bytes.Buffer
 	assert.ErrorContains(t, run(t.Context(), nil, &out), "runs/submit")

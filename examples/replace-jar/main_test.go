@@ -40,7 +40,7 @@ func newFixture(t *testing.T) *fixture {
 	quick := databrickstest.Timings{ClusterStart: -1, ClusterRestart: -1, ClusterTerminate: -1, LibraryInstall: -1}
 	f := &fixture{Server: databrickstest.NewServer(databrickstest.WithTimings(quick))}
 	t.Cleanup(f.Close)
-	t.Setenv("DATABRICKS_HOST", f.URL)
+	t.Setenv("DATABRICKS_HOST", f.URL())
 	t.Setenv("DATABRICKS_TOKEN", f.Token)
 	f.jar = filepath.Join(t.TempDir(), "etl-1.5.jar")
 	require.NoError(t, os.WriteFile(f.jar, []byte("new code"), 0o600))

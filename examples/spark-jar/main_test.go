@@ -35,7 +35,7 @@ func TestRun_onWorkspace(t *testing.T) {
 		return databrickstest.CommandResult{Columns: []databrickstest.TableColumn{{Name: "code", Type: "string"}}, Rows: [][]any{{c.Code}, {nil}}}
 	})))
 	defer server.Close()
-	t.Setenv("DATABRICKS_HOST", server.URL)
+	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
 	workspace := server.Client()
 	client := v12.NewClient(workspace)

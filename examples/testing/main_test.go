@@ -109,7 +109,7 @@ func TestRun(t *testing.T) {
 func TestReport_notSignedIn(t *testing.T) {
 	server := databrickstest.NewServer()
 	defer server.Close()
-	client, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken("dapi-of-nobody"))
+	client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken("dapi-of-nobody"))
 	require.NoError(t, err)
 	_, err = Report(t.Context(), client, "/Shared/report", time.Minute)
 	var refused *databricks.APIError
