@@ -242,7 +242,7 @@ func TestClusters_waits_endWhenItIsNoUse(t *testing.T) {
 		_, err := l.WaitRunning(l.ctx, id)
 		assert.ErrorIs(l, err, databricks.ErrPermissionDenied)
 		assert.ErrorContains(l, err, "it was PENDING")
-		assert.Equal(l, 3, l.sent(getPath), "looks")
+		assert.Equal(l, 4, l.sent(getPath), "polls: a rejected credential is asked for once more")
 	})
 	inLab(t, func(l lab) {
 		id := l.create()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"reflect"
+	"time"
 
 	"github.com/go-databricks/databricks/internal/poll"
 )
@@ -25,22 +26,22 @@ func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Clust
 }
 
 func (s *ClustersService) watch(ctx context.Context, id string, same func(old, new *Cluster) bool) iter.Seq2[*Cluster, error] {
-	look := func(ctx context.Context) (*Cluster, error) {
+	get := func(ctx context.Context) (*Cluster, error) {
 		cluster, err := s.Get(ctx, id)
 		if err == nil && cluster.State == "" && !s.client.Planning() {
 			return nil, errors.New("the response has no state") // a failed poll, not a change
 		}
 		return cluster, err
 	}
-	return watch(ctx, s.client, "cluster "+id, look, same)
+	return watch(ctx, s.client, "cluster "+id, get, same)
 }
 
 // wait polls a cluster until done reports that the wait is over, or why it
 // cannot succeed.
 func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluster) (bool, error)) (*Cluster, error) {
 	var last *Cluster
-	everyLook := func(_, _ *Cluster) bool { return false }
-	for cluster, err := range s.watch(ctx, id, everyLook) {
+	everyPoll := func(_, _ *Cluster) bool { return false }
+	for cluster, err := range s.watch(ctx, id, everyPoll) {
 		if err != nil {
 			if last != nil {
 				err = fmt.Errorf("%w; it was %s", err, last.describe())
@@ -91,6 +92,11 @@ func (s *ClustersService) WaitTerminated(ctx context.Context, id string) (*Clust
 	})
 }
 
+const (
+	startShows = 10 * time.Second // how long the state of a cluster may take to show that it was started
+	startPause = 2 * time.Second  // between two starts
+)
+
 // EnsureRunning returns when a cluster is RUNNING, and starts it if necessary. It
 // starts a TERMINATED cluster, waits for a TERMINATING one to terminate before it
 // starts it, and waits for a cluster that somebody else started. Any number of
@@ -101,10 +107,12 @@ func (s *ClustersService) WaitTerminated(ctx context.Context, id string) (*Clust
 // is a [*ClusterError] that says why. The wait has no limit other than the context.
 func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluster, error) {
 	var (
-		down     *Cluster // as it was when it was to be started
-		started  bool     // the service took the order to start it
-		coming   bool     // it was seen on its way
-		attempts int      // at starting it
+		down      *Cluster       // as it was when it was to be started
+		started   bool           // the service accepted the start
+		coming    bool           // it was seen to start
+		tolerance poll.Tolerance // of starts whose outcome is unknown
+		rejected  time.Time      // the first start that the state of the cluster did not permit
+		next      time.Time      // no start before this time
 	)
 	return s.wait(ctx, id, func(c *Cluster) (bool, error) {
 		switch c.State {
@@ -118,18 +126,27 @@ func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluste
 			switch {
 			case coming, down != nil && !down.sameEnd(c): // up, and down again
 				return false, newClusterError(c)
-			case started: // it does not show yet
+			case started, time.Now().Before(next): // a start does not show yet
 				return false, nil
 			}
 			down = c
-			attempts++
 			err := s.Start(ctx, id)
 			started = err == nil
-			// Somebody else may have been faster, and an order whose answer was lost
-			// may have arrived: the next look tells.
+			next = time.Now().Add(startPause)
+			// A start whose response was lost may have been carried out, and a start that
+			// the service rejects may have been late: somebody else's was first. The next
+			// polls show it.
 			_, unknown := errors.AsType[*OutcomeUnknownError](err)
-			if attempts <= poll.Tolerated && (unknown || errors.Is(err, ErrInvalidState)) {
-				err = nil
+			switch {
+			case unknown && !tolerance.Exceeded():
+				return false, nil
+			case errors.Is(err, ErrInvalidState):
+				if rejected.IsZero() {
+					rejected = next
+				}
+				if next.Sub(rejected) < startShows {
+					return false, nil
+				}
 			}
 			return false, err
 		}

@@ -16,9 +16,9 @@ import (
 // failed run is not an error here: WatchRun fails only if the context ends or
 // the run no longer exists.
 func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
-	look := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
+	get := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
 	return func(yield func(*Run, error) bool) {
-		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), look, sameProgress) {
+		for run, err := range watch(ctx, s.client, fmt.Sprintf("run %d", runID), get, sameProgress) {
 			if !yield(run, err) || err != nil || run.Done() {
 				return
 			}

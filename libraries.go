@@ -234,9 +234,9 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 		waiting []string
 		failed  []error
 	)
-	look := func(ctx context.Context) (*ClusterLibraryStatuses, error) { return s.ClusterStatus(ctx, clusterID) }
-	everyLook := func(_, _ *ClusterLibraryStatuses) bool { return false }
-	for seen, err := range watch(ctx, s.client, "the libraries of cluster "+clusterID, look, everyLook) {
+	get := func(ctx context.Context) (*ClusterLibraryStatuses, error) { return s.ClusterStatus(ctx, clusterID) }
+	everyPoll := func(_, _ *ClusterLibraryStatuses) bool { return false }
+	for seen, err := range watch(ctx, s.client, "the libraries of cluster "+clusterID, get, everyPoll) {
 		if err != nil {
 			if len(waiting) > 0 {
 				err = fmt.Errorf("%w; last seen: %s", err, strings.Join(waiting, ", "))

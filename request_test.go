@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -302,10 +303,11 @@ func TestWatch(t *testing.T) {
 		assert.Equal(t, []string{"A", "B", "C"}, seen)
 
 		f, n := look("A", bad)
+		start := time.Now()
 		_, err = states(watch(ctx, c, "thing x", f, same), "")
 		assert.ErrorIs(t, err, bad)
-		assert.ErrorContains(t, err, "thing x")
-		assert.Equal(t, 1+poll.Tolerated+1, *n)
+		assert.ErrorContains(t, err, "watching thing x: polls have failed for 1m")
+		assert.WithinRange(t, time.Now(), start.Add(time.Minute), start.Add(70*time.Second))
 
 		f, n = look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
 		_, err = states(watch(ctx, c, "x", f, same), "")
@@ -315,7 +317,7 @@ func TestWatch(t *testing.T) {
 		short, cancelShort := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("the morning is over"))
 		defer cancelShort()
 		f, n = look("A")
-		start := time.Now()
+		start = time.Now()
 		_, err = states(watch(short, c, "x", f, same), "")
 		assert.ErrorContains(t, err, "the morning is over")
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
@@ -329,4 +331,30 @@ func TestWatch(t *testing.T) {
 		assert.Equal(t, []string{"A"}, seen)
 		assert.Equal(t, 1, *n)
 	})
+}
+
+// What a failed poll means for a wait, before and after one that succeeded.
+func TestJudgePoll(t *testing.T) {
+	status := func(code int) error { return &APIError{StatusCode: code} }
+	for _, row := range []struct {
+		name          string
+		err           error
+		first, before poll.Verdict
+	}{
+		{"an argument", &ArgumentError{}, poll.Final, poll.Final},
+		{"not found", status(404), poll.Final, poll.Final},
+		{"bad request", status(400), poll.Final, poll.Final},
+		{"not signed in", status(401), poll.Final, poll.OnceMore},
+		{"not permitted", status(403), poll.Final, poll.OnceMore},
+		{"too many requests", status(429), poll.Transient, poll.Transient},
+		{"internal error", status(500), poll.Transient, poll.Transient},
+		{"bad gateway", status(502), poll.Transient, poll.Transient},
+		{"REST 1.2 says no", &APIError{StatusCode: 500, legacy: true}, poll.Final, poll.Final},
+		{"a broken connection", io.ErrUnexpectedEOF, poll.Transient, poll.Transient},
+		{"a certificate", &tls.CertificateVerificationError{Err: errors.New("x")}, poll.Final, poll.Transient},
+		{"a sign-in page", &replyError{Err: errPage}, poll.Final, poll.Transient},
+	} {
+		assert.Equal(t, row.first, judgePoll(row.err, false), row.name)
+		assert.Equal(t, row.before, judgePoll(row.err, true), row.name)
+	}
 }

@@ -2,18 +2,20 @@ package databricks
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"iter"
+	"net/http"
 	"strings"
 
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
-// watch looks at something until its caller has seen enough: it yields what it
-// sees first and then each change, as told by same. Looks that fail in a
-// passing manner are made again. When the context ends, the error matches its
-// cause. A client that only plans looks once.
-func watch[T any](ctx context.Context, c *Client, what string, look func(context.Context) (*T, error), same func(old, new *T) bool) iter.Seq2[*T, error] {
+// watch gets the status of something until its caller has seen enough. It yields
+// the first status and then each change, as same decides. It goes on after polls
+// that fail, as judgePoll decides, for a time that grows with the wait. When the
+// context ends, the error matches its cause. In a dry run, it polls once.
+func watch[T any](ctx context.Context, c *Client, what string, get func(context.Context) (*T, error), same func(old, new *T) bool) iter.Seq2[*T, error] {
 	failed := func(err error) error {
 		switch {
 		case err == nil:
@@ -23,7 +25,7 @@ func watch[T any](ctx context.Context, c *Client, what string, look func(context
 		}
 		return &watchError{what, err}
 	}
-	return poll.Watch[T]{Look: look, Same: same, Passes: passes, Failed: failed, Once: c.Planning()}.All(ctx)
+	return poll.Watch[T]{Get: get, Same: same, Judge: judgePoll, Failed: failed, Once: c.Planning()}.All(ctx)
 }
 
 // A watchError is why a watch ended, and of what.
@@ -33,7 +35,7 @@ type watchError struct {
 }
 
 func (e *watchError) Error() string {
-	return "databricks: watching " + e.what + ": " + strings.TrimPrefix(e.err.Error(), "databricks: ")
+	return "databricks: watching " + e.what + ": " + strings.ReplaceAll(e.err.Error(), "databricks: ", "")
 }
 
 func (e *watchError) Unwrap() error { return e.err }
@@ -43,11 +45,19 @@ func badArgument(err error) bool {
 	return ok
 }
 
-// passes reports whether a look that failed may succeed the next time.
-func passes(err error) bool {
-	if badArgument(err) {
-		return false
+// judgePoll says what a failed poll means for the wait. If an earlier poll
+// succeeded, then the host and the credential were right, so that what speaks
+// against them may pass as well.
+func judgePoll(err error, before bool) poll.Verdict {
+	e, rejected := errors.AsType[*APIError](err)
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case badArgument(err), !before && (certificate || errors.Is(err, errPage)):
+		return poll.Final
+	case !rejected, e.StatusCode >= 500 && !e.legacy, e.StatusCode == http.StatusTooManyRequests:
+		return poll.Transient
+	case before && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+		return poll.OnceMore // the next poll gets a token once more
 	}
-	e, ok := errors.AsType[*APIError](err)
-	return !ok || e.StatusCode >= 500 && !e.legacy || e.StatusCode == 429
+	return poll.Final
 }

@@ -99,9 +99,9 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 
 // await waits until a context takes commands.
 func (s *ContextsService) await(ctx context.Context, clusterID, contextID string) error {
-	look := func(ctx context.Context) (*ContextStatus, error) { return s.Status(ctx, clusterID, contextID) }
+	get := func(ctx context.Context) (*ContextStatus, error) { return s.Status(ctx, clusterID, contextID) }
 	state := func(c *ContextStatus) ContextState { return c.Status }
-	for seen, err := range watch(ctx, s.client, look, state) {
+	for seen, err := range watch(ctx, s.client, get, state) {
 		switch {
 		case err != nil:
 			return err

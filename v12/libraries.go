@@ -144,14 +144,14 @@ func (e *LibraryError) Error() string {
 // WaitAttached waits until a library that was attached to a cluster can be used
 // there. It fails with a [*LibraryError] if that will not happen.
 func (s *LibrariesService) WaitAttached(ctx context.Context, libraryID, clusterID string) error {
-	look := func(ctx context.Context) (*LibraryStatus, error) { return s.Status(ctx, libraryID) }
+	get := func(ctx context.Context) (*LibraryStatus, error) { return s.Status(ctx, libraryID) }
 	state := func(l *LibraryStatus) (on LibraryClusterStatus) {
 		if i := slices.IndexFunc(l.Statuses, func(on LibraryClusterStatus) bool { return on.ClusterID == clusterID }); i >= 0 {
 			on = l.Statuses[i]
 		}
 		return on
 	}
-	for seen, err := range watch(ctx, s.client, look, state) {
+	for seen, err := range watch(ctx, s.client, get, state) {
 		if err != nil {
 			return about(err, "waiting for library %s", libraryID)
 		}

@@ -245,9 +245,9 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 		}
 		defer func() { _ = stop() }() // also when the loop's body breaks off or panics
 
-		look := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
+		get := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
 		state := func(c *CommandStatus) CommandState { return c.State }
-		for status, err := range watch(ctx, s.client, look, state) {
+		for status, err := range watch(ctx, s.client, get, state) {
 			if errors.Is(err, ErrContextNotFound) {
 				running = false
 				err = joined(err, s.drop(ctx, command.ContextID))
@@ -283,7 +283,7 @@ func (s *session) failed(what string, err error) error {
 		err = joined(err, ErrSessionClosed)
 	}
 	if errors.Is(err, ErrContextNotFound) && !s.recreate {
-		err = fmt.Errorf("%w; variables are lost with it (WithRecreate lets a session make a new one)", err)
+		err = fmt.Errorf("%w; variables are lost with it (WithAutoRecreate lets a session make a new one)", err)
 	}
 	return about(err, "a command on cluster %s %s", s.clusterID, what)
 }

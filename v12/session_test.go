@@ -577,7 +577,7 @@ func TestSession_contextGone(t *testing.T) {
 		for range 2 {
 			_, err := session.Run(l.ctx, "1ms")
 			assert.ErrorIs(l, err, v12.ErrContextNotFound)
-			assert.ErrorContains(l, err, "WithRecreate")
+			assert.ErrorContains(l, err, "WithAutoRecreate")
 		}
 		assert.Zero(l, l.ran.Load())
 		require.NoError(l, session.Close())

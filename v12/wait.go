@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"net/http"
 	"strings"
 	"time"
 	"unicode"
@@ -23,27 +24,35 @@ const (
 	patience = 2 * time.Second
 )
 
-// watch looks at something until its caller has seen enough, and yields it
-// whenever its state is another than before. Looks that fail in a passing
-// manner are made again. If calls are only planned, it looks once.
-func watch[T any, S comparable](ctx context.Context, c *Client, look func(context.Context) (*T, error), state func(*T) S) iter.Seq2[*T, error] {
+// watch gets the status of something until its caller has seen enough, and yields
+// it whenever its state has changed. It goes on after polls that fail, as
+// judgePoll decides, for a time that grows with the wait. In a dry run, it polls
+// once.
+func watch[T any, S comparable](ctx context.Context, c *Client, get func(context.Context) (*T, error), state func(*T) S) iter.Seq2[*T, error] {
 	return poll.Watch[T]{
-		Look:   look,
-		Same:   func(old, new *T) bool { return state(old) == state(new) },
-		Passes: passes,
-		Failed: func(err error) error { return ended(ctx, err) },
-		Once:   c.workspace.Planning(),
-		Afresh: true,
+		Get:          get,
+		Same:         func(old, new *T) bool { return state(old) == state(new) },
+		Judge:        judgePoll,
+		Failed:       func(err error) error { return ended(ctx, err) },
+		Once:         c.workspace.Planning(),
+		ResetBackoff: true,
 	}.All(ctx)
 }
 
-// passes reports whether a look that failed may succeed the next time.
-func passes(err error) bool {
+// judgePoll says what a failed poll means for the wait. If an earlier poll
+// succeeded, a rejected credential may have been at its end.
+func judgePoll(err error, before bool) poll.Verdict {
 	if _, wrong := errors.AsType[*databricks.ArgumentError](err); wrong || errors.Is(err, fs.ErrNotExist) {
-		return false
+		return poll.Final
 	}
-	e, answered := errors.AsType[*databricks.APIError](err)
-	return !answered || e.StatusCode >= 500 || e.StatusCode == 429
+	e, rejected := errors.AsType[*databricks.APIError](err)
+	switch {
+	case !rejected, e.StatusCode >= 500, e.StatusCode == http.StatusTooManyRequests:
+		return poll.Transient
+	case before && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
+		return poll.OnceMore // the next poll gets a token once more
+	}
+	return poll.Final
 }
 
 // outlive returns a context that ends a little later than ctx, and with its cause.

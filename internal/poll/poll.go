@@ -1,6 +1,7 @@
-// Package poll says when to look again at something that takes an unknown
-// time: soon at first, then ever more seldom, so that whatever is waited for is
-// noticed within a small part of the time that it took.
+// Package poll waits for something that takes an unknown time. It polls often at
+// first and then less and less, so that the end is noticed within a small part of
+// the time that it took. It goes on after failures, for a time that grows with
+// the wait.
 package poll
 
 import (
@@ -18,7 +19,7 @@ const (
 // A Pacer paces one wait. Its zero value is ready to use, by one goroutine.
 type Pacer struct{ start time.Time }
 
-// Wait pauses before the next look. It returns the context's cause as soon as
+// Wait pauses before the next poll. It returns the context's cause as soon as
 // the context ends.
 func (p *Pacer) Wait(ctx context.Context) error {
 	if p.start.IsZero() {

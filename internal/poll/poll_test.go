@@ -11,11 +11,11 @@ import (
 )
 
 // Whatever takes long is noticed within a tenth of its time, or five seconds,
-// and does not cost many looks.
+// and does not cost many polls.
 func TestPacer(t *testing.T) {
 	for _, row := range []struct {
 		takes, late time.Duration
-		looks       int
+		polls       int
 	}{
 		{50 * time.Millisecond, 10 * time.Millisecond, 4},
 		{300 * time.Millisecond, 30 * time.Millisecond, 18},
@@ -25,14 +25,14 @@ func TestPacer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var (
 				p     Pacer
-				looks int
+				polls int
 				start = time.Now()
 			)
-			for ; time.Since(start) < row.takes; looks++ {
+			for ; time.Since(start) < row.takes; polls++ {
 				assert.NoError(t, p.Wait(t.Context()))
 			}
 			assert.LessOrEqual(t, time.Since(start), row.takes+row.late)
-			assert.LessOrEqual(t, looks, row.looks)
+			assert.LessOrEqual(t, polls, row.polls)
 		})
 	}
 }

@@ -2,52 +2,71 @@ package poll
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"time"
 )
 
-// Tolerated is how many looks in a row may fail before a watch gives up. Each of
-// them is a call with repeats of its own.
-const Tolerated = 5
+// A Verdict says what a failed poll means for the wait.
+type Verdict int
 
-// A Watch is something to look at again and again.
+const (
+	// Final means that the next poll would fail as well.
+	Final Verdict = iota
+	// Transient means that the next poll may succeed. A wait tolerates such
+	// failures for some time.
+	Transient
+	// OnceMore means that the next poll may succeed, and that it decides.
+	OnceMore
+)
+
+// A Watch is something to poll until its caller has seen enough.
 type Watch[T any] struct {
-	Look   func(context.Context) (*T, error)
-	Same   func(old, new *T) bool // nothing changed that is worth telling
-	Passes func(error) bool       // the next look may succeed where this one failed
-	Failed func(error) error      // what to say of the look that ends the watch; of nil, that the context ended it
-	Once   bool                   // one look is enough
-	Afresh bool                   // after a change, look often again
+	Get          func(context.Context) (*T, error)
+	Same         func(old, new *T) bool               // nothing changed that is worth reporting
+	Judge        func(err error, before bool) Verdict // before: an earlier poll succeeded
+	Failed       func(error) error                    // makes the error that ends the watch; of nil if the context ended it
+	Once         bool                                 // one poll is enough
+	ResetBackoff bool                                 // poll often again after a change
 }
 
-// All yields what is seen first and then each change, until its caller has seen
-// enough. Looks that fail in a passing manner are made again.
+// All yields what is seen first and then each change. It goes on after failed
+// polls as Judge says, for as long as a [Tolerance] allows.
 func (w Watch[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		var (
-			pacer    Pacer
-			last     *T
-			failures int
+			pacer     Pacer
+			tolerance Tolerance
+			last      *T
+			onceMore  bool // the next poll decides
 		)
 		for {
-			seen, err := w.Look(ctx)
-			switch {
-			case err != nil && (ctx.Err() != nil || failures == Tolerated || !w.Passes(err)):
-				yield(nil, w.Failed(err))
-				return
-			case err != nil:
-				failures++
-			case last == nil || !w.Same(last, seen):
-				last, failures = seen, 0
-				if w.Afresh {
-					pacer = Pacer{}
-				}
-				if !yield(seen, nil) {
+			seen, err := w.Get(ctx)
+			if err != nil {
+				verdict := w.Judge(err, last != nil)
+				if ctx.Err() != nil || verdict == Final || onceMore && verdict == OnceMore {
+					yield(nil, w.Failed(err))
 					return
 				}
-			default:
-				failures = 0
+				if tolerance.Exceeded() {
+					yield(nil, w.Failed(fmt.Errorf("polls have failed for %v: %w", tolerance.Lasts().Round(time.Second), err)))
+					return
+				}
+				onceMore = onceMore || verdict == OnceMore
+			} else {
+				tolerance.Reset()
+				onceMore = false
+				if last == nil || !w.Same(last, seen) {
+					last = seen
+					if w.ResetBackoff {
+						pacer = Pacer{}
+					}
+					if !yield(seen, nil) {
+						return
+					}
+				}
 			}
-			if w.Once {
+			if w.Once && err == nil {
 				return
 			}
 			if pacer.Wait(ctx) != nil {
