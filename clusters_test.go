@@ -585,6 +585,13 @@ func TestClusters_wire(t *testing.T) {
 		},
 		fails: "the list would never end",
 	}, {
+		name: "a page that names itself as the next one is an error",
+		call: list(ListClusters{PageToken: "a"}),
+		wire: []wireStep{
+			{"GET /api/2.1/clusters/list?page_token=a", "", `{"next_page_token": "a"}`},
+		},
+		fails: "the list would never end",
+	}, {
 		name: "an iterator that never ends is an error",
 		call: stream(ListClusters{PageSize: 1}),
 		wire: []wireStep{

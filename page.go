@@ -53,7 +53,7 @@ func (p *Page[T]) all(err error) iter.Seq2[T, error] {
 // single page is returned as it is, without a copy.
 func listPages[T any](token string, limit int, read func(token string) (*Page[T], error)) ([]T, error) {
 	var items []T
-	for tokens := (tokenCycle{}); ; {
+	for tokens := (tokenCycle{used: token}); ; {
 		page, err := read(token)
 		if err != nil {
 			return nil, err
@@ -81,7 +81,7 @@ func listPages[T any](token string, limit int, read func(token string) (*Page[T]
 func allPages[T any](token string, limit int, read func(token string) (items iter.Seq2[T, error], next func() string)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		token, count := token, 0
-		for tokens := (tokenCycle{}); ; {
+		for tokens := (tokenCycle{used: token}); ; {
 			items, next := read(token)
 			for item, err := range items {
 				if !yield(item, err) || err != nil {
@@ -132,18 +132,19 @@ func readParts[T any](read func(token string) (part *T, next string, err error),
 var errTokenCycle = errors.New("databricks: the service sent a page token that it had sent before, so the list would never end")
 
 // A tokenCycle notices page tokens that repeat, after any number of pages and
-// in constant memory: it compares each token with one of those before it, which
-// it replaces after 1, 2, 4, … tokens.
+// in constant memory: it compares each token with the one just used, and with one
+// of those before it, which it replaces after 1, 2, 4, … tokens.
 type tokenCycle struct {
-	kept           string
+	used, kept     string
 	count, replace int
 }
 
 // add fails if the token was seen to repeat.
 func (c *tokenCycle) add(token string) error {
-	if token == c.kept {
+	if token == c.used || token == c.kept {
 		return errTokenCycle
 	}
+	c.used = token
 	if c.count++; c.count > c.replace {
 		c.kept, c.replace = token, 2*c.count
 	}
