@@ -305,6 +305,19 @@ func TestRows(t *testing.T) {
 	assert.ErrorContains(t, err, "row 0, column 0:")
 }
 
+// The table of any other result is nil, and that is an error, not a panic.
+func TestTable_none(t *testing.T) {
+	for _, results := range []string{
+		`{"resultType": "text", "data": "1"}`, `{"resultType": "image", "fileName": "data:image/png;base64,"}`, `{"resultType": "new kind", "data": [[1]]}`,
+	} {
+		result, err := resultOf(t, results)
+		require.NoError(t, err)
+		_, err = v12.Rows[int](result.Table)
+		assert.EqualError(t, err, "databricks: the result is not a table; Result.Type says what it is", results)
+		assert.EqualError(t, result.Table.Scan(0, new(int)), err.Error(), results)
+	}
+}
+
 // replaced returns a JSON document once for each value in it, with that value
 // replaced.
 func replaced(doc, by any) (all []any) {

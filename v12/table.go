@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -96,13 +97,19 @@ func (e *ScanError) Error() string {
 	return fmt.Sprintf("databricks: row %d, column %s: %s", e.Row, e.Column, e.Problem)
 }
 
+// errNoTable is the error of what is asked of the table of a text, say.
+var errNoTable = errors.New("databricks: the result is not a table; Result.Type says what it is")
+
 // Scan copies the values of a row, counted from 0, to what dest point to: one
 // pointer for each column; a nil skips its column. Numbers go into numbers that
 // can hold them exactly, and into strings; texts into strings and times, and
 // into numbers if they are numerals; lists, maps and structs into what package
 // json would put them in. A null sets a pointer to nil and anything else to
-// zero.
+// zero. The table of a result that is none, nil, is an error.
 func (t *Table) Scan(row int, dest ...any) error {
+	if t == nil {
+		return errNoTable
+	}
 	if row < 0 || row >= len(t.Rows) {
 		return fmt.Errorf("databricks: there is no row %d; the table has %d", row, len(t.Rows))
 	}
@@ -136,7 +143,12 @@ func (t *Table) columnName(i int) string {
 // than [time.Time], each column goes into the field of that name, by the rules
 // of package json, and columns without a field are passed over; else the table
 // has one column. [Table.Scan] says what fits into what.
+//
+// The table of a result that is none, nil, is an error.
 func Rows[T any](t *Table) ([]T, error) {
+	if t == nil {
+		return nil, errNoTable
+	}
 	rows := make([]T, len(t.Rows))
 	of := reflect.TypeFor[T]()
 	var fields [][]int // for each column, where its field is in T
