@@ -26,6 +26,9 @@ import (
 // [DBFSService.UploadDir] changes them back. Nothing is written outside of the
 // folder. A file appears under its name when it is complete.
 func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
+	if err := checkConcurrency(opts.Concurrency); err != nil {
+		return nil, err
+	}
 	folder, err := openLocalFolder(dir, true)
 	if err != nil {
 		return nil, err
@@ -140,6 +143,9 @@ func (s *DBFSService) walk(ctx context.Context, dir string, parallel int, yield 
 // DBFS, which is made if need be. Symbolic links and the like are skipped, and
 // the result says so. A file appears under its name when it is complete.
 func (s *DBFSService) UploadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
+	if err := checkConcurrency(opts.Concurrency); err != nil {
+		return nil, err
+	}
 	folder, err := openLocalFolder(dir, false)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -421,4 +422,46 @@ func TestDBFS_folders_interrupted(t *testing.T) {
 	}
 	assert.True(t, maps.Equal(files, folderTree(t, to)))
 	assert.Len(t, dbfsTree(t, server.Client(), "/"), 40)
+}
+
+// Every field called Concurrency means the same: 0 is the default, and a negative
+// number is an error before anything is sent or made.
+func TestConcurrency(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	dir := t.TempDir()
+	negative := databricks.DirOptions{Concurrency: -1}
+	for name, call := range map[string]func() error{
+		"Download": func() error {
+			return client.DBFS.Download(t.Context(), "/f", io.Discard, databricks.DownloadOptions{Concurrency: -1})
+		},
+		"DownloadFile": func() error {
+			return client.DBFS.DownloadFile(t.Context(), "/f", filepath.Join(dir, "file"), databricks.DownloadOptions{Concurrency: -1})
+		},
+		"DownloadDir": func() error {
+			_, err := client.DBFS.DownloadDir(t.Context(), "/", filepath.Join(dir, "down"), negative)
+			return err
+		},
+		"UploadDir": func() error {
+			_, err := client.DBFS.UploadDir(t.Context(), "/up", dir, negative)
+			return err
+		},
+		"ExportDir": func() error {
+			_, err := client.Workspace.ExportDir(t.Context(), "/Shared", filepath.Join(dir, "export"), negative)
+			return err
+		},
+		"ImportDir": func() error {
+			_, err := client.Workspace.ImportDir(t.Context(), "/Shared/in", dir, negative)
+			return err
+		},
+	} {
+		err := call()
+		assert.ErrorIs(t, err, fs.ErrInvalid, name)
+		assert.ErrorContains(t, err, "Concurrency is -1; want 1 or more, or 0 for 32", name)
+	}
+	assert.Empty(t, server.Requests())
+	made, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, made)
 }

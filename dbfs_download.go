@@ -18,15 +18,24 @@ import (
 )
 
 // DefaultConcurrency is how many requests a transfer has in flight at most, unless
-// its options say otherwise.
+// its options say otherwise. In every field called Concurrency, 0 stands for it,
+// and a negative number is an [ArgumentError].
 const DefaultConcurrency = 32
+
+// checkConcurrency rejects a negative concurrency.
+func checkConcurrency(n int) error {
+	if n < 0 {
+		return badArg("Concurrency", "is %d; want 1 or more, or 0 for %d", n, DefaultConcurrency)
+	}
+	return nil
+}
 
 // DownloadOptions say how to download a file. The zero value is a good choice.
 type DownloadOptions struct {
 	// Overwrite lets DownloadFile replace a file.
 	Overwrite bool
 
-	// Parallel is how many requests are in flight at most; 0 stands for
+	// Concurrency is how many requests are in flight at most. 0 stands for
 	// DefaultConcurrency. Each takes a megabyte of memory.
 	Concurrency int
 
@@ -103,9 +112,9 @@ type remoteFile struct {
 // errIsDirectory is the error of directories that are taken for files.
 var errIsDirectory = errors.New("is a directory")
 
-func (s *DBFSService) look(ctx context.Context, path string, parallel int) (*remoteFile, error) {
-	if parallel < 0 {
-		return nil, badArg("Parallel", "is %d, below 0", parallel)
+func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
+	if err := checkConcurrency(concurrency); err != nil {
+		return nil, err
 	}
 	info, err := s.GetStatus(ctx, path)
 	if err != nil {
@@ -114,7 +123,7 @@ func (s *DBFSService) look(ctx context.Context, path string, parallel int) (*rem
 	if info.IsDir {
 		return nil, errIsDirectory
 	}
-	return newRemoteFile(s, path, *info, make(chan struct{}, cmp.Or(parallel, DefaultConcurrency))), nil
+	return newRemoteFile(s, path, *info, make(chan struct{}, cmp.Or(concurrency, DefaultConcurrency))), nil
 }
 
 func newRemoteFile(s *DBFSService, path string, info FileInfo, slots chan struct{}) *remoteFile {

@@ -184,7 +184,7 @@ func TestDBFS_Download_fails(t *testing.T) {
 		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "download /none: databricks: GET /api/2.0/dbfs/get-status: 404"},
 		{"/dir", io.Discard, databricks.DownloadOptions{}, nil, "download /dir: is a directory"},
 		{"f", io.Discard, databricks.DownloadOptions{}, fs.ErrInvalid, "is not absolute"},
-		{"/f", io.Discard, databricks.DownloadOptions{Concurrency: -1}, fs.ErrInvalid, "Parallel is -1"},
+		{"/f", io.Discard, databricks.DownloadOptions{Concurrency: -1}, fs.ErrInvalid, "Concurrency is -1"},
 		{"/f", &brokenWriter{3 * mebibyte}, databricks.DownloadOptions{}, errNoSpace, "download /f: no space left"},
 		{"/f", shortWriter{}, databricks.DownloadOptions{}, io.ErrShortWrite, "short write"},
 		{"/f", closed, databricks.DownloadOptions{}, fs.ErrClosed, "already closed"},

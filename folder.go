@@ -33,7 +33,7 @@ type DirOptions struct {
 	// that was interrupted can go on.
 	SkipUnchanged bool
 
-	// Parallel is how many files are on their way at once; 0 stands for
+	// Concurrency is how many files are copied at the same time. 0 stands for
 	// DefaultConcurrency.
 	Concurrency int
 

@@ -139,6 +139,9 @@ func localNames(objects []WorkspaceObject) []string {
 // [WorkspaceService.ImportDir] changes them back. Nothing is written outside of
 // the folder. A file appears under its name when it is complete.
 func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
+	if err := checkConcurrency(opts.Concurrency); err != nil {
+		return nil, err
+	}
 	folder, err := openLocalFolder(dir, true)
 	if err != nil {
 		return nil, err
@@ -210,6 +213,9 @@ func (s *WorkspaceService) source(ctx context.Context, path string, o WorkspaceO
 // its extension dropped; all others become files. What is over 10 MiB, symbolic
 // links and the like are skipped, and the result says so.
 func (s *WorkspaceService) ImportDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
+	if err := checkConcurrency(opts.Concurrency); err != nil {
+		return nil, err
+	}
 	folder, err := openLocalFolder(dir, false)
 	if err != nil {
 		return nil, err
