@@ -21,7 +21,7 @@ import (
 func waits(t *testing.T, server *databrickstest.Server, opts ...databricks.Option) map[string]func(context.Context) error {
 	clean, client := server.Client(), server.Client()
 	if len(opts) > 0 {
-		opts = append(opts, databricks.WithHost(server.URL), databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}))
+		opts = append(opts, databricks.WithHost(server.URL()), databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}))
 		client = must(databricks.NewClient(opts...))
 	}
 	create := func(name string) string {
