@@ -47,7 +47,7 @@ func waits(t *testing.T, server *databrickstest.Server, opts ...databricks.Optio
 // hourLong is a workspace in which everything takes an hour, except for one
 // command's context.
 func hourLong() *databrickstest.Server {
-	return databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{
+	return databrickstest.NewServer(databrickstest.WithoutSocket(), databrickstest.WithTimings(databrickstest.Timings{
 		ClusterStart: time.Hour, RunTask: time.Hour, LibraryInstall: time.Hour, Command: time.Hour,
 	}))
 }

@@ -881,7 +881,7 @@ func TestSession_codeIsNotShown(t *testing.T) {
 func TestSession_overSocket(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{ClusterStart: -1, ContextStart: -1, Command: -1}))
 	defer server.Close()
-	workspace := server.Client(databricks.WithHTTPClient(http.DefaultClient))
+	workspace := server.Client(databricks.WithHost(server.URL()), databricks.WithHTTPClient(http.DefaultClient))
 	client := v12.NewClient(workspace)
 	id, err := client.Clusters.Create(t.Context(), v12.CreateCluster{Name: "lab"})
 	require.NoError(t, err)
