@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,8 +24,7 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests hold the source against the rules of CONTRIBUTING.md that a
-// machine can check.
+// These tests check the rules of CONTRIBUTING.md that linters do not.
 
 // parseFolders reads the Go files of folders, tests aside; the keys are paths.
 func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
@@ -154,76 +152,6 @@ func TestStyle_paths(t *testing.T) {
 	}
 }
 
-// Every exported name of the packages that people import has a comment that
-// begins with it. Fields and constants may share that of their group.
-func TestStyle_comments(t *testing.T) {
-	for _, dir := range []string{".", "v12", "databrickstest"} {
-		documented := false
-		for _, file := range parseFolders(t, dir) {
-			documented = documented || file.Doc != nil
-			for _, decl := range file.Decls {
-				switch decl := decl.(type) {
-				case *ast.FuncDecl:
-					if decl.Name.IsExported() && exportedReceiver(decl) {
-						checkComment(t, decl, decl.Name.Name, decl.Doc)
-					}
-				case *ast.GenDecl:
-					for _, spec := range decl.Specs {
-						switch spec := spec.(type) {
-						case *ast.TypeSpec:
-							if spec.Name.IsExported() {
-								doc := spec.Doc
-								if doc == nil {
-									doc = decl.Doc
-								}
-								checkComment(t, spec, spec.Name.Name, doc)
-							}
-						case *ast.ValueSpec:
-							for _, ident := range spec.Names {
-								switch {
-								case !ident.IsExported() || decl.Lparen.IsValid() && decl.Doc != nil || spec.Comment != nil:
-								case spec.Doc != nil:
-									checkComment(t, spec, ident.Name, spec.Doc)
-								default:
-									checkComment(t, spec, ident.Name, decl.Doc)
-								}
-							}
-						}
-					}
-				}
-			}
-		}
-		assert.True(t, documented, "%s: no file has the package's comment", dir)
-	}
-}
-
-func exportedReceiver(decl *ast.FuncDecl) bool {
-	if decl.Recv == nil {
-		return true
-	}
-	typ := decl.Recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if generic, ok := typ.(*ast.IndexExpr); ok {
-		typ = generic.X
-	}
-	ident, ok := typ.(*ast.Ident)
-	return ok && ident.IsExported()
-}
-
-func checkComment(t *testing.T, n ast.Node, name string, doc *ast.CommentGroup) {
-	t.Helper()
-	text := doc.Text()
-	for _, article := range []string{"A ", "An ", "The "} {
-		text = strings.TrimPrefix(text, article)
-	}
-	rest, ok := strings.CutPrefix(text, name)
-	if !ok || rest == "" || unicode.IsLetter(rune(rest[0])) {
-		t.Errorf("%s: the comment of %s does not begin with its name", position(n), name)
-	}
-}
-
 // sourceFiles lists what people wrote in this repository, by its path.
 func sourceFiles(t *testing.T) (files []string) {
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
@@ -262,44 +190,6 @@ func TestStyle_leftovers(t *testing.T) {
 		for i, line := range strings.Split(string(text), "\n") {
 			if leftover.MatchString(line) || strings.Contains(line, here+"/") || machine.MatchString(line) && name != "style_test.go" {
 				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
-			}
-		}
-	}
-}
-
-// The packages know of each other what they must, and no more: what is in
-// internal knows nothing of ours; the workspace in memory does not know the
-// client, whose mistakes it would share; 1.2 is a customer of the client.
-func TestStyle_imports(t *testing.T) {
-	for _, name := range sourceFiles(t) {
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		require.NoError(t, err)
-		dir, _, _ := strings.Cut(filepath.ToSlash(filepath.Dir(name)), "/")
-		for _, spec := range file.Imports {
-			imported, _ := strconv.Unquote(spec.Path.Value)
-			ours, ok := strings.CutPrefix(imported, modulePath)
-			if !ok {
-				continue
-			}
-			leaf := strings.HasPrefix(ours, "/internal/")
-			allowed := true
-			switch dir {
-			case ".":
-				allowed = leaf
-			case "internal": // knows nothing of the client
-				allowed = leaf
-			case "databrickstest":
-				allowed = leaf || ours == "" && filepath.Base(name) == "client.go"
-			case "v12":
-				allowed = leaf || ours == ""
-			case "examples", "bench":
-				allowed = !leaf
-			}
-			if !allowed {
-				t.Errorf("%s imports %s", name, imported)
 			}
 		}
 	}
