@@ -20,14 +20,17 @@ import (
 // [NewClient] made it, and is safe for use by any number of goroutines, which
 // share its connections and its rate limit. It needs no closing.
 type Client struct {
-	Clusters  *ClustersService
-	DBFS      *DBFSService
-	Groups    *GroupsService
-	Jobs      *JobsService
-	Libraries *LibrariesService
-	Secrets   *SecretsService
-	Tokens    *TokensService
-	Workspace *WorkspaceService
+	Clusters    *ClustersService
+	DBFS        *DBFSService
+	Groups      *GroupsService
+	Jobs        *JobsService
+	Libraries   *LibrariesService
+	Permissions *PermissionsService
+	Policies    *PoliciesService
+	Pools       *PoolsService
+	Secrets     *SecretsService
+	Tokens      *TokensService
+	Workspace   *WorkspaceService
 
 	endpoint   auth.Endpoint
 	credential *auth.Credential
@@ -86,6 +89,9 @@ func NewClient(opts ...Option) (*Client, error) {
 	c.Groups = (*GroupsService)(s)
 	c.Jobs = (*JobsService)(s)
 	c.Libraries = (*LibrariesService)(s)
+	c.Permissions = (*PermissionsService)(s)
+	c.Policies = (*PoliciesService)(s)
+	c.Pools = (*PoolsService)(s)
 	c.Secrets = (*SecretsService)(s)
 	c.Tokens = (*TokensService)(s)
 	c.Workspace = (*WorkspaceService)(s)
