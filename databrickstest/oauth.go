@@ -150,10 +150,11 @@ func (a *oauthArea) address(r *http.Request) string {
 	if r.Host == "" || err == nil && own.Host == r.Host {
 		return a.host()
 	}
+	scheme := "http"
 	if r.TLS != nil {
-		return "https://" + r.Host
+		scheme = "https"
 	}
-	return "http://" + r.Host
+	return cmp.Or(r.URL.Scheme, scheme) + "://" + r.Host // Transport gets the whole URL
 }
 
 // token is the token endpoint. Which words the service has for a rejected
