@@ -36,9 +36,9 @@ modules:
 interop:
 	interop/run
 
-# What became of each call with each fault, in a line.
+# What became of each call with each fault, in memory and over sockets: a line each.
 matrix:
-	@go test -count=1 -v -run '^TestFaultMatrix$$' . | grep '^fault matrix:'
+	@out=$$(go test -count=1 -run '^TestFaultMatrix(Sockets)?$$' -v .) || { echo "$$out"; exit 1; }; echo "$$out" | grep '^fault matrix'
 
 # The README's command, with the race detector and in any order.
 test:
