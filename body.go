@@ -2,15 +2,17 @@ package databricks
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/hashicorp/go-retryablehttp"
+	"github.com/go-databricks/databricks/internal/utf8text"
 )
 
 // A RawBody is the body of a [Request] that is not JSON. It is streamed, not
@@ -19,26 +21,46 @@ type RawBody struct {
 	ContentType string
 	Size        int64 // in bytes; -1 if unknown, which sends it in chunks
 
-	// Open returns the body from its beginning. It is called once for each
-	// attempt. If it cannot do so a second time, it says so with an error, and
-	// the call ends with that.
+	// Open returns the body from its beginning. It is called at least once for
+	// each attempt, when no Read of the last body is under way any more. If it
+	// cannot do so a second time, it returns an error, and the call fails with
+	// that. A body that has more or fewer bytes than Size fails the call with
+	// [ErrSourceChanged], and the service never gets the whole of it.
+	//
+	// As in net/http, a Read may still be under way when the call returns. The
+	// body is closed then.
 	Open func() (io.ReadCloser, error)
 
 	shown url.Values // what a plan shows of it
 }
 
-// attach makes b the body of req.
-func (b RawBody) attach(req *retryablehttp.Request) error {
-	measured := false
-	err := req.SetBody(retryablehttp.ReaderFunc(func() (io.Reader, error) {
-		if !measured { // SetBody looks for a length; we know it
-			measured = true
-			return http.NoBody, nil
+// A payload is what a request sends: text, or what open returns.
+type payload struct {
+	contentType string // empty if there is no body
+	text        []byte
+	size        int64 // of what open returns; -1 if unknown
+	open        func() (io.ReadCloser, error)
+}
+
+// encodeBody returns the body of a request in the form in which it is sent.
+func encodeBody(r Request) (payload, error) {
+	switch body := r.Body.(type) {
+	case nil:
+		return payload{}, nil
+	case RawBody:
+		return payload{contentType: body.ContentType, size: body.Size, open: body.Open}, nil
+	case url.Values:
+		return payload{contentType: "application/x-www-form-urlencoded", text: []byte(body.Encode())}, nil
+	default:
+		text, err := json.Marshal(body)
+		if err != nil {
+			return payload{}, &callError{r.Method, r.Path, "", fmt.Errorf("the request has no JSON form: %w", err)}
 		}
-		return b.Open()
-	}))
-	req.ContentLength, req.GetBody = b.Size, nil
-	return err
+		if name, found := utf8text.Invalid(body); found || !utf8.Valid(text) {
+			return payload{}, &ArgumentError{r.Method, r.Path, cmp.Or(name, "the body"), "holds text that is not valid UTF-8, which JSON cannot carry"}
+		}
+		return payload{contentType: "application/json", text: text}, nil
+	}
 }
 
 // A FilePart is the file in a multipart body.

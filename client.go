@@ -1,10 +1,12 @@
 package databricks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"sync"
 	"time"
@@ -18,18 +20,23 @@ import (
 // [NewClient] made it, and is safe for use by any number of goroutines, which
 // share its connections and its rate limit. It needs no closing.
 type Client struct {
-	Clusters  *ClustersService
-	DBFS      *DBFSService
-	Groups    *GroupsService
-	Jobs      *JobsService
-	Libraries *LibrariesService
-	Secrets   *SecretsService
-	Tokens    *TokensService
-	Workspace *WorkspaceService
+	Clusters    *ClustersService
+	DBFS        *DBFSService
+	Groups      *GroupsService
+	Jobs        *JobsService
+	Libraries   *LibrariesService
+	Permissions *PermissionsService
+	Policies    *PoliciesService
+	Pools       *PoolsService
+	Secrets     *SecretsService
+	Tokens      *TokensService
+	Workspace   *WorkspaceService
 
 	endpoint   auth.Endpoint
 	credential *auth.Credential
-	http       *http.Client
+	transport  http.RoundTripper
+	jar        http.CookieJar
+	timeout    time.Duration // of an attempt; 0: none
 	retry      RetryPolicy
 	limiter    *rate.Limiter // nil: no limit
 	log        *slog.Logger
@@ -74,12 +81,7 @@ func NewClient(opts ...Option) (*Client, error) {
 		c.dryRun = &dryRun{report: cfg.plan}
 	}
 	c.retry, _ = cfg.retry.withDefaults() // checked by its option
-	c.http = &http.Client{
-		Transport: roundTripper{transport}, Jar: cfg.http.Jar, Timeout: cfg.http.Timeout,
-		// A redirect of an API call leads to a sign-in page at best, and takes the
-		// credential to a stranger at worst.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c.transport, c.jar, c.timeout = transport, cfg.http.Jar, cfg.http.Timeout
 
 	s := &service{c}
 	c.Clusters = (*ClustersService)(s)
@@ -87,6 +89,9 @@ func NewClient(opts ...Option) (*Client, error) {
 	c.Groups = (*GroupsService)(s)
 	c.Jobs = (*JobsService)(s)
 	c.Libraries = (*LibrariesService)(s)
+	c.Permissions = (*PermissionsService)(s)
+	c.Policies = (*PoliciesService)(s)
+	c.Pools = (*PoolsService)(s)
 	c.Secrets = (*SecretsService)(s)
 	c.Tokens = (*TokensService)(s)
 	c.Workspace = (*WorkspaceService)(s)
@@ -104,23 +109,14 @@ var defaultTransport = sync.OnceValue(func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-	t.ResponseHeaderTimeout = 5 * time.Minute
+	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+		if resp.StatusCode != http.StatusOK {
+			return &proxyError{resp.StatusCode}
+		}
+		return nil
+	}
 	return t
 })
-
-// roundTripper hides all but RoundTrip, so that nobody closes the idle
-// connections of others after a failure of their own.
-type roundTripper struct{ http.RoundTripper }
-
-// RoundTrip names the request in the response, which users' own transports may
-// leave to others.
-func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(r)
-	if resp != nil && resp.Request == nil {
-		resp.Request = r
-	}
-	return resp, err
-}
 
 // config collects what the options say.
 type config struct {
@@ -149,9 +145,13 @@ func WithHost(host string) Option {
 	}
 }
 
-// WithHTTPClient makes calls with a copy of hc: its Transport, Timeout (which
-// bounds each attempt) and cookie jar. Redirects are not followed whatever it
-// says. The default has no timeout: contexts rule.
+// WithHTTPClient sends calls with what hc has: its Transport, its cookie jar and
+// its Timeout, which bounds each attempt. Redirects are not followed, whatever
+// hc says.
+//
+// Without this option, nothing but the context bounds how long the service may
+// take for a response. Give calls a context with a deadline. Only getting a
+// connection has a limit, of 30 s, and is retried after it.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {
@@ -162,7 +162,7 @@ func WithHTTPClient(hc *http.Client) Option {
 	}
 }
 
-// WithRetryPolicy changes how often and how fast calls are repeated.
+// WithRetryPolicy changes how often, for how long and how fast calls are retried.
 func WithRetryPolicy(policy RetryPolicy) Option {
 	return func(c *config) (err error) {
 		c.retry = policy
@@ -171,8 +171,8 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 	}
 }
 
-// WithRateLimit lets at most perSecond requests a second out, all services and
-// repeats together, with bursts of up to burst. There is no limit by default.
+// WithRateLimit sends at most perSecond requests a second, with bursts of up to
+// burst. All services and retries share the limit. There is none by default.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || burst < 1 {
@@ -197,7 +197,7 @@ func WithUserAgent(product, version string) Option {
 	}
 }
 
-// WithLogger reports each attempt at debug level and each repeat at info
+// WithLogger reports each attempt at debug level and each retry at info
 // level: method, path, status, duration and error. Bodies, queries and headers
 // are never logged. Nothing is logged by default.
 func WithLogger(log *slog.Logger) Option {

@@ -486,7 +486,7 @@ const tidyTime = 15 * time.Second
 
 // pause waits before another attempt of something that is more than one call.
 func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
-	if poll.Sleep(ctx, c.retry.pause(attempt, failure)) != nil {
+	if poll.Sleep(ctx, c.retry.backoff(attempt)) != nil {
 		return ended(ctx, ctx.Err(), failure)
 	}
 	return nil

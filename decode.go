@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,71 +41,53 @@ func (m Millis) Time() time.Time {
 // is held in memory.
 var maxReply int64 = 256 << 20
 
-// A body is the body of a reply. It remembers whether reading it failed, which
-// tells a reply that broke off from one that a consumer did not like, and
-// whether it looks like a page for people.
-type body struct {
+// maxRejection bounds the size of a rejection with a status of success.
+const maxRejection = 64 << 10
+
+// A responseBody is the body of a response. It remembers whether reading it
+// failed, which tells a response that broke off from one that a consumer did not
+// like. It also remembers its beginning, if that may be a rejection.
+type responseBody struct {
 	r    io.Reader
 	err  error
-	page bool
-	seen bool // something other than white space
+	keep bool
+	head []byte // without leading white space
 }
 
-func (b *body) Read(p []byte) (int, error) {
+func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if err != nil && err != io.EOF {
 		b.err = err
 	}
-	if text := bytes.TrimSpace(p[:n]); !b.seen && len(text) > 0 {
-		b.seen, b.page = true, text[0] == '<'
+	text := p[:n]
+	if len(b.head) == 0 {
+		text = trimSpace(text)
+	}
+	if room := maxRejection - len(b.head); b.keep && len(text) > 0 && room > 0 {
+		b.head = append(b.head, text[:min(room, len(text))]...)
+		b.keep = b.head[0] == '{'
 	}
 	return n, err
 }
 
-// decodeReply puts the reply where out says; see [Client.Do].
-func decodeReply(resp *http.Response, out any) (err error) {
-	in := &body{r: resp.Body}
-	wanted := true
-	switch out := out.(type) {
-	case nil:
-		wanted, err = false, discard(in)
-	case func(io.Reader) error:
-		if err = out(in); err == nil {
-			wanted = in.seen
-			err = discard(in) // so that the connection can be used again
+// trimSpace trims white space, and the mark that some servers put before UTF-8.
+func trimSpace(text []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
+}
+
+// decodeResponse puts a response with a status of success where out says; see
+// [Client.Do]. It returns an *APIError if the body is a rejection.
+func decodeResponse(resp *http.Response, out any) error {
+	in := &responseBody{r: resp.Body}
+	if consume, ok := out.(func(io.Reader) error); ok {
+		// A file may hold anything, so it is no rejection.
+		in.keep = !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/octet-stream")
+		err := consume(in)
+		if err == nil {
+			_, err = io.Copy(io.Discard, io.LimitReader(in, maxRejection)) // so that the connection can be used again
 		}
-	default:
-		err = decodeWhole(in, resp.ContentLength, out)
+		return judgeResponse(resp, in, in.head, err)
 	}
-	if in.page && (!wanted || err != nil) {
-		return &replyError{Err: errPage}
-	}
-	if err == nil || err == reply.ErrStopped {
-		return nil
-	}
-	_, late := errors.AsType[*yieldedError](err)
-	brokeOff := in.err != nil || errors.Is(err, io.ErrUnexpectedEOF)
-	if brokeOff {
-		err = fmt.Errorf("the reply broke off: %w", cmp.Or(in.err, err))
-	}
-	return &replyError{err, brokeOff && !late, true}
-}
-
-// errPage is a page for people where JSON was due: what answered was not the
-// API, so nothing was done.
-var errPage = errors.New("the reply is an HTML page, not JSON: the host is wrong, or wants a browser's sign-in")
-
-// discard reads what is left of a reply: nothing, {} or white space.
-func discard(r io.Reader) error {
-	_, err := io.Copy(io.Discard, io.LimitReader(r, 64<<10))
-	return err
-}
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// decodeWhole reads a reply to its end and decodes it. An empty reply is taken
-// for an empty object.
-func decodeWhole(r io.Reader, size int64, out any) error {
 	buf := buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= 1<<20 {
@@ -112,25 +95,94 @@ func decodeWhole(r io.Reader, size int64, out any) error {
 			buffers.Put(buf)
 		}
 	}()
-	buf.Grow(int(min(max(size, 0), 32<<20)) + bytes.MinRead)
-	if _, err := buf.ReadFrom(io.LimitReader(r, maxReply+1)); err != nil {
-		return err
+	limit := maxReply + 1
+	if out == nil {
+		limit = maxRejection // the rest does not matter
 	}
-	if int64(buf.Len()) > maxReply {
-		return fmt.Errorf("the reply is over %d MiB", maxReply>>20)
+	buf.Grow(int(min(max(resp.ContentLength, 0), 32<<20)) + bytes.MinRead)
+	_, err := buf.ReadFrom(io.LimitReader(in, limit))
+	text := trimSpace(buf.Bytes())
+	switch {
+	case err != nil:
+	case out != nil && int64(buf.Len()) > maxReply:
+		err = fmt.Errorf("the response is over %d MiB", maxReply>>20)
+	case out == nil:
+		err = checkDropped(text)
+	default:
+		err = decodeValue(text, out)
 	}
-	return decodeValue(bytes.TrimSpace(buf.Bytes()), out)
+	return judgeResponse(resp, in, text, err)
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// judgeResponse says what a response means that begins with head, and with which
+// its consumer had the problem err.
+func judgeResponse(resp *http.Response, in *responseBody, head []byte, err error) error {
+	switch {
+	case isRejection(head):
+		resp.Body = io.NopCloser(bytes.NewReader(head))
+		return readAPIError(resp)
+	case err == nil, err == reply.ErrStopped:
+		return nil
+	case len(head) > 0 && head[0] == '<':
+		return &responseError{Err: errPage}
+	}
+	_, late := errors.AsType[*yieldedError](err)
+	brokeOff := in.err != nil || errors.Is(err, io.ErrUnexpectedEOF)
+	if brokeOff {
+		err = fmt.Errorf("the response broke off: %w", cmp.Or(in.err, err))
+	}
+	return &responseError{err, brokeOff && !late, true}
+}
+
+// isRejection reports whether a response with a status of success is a rejection
+// all the same: an object with an error code.
+func isRejection(text []byte) bool {
+	if len(text) == 0 || len(text) > maxRejection || text[0] != '{' || !bytes.Contains(text, []byte("error_code")) {
+		return false
+	}
+	var form struct {
+		Code any `json:"error_code"`
+	}
+	return json.Unmarshal(text, &form) == nil && form.Code != nil && form.Code != ""
+}
+
+// A responseError is a success whose response is of no use.
+type responseError struct {
+	Err      error
+	brokeOff bool // it ended too early, and may be whole the next time
+	lost     bool // the work may have been done
+}
+
+func (e *responseError) Error() string { return e.Err.Error() }
+func (e *responseError) Unwrap() error { return e.Err }
+
+// errPage is a page for people where JSON was due: what responded was not the
+// API, so nothing was done.
+var errPage = errors.New("the response is an HTML page, not JSON: the host is wrong, or wants a browser's sign-in")
+
+// checkDropped checks a response that nobody wants: nothing, or JSON.
+func checkDropped(text []byte) error {
+	switch {
+	case len(text) == 0, json.Valid(text), len(text) > maxRejection/2 && text[0] == '{':
+		return nil
+	case text[0] == '{' || text[0] == '[':
+		return io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("the response is not JSON: %q", oneLine(string(text), 50))
 }
 
 // decodeValue decodes one JSON text into what out points to.
 func decodeValue(text []byte, out any) error {
-	if len(text) > 0 {
-		if err := reply.Unmarshal(text, out); err != nil {
-			if text[0] == '{' && !reply.Complete(text) {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("the reply cannot be read: %w", err)
+	if len(text) == 0 {
+		return fmt.Errorf("the response is empty: %w", io.ErrUnexpectedEOF)
+	}
+	if err := reply.Unmarshal(text, out); err != nil {
+		if text[0] == '{' && !reply.Complete(text) {
+			err = io.ErrUnexpectedEOF
 		}
+		return fmt.Errorf("the response cannot be read: %w", err)
 	}
 	if reply, ok := out.(interface{ validate() error }); ok {
 		return reply.validate()
@@ -160,6 +212,9 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 				yielded = true
 				return yield(v, nil)
 			})
+			if body, ok := in.(*responseBody); ok && err == nil && body.err == nil && len(body.head) == 0 {
+				err = io.ErrUnexpectedEOF // not even an empty object
+			}
 			if yielded && err != nil && err != reply.ErrStopped {
 				err = &yieldedError{err} // what was yielded cannot be taken back
 			}

@@ -1,6 +1,7 @@
 // Package databricks is a client for Databricks workspaces, on Azure first: the
-// REST API 2.0 with its areas Clusters, DBFS, Groups, Jobs, Libraries, Secrets,
-// Tokens and Workspace. Package v12 beside it runs code on clusters through
+// REST API 2.0 with its areas Clusters, DBFS, Groups, Jobs, Libraries, Permissions,
+// Policies, Pools, Secrets, Tokens and Workspace. Package scim beside it manages
+// users, service principals and groups, package v12 runs code on clusters through
 // REST API 1.2, and package databrickstest is a workspace in memory, for tests
 // and for trying things out without an account.
 //
@@ -23,8 +24,8 @@
 //
 // A [Client] has a field for each area, and the area a method for each call of
 // the service, under the name that the service's manual gives it. Every method
-// takes a context first, which bounds everything that it does, waits included:
-// there is no other time limit. A method that returns a value and an error
+// takes a context first, which bounds everything that it does, waits included.
+// There is no other time limit on a response, so give calls a deadline. A method that returns a value and an error
 // returns exactly one of them. Methods that have no counterpart on the wire
 // (waits, transfers, iterators) say which calls they make.
 //
@@ -65,30 +66,39 @@
 //
 // # Exactly once, or say so
 //
-// A call is repeated only if a repeat cannot do its work twice:
+// The client retries a call only if a second send cannot repeat its effect:
 //
-//	Failure                                      Reads and calls     Other calls
-//	                                             safe to repeat
-//	no connection (refused, DNS, TLS handshake)  repeated            repeated
-//	429                                          repeated            repeated
-//	503 with Retry-After                         repeated            repeated
-//	"not ready yet" messages of the service      repeated            repeated
-//	502, 504, 503 without Retry-After            repeated            outcome unknown
-//	connection lost after the request was sent   repeated            outcome unknown
-//	the reply breaks off                         repeated            outcome unknown
-//	500 with no clear reason                     fails               outcome unknown
-//	other answers                                fails               fails
+//	Failure                                        Reads and          Other calls
+//	                                               idempotent calls
+//	no connection (refused, DNS, TLS handshake)    retried            retried
+//	the request was not sent whole, or HTTP/2      retried            retried
+//	says that it was not processed
+//	429                                            retried            retried
+//	503 with Retry-After                           retried            retried
+//	"not ready yet" messages of the service        retried            retried
+//	502, 504, 503 without Retry-After              retried            outcome unknown
+//	500 with no clear reason                       retried            outcome unknown
+//	connection lost after the request was sent     retried            outcome unknown
+//	the response breaks off, or is empty           retried            outcome unknown
+//	a success that is not JSON, or 101             fails              outcome unknown
+//	other rejections, with any status              fails              fails
+//	an HTML page, a redirect, a proxy's 403, 407   fails              fails
 //
-// Safe to repeat are the calls whose comment says that they may be repeated,
-// and those that carry an idempotency token: Clusters.Create, Jobs.RunNow and
-// Jobs.SubmitRun get one from this package if the caller gives none.
+// Only the response and the connection of an attempt itself decide, never an
+// error that came with a context. The comments of idempotent calls say so. Calls
+// with an idempotency token are idempotent, too. Clusters.Create, Jobs.RunNow and
+// Jobs.SubmitRun get one from this package if the caller sets none.
 //
 // "Outcome unknown" is an [*OutcomeUnknownError]. It is the one error after
-// which a change may have been made; after any other error of a call, the call
-// changed nothing. There are up to five attempts, with pauses that grow and are
-// random, or as long as the service asks for with Retry-After; a pause that
-// cannot end before the context does is not begun. [WithRetryPolicy] changes
-// all that.
+// which a change may have been made. After any other error of a call, the call
+// changed nothing.
+//
+// The first five failures of the table are retried for as long as the context
+// lasts, or for 5 minutes if it has no deadline. The others end the call at the
+// fifth. Pauses grow and are random, or are as long as the service asks for with
+// Retry-After. The client does not start a pause that cannot end before the
+// deadline. [WithRetryPolicy] changes all that. The error of a call that was
+// retried says how many attempts there were, and over what time.
 //
 // # Secrets
 //

@@ -32,8 +32,9 @@ type APIError struct {
 	Details    []ErrorDetail
 
 	retryAfter time.Duration
-	hasRetry   bool // a Retry-After header was there
-	legacy     bool // the {"error": …} body of REST 1.2
+	hasRetry   bool   // a Retry-After header was there
+	legacy     bool   // the {"error": …} body of REST 1.2
+	history    string // how often the call was attempted, if more than once
 }
 
 // Error says in one line which call failed and why.
@@ -49,7 +50,7 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request id %s)", oneLine(e.RequestID, 100))
 	}
-	return b.String()
+	return b.String() + e.history
 }
 
 // Is reports whether the error is of the kind of target: an [ErrorCode], or
@@ -144,21 +145,21 @@ func badArg(name, format string, args ...any) error {
 	return &ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
 }
 
-// An OutcomeUnknownError says that a call that changes something went out and
-// that its answer was lost, so that the change may or may not have been made.
-// The call was not repeated where a repeat could have made the change twice.
+// An OutcomeUnknownError says that a call that changes something was sent and
+// that its response was lost, so that the change may or may not have been made.
+// The client did not retry the call where that could have made the change twice.
 //
-// This is the only error with which a change can have happened: any other
-// error of a call says that nothing was changed by it.
+// This is the only error with which a change can have happened. After any other
+// error of a call, the call changed nothing.
 type OutcomeUnknownError struct {
 	Method, Path string
 
-	// IdempotencyToken is the token that the call went out with, if it is one
-	// of those that take one. Calling again with the same token is safe: it
-	// returns what the first call made.
+	// IdempotencyToken is the token that the call was sent with, if it is one of
+	// those that take one. Calling again with the same token is safe. It returns
+	// what the first call made.
 	IdempotencyToken string
 
-	Err error // how the answer was lost
+	Err error // how the response was lost
 }
 
 // Error says that the outcome is unknown, and why.
@@ -167,7 +168,7 @@ func (e *OutcomeUnknownError) Error() string {
 		e.Method, e.Path, strings.TrimPrefix(e.Err.Error(), "databricks: "+e.Method+" "+e.Path+": "))
 }
 
-// Unwrap returns how the answer was lost.
+// Unwrap returns how the response was lost.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // maxErrorBody bounds how much of an error's body is read.
@@ -176,8 +177,12 @@ const maxErrorBody = 1 << 20
 // readAPIError makes an APIError of a reply that is not a success. It takes
 // every form that the service and the gateways before it are known to send.
 func readAPIError(resp *http.Response) *APIError {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	report := failure.Read(resp.StatusCode, resp.Header, body, err)
+	var body []byte
+	var err error
+	if resp.StatusCode < 300 || resp.StatusCode > 399 { // what is neither success nor error has nothing to say
+		body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	}
+	report := failure.Read(resp.Request.URL.Path, resp.StatusCode, resp.Header, body, err)
 	// A credential that the server sent back stays out of the error.
 	report.Hide(resp.Request.Header.Get("Authorization"))
 	e := &APIError{

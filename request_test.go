@@ -111,9 +111,10 @@ func TestDo_replies(t *testing.T) {
 	}{
 		{`{"id":7}`, 7, ""},
 		{`{"id":"7","new":[]}`, 7, ""},
-		{``, 0, ""},
-		{" \n", 0, ""},
+		{``, 0, "is empty"},
+		{" \n", 0, "is empty"},
 		{`{}`, 0, ""},
+		{"\ufeff{\"id\":7}", 7, ""},
 		{`null`, 0, ""},
 		{`<!doctype html>`, 0, "HTML page"},
 		{`hello`, 0, "cannot be read"},
@@ -155,7 +156,7 @@ func TestDo_replyIsBounded(t *testing.T) {
 	}
 	c, _ := scriptedClient(t, nil, endless)
 	_, err := do[struct{}](t.Context(), c, aRead)
-	assert.ErrorContains(t, err, "the reply is over")
+	assert.ErrorContains(t, err, "the response is over")
 	assert.NoError(t, c.Do(t.Context(), aRead, nil), "what is not wanted is not read to its end")
 }
 
@@ -352,7 +353,7 @@ func TestJudgePoll(t *testing.T) {
 		{"REST 1.2 says no", &APIError{StatusCode: 500, legacy: true}, poll.Final, poll.Final},
 		{"a broken connection", io.ErrUnexpectedEOF, poll.Transient, poll.Transient},
 		{"a certificate", &tls.CertificateVerificationError{Err: errors.New("x")}, poll.Final, poll.Transient},
-		{"a sign-in page", &replyError{Err: errPage}, poll.Final, poll.Transient},
+		{"a sign-in page", &responseError{Err: errPage}, poll.Final, poll.Transient},
 	} {
 		assert.Equal(t, row.first, judgePoll(row.err, false), row.name)
 		assert.Equal(t, row.before, judgePoll(row.err, true), row.name)

@@ -60,7 +60,7 @@ func rawReply(status int, header, body string) func(net.Conn) {
 	}
 }
 
-var fast = RetryPolicy{MinDelay: 1, MaxDelay: 1, MaxRetryAfter: 1}
+var fast = RetryPolicy{MaxAttempts: 5, MinDelay: 1, MaxDelay: 1, MaxRetryAfter: 1}
 
 func newTestClient(t *testing.T, host string, opts ...Option) *Client {
 	c, err := NewClient(append([]Option{WithHost(host), WithToken("dapi-test-token"), WithRetryPolicy(fast)}, opts...)...)
@@ -109,10 +109,15 @@ func TestRetry_failuresByKindOfCall(t *testing.T) {
 			c.Close()
 		}, 3, 1, true, false},
 		{"known transient message", rawReply(400, "", `{"error_code":"BAD_REQUEST","message":"Current organization 1 does not have any associated worker environments"}`), 3, 3, false, false},
-		{"1.2's transient message", rawReply(500, "", `{"error":"ClusterNotReadyException: Cluster not ready"}`), 3, 3, false, false},
-		{"limit told in a 500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"REQUEST_LIMIT_EXCEEDED: slow down"}`), 3, 3, false, false},
-		{"1.2's 500", rawReply(500, "", `{"error":"RuntimeException: no"}`), 1, 1, false, true},
-		{"500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"oops"}`), 1, 1, true, true},
+		{"limit reported in a 500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"REQUEST_LIMIT_EXCEEDED: slow down"}`), 3, 3, false, false},
+		{"500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"oops"}`), 3, 1, true, false},
+		{"500 of a gateway", rawReply(500, "", `{"timestamp":"t","status":500,"error":"Internal Server Error","path":"/x"}`), 3, 1, true, false},
+		{"500 in the form of 1.2", rawReply(500, "", `{"error":"RuntimeException: no"}`), 3, 1, true, false},
+		{"500 that names a job like an exception", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"Job 'ClusterNotReadyException: x' failed: does not have any associated worker environments"}`), 3, 1, true, false},
+		{"501", rawReply(501, "", ``), 1, 1, false, true},
+		{"101", rawReply(101, "Connection: Upgrade\r\nUpgrade: x\r\n", ``), 1, 1, true, true},
+		{"200 with an error code", rawReply(200, "", `{"message":"m","error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED"}`), 1, 1, false, true},
+		{"200 with nothing", rawReply(200, "", ``), 3, 1, true, false},
 		{"400", rawReply(400, "", `{"error_code":"INVALID_PARAMETER_VALUE","message":"no"}`), 1, 1, false, true},
 		{"403", rawReply(403, "", `{"error_code":403,"message":"Invalid access token."}`), 1, 1, false, true},
 		{"404", rawReply(404, "", `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`), 1, 1, false, true},
@@ -339,7 +344,7 @@ func TestRetry_backoffGrows(t *testing.T) {
 	p, _ := RetryPolicy{}.withDefaults()
 	longest := func(number int) (d time.Duration) {
 		for range 2000 {
-			d = max(d, p.pause(number, errors.New("reset")))
+			d = max(d, p.backoff(number))
 		}
 		return d
 	}

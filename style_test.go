@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -25,8 +24,7 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests hold the source against the rules of CONTRIBUTING.md that a
-// machine can check.
+// These tests check the rules of CONTRIBUTING.md that linters do not.
 
 // parseFolders reads the Go files of folders, tests aside; the keys are paths.
 func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
@@ -82,17 +80,25 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // renamed are fields whose Go name is another than that on the wire would be.
 var renamed = map[string]string{
-	"ListClusterEvents.PageSize": "limit is a total everywhere else",
-	"ListJobs.PageSize":          "limit is a total everywhere else",
-	"ListRuns.PageSize":          "limit is a total everywhere else",
-	"ModifiedAtInteractive.Time": "its type says that it is milliseconds",
-	"CommandStatus.State":        "it is what states are called everywhere else",
+	"ListClusterEvents.PageSize":  "limit is a total everywhere else",
+	"ListJobs.PageSize":           "limit is a total everywhere else",
+	"ListRuns.PageSize":           "limit is a total everywhere else",
+	"ModifiedAtInteractive.Time":  "its type says that it is milliseconds",
+	"ListPolicyFamilies.PageSize": "it is what the number of items requested at a time is called everywhere else",
+	"SetPermissions.Object":       "parameters in the path are called for what they are",
+	"SetPermissions.ID":           "parameters in the path are called for what they are",
+	"UpdatePermissions.Object":    "parameters in the path are called for what they are",
+	"UpdatePermissions.ID":        "parameters in the path are called for what they are",
+	"ListOptions.PageSize":        "it is what the number of items requested at a time is called everywhere else",
+	"ListOptions.PageToken":       "it is what a position in a list is called everywhere else",
+	"ComplexValue.Ref":            "Go names have no $",
+	"CommandStatus.State":         "it is what states are called everywhere else",
 }
 
 // No field is left out by omitempty, which cannot tell zero from nothing, and
 // each is called what it is called on the wire.
 func TestStyle_tags(t *testing.T) {
-	for _, file := range parseFolders(t, ".", "v12") {
+	for _, file := range parseFolders(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
 				assert.NotContains(t, f.Tag.Value, "omitempty", "%s: want omitzero", position(f))
@@ -127,7 +133,7 @@ func TestStyle_tags(t *testing.T) {
 // one file. Those of the jobs have no version, as WithJobsAPI chooses it.
 func TestStyle_paths(t *testing.T) {
 	literals := map[string][]string{} // files
-	for name, file := range parseFolders(t, ".", "v12") {
+	for name, file := range parseFolders(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				text, err := strconv.Unquote(lit.Value)
@@ -140,7 +146,7 @@ func TestStyle_paths(t *testing.T) {
 		})
 	}
 	c := contractChecker()
-	areas, err := contract.Load("testdata/contract", "v12")
+	areas, err := contract.Load("testdata/contract", "scim", "v12")
 	require.NoError(t, err)
 	c.Areas = append(c.Areas, areas...)
 	for _, ops := range c.Scope() {
@@ -151,76 +157,6 @@ func TestStyle_paths(t *testing.T) {
 			}
 			assert.Len(t, literals[path], 1, "files with the path of %s %s", op.Method, path)
 		}
-	}
-}
-
-// Every exported name of the packages that people import has a comment that
-// begins with it. Fields and constants may share that of their group.
-func TestStyle_comments(t *testing.T) {
-	for _, dir := range []string{".", "v12", "databrickstest"} {
-		documented := false
-		for _, file := range parseFolders(t, dir) {
-			documented = documented || file.Doc != nil
-			for _, decl := range file.Decls {
-				switch decl := decl.(type) {
-				case *ast.FuncDecl:
-					if decl.Name.IsExported() && exportedReceiver(decl) {
-						checkComment(t, decl, decl.Name.Name, decl.Doc)
-					}
-				case *ast.GenDecl:
-					for _, spec := range decl.Specs {
-						switch spec := spec.(type) {
-						case *ast.TypeSpec:
-							if spec.Name.IsExported() {
-								doc := spec.Doc
-								if doc == nil {
-									doc = decl.Doc
-								}
-								checkComment(t, spec, spec.Name.Name, doc)
-							}
-						case *ast.ValueSpec:
-							for _, ident := range spec.Names {
-								switch {
-								case !ident.IsExported() || decl.Lparen.IsValid() && decl.Doc != nil || spec.Comment != nil:
-								case spec.Doc != nil:
-									checkComment(t, spec, ident.Name, spec.Doc)
-								default:
-									checkComment(t, spec, ident.Name, decl.Doc)
-								}
-							}
-						}
-					}
-				}
-			}
-		}
-		assert.True(t, documented, "%s: no file has the package's comment", dir)
-	}
-}
-
-func exportedReceiver(decl *ast.FuncDecl) bool {
-	if decl.Recv == nil {
-		return true
-	}
-	typ := decl.Recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if generic, ok := typ.(*ast.IndexExpr); ok {
-		typ = generic.X
-	}
-	ident, ok := typ.(*ast.Ident)
-	return ok && ident.IsExported()
-}
-
-func checkComment(t *testing.T, n ast.Node, name string, doc *ast.CommentGroup) {
-	t.Helper()
-	text := doc.Text()
-	for _, article := range []string{"A ", "An ", "The "} {
-		text = strings.TrimPrefix(text, article)
-	}
-	rest, ok := strings.CutPrefix(text, name)
-	if !ok || rest == "" || unicode.IsLetter(rune(rest[0])) {
-		t.Errorf("%s: the comment of %s does not begin with its name", position(n), name)
 	}
 }
 
@@ -262,44 +198,6 @@ func TestStyle_leftovers(t *testing.T) {
 		for i, line := range strings.Split(string(text), "\n") {
 			if leftover.MatchString(line) || strings.Contains(line, here+"/") || machine.MatchString(line) && name != "style_test.go" {
 				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
-			}
-		}
-	}
-}
-
-// The packages know of each other what they must, and no more: what is in
-// internal knows nothing of ours; the workspace in memory does not know the
-// client, whose mistakes it would share; 1.2 is a customer of the client.
-func TestStyle_imports(t *testing.T) {
-	for _, name := range sourceFiles(t) {
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		require.NoError(t, err)
-		dir, _, _ := strings.Cut(filepath.ToSlash(filepath.Dir(name)), "/")
-		for _, spec := range file.Imports {
-			imported, _ := strconv.Unquote(spec.Path.Value)
-			ours, ok := strings.CutPrefix(imported, modulePath)
-			if !ok {
-				continue
-			}
-			leaf := strings.HasPrefix(ours, "/internal/")
-			allowed := true
-			switch dir {
-			case ".":
-				allowed = leaf
-			case "internal": // knows nothing of the client
-				allowed = leaf
-			case "databrickstest":
-				allowed = leaf || ours == "" && filepath.Base(name) == "client.go"
-			case "v12":
-				allowed = leaf || ours == ""
-			case "examples", "bench":
-				allowed = !leaf
-			}
-			if !allowed {
-				t.Errorf("%s imports %s", name, imported)
 			}
 		}
 	}
@@ -351,7 +249,7 @@ func snippet(code string) string {
 	imports := ""
 	for _, imported := range []string{
 		"context", "errors", "fmt", "io", "io/fs", "log", "log/slog", "net/http", "os", "slices", "strings", "testing", "testing/synctest", "time",
-		modulePath, modulePath + "/databrickstest", modulePath + "/v12",
+		modulePath, modulePath + "/databrickstest", modulePath + "/scim", modulePath + "/v12",
 	} {
 		if regexp.MustCompile(`\b` + path.Base(imported) + `\.[A-Z]`).MatchString(code) {
 			imports += fmt.Sprintf("import %q\n", imported)

@@ -11,6 +11,34 @@ import (
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
+// WaitUntil polls something until done reports true, and returns it. It is for
+// areas of the API that have no methods here: get usually calls [Client.Do].
+//
+//	warehouse, err := databricks.WaitUntil(ctx, client, func(ctx context.Context) (*Warehouse, error) {
+//		out := new(Warehouse)
+//		return out, client.Do(ctx, databricks.Request{Method: "GET", Path: "/api/2.0/sql/warehouses/" + id}, out)
+//	}, func(w *Warehouse) (bool, error) { return w.State == "RUNNING", nil })
+//
+// It works as the waits of this library do. It polls often at first and every
+// five seconds later. It tolerates failed polls for a time that grows with the
+// wait. It ends with the error of done, if that returns one, and otherwise has no
+// limit other than the context. In a dry run it polls once.
+func WaitUntil[T any](ctx context.Context, c *Client, get func(context.Context) (*T, error), done func(*T) (bool, error)) (*T, error) {
+	everyPoll := func(_, _ *T) bool { return false }
+	for v, err := range watch(ctx, c, "", get, everyPoll) {
+		if err != nil {
+			return nil, err
+		}
+		switch over, err := done(v); {
+		case err != nil:
+			return nil, err
+		case over || c.Planning():
+			return v, nil
+		}
+	}
+	return nil, ended(ctx, ctx.Err(), nil)
+}
+
 // watch gets the status of something until its caller has seen enough. It yields
 // the first status and then each change, as same decides. It goes on after polls
 // that fail, as judgePoll decides, for a time that grows with the wait. When the
@@ -35,7 +63,11 @@ type watchError struct {
 }
 
 func (e *watchError) Error() string {
-	return "databricks: watching " + e.what + ": " + strings.ReplaceAll(e.err.Error(), "databricks: ", "")
+	operation := "watching " + e.what
+	if e.what == "" {
+		operation = "waiting"
+	}
+	return "databricks: " + operation + ": " + strings.ReplaceAll(e.err.Error(), "databricks: ", "")
 }
 
 func (e *watchError) Unwrap() error { return e.err }

@@ -6,7 +6,7 @@ package databrickstest
 //
 //	func (a *dbfsArea) register(s *Server) {
 //		route(s, "POST", "/api/2.0/dbfs/mkdirs", a.mkdirs)
-//		route(s, "GET", "/api/2.0/token-management/tokens/{token_id}", a.get) // {name} fills the field of that name
+//		route(s, "GET", "/api/2.0/token-management/tokens/{token_id}", a.get) // {name} fills the field of that name; {name...}, the rest of the path
 //	}
 //
 //	func (a *dbfsArea) mkdirs(c *call, in struct {
@@ -186,12 +186,16 @@ func (t *router) find(method, path string) (*operation, map[string]any) {
 	}
 	segments := strings.Split(path, "/")
 	for _, op := range t.pattern {
-		if op.method != method || len(op.pattern) != len(segments) {
+		last := len(op.pattern) - 1
+		rest, open := strings.CutSuffix(op.pattern[last], "...}")
+		if op.method != method || len(op.pattern) != len(segments) && !(open && len(op.pattern) < len(segments)) {
 			continue
 		}
 		named, ok := map[string]any{}, true
 		for i, want := range op.pattern {
-			if name, is := strings.CutPrefix(want, "{"); is && segments[i] != "" {
+			if open && i == last {
+				named[rest[1:]] = fieldValues{"/" + strings.Join(segments[i:], "/")}
+			} else if name, is := strings.CutPrefix(want, "{"); is && segments[i] != "" {
 				named[strings.TrimSuffix(name, "}")] = fieldValues{segments[i]}
 			} else if want != segments[i] {
 				ok = false
@@ -214,6 +218,9 @@ func (s *Server) answer(r *http.Request) (out reply) {
 	}()
 	if signedIn := s.oauth.serve(r); signedIn != nil {
 		return *signedIn
+	}
+	if s.isStorage(r) {
+		return s.files.serve(s, r)
 	}
 	value, err := s.call(r)
 	if err == nil {

@@ -40,6 +40,7 @@ type Server struct {
 	limit    rateLimit
 
 	life     sync.Mutex   // guards what follows
+	storage  string       // host and port of the storage's socket; empty if there is none
 	http     *http.Server // nil without a socket
 	closed   bool
 	underWay int
@@ -53,12 +54,14 @@ type Server struct {
 	identities identities
 	clusters   clustersArea
 	dbfs       dbfsArea
+	files      filesArea
 	groups     groupsArea
 	jobs       jobsArea
 	libraries  librariesArea
 	oauth      oauthArea
 	secrets    secretsArea
 	tokens     tokensArea
+	volumes    volumesArea
 	workspace  workspaceArea
 	v12        v12Area
 }
@@ -115,7 +118,7 @@ func NewServer(opts ...Option) *Server {
 	s.oauth.begin(s)
 
 	for _, area := range []interface{ register(*Server) }{
-		&s.clusters, &s.dbfs, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.workspace, &s.v12,
+		&s.clusters, &s.dbfs, &s.files, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.volumes, &s.workspace, &s.v12,
 	} {
 		area.register(s)
 	}
@@ -145,10 +148,18 @@ func (s *Server) URL() string {
 	return s.address()
 }
 
-// serve serves the workspace on its listener, until Close.
+// serve serves the workspace on its listener, and its storage on another, until
+// Close.
 func (s *Server) serve() {
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	go func(server *http.Server, listener net.Listener) { _ = server.Serve(listener) }(s.http, s.listener)
+	storage, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic("databrickstest: " + err.Error())
+	}
+	s.storage = storage.Addr().String()
+	for _, listener := range []net.Listener{s.listener, storage} {
+		go func(server *http.Server) { _ = server.Serve(listener) }(s.http)
+	}
 }
 
 // address is the workspace's URL as far as it has one, with s.life held.
@@ -321,6 +332,12 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fau
 		header[name] = values
 	}
 	var out io.Writer = w
+	if r.Method == http.MethodHead {
+		if answer.stream == nil {
+			header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
+		}
+		answer.body, answer.stream = nil, func(io.Writer) error { return nil }
+	}
 	if s.gzip {
 		zipped, end := compress(w, r, &answer)
 		defer end()

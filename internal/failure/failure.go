@@ -35,9 +35,9 @@ var (
 	onlyDigits        = regexp.MustCompile(`^[0-9]*$`)
 )
 
-// Read reads a reply that is not a success. body is what there was of it, and
-// broken why there was not more.
-func Read(status int, header http.Header, body []byte, broken error) Report {
+// Read reads a response of path that is not a success. body is what there was of
+// it, and broken why there was not more.
+func Read(path string, status int, header http.Header, body []byte, broken error) Report {
 	var r Report
 	r.RetryAfter, r.Asked = parseRetryAfter(header.Get("Retry-After"), time.Now())
 	body = bytes.TrimSpace(body)
@@ -45,10 +45,10 @@ func Read(status int, header http.Header, body []byte, broken error) Report {
 	case status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
 		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace is reached from outside its private link"
 	case status < 400:
-		r.Message = "redirected to " + location + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
+		r.Message = "redirected to " + cmp.Or(location, "nowhere") + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
 	case broken != nil && len(body) == 0:
 		r.Code, r.Message = "IO_READ", "the answer broke off: "+broken.Error()
-	case r.fromJSON(status, body):
+	case r.fromJSON(path, status, body):
 	case len(body) > 0:
 		r.fromText(status, string(body))
 	}
@@ -62,7 +62,7 @@ func Read(status int, header http.Header, body []byte, broken error) Report {
 
 // fromJSON reads the standard form, and those of REST 1.2, of SCIM and of
 // Azure's resource manager.
-func (r *Report) fromJSON(status int, body []byte) bool {
+func (r *Report) fromJSON(path string, status int, body []byte) bool {
 	var form struct {
 		Code     any `json:"error_code"`
 		Message  any `json:"message"`
@@ -81,7 +81,7 @@ func (r *Report) fromJSON(status int, body []byte) bool {
 	switch inner := form.Error.(type) {
 	case string:
 		if form.Code == nil && form.Message == nil {
-			r.Message, r.Legacy = inner, true
+			r.Message, r.Legacy = inner, strings.HasPrefix(path, "/api/1.2/") && hasOneMember(body)
 		}
 	case map[string]any: // Azure's resource manager
 		code, _ := inner["code"].(string)
@@ -97,6 +97,13 @@ func (r *Report) fromJSON(status int, body []byte) bool {
 		r.Details = append(r.Details, raw)
 	}
 	return true
+}
+
+// hasOneMember reports whether an object has one member only, as the errors of
+// REST 1.2 have. Those of gateways have more.
+func hasOneMember(object []byte) bool {
+	var members map[string]json.RawMessage
+	return json.Unmarshal(object, &members) == nil && len(members) == 1
 }
 
 // fromText reads a page or a line of a gateway.

@@ -25,6 +25,7 @@ func TestRead(t *testing.T) {
 		{"code is null", 400, [2]string{}, `{"error_code":null,"message":null}`, Report{Message: "Bad Request"}},
 		{"message of an odd type", 400, [2]string{}, `{"error_code":"X","message":{"a":1}}`, Report{Code: "X", Message: `{"a":1}`}},
 		{"REST 1.2", 500, [2]string{}, `{"error":"RuntimeException: Unknown cluster id x"}`, Report{Message: "RuntimeException: Unknown cluster id x", Legacy: true}},
+		{"a gateway on a path of REST 1.2", 500, [2]string{}, `{"status":500,"error":"Internal Server Error"}`, Report{Message: "Internal Server Error"}},
 		{"SCIM", 404, [2]string{}, `{"schemas":["s"],"detail":"no user","status":"404","scimType":"noTarget"}`, Report{Code: "SCIM_404", Message: "noTarget no user"}},
 		{"SCIM with a number", 404, [2]string{}, `{"detail":"no user","status":404}`, Report{Code: "SCIM_404", Message: "no user"}},
 		{"Azure's resource manager", 404, [2]string{}, `{"error":{"code":"ResourceNotFound","message":"gone"}}`, Report{Code: "ResourceNotFound", Message: "gone"}},
@@ -51,27 +52,32 @@ func TestRead(t *testing.T) {
 			if row.header[0] != "" {
 				h.Set(row.header[0], row.header[1])
 			}
-			got := Read(row.status, h, []byte(row.body), nil)
+			got := Read("/api/1.2/x", row.status, h, []byte(row.body), nil)
 			assert.Equal(t, row.want, got)
 		})
 	}
 }
 
+func TestRead_formOf12OnAnotherPath(t *testing.T) {
+	got := Read("/api/2.0/jobs/create", 500, http.Header{}, []byte(`{"error":"RuntimeException: no"}`), nil)
+	assert.Equal(t, Report{Message: "RuntimeException: no"}, got)
+}
+
 func TestRead_unreadable(t *testing.T) {
-	got := Read(500, http.Header{}, nil, errors.New("reset"))
+	got := Read("/api/2.0/x", 500, http.Header{}, nil, errors.New("reset"))
 	assert.Equal(t, Report{Code: "IO_READ", Message: "the answer broke off: reset"}, got)
 }
 
 func TestRead_detailsOfAnyShape(t *testing.T) {
-	got := Read(400, http.Header{}, []byte(`{"error_code":"X","message":"m","details":[{"@type":"t","reason":1},"odd",7,null]}`), nil)
+	got := Read("/api/2.0/x", 400, http.Header{}, []byte(`{"error_code":"X","message":"m","details":[{"@type":"t","reason":1},"odd",7,null]}`), nil)
 	assert.Equal(t, "X", got.Code)
 	assert.Len(t, got.Details, 4)
-	got = Read(400, http.Header{}, []byte(`{"error_code":"X","message":"m","details":{"a":1}}`), nil)
+	got = Read("/api/2.0/x", 400, http.Header{}, []byte(`{"error_code":"X","message":"m","details":{"a":1}}`), nil)
 	assert.Equal(t, Report{Code: "X", Message: "m"}, got)
 }
 
 func TestHide(t *testing.T) {
-	r := Read(400, http.Header{}, []byte(`{"message":"token abcd1234 is bad","details":[{"a":"abcd1234"},{"b":1}]}`), nil)
+	r := Read("/api/2.0/x", 400, http.Header{}, []byte(`{"message":"token abcd1234 is bad","details":[{"a":"abcd1234"},{"b":1}]}`), nil)
 	r.Hide("Bearer abcd1234")
 	assert.Equal(t, "token [redacted] is bad", r.Message)
 	assert.Len(t, r.Details, 1)
@@ -85,7 +91,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(500, seed)
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		r := Read(status, http.Header{}, []byte(body), nil)
+		r := Read("/api/1.2/x", status, http.Header{}, []byte(body), nil)
 		r.Hide("Bearer secret")
 		if r.Message == "" || strings.Contains(r.Message, "secret") {
 			t.Errorf("%q: %+v", body, r)
