@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/go-databricks/databricks/internal/auth"
+	"github.com/go-databricks/databricks/internal/poll"
 )
 
 // A Client calls one workspace with one credential. It never changes after
@@ -43,6 +44,9 @@ type Client struct {
 	dryRun     *dryRun // nil: calls are sent
 	jobsAPI    string
 	userAgent  string
+
+	clusterPolls *poll.Shared[string, Cluster]
+	runPolls     *poll.Shared[int64, Run]
 }
 
 // service is what every area's type is made of.
@@ -95,6 +99,8 @@ func NewClient(opts ...Option) (*Client, error) {
 	c.Secrets = (*SecretsService)(s)
 	c.Tokens = (*TokensService)(s)
 	c.Workspace = (*WorkspaceService)(s)
+	c.clusterPolls = &poll.Shared[string, Cluster]{Get: c.Clusters.poll, List: c.Clusters.pending, Final: noList}
+	c.runPolls = &poll.Shared[int64, Run]{Get: c.Jobs.poll, List: c.Jobs.pending, Final: noList}
 	return c, nil
 }
 
