@@ -96,6 +96,14 @@ func (a *oauthArea) begin(s *Server) {
 	}
 }
 
+// identity is somebody by name: a service principal or a user.
+func (a *oauthArea) identity(name string) jobACL {
+	if a.principals[name] != nil {
+		return jobACL{Principal: name}
+	}
+	return jobACL{User: name}
+}
+
 // issue makes a token, and forgets those that have expired.
 func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 	for value, t := range a.identities.tokens {
