@@ -21,8 +21,8 @@ import (
 // BytesPerSecond, ContentType and Latency alone, the workspace does not do what a
 // request that meets a fault asks for.
 //
-// In JSON, members have the names of the fields, in snake_case; Latency is a
-// text such as "1.5s".
+// In JSON, members have the names of the fields, in snake_case; Latency and
+// WorkLate are texts such as "1.5s".
 type Fault struct {
 	Name   string                   // for [Request.Fault]; empty describes what happens
 	Method string                   // empty: any
@@ -32,7 +32,8 @@ type Fault struct {
 	Times  int                      // how many requests are hit; 0 means 1, negative means all
 	Rate   float64                  // hit only this share of them, such as 0.05, by chance (see [WithSeed]); 0 means each
 
-	WorkDone bool // the work is done and its answer lost
+	WorkDone bool          // the work is done and its answer lost
+	WorkLate time.Duration // the work of WorkDone is done so much later, by the workspace's clock, whatever the client does by then
 
 	Refuse   bool   // no connection; over a socket, one that is reset at once
 	Reset    bool   // the connection is reset once the request was received
@@ -59,6 +60,7 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 		Times          int         `json:"times"`
 		Rate           float64     `json:"rate"`
 		WorkDone       bool        `json:"work_done"`
+		WorkLate       string      `json:"work_late"`
 		Refuse         bool        `json:"refuse"`
 		Reset          bool        `json:"reset"`
 		Status         int         `json:"status"`
@@ -81,7 +83,11 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("databrickstest: fault: latency: %w", err)
 	}
-	*f = Fault{in.Name, in.Method, in.Path, nil, in.Skip, in.Times, in.Rate, in.WorkDone, in.Refuse, in.Reset, in.Status, in.Redirect,
+	late, err := time.ParseDuration(cmp.Or(in.WorkLate, "0s"))
+	if err != nil {
+		return fmt.Errorf("databrickstest: fault: work_late: %w", err)
+	}
+	*f = Fault{in.Name, in.Method, in.Path, nil, in.Skip, in.Times, in.Rate, in.WorkDone, late, in.Refuse, in.Reset, in.Status, in.Redirect,
 		in.Body, in.ContentType, in.Header, in.RetryAfter, latency, in.Truncate, in.Keep, in.BytesPerSecond}
 	return f.check()
 }
@@ -93,6 +99,8 @@ func (f *Fault) check() error {
 		return fmt.Errorf("databrickstest: fault: status %d cannot be answered; want 200 to 999", f.Status)
 	case f.Rate < 0 || f.Rate > 1 || math.IsNaN(f.Rate):
 		return fmt.Errorf("databrickstest: fault: rate %v; want 0 to 1", f.Rate)
+	case f.WorkLate < 0 || f.WorkLate > 0 && (!f.WorkDone || !f.Reset && f.Status == 0):
+		return fmt.Errorf("databrickstest: fault: late work goes with WorkDone, and with Reset or a Status")
 	case f.Refuse && f.WorkDone:
 		return fmt.Errorf("databrickstest: fault: a request whose connection is refused does no work")
 	}
@@ -111,7 +119,8 @@ func (f *Fault) String() string {
 	say(f.Reset, "reset")
 	say(f.Redirect != "", "redirect")
 	say(f.Redirect == "" && f.Status != 0, "status %d", f.Status)
-	say(f.WorkDone, "work done")
+	say(f.WorkDone && f.WorkLate == 0, "work done")
+	say(f.WorkLate > 0, "work done %v later", f.WorkLate)
 	say(f.ContentType != "", "content type %s", f.ContentType)
 	say(f.Truncate, "truncated")
 	say(f.BytesPerSecond > 0, "slow")

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
 )
 
 const groupsPath = "/api/2.0/groups/list"
@@ -153,4 +155,25 @@ func TestRateLimit(t *testing.T) {
 		assert.Equal(t, 200, send(t, s, "GET", groupsPath, "").status)
 		assert.Equal(t, 429, send(t, s, "GET", groupsPath, "").status)
 	})
+}
+
+func TestFault_workLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewServer()
+		defer s.Close()
+		s.Inject(Fault{Path: "/api/2.0/dbfs/mkdirs", Status: 504, WorkDone: true, WorkLate: time.Minute})
+		client := s.Client()
+		err := client.DBFS.Mkdirs(t.Context(), "/late") // the second attempt is no fault's
+		require.NoError(t, err)
+		require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/late"}))
+		time.Sleep(2 * time.Minute)
+		info, err := client.DBFS.GetStatus(t.Context(), "/late")
+		require.NoError(t, err)
+		assert.True(t, info.IsDir)
+	})
+	s := NewServer(WithoutSocket())
+	defer s.Close()
+	assert.Panics(t, func() { s.Inject(Fault{Status: 504, WorkLate: time.Second}) })
+	s.Inject(Fault{Path: "/api/2.0/dbfs/mkdirs", Status: 504, WorkDone: true, WorkLate: time.Hour}) // Close does not wait for it
+	require.NoError(t, s.Client().DBFS.Mkdirs(t.Context(), "/never"))
 }

@@ -1,6 +1,7 @@
 package databrickstest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ type Server struct {
 	idle     *sync.Cond                              // nothing is under way
 	calls    map[*pipeWriter]context.CancelCauseFunc // of Transport; contexts of one bubble are not for another
 	panics   []string
+	open     context.Context // until Close
+	shut     context.CancelFunc
 
 	// mu guards all that follows: the state of the workspace.
 	mu         sync.Mutex
@@ -102,6 +105,7 @@ func NewServer(opts ...Option) *Server {
 	}
 	s.calls = map[*pipeWriter]context.CancelCauseFunc{}
 	s.idle = sync.NewCond(&s.life)
+	s.open, s.shut = context.WithCancel(context.Background())
 	s.startClock()
 	s.timings = s.timings.withDefaults()
 	s.router.literal = map[string][]*operation{}
@@ -122,11 +126,6 @@ func NewServer(opts ...Option) *Server {
 	} {
 		area.register(s)
 	}
-	route(s, "POST", "/telemetry-ext", func(_ *call, in struct {
-		Logs []any `json:"protoLogs"`
-	}) (any, error) {
-		return map[string]any{"errors": []any{}, "numProtoSuccess": len(in.Logs)}, nil
-	})
 	if s.listener != nil {
 		s.serve()
 	}
@@ -205,6 +204,7 @@ func (s *Server) Close() {
 	s.life.Lock()
 	defer s.life.Unlock()
 	s.closed = true
+	s.shut()
 	if s.http != nil {
 		s.http.Close()
 	}
@@ -296,7 +296,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var answer reply
-	if fault.works() {
+	if fault.WorkLate > 0 {
+		s.answerLate(r, body, fault.WorkLate)
+	} else if fault.works() {
 		answer = s.answer(r)
 		done = answer.status < 400
 	} else {
@@ -310,6 +312,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer = fault.change(answer)
 	note(answer.status)
 	s.write(w, r, answer, fault)
+}
+
+// answerLate does the work of a request after a while, unless the server is
+// closed by then.
+func (s *Server) answerLate(r *http.Request, body io.Reader, after time.Duration) {
+	content, err := io.ReadAll(body)
+	if err != nil || !s.begin() {
+		return // only a part of it was received
+	}
+	late := r.Clone(context.WithoutCancel(r.Context()))
+	late.Body = io.NopCloser(bytes.NewReader(content))
+	go func() {
+		defer s.done()
+		if pause(s.open, time.Duration(float64(after)/s.speed)) {
+			s.answer(late)
+		}
+	}()
 }
 
 // pause waits, and reports whether the client did, too.
