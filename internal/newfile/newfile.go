@@ -3,6 +3,7 @@
 package newfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,8 +22,8 @@ type File struct {
 }
 
 // Create makes a file that is to have a name in root. Until it has it, its name
-// is temp, in the same folder. If something has the name already, that is an
-// error that matches fs.ErrExist; with replace only if it is a folder.
+// is temp, in the same directory. If something has the name already, that is an
+// error that matches fs.ErrExist; with replace only if it is a directory.
 func Create(root *os.Root, name, temp string, replace bool) (*File, error) {
 	f := &File{root: root, name: name, temp: filepath.Join(filepath.Dir(name), temp), replace: replace}
 	if err := f.check(); err != nil {
@@ -33,12 +34,13 @@ func Create(root *os.Root, name, temp string, replace bool) (*File, error) {
 	return f, err
 }
 
+// check fails early where Commit would fail.
 func (f *File) check() error {
 	switch info, err := f.root.Lstat(f.name); {
 	case err != nil:
-		return nil // Rename will find out if that is not because there is nothing
+		return nil // Commit will find out if that is not because there is nothing
 	case info.IsDir():
-		return &fs.PathError{Op: "create", Path: f.name, Err: fmt.Errorf("a folder is there: %w", fs.ErrExist)}
+		return &fs.PathError{Op: "create", Path: f.name, Err: fmt.Errorf("a directory is there: %w", fs.ErrExist)}
 	case !f.replace:
 		return &fs.PathError{Op: "create", Path: f.name, Err: fs.ErrExist}
 	}
@@ -46,7 +48,8 @@ func (f *File) check() error {
 }
 
 // Commit gives the file its name, and the time that it was modified unless that
-// is zero.
+// is zero. Without replace, exactly one of several files gets a name: the
+// system decides which.
 func (f *File) Commit(modified time.Time) error {
 	if err := f.Close(); err != nil {
 		return err
@@ -59,11 +62,36 @@ func (f *File) Commit(modified time.Time) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if !f.replace {
+		err := f.root.Link(f.temp, f.name)
+		if err == nil {
+			f.done = true
+			return f.root.Remove(f.temp)
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := f.reserve(); err != nil { // not every file system has links
+			return err
+		}
+	}
 	if err := f.root.Rename(f.temp, f.name); err != nil {
+		if !f.replace {
+			_ = f.root.Remove(f.name) // ours, and empty
+		}
 		return err
 	}
 	f.done = true
 	return nil
+}
+
+// reserve takes the name with an empty file, for Rename to replace.
+func (f *File) reserve() error {
+	mark, err := f.root.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	return mark.Close()
 }
 
 // Discard removes the file, unless it has its name.
