@@ -105,9 +105,9 @@ func Multipart(fields [][2]string, file FilePart) RawBody {
 }
 
 // quoted escapes a name of a multipart header, as browsers do.
-func quoted(name string) string {
-	return strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A").Replace(name)
-}
+func quoted(name string) string { return quotes.Replace(name) }
+
+var quotes = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A")
 
 // isZero reports whether an argument was left out.
 func isZero(v any) bool {

@@ -1,6 +1,7 @@
 package databricks_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,18 @@ func folderTree(t testing.TB, dir string) map[string]string {
 	return tree
 }
 
+// problems is what was not copied, and why.
+func problems(result *databricks.DirResult) map[string]error {
+	all := map[string]error{}
+	for _, s := range result.Skipped {
+		all[s.Path] = s.Err
+	}
+	for _, f := range result.Failed {
+		all[f.Path] = f.Err
+	}
+	return all
+}
+
 func skippedPaths(result *databricks.DirResult) (paths []string) {
 	for _, s := range result.Skipped {
 		paths = append(paths, s.Path)
@@ -80,12 +93,13 @@ func TestDBFS_folders(t *testing.T) {
 		"sp ace/ü&#%2F.txt": "odd", "ts=12%3A00/part-0": "as Hive has it", ".hidden": "h",
 	}
 	from := makeFolder(t, files)
-	put(t, client, "/new/dir/.databricks-LEFT", []byte("by an upload that was killed"))
+	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	put(t, client, "/new/dir/"+left, []byte("by an upload that was killed"))
 	for _, parallel := range []int{0, 1, 3} {
 		opts := databricks.DirOptions{Concurrency: parallel}
 		var last databricks.DirProgress
 		opts.Progress = func(p databricks.DirProgress) { last = p }
-		up, err := client.DBFS.UploadDir(t.Context(), "dbfs:/new/dir/", from, opts)
+		up, err := client.DBFS.UploadDir(t.Context(), from, "dbfs:/new/dir/", opts)
 		require.NoError(t, err)
 		assert.Equal(t, &databricks.DirResult{Files: 7, Bytes: 2*mebibyte + 5 + 24, Unchanged: 0}, up)
 		assert.Equal(t, 7, last.Files)
@@ -97,10 +111,12 @@ func TestDBFS_folders(t *testing.T) {
 		to := filepath.Join(t.TempDir(), "not", "there")
 		down, err := client.DBFS.DownloadDir(t.Context(), "dbfs:/new/dir", to, opts)
 		require.NoError(t, err)
+		assert.Equal(t, []string{"/new/dir/" + left}, skippedPaths(down))
+		down.Skipped = nil
 		assert.Equal(t, up, down)
 		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
 		require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/new", Recursive: true}))
-		put(t, client, "/new/dir/.databricks-LEFT", nil)
+		put(t, client, "/new/dir/"+left, nil)
 	}
 }
 
@@ -140,7 +156,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	}
 	assert.Contains(t, local, "in/here/ts=12%3A00", "names that need no change have none")
 
-	result, err = client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.DirOptions{})
+	result, err = client.DBFS.UploadDir(t.Context(), dir, "/to", databricks.DirOptions{})
 	require.NoError(t, err)
 	for _, name := range names {
 		parts := strings.Split(name, "/")
@@ -164,10 +180,11 @@ func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
 		{"path": "", "is_dir": false, "file_size": 4}, {"path": "/", "is_dir": false, "file_size": 4}]}`})
 	outer := t.TempDir()
 	result, err := server.Client().DBFS.DownloadDir(t.Context(), "/from", filepath.Join(outer, "dir"), databricks.DirOptions{})
-	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"dir/secret": "mine"}, folderTree(t, outer))
-	assert.Equal(t, 1, result.Files)
-	assert.Len(t, result.Skipped, 3)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+	assert.Empty(t, folderTree(t, filepath.Join(outer, "dir")))
+	assert.ElementsMatch(t, []string{"/../../../etc/secret", "", "/"}, skippedPaths(result), "what is not believed is reported as it is")
+	require.Len(t, result.Failed, 1)
+	assert.Equal(t, "/from/..", result.Failed[0].Path)
 }
 
 func TestDBFS_DownloadDir_staysInItsFolder(t *testing.T) {
@@ -195,7 +212,9 @@ func TestDBFS_UploadDir_skips(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	dir := makeFolder(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new", ".databricks-LEFT": "left"})
+	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	dir := makeFolder(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new",
+		left: "left", ".databricks-connect": "mine", ".databricks-dir/x": "mine"})
 	require.NoError(t, os.Symlink("file", filepath.Join(dir, "link")))
 	require.NoError(t, os.Symlink("/etc", filepath.Join(dir, "linked")))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken")))
@@ -203,22 +222,28 @@ func TestDBFS_UploadDir_skips(t *testing.T) {
 	put(t, client, "/to/sub/old/x", []byte("old")) // a directory where a file should go
 	put(t, client, "/to/dir", []byte("old"))       // and the other way round
 	for _, overwrite := range []bool{false, true} {
-		result, err := client.DBFS.UploadDir(t.Context(), "/to", dir, databricks.DirOptions{Overwrite: overwrite})
-		require.NoError(t, err)
-		want := map[string]string{"/to/file": "new", "/to/old": "new", "/to/sub/old/x": "old", "/to/dir": "old"}
+		result, err := client.DBFS.UploadDir(t.Context(), dir, "/to", databricks.DirOptions{Overwrite: overwrite})
+		want := map[string]string{"/to/file": "new", "/to/old": "new", "/to/sub/old/x": "old", "/to/dir": "old", "/to/.databricks-connect": "mine", "/to/.databricks-dir/x": "mine"}
 		skipped := map[string]error{
-			"link": errors.ErrUnsupported, "linked": errors.ErrUnsupported, "broken": errors.ErrUnsupported,
-			"dir": fs.ErrExist, "dir/below": fs.ErrExist, "sub/old": fs.ErrExist,
+			"link": errors.ErrUnsupported, "linked": errors.ErrUnsupported, "broken": errors.ErrUnsupported, left: errors.ErrUnsupported,
 		}
 		if !overwrite {
 			want["/to/old"], skipped["old"] = "old", fs.ErrExist
+		} else {
+			skipped["file"], skipped[".databricks-connect"], skipped[".databricks-dir/x"] = nil, nil, nil
 		}
 		assert.Equal(t, want, dbfsTree(t, client, "/to"))
-		assert.Len(t, result.Skipped, len(skipped))
 		for _, s := range result.Skipped {
 			name, err := filepath.Rel(dir, s.Path)
 			require.NoError(t, err)
 			assert.ErrorIs(t, s.Err, skipped[filepath.ToSlash(name)], name)
+		}
+		assert.Len(t, result.Skipped, len(slices.DeleteFunc(slices.Collect(maps.Values(skipped)), func(err error) bool { return err == nil })))
+		assert.ErrorIs(t, err, fs.ErrExist)
+		assert.Len(t, result.Failed, 3, "dir, dir/below and sub/old cannot be what they are")
+		for _, f := range result.Failed {
+			assert.ErrorIs(t, f.Err, fs.ErrExist, f.Path)
+			assert.ErrorContains(t, f.Err, "is at /to/")
 		}
 	}
 }
@@ -236,7 +261,7 @@ func TestDBFS_folders_goOn(t *testing.T) {
 	}
 	update := databricks.DirOptions{SkipUnchanged: true}
 	up := func() *databricks.DirResult {
-		result, err := client.DBFS.UploadDir(t.Context(), "/dir", from, update)
+		result, err := client.DBFS.UploadDir(t.Context(), from, "/dir", update)
 		require.NoError(t, err)
 		return result
 	}
@@ -283,13 +308,13 @@ func TestDBFS_folders_refuse(t *testing.T) {
 			return client.DBFS.DownloadDir(t.Context(), "dir", t.TempDir(), databricks.DirOptions{})
 		},
 		"path is missing": func() (*databricks.DirResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "", dir, databricks.DirOptions{})
+			return client.DBFS.UploadDir(t.Context(), dir, "", databricks.DirOptions{})
 		},
 		"a file is at /file": func() (*databricks.DirResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "/file", dir, databricks.DirOptions{Overwrite: true})
+			return client.DBFS.UploadDir(t.Context(), dir, "/file", databricks.DirOptions{Overwrite: true})
 		},
 		"no such file": func() (*databricks.DirResult, error) {
-			return client.DBFS.UploadDir(t.Context(), "/x", filepath.Join(dir, "none"), databricks.DirOptions{})
+			return client.DBFS.UploadDir(t.Context(), filepath.Join(dir, "none"), "/x", databricks.DirOptions{})
 		},
 		"file": func() (*databricks.DirResult, error) {
 			return client.DBFS.DownloadDir(t.Context(), "/", filepath.Join(dir, "file"), databricks.DirOptions{})
@@ -318,7 +343,7 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
 			client := server.Client()
 			arm()
-			result, err := client.DBFS.UploadDir(ctx, "/dir", dir, databricks.DirOptions{Concurrency: 1})
+			result, err := client.DBFS.UploadDir(ctx, dir, "/dir", databricks.DirOptions{Concurrency: 1})
 			server.ClearFaults()
 			got := map[string]string{}
 			for path, content := range dbfsTree(t, client, "/") {
@@ -370,15 +395,19 @@ func TestDBFS_Upload_planned(t *testing.T) {
 		return planned
 	}
 	from := strings.NewReader("new")
-	assert.Equal(t, []string{"put", "move"}, plan(client.DBFS.Upload(t.Context(), "/new", from, databricks.UploadOptions{})))
+	large := bytes.NewReader(noise(mebibyte + 1))
+	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), from, "/new", databricks.UploadOptions{})))
+	assert.Equal(t, []string{"put", "move"}, plan(client.DBFS.Upload(t.Context(), large, "/new", databricks.UploadOptions{})))
 	assert.Equal(t, 3, from.Len(), "the source was read")
-	assert.Equal(t, []string{"put", "move"}, plan(client.DBFS.Upload(t.Context(), "/new", only(from), databricks.UploadOptions{})))
-	assert.Equal(t, []string{"put", "move", "move", "delete"}, plan(client.DBFS.Upload(t.Context(), "/there", from, databricks.UploadOptions{Overwrite: true})))
-	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), "/new", from, databricks.UploadOptions{InPlace: true})))
-	assert.ErrorIs(t, client.DBFS.Upload(t.Context(), "/there", from, databricks.UploadOptions{}), fs.ErrExist, "reads are made")
+	assert.Equal(t, mebibyte+1, large.Len(), "the source was read")
+	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), only(from), "/new", databricks.UploadOptions{})))
+	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), from, "/there", databricks.UploadOptions{Overwrite: true})))
+	assert.Equal(t, []string{"put", "move", "move", "delete"}, plan(client.DBFS.Upload(t.Context(), large, "/there", databricks.UploadOptions{Overwrite: true})))
+	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), from, "/new", databricks.UploadOptions{InPlace: true})))
+	assert.ErrorIs(t, client.DBFS.Upload(t.Context(), from, "/there", databricks.UploadOptions{}), fs.ErrExist, "reads are made")
 	planned = nil
-	_, err := client.DBFS.UploadDir(t.Context(), "/dir", makeFolder(t, map[string]string{"a": "1"}), databricks.DirOptions{})
-	assert.Equal(t, []string{"mkdirs", "put", "move"}, plan(err))
+	_, err := client.DBFS.UploadDir(t.Context(), makeFolder(t, map[string]string{"a": "1"}), "/dir", databricks.DirOptions{})
+	assert.Equal(t, []string{"put"}, plan(err))
 	assert.Equal(t, []string{"delete"}, plan(client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/there", Recursive: true})))
 	assert.Equal(t, map[string]string{"/there": "old"}, dbfsTree(t, server.Client(), "/"))
 }
@@ -409,7 +438,7 @@ func TestDBFS_folders_interrupted(t *testing.T) {
 		copyAll := func(ctx context.Context) (*databricks.DirResult, error) {
 			opts := databricks.DirOptions{SkipUnchanged: true, Concurrency: 4}
 			if op == "put" {
-				return client.DBFS.UploadDir(ctx, "/dir", from, opts)
+				return client.DBFS.UploadDir(ctx, from, "/dir", opts)
 			}
 			return client.DBFS.DownloadDir(ctx, "/dir", to, opts)
 		}
@@ -444,7 +473,7 @@ func TestConcurrency(t *testing.T) {
 			return err
 		},
 		"UploadDir": func() error {
-			_, err := client.DBFS.UploadDir(t.Context(), "/up", dir, negative)
+			_, err := client.DBFS.UploadDir(t.Context(), dir, "/up", negative)
 			return err
 		},
 		"ExportDir": func() error {
@@ -452,7 +481,7 @@ func TestConcurrency(t *testing.T) {
 			return err
 		},
 		"ImportDir": func() error {
-			_, err := client.Workspace.ImportDir(t.Context(), "/Shared/in", dir, negative)
+			_, err := client.Workspace.ImportDir(t.Context(), dir, "/Shared/in", negative)
 			return err
 		},
 	} {

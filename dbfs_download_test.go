@@ -122,7 +122,7 @@ func TestDBFS_largeFile(t *testing.T) {
 		_, err := file.WriteAt([]byte("content"), at)
 		require.NoError(t, err)
 	}
-	require.NoError(t, client.DBFS.Upload(t.Context(), "/f", file, databricks.UploadOptions{}))
+	require.NoError(t, client.DBFS.Upload(t.Context(), file, "/f", databricks.UploadOptions{}))
 	require.NoError(t, client.DBFS.DownloadFile(t.Context(), "/f", filepath.Join(dir, "back"), databricks.DownloadOptions{}))
 	want, err := os.ReadFile(file.Name())
 	require.NoError(t, err)

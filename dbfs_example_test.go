@@ -47,7 +47,7 @@ func ExampleDBFSService_Upload() {
 	client, ctx := workspace.Client(), context.Background()
 
 	source := strings.NewReader(strings.Repeat("0123456789abcdef", 1<<17)) // 2 MiB
-	if err := client.DBFS.Upload(ctx, "/data/large.bin", source, databricks.UploadOptions{Overwrite: true}); err != nil {
+	if err := client.DBFS.Upload(ctx, source, "/data/large.bin", databricks.UploadOptions{Overwrite: true}); err != nil {
 		log.Fatal(err)
 	}
 	file, err := client.DBFS.GetStatus(ctx, "/data/large.bin")
@@ -62,7 +62,7 @@ func ExampleDBFSService_Download() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
 	client, ctx := workspace.Client(), context.Background()
-	if err := client.DBFS.Upload(ctx, "/data/large.bin", strings.NewReader(strings.Repeat("x", 3<<20)), databricks.UploadOptions{}); err != nil {
+	if err := client.DBFS.Upload(ctx, strings.NewReader(strings.Repeat("x", 3<<20)), "/data/large.bin", databricks.UploadOptions{}); err != nil {
 		log.Fatal(err)
 	}
 
@@ -137,7 +137,7 @@ func ExampleDBFSService_UploadDir() {
 		}
 	}
 
-	copied, err := client.DBFS.UploadDir(ctx, "/data", dir, databricks.DirOptions{SkipUnchanged: true})
+	copied, err := client.DBFS.UploadDir(ctx, dir, "/data", databricks.DirOptions{SkipUnchanged: true})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,12 +7,22 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadInBlocks is Upload that takes no source for small enough to go out in
-// one call.
+// UploadInBlocks is Upload that takes no source for small enough to be sent in
+// one request.
 func UploadInBlocks(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions) error {
+	return uploadAs(ctx, s, path, from, opts, func(u *upload) { u.small, u.most = -1, -1 })
+}
+
+// UploadBeside is Upload that takes no source for small enough to be sent
+// straight to its path.
+func UploadBeside(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions) error {
+	return uploadAs(ctx, s, path, from, opts, func(u *upload) { u.small = -1 })
+}
+
+func uploadAs(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions, change func(*upload)) error {
 	src := source.New(from)
 	defer src.Close()
 	u := newUpload(s, path, src, opts)
-	u.most = -1
+	change(u)
 	return u.run(ctx)
 }

@@ -1,12 +1,16 @@
 package databricks
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	mathrand "math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,65 +26,87 @@ type UploadOptions struct {
 	// upload fails, with an error that matches fs.ErrExist, and changes nothing.
 	Overwrite bool
 
-	// InPlace writes straight to the path. That takes less calls, but others
-	// can see the file before it is whole, and a failed upload may leave it so,
-	// or may leave nothing of a file that it was to replace.
+	// InPlace writes a large file straight to the path. That takes fewer calls,
+	// but others can see the file before it is complete, and a failed upload may
+	// leave a part of it, or nothing of a file that it was to replace.
 	InPlace bool
 
-	// Progress is told how many bytes were sent so far, and how many there are,
-	// -1 if that is not known. An upload that begins again goes back to 0. It is
-	// called often, never twice at once, and should be quick.
+	// Unbuffered sends a source of unknown size while it is read. By default it
+	// is read first, up to 256 MiB, into memory and then into a temporary file of
+	// this machine, because one request for the whole file is much faster.
+	Unbuffered bool
+
+	// Progress is called with the number of bytes sent so far, and how many there
+	// are, -1 if that is unknown. An upload that starts over goes back to 0. It
+	// is called often, and must return quickly. Calls do not overlap.
 	Progress func(done, total int64)
 }
 
-// Upload writes a file with all that there is to read in from, from its current
-// position on. Missing directories are made.
+// Bounds of what is buffered of a source of unknown size.
+const (
+	maxInMemory = 8 << 20
+	maxBuffered = 256 << 20
+)
+
+// Upload writes a file with everything that from has to read, from its current
+// position on. It creates missing directories.
 //
-// A source that has an end to seek to, such as a file or a bytes.Reader, goes
-// out as it is in one call if it is less than 2 GiB. Anything else, such as a
-// pipe, is sent in blocks, and may take ten minutes at most to come up with the
-// next megabyte. Memory use does not depend on the size.
+// A file of up to [MaxBlockSize] bytes is one request. A larger one is written
+// beside its path under a name that begins with .databricks-. It appears under
+// its own name when it is complete and its size is verified. When a large file
+// is replaced, there is a moment without one. Files of 2 GiB and more, and long
+// sources of unknown size, are sent in blocks. Such a source must not pause for
+// ten minutes. Memory use does not depend on the size.
 //
-// The file appears under its name when it is complete and its size is checked:
-// until then it is beside it, with a name that begins with .databricks-. When
-// a file is replaced, there is a moment without one. Whatever goes wrong, no
-// part of the file stays under either name; where the network does not even let
-// that be ensured, the error says what may be left.
+// After an error, nothing is left of the file. Where lost responses make that
+// uncertain, the error says what may be where. Upload takes into account that
+// the service may do the work of a lost call late. A [*LeftoverError] names
+// temporary files that may appear, even if the upload succeeded.
 //
-// Where an answer was lost and nobody knows whether a block has arrived, the
-// upload begins again, if the source can be read again. Otherwise it fails with
-// an [*OutcomeUnknownError]. A source that changes meanwhile is an [ErrSourceChanged].
+// If nobody can know whether a block has arrived, the upload starts over, if the
+// source can be read again. Otherwise it fails with an [*OutcomeUnknownError]. A
+// source that changes during the upload is an [ErrSourceChanged].
 //
-// When Upload returns, it does not touch from any more, so that it waits for a
-// Read under way even if its context has ended.
-func (s *DBFSService) Upload(ctx context.Context, path string, from io.Reader, opts UploadOptions) error {
+// When Upload returns, it no longer uses from. Therefore it waits for a Read in
+// progress even if ctx has ended.
+func (s *DBFSService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
 	src := source.New(from)
 	defer src.Close()
-	u := newUpload(s, path, src, opts)
-	if err := u.run(ctx); err != nil {
+	if err := newUpload(s, path, src, opts).run(ctx); err != nil {
 		return &fs.PathError{Op: "upload", Path: path, Err: err}
 	}
 	return nil
 }
 
-// ErrSourceChanged is matched by errors of transfers whose source, here or there,
-// became another while it was read.
+// ErrSourceChanged is matched by errors of transfers whose source, local or
+// remote, changed while it was read.
 var ErrSourceChanged = source.ErrChanged
 
 // An upload is one file on its way to DBFS.
+//
+// The service may do the work of a call whose response was lost at any later
+// time. So each temporary name is used by one call that creates it, and by moves
+// from it: whatever comes late finds its name taken or gone. Only the move of
+// the old file away from the path could do harm late. Nothing else is done
+// before it is certain that it was done.
 type upload struct {
-	s       *DBFSService
-	path    string // where the file is to be
-	temp    string // where it is written: beside path, or path itself
-	source  *source.Source
-	opts    UploadOptions
-	most    int64 // what goes out in one call
+	s      *DBFSService
+	path   string // where the file is to be
+	source *source.Source
+	opts   UploadOptions
+	small  int64 // what is sent straight to the path
+	most   int64 // what is sent in one request
+	known  bool  // there is what is at the path
+	there  *FileInfo
+
+	content *source.Source // what is sent: source, or what was buffered of it
 	meter   *progressReporter
-	known   bool      // there is what is at the path
-	there   *FileInfo // nil if nothing is
-	opened  bool      // the source was
-	written bool      // what is at temp, if anything, is ours
-	size    int64     // of what was sent
+	temp    string   // where it is written: beside path, or path itself
+	size    int64    // of what was sent
+	opened  bool     // content was
+	written bool     // what is at temp is ours
+	olds    []string // where what was at the path is now
+	late    []string // where a lost call may still create a file
 
 	refused atomic.Pointer[error]   // why the file cannot be at path
 	reading context.Context         // of the calls that read the source
@@ -88,53 +114,211 @@ type upload struct {
 }
 
 func newUpload(s *DBFSService, path string, src *source.Source, opts UploadOptions) *upload {
-	u := &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, most: maxPutFile, meter: newProgressReporter(opts.Progress, src.Size())}
-	u.rename()
-	return u
+	return &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, small: MaxBlockSize, most: maxPutFile}
 }
 
-// rename gives what is written a name that nobody else uses.
-func (u *upload) rename() {
-	if u.temp = u.path; !u.opts.InPlace {
-		u.temp = besideDBFS(u.path)
-	}
-}
-
-func besideDBFS(path string) string { return path[:strings.LastIndexByte(path, '/')+1] + tempName() }
-
-// tempPrefix begins the names of files that are not complete, and of those
-// about to be replaced. Spark overlooks names that begin with a dot.
-const tempPrefix = ".databricks-"
+// beside returns a name that nobody has used before, in the directory of path.
+func beside(path string) string { return path[:strings.LastIndexByte(path, '/')+1] + tempName() }
 
 func tempName() string { return tempPrefix + rand.Text() }
 
 func (u *upload) run(ctx context.Context) error {
-	defer u.meter.stop()
 	if err := checkDBFSPath("path", u.path); err != nil {
 		return err
 	}
 	if strings.HasSuffix(u.path, "/") {
 		return badArg("path", "%.100q is a directory's; want that of the file itself", u.path)
 	}
-	err := u.lookAndWrite(ctx)
-	if !u.s.client.Planning() {
-		if err == nil {
-			err = u.source.Finish()
-		}
-		if err == nil {
-			err = u.verify(ctx)
-		}
+	if u.s.client.Planning() {
+		return u.plan(ctx)
+	}
+	free, err := u.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
+	defer u.meter.stop()
+	if size := u.content.Size(); 0 <= size && size <= u.small {
+		return u.put(ctx, size)
+	}
+	err = u.lookAndWrite(ctx)
+	if err == nil {
+		err = u.finishSource()
 	}
 	if err == nil {
+		err = u.verify(ctx)
+	}
+	if err == nil && !u.opts.InPlace {
 		err = u.publish(ctx)
 	}
-	if err != nil {
-		return u.discard(ctx, err)
-	}
-	return nil
+	return u.tidy(ctx, err)
 }
 
-// lookAndWrite looks what is at the path while the file is written beside it.
+// plan makes the calls of an upload that reads nothing of its source.
+func (u *upload) plan(ctx context.Context) error {
+	if !u.known {
+		if err := u.look(ctx); err != nil {
+			return err
+		}
+	}
+	if err := u.mayReplace(); err != nil {
+		return err
+	}
+	u.temp = u.path
+	large := u.source.Size() > u.small && !u.opts.InPlace
+	if large {
+		u.temp = beside(u.path)
+	}
+	err := u.s.putFile(ctx, u.temp, max(u.source.Size(), 0), u.source.Open, !large && u.opts.Overwrite)
+	if err == nil && large {
+		err = u.publish(ctx)
+	}
+	return u.tidy(ctx, err)
+}
+
+// prepare finds out what is to be sent. A small file is read at once, so that
+// what is sent cannot change.
+func (u *upload) prepare(ctx context.Context) (free func(), err error) {
+	u.content, free = u.source, func() {}
+	size := u.source.Size()
+	if size > u.small || size < 0 && u.opts.Unbuffered {
+		return free, nil
+	}
+	in, err := u.source.Open()
+	if err != nil {
+		return free, err
+	}
+	in = &contextReader{in, ctx}
+	if size >= 0 {
+		content := make([]byte, size)
+		if _, err := io.ReadFull(in, content); err != nil {
+			return free, err
+		}
+		u.content = source.New(bytes.NewReader(content))
+		return free, u.finishSource()
+	}
+	var memory bytes.Buffer
+	switch _, err := io.CopyN(&memory, in, maxInMemory); {
+	case err == io.EOF:
+		u.content = source.New(bytes.NewReader(memory.Bytes()))
+		return free, u.finishSource()
+	case err != nil:
+		return free, err
+	}
+	return u.buffer(in, &memory)
+}
+
+// buffer writes a source to a temporary file. What does not fit is sent in blocks.
+func (u *upload) buffer(in io.Reader, begin *bytes.Buffer) (free func(), err error) {
+	file, err := os.CreateTemp("", "databricks-upload-*")
+	if err != nil { // it goes without
+		u.content = source.New(io.MultiReader(begin, in))
+		return func() {}, nil
+	}
+	free = func() {
+		file.Close()
+		_ = os.Remove(file.Name())
+	}
+	size, chunk, next := int64(0), make([]byte, MaxBlockSize), begin.Next
+	for size < maxBuffered {
+		piece, end := next(len(chunk)), error(nil)
+		if len(piece) == 0 {
+			var n int
+			n, end = io.ReadFull(in, chunk)
+			piece = chunk[:n]
+		}
+		n, err := file.Write(piece)
+		size += int64(n)
+		if err != nil { // the disk is full, perhaps
+			rest := bytes.NewReader(bytes.Clone(piece[n:]))
+			u.content = source.New(io.MultiReader(io.NewSectionReader(file, 0, size), rest, begin, in))
+			return free, nil
+		}
+		switch end {
+		case nil:
+		case io.EOF, io.ErrUnexpectedEOF:
+			if err := u.finishSource(); err != nil {
+				return free, err
+			}
+			if _, err := file.Seek(0, io.SeekStart); err != nil {
+				return free, err
+			}
+			u.content = source.New(file)
+			return free, nil
+		default:
+			free()
+			return func() {}, end
+		}
+	}
+	u.content = source.New(io.MultiReader(io.NewSectionReader(file, 0, size), in))
+	return free, nil
+}
+
+// A contextReader ends with a context.
+type contextReader struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.ReadCloser.Read(p)
+}
+
+// finishSource says that the source was read to its end.
+func (u *upload) finishSource() error { return u.source.Finish() }
+
+// put writes a small file in one request. If that is done late, it is done right.
+func (u *upload) put(ctx context.Context, size int64) error {
+	u.reading, u.stop = ctx, func(error) {}
+	var lost error
+	for attempt := 1; ; attempt++ {
+		err := u.s.putFile(ctx, u.path, size, u.open, u.opts.Overwrite)
+		switch {
+		case outcomeUnknown(err):
+			lost = err
+			if attempt < u.s.client.retry.MaxAttempts && !u.opts.Overwrite && u.s.client.pause(ctx, attempt, err) == nil {
+				continue
+			}
+		case lost == nil || err == nil:
+			return err
+		case !errors.Is(err, fs.ErrExist):
+			return lost
+		}
+		// Who wrote what is there may be unknown. If it is the same, that does not matter.
+		switch same, readErr := u.same(ctx, size); {
+		case same:
+			return nil
+		case readErr == nil && errors.Is(err, fs.ErrExist):
+			return err
+		}
+		return lost
+	}
+}
+
+func outcomeUnknown(err error) bool {
+	_, unknown := errors.AsType[*OutcomeUnknownError](err)
+	return unknown
+}
+
+// same reports whether what is at the path is what was sent.
+func (u *upload) same(ctx context.Context, size int64) (bool, error) {
+	got, err := u.s.Read(ctx, ReadBlock{Path: u.path, Length: MaxBlockSize})
+	if err != nil || int64(len(got)) != size {
+		return false, err
+	}
+	in, err := u.content.Open()
+	if err != nil {
+		return false, err
+	}
+	want, err := io.ReadAll(in)
+	return bytes.Equal(got, want), err
+}
+
+// lookAndWrite gets the status of the path while the file is written beside it.
 func (u *upload) lookAndWrite(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -195,34 +379,88 @@ func (u *upload) mayReplace() error {
 	return nil
 }
 
-// write writes the whole file to temp.
+// write writes the whole file to temp, under a new name as often as it takes.
 func (u *upload) write(ctx context.Context) error {
-	size := u.source.Size()
-	if u.s.client.Planning() {
-		return u.s.putFile(ctx, u.temp, max(size, 0), u.source.Open, u.overTemp())
+	for attempt := 1; ; attempt++ {
+		if u.temp = u.path; !u.opts.InPlace {
+			u.temp = beside(u.path)
+		}
+		err := u.writeOnce(ctx)
+		again := !u.opened || u.content.Rewindable()
+		if u.opts.InPlace { // there is but one name
+			again = again && u.written && len(u.late) == 0
+		}
+		if !outcomeUnknown(err) || ctx.Err() != nil || attempt >= u.s.client.retry.MaxAttempts || !again {
+			return err
+		}
+		if pauseErr := u.s.client.pause(ctx, attempt, err); pauseErr != nil {
+			return pauseErr
+		}
 	}
-	if size < 0 || size > u.most {
-		return u.stream(ctx)
-	}
-	u.size = size
-	return u.wrote(u.s.putFile(ctx, u.temp, size, u.open, u.overTemp()))
 }
 
-// wrote notes whether a call may have written something of ours, from its error.
-func (u *upload) wrote(err error) error {
-	_, unknown := errors.AsType[*OutcomeUnknownError](err)
-	u.written = u.written || err == nil || unknown && u.temp != u.path
+// writeOnce writes the file to temp. If it fails, temp is among the late names
+// or nothing is there, except for files in place.
+func (u *upload) writeOnce(ctx context.Context) error {
+	if size := u.content.Size(); 0 <= size && size <= u.most {
+		u.size = size
+		err := u.s.putFile(ctx, u.temp, size, u.open, u.opts.InPlace && u.opts.Overwrite)
+		if outcomeUnknown(err) {
+			u.late = append(u.late, u.temp)
+			if !u.opts.InPlace && u.appears(ctx) {
+				err = nil
+			}
+		}
+		u.written = u.written || err == nil
+		return err
+	}
+	handle, err := u.s.Create(ctx, CreateFile{Path: u.temp, Overwrite: u.opts.InPlace && (u.opts.Overwrite || u.written)})
+	if outcomeUnknown(err) {
+		u.late = append(u.late, u.temp)
+	}
+	if err != nil {
+		return err
+	}
+	u.written = true
+	in, err := u.open()
+	if err == nil {
+		u.size, err = u.s.addBlocks(ctx, handle, in)
+	}
+	tidy := ctx
+	if err != nil {
+		var cancel context.CancelFunc
+		tidy, cancel = cleanupContext(ctx)
+		defer cancel()
+	}
+	// No call that comes late can write to a handle that is closed.
+	if closeErr := u.s.Close(tidy, handle); closeErr != nil {
+		u.late = append(u.late, u.temp)
+		if err == nil {
+			if err = closeErr; outcomeUnknown(err) && !u.opts.InPlace && u.appears(ctx) {
+				err = nil
+			}
+		}
+	}
+	if err != nil && !u.opts.InPlace {
+		u.discard(ctx)
+	}
 	return err
 }
 
-// overTemp reports whether writing to temp may replace something: nobody
-// else knows a temporary name.
-func (u *upload) overTemp() bool { return u.temp != u.path || u.opts.Overwrite || u.written }
+// appears waits for a file of the right size at temp, after a call that may
+// still create it. Then the call was carried out, and cannot be again.
+func (u *upload) appears(ctx context.Context) bool {
+	came := u.await(ctx, u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size })
+	if came {
+		u.late = slices.DeleteFunc(u.late, func(name string) bool { return name == u.temp })
+	}
+	return came
+}
 
 // open opens the source for one attempt.
 func (u *upload) open() (io.ReadCloser, error) {
 	u.opened = true
-	in, err := u.source.Open()
+	in, err := u.content.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -253,43 +491,6 @@ func (r *uploadReader) Read(p []byte) (n int, err error) {
 		r.u.meter.set(r.done)
 	}
 	return n, err
-}
-
-// stream writes the file in blocks, from the beginning as often as it takes.
-func (u *upload) stream(ctx context.Context) error {
-	for attempt := 1; ; attempt++ {
-		err := u.streamOnce(ctx)
-		_, unknown := errors.AsType[*OutcomeUnknownError](err)
-		if !unknown || ctx.Err() != nil || attempt >= u.s.client.retry.MaxAttempts || u.opened && !u.source.Rewindable() || !u.overTemp() {
-			return err
-		}
-		if pauseErr := u.s.client.pause(ctx, attempt, err); pauseErr != nil {
-			return pauseErr
-		}
-		if discarded := u.discard(ctx, err); discarded != err {
-			return discarded // there is no end to it
-		}
-		u.rename() // the lost call may still be on its way to the old one
-	}
-}
-
-func (u *upload) streamOnce(ctx context.Context) error {
-	handle, err := u.s.Create(ctx, CreateFile{Path: u.temp, Overwrite: u.overTemp()})
-	if u.wrote(err) != nil {
-		return err
-	}
-	in, err := u.open()
-	if err == nil {
-		u.size, err = u.s.addBlocks(ctx, handle, in)
-	}
-	if err == nil {
-		return u.s.Close(ctx, handle)
-	}
-	// What is not closed may turn up when the service gives up on it.
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	u.s.Close(ctx, handle)
-	return err
 }
 
 // addBlocks sends all of in, and reads and encodes a block while the one before
@@ -335,7 +536,7 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 	return size, err
 }
 
-// verify checks that all that was sent has arrived.
+// verify checks that everything that was sent has arrived.
 func (u *upload) verify(ctx context.Context) error {
 	info, err := u.s.GetStatus(ctx, u.temp)
 	if err != nil {
@@ -347,131 +548,174 @@ func (u *upload) verify(ctx context.Context) error {
 	return nil
 }
 
-// publish moves the file to its path.
+// maxCollisions bounds how often other writers may be faster.
+const maxCollisions = 100
+
+// publish moves the file to its path, as often as it takes among others that do
+// the same.
 func (u *upload) publish(ctx context.Context) error {
-	if u.temp == u.path {
-		return nil
-	}
-	if u.there == nil {
+	for collisions := 0; ; collisions++ {
+		if u.there != nil {
+			if err := u.moveAway(ctx); err != nil {
+				return err
+			}
+			u.there = nil
+		}
 		err := u.move(ctx, u.temp, u.path)
-		if !u.opts.Overwrite || !errors.Is(err, ErrResourceAlreadyExists) {
+		if err == nil {
+			u.written = false // there is nothing at temp
+		}
+		if !u.opts.Overwrite || !errors.Is(err, ErrResourceAlreadyExists) || collisions == maxCollisions {
 			return err
 		}
-		if err := u.look(ctx); err != nil { // at what has come up meanwhile
+		if collisions > 0 && poll.Sleep(ctx, mathrand.N(100*time.Millisecond)) != nil {
+			return ended(ctx, ctx.Err(), err)
+		}
+		if err := u.look(ctx); err != nil {
 			return err
 		}
 	}
-	old := besideDBFS(u.path)
-	err := u.move(ctx, u.path, old)
-	if errors.Is(err, ErrResourceDoesNotExist) { // it has gone meanwhile
-		return u.move(ctx, u.temp, u.path)
+}
+
+// moveAway gives what is at the path another name. If the response is lost, the
+// call may still be carried out, and would then move whatever is at the path. So
+// nothing goes there before it was.
+func (u *upload) moveAway(ctx context.Context) error {
+	old := beside(u.path)
+	err := u.s.Move(ctx, u.path, old)
+	switch {
+	case errors.Is(err, ErrResourceDoesNotExist): // it has gone meanwhile
+		return nil
+	case outcomeUnknown(err):
+		if !u.await(ctx, old, func(there *FileInfo) bool { return there != nil }) {
+			return fmt.Errorf("%w; the file that is at %s may be moved to %s", err, u.path, old)
+		}
+	case err != nil:
+		return err
 	}
-	if err == nil {
-		err = u.move(ctx, u.temp, u.path)
-	}
-	if err != nil {
-		return u.putBack(ctx, old, err)
-	}
-	if err := u.remove(ctx, old); err != nil {
-		return fmt.Errorf("the upload is done, but the file that was there before is left at %s: %w", old, err)
-	}
+	u.olds = append(u.olds, old)
 	return nil
 }
 
-// putBack gives the file that was to be replaced its name back, after a
-// failure. It returns why, and where that file is.
-func (u *upload) putBack(ctx context.Context, old string, why error) error {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	err := u.move(ctx, old, u.path)
-	if err == nil || errors.Is(err, ErrResourceDoesNotExist) {
-		return why
-	}
-	return fmt.Errorf("%w; the file that was there before may be at %s: %w", why, old, err)
-}
-
-// move moves one of our files. If the answer is lost, it looks what became of it.
+// move moves a file from a name that only this upload uses. However often it is
+// called and however late it is done, it moves that file once.
 func (u *upload) move(ctx context.Context, from, to string) error {
-	for attempt, lost := 1, false; ; attempt++ {
+	for attempt := 1; ; attempt++ {
 		err := u.s.Move(ctx, from, to)
-		_, unknown := errors.AsType[*OutcomeUnknownError](err)
-		if lost = lost || unknown; !lost || err == nil {
+		lost := outcomeUnknown(err)
+		if err == nil || !lost && attempt == 1 {
 			return err
 		}
-		moved, lookErr := u.moved(ctx, from, to)
-		switch {
-		case lookErr == nil && moved:
+		last := !lost || attempt >= u.s.client.retry.MaxAttempts || ctx.Err() != nil
+		gone := func(there *FileInfo) bool { return there == nil }
+		if last && lost && u.await(ctx, from, gone) || u.check(ctx, from, gone) {
 			return nil
-		case lookErr != nil || !unknown || attempt >= u.s.client.retry.MaxAttempts:
+		}
+		if last {
+			if lost {
+				err = fmt.Errorf("%w; it may be at %s or %s", err, from, to)
+			}
 			return err
 		}
 		if pauseErr := u.s.client.pause(ctx, attempt, err); pauseErr != nil {
-			return pauseErr
+			return err
 		}
 	}
 }
 
-// moved reports whether a file has gone from one path to another. It looks
-// twice, since a call whose answer was lost may still be at work.
-func (u *upload) moved(ctx context.Context, from, to string) (moved bool, err error) {
+// lateWork is how long a call whose response was lost is given to do its work.
+const lateWork = 30 * time.Second
+
+// await waits until the status of a path is as it should be, for a while.
+func (u *upload) await(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
-	for range 2 {
-		err = u.persist(ctx, func() error {
-			there, err := u.s.stat(ctx, from)
-			if err != nil || there != nil {
-				return err
-			}
-			there, err = u.s.stat(ctx, to)
-			moved = there != nil && !there.IsDir
-			return err
-		})
-		if moved || err != nil || poll.Sleep(ctx, settleDelay) != nil {
-			break
+	ctx, end := context.WithTimeout(ctx, lateWork)
+	defer end()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		if u.check(ctx, path, ready) {
+			return true
+		}
+		if poll.Sleep(ctx, pause) != nil {
+			return false
 		}
 	}
-	return moved, err
 }
 
-// persist tries something that must not fail lightly.
-func (u *upload) persist(ctx context.Context, try func() error) (err error) {
+// check reports whether the status of a path is as it should be.
+func (u *upload) check(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
+	there, err := u.s.stat(ctx, path)
+	return err == nil && ready(there)
+}
+
+// tidy removes what an upload leaves, and returns what became of it.
+func (u *upload) tidy(ctx context.Context, err error) error {
+	if err != nil && u.written {
+		u.discard(ctx)
+	}
+	if err != nil && len(u.olds) > 0 {
+		err = u.putBack(ctx, err)
+	}
+	if err == nil {
+		for _, old := range u.olds {
+			if u.remove(ctx, old) != nil {
+				u.late = append(u.late, old)
+			}
+		}
+	}
+	if u.opts.InPlace {
+		if err != nil && len(u.late) > 0 {
+			return fmt.Errorf("%w; a part may be left at %s", err, u.path)
+		}
+		return err
+	}
+	// A name that a lost call creates is created once.
+	u.late = slices.DeleteFunc(u.late, func(name string) bool {
+		return u.check(ctx, name, func(there *FileInfo) bool { return there != nil }) && u.remove(ctx, name) == nil
+	})
+	if len(u.late) > 0 {
+		return &LeftoverError{u.late, err}
+	}
+	return err
+}
+
+// putBack gives what was at the path its name back, unless something else has
+// it. It returns why, and where the file is.
+func (u *upload) putBack(ctx context.Context, why error) error {
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
+	last := len(u.olds) - 1
+	if u.move(ctx, u.olds[last], u.path) == nil {
+		u.olds = u.olds[:last]
+	}
+	if len(u.olds) == 0 {
+		return why
+	}
+	return fmt.Errorf("%w; what was there before may be at %s", why, strings.Join(u.olds, ", "))
+}
+
+// discard removes what was written.
+func (u *upload) discard(ctx context.Context) {
+	if u.remove(ctx, u.temp) == nil {
+		u.written = false
+	} else if !slices.Contains(u.late, u.temp) {
+		u.late = append(u.late, u.temp)
+	}
+}
+
+// remove deletes one of our files. It must not fail easily.
+func (u *upload) remove(ctx context.Context, path string) (err error) {
+	ctx, cancel := cleanupContext(ctx)
+	defer cancel()
 	for attempt := range 3 {
-		if err = try(); err == nil || u.s.client.pause(ctx, attempt+1, err) != nil {
+		if err = u.s.Delete(ctx, DeleteFile{Path: path}); err == nil || u.s.client.pause(ctx, attempt+1, err) != nil {
 			break
 		}
 	}
 	return err
 }
-
-// discard removes what was written, after a failure. It returns why, and what
-// may be left.
-func (u *upload) discard(ctx context.Context, why error) error {
-	if !u.written {
-		return why
-	}
-	err := u.remove(ctx, u.temp)
-	if _, unknown := errors.AsType[*OutcomeUnknownError](why); unknown && err == nil {
-		// What was lost may make the file after all.
-		tidy, cancel := cleanupContext(ctx)
-		_ = poll.Sleep(tidy, settleDelay)
-		cancel()
-		err = u.remove(ctx, u.temp)
-	}
-	if err != nil {
-		return fmt.Errorf("%w; a part may be left at %s: %w", why, u.temp, err)
-	}
-	return why
-}
-
-// remove deletes one of our files.
-func (u *upload) remove(ctx context.Context, path string) error {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	return u.persist(ctx, func() error { return u.s.Delete(ctx, DeleteFile{Path: path}) })
-}
-
-// settleDelay is how long a call whose answer was lost is given to do its work.
-const settleDelay = 500 * time.Millisecond
 
 // cleanupContext returns a context for putting things in order: it outlives ctx by a
 // moment.

@@ -101,7 +101,7 @@ func TestDBFS_Upload_anySource(t *testing.T) {
 			"data and EOF":   iotest.DataErrReader(bytes.NewReader(data)),
 		} {
 			var told []int64
-			require.NoError(t, client.DBFS.Upload(t.Context(), "dbfs:/new/file", from, databricks.UploadOptions{Progress: func(done, total int64) {
+			require.NoError(t, client.DBFS.Upload(t.Context(), from, "dbfs:/new/file", databricks.UploadOptions{Progress: func(done, total int64) {
 				told = append(told, done, total)
 			}}), "%s of %d bytes", kind, size)
 			assertTree(t, client, map[string]string{"/new/file": string(data)}, "%s of %d bytes", kind, size)
@@ -130,14 +130,20 @@ func TestDBFS_Upload_takesFewCalls(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	upload := func(from io.Reader, opts databricks.UploadOptions) []string {
-		require.NoError(t, client.DBFS.Upload(t.Context(), "/f", from, opts))
+		require.NoError(t, client.DBFS.Upload(t.Context(), from, "/f", opts))
 		return calls(server)
 	}
 	over := databricks.UploadOptions{Overwrite: true}
-	assert.Equal(t, []string{"get-status", "get-status", "move", "put"}, upload(strings.NewReader("one"), databricks.UploadOptions{}))
-	assert.Equal(t, []string{"delete", "get-status", "get-status", "move", "move", "put"}, upload(strings.NewReader("two"), over))
-	assert.Equal(t, []string{"get-status", "put"}, upload(strings.NewReader("three"), databricks.UploadOptions{Overwrite: true, InPlace: true}))
-	assert.Equal(t, []string{"add-block", "close", "create", "delete", "get-status", "get-status", "move", "move"}, upload(only(strings.NewReader("four")), over))
+	assert.Equal(t, []string{"put"}, upload(strings.NewReader("one"), databricks.UploadOptions{}))
+	assert.Equal(t, []string{"put"}, upload(strings.NewReader("two"), over))
+	assert.Equal(t, []string{"put"}, upload(strings.NewReader("three"), databricks.UploadOptions{Overwrite: true, InPlace: true}))
+	assert.Equal(t, []string{"put"}, upload(only(strings.NewReader("four")), over))
+	large := noise(mebibyte + 1)
+	assert.Equal(t, []string{"delete", "get-status", "get-status", "move", "move", "put"}, upload(bytes.NewReader(large), over))
+	assert.Equal(t, []string{"delete", "get-status", "get-status", "move", "move", "put"}, upload(only(bytes.NewReader(large)), over))
+	assert.Equal(t, []string{"get-status", "put"}, upload(bytes.NewReader(large), databricks.UploadOptions{Overwrite: true, InPlace: true}))
+	unbuffered := databricks.UploadOptions{Overwrite: true, Unbuffered: true}
+	assert.Equal(t, []string{"add-block", "add-block", "close", "create", "delete", "get-status", "get-status", "move", "move"}, upload(only(bytes.NewReader(large)), unbuffered))
 }
 
 func TestDBFS_Upload_refuses(t *testing.T) {
@@ -155,11 +161,11 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 		is    error
 		fails string
 	}{
-		{"/old", databricks.UploadOptions{}, fs.ErrExist, "upload /old: RESOURCE_ALREADY_EXISTS"},
+		{"/old", databricks.UploadOptions{}, fs.ErrExist, "RESOURCE_ALREADY_EXISTS"},
 		{"/old", databricks.UploadOptions{}, databricks.ErrResourceAlreadyExists, "upload /old"},
 		{"/old", databricks.UploadOptions{InPlace: true}, fs.ErrExist, "upload /old"},
 		{"/old/new", databricks.UploadOptions{Overwrite: true}, fs.ErrExist, "upload /old/new"},
-		{"/dir", databricks.UploadOptions{Overwrite: true}, fs.ErrExist, "a directory is there"},
+		{"/dir", databricks.UploadOptions{Overwrite: true}, fs.ErrExist, "upload /dir"},
 		{"/dir", databricks.UploadOptions{Overwrite: true, InPlace: true}, fs.ErrExist, "upload /dir"},
 		{"/dir/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
 		{"/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
@@ -170,7 +176,7 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 		for kind, from := range map[string]io.Reader{
 			"put": bytes.NewReader(large), "small": strings.NewReader("new"), "stream": only(bytes.NewReader(large)), "small stream": only(strings.NewReader("new")),
 		} {
-			err := client.DBFS.Upload(t.Context(), tt.path, from, tt.opts)
+			err := client.DBFS.Upload(t.Context(), from, tt.path, tt.opts)
 			assert.ErrorIs(t, err, tt.is, "%s to %s", kind, tt.path)
 			assert.ErrorContains(t, err, tt.fails)
 			assertTree(t, client, want, "%s to %s: %v", kind, tt.path, err)
@@ -182,33 +188,49 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 type mishap struct {
 	name  string
 	fault databrickstest.Fault
+	then  databrickstest.Fault // of the next request
 }
+
+var none databrickstest.Fault
 
 // mishaps are the ways in which a request can fail, and then some more.
 var mishaps = []mishap{
-	{"refused", databrickstest.Fault{Refuse: true}},
-	{"reset before the work", databrickstest.Fault{Reset: true}},
-	{"reset after the work", databrickstest.Fault{Reset: true, WorkDone: true}},
-	{"429", databrickstest.Fault{Status: 429}},
-	{"429 with Retry-After", databrickstest.Fault{Status: 429, RetryAfter: "8"}},
-	{"503 with Retry-After", databrickstest.Fault{Status: 503, RetryAfter: "8"}},
-	{"503 of a gateway", databrickstest.Fault{Status: 503, Body: "<html>No webapps are available</html>"}},
-	{"502 before the work", databrickstest.Fault{Status: 502}},
-	{"502 after the work", databrickstest.Fault{Status: 502, WorkDone: true}},
-	{"504 after the work", databrickstest.Fault{Status: 504, WorkDone: true, Body: "<html>Gateway Timeout</html>"}},
-	{"500 before the work", databrickstest.Fault{Status: 500}},
-	{"500 after the work", databrickstest.Fault{Status: 500, WorkDone: true}},
-	{"400", databrickstest.Fault{Status: 400}},
-	{"403", databrickstest.Fault{Status: 403}},
-	{"404", databrickstest.Fault{Status: 404}},
-	{"an answer that breaks off", databrickstest.Fault{Truncate: true, Keep: 1}},
-	{"no answer at all", databrickstest.Fault{Truncate: true, WorkDone: true}},
-	{"a sign-in page", databrickstest.Fault{Status: 200, Body: "<html>Sign in</html>"}},
-	{"a redirect", databrickstest.Fault{Redirect: "https://login.example.com/"}},
-	{"latency", databrickstest.Fault{Latency: time.Minute}},
-	{"reset three times before the work", databrickstest.Fault{Reset: true, Times: 3}},
-	{"reset three times after the work", databrickstest.Fault{Reset: true, WorkDone: true, Times: 3}},
-	{"502 six times after the work", databrickstest.Fault{Status: 502, WorkDone: true, Times: 6}},
+	{"refused", databrickstest.Fault{Refuse: true}, none},
+	{"reset before the work", databrickstest.Fault{Reset: true}, none},
+	{"reset after the work", databrickstest.Fault{Reset: true, WorkDone: true}, none},
+	{"429", databrickstest.Fault{Status: 429}, none},
+	{"429 with Retry-After", databrickstest.Fault{Status: 429, RetryAfter: "8"}, none},
+	{"503 with Retry-After", databrickstest.Fault{Status: 503, RetryAfter: "8"}, none},
+	{"503 of a gateway", databrickstest.Fault{Status: 503, Body: "<html>No webapps are available</html>"}, none},
+	{"502 before the work", databrickstest.Fault{Status: 502}, none},
+	{"502 after the work", databrickstest.Fault{Status: 502, WorkDone: true}, none},
+	{"504 after the work", databrickstest.Fault{Status: 504, WorkDone: true, Body: "<html>Gateway Timeout</html>"}, none},
+	{"500 before the work", databrickstest.Fault{Status: 500}, none},
+	{"500 after the work", databrickstest.Fault{Status: 500, WorkDone: true}, none},
+	{"400", databrickstest.Fault{Status: 400}, none},
+	{"403", databrickstest.Fault{Status: 403}, none},
+	{"404", databrickstest.Fault{Status: 404}, none},
+	{"an answer that breaks off", databrickstest.Fault{Truncate: true, Keep: 1}, none},
+	{"no answer at all", databrickstest.Fault{Truncate: true, WorkDone: true}, none},
+	{"a sign-in page", databrickstest.Fault{Status: 200, Body: "<html>Sign in</html>"}, none},
+	{"a redirect", databrickstest.Fault{Redirect: "https://login.example.com/"}, none},
+	{"latency", databrickstest.Fault{Latency: time.Minute}, none},
+	{"reset three times before the work", databrickstest.Fault{Reset: true, Times: 3}, none},
+	{"reset three times after the work", databrickstest.Fault{Reset: true, WorkDone: true, Times: 3}, none},
+	{"502 six times after the work", databrickstest.Fault{Status: 502, WorkDone: true, Times: 6}, none},
+}
+
+// lateMishaps are those in which the work is done after the client was told that
+// something went wrong.
+var lateMishaps = []mishap{
+	{"504, the work 200 ms later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 200 * time.Millisecond}, none},
+	{"504, the work 2 s later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 2 * time.Second}, none},
+	{"reset, the work 20 s later", databrickstest.Fault{Reset: true, WorkDone: true, WorkLate: 20 * time.Second}, none},
+	{"two 504, the work 2 s later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 2 * time.Second, Times: 2}, none},
+	{"two resets, the work 20 s later", databrickstest.Fault{Reset: true, WorkDone: true, WorkLate: 20 * time.Second, Times: 2}, none},
+	{"six 504, the work 2 s later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 2 * time.Second, Times: 6}, none},
+	{"six 504, the work 20 s later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 20 * time.Second, Times: 6}, none},
+	{"504 with the work an hour later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: time.Hour}, none},
 }
 
 // eachMishap tries a transfer with each mishap at every one of its requests,
@@ -237,6 +259,10 @@ func eachMishap(t *testing.T, mishaps []mishap, opts []databrickstest.Option,
 						if fault := m.fault; !ends {
 							fault.Skip = at
 							server.Inject(fault)
+							if then := m.then; then.String() != "fault" {
+								then.Skip = at
+								server.Inject(then)
+							}
 						}
 					}
 					if try(t, ctx, server, arm, fmt.Sprintf("%s at request %d", m.name, at+1)) != nil {
@@ -254,55 +280,100 @@ func eachMishap(t *testing.T, mishaps []mishap, opts []databrickstest.Option,
 	}
 }
 
-// Whatever happens, the file is there and whole; or what was there before is,
-// nothing else is, and the error says so.
+// succeeded reports whether an upload says that the file is there.
+func succeeded(err error) bool {
+	left, ok := errors.AsType[*databricks.LeftoverError](err)
+	return err == nil || ok && left.Err == nil
+}
+
+// assertUpload compares what is there after an upload, and after all late work,
+// with what the upload reported: a success is the new file; a failure is what
+// was there before, or an error that says what may be where. Whatever else is
+// there must be named.
+func assertUpload(t *testing.T, server *databrickstest.Server, path, old, data string, err error, name string) {
+	t.Helper()
+	synctest.Wait()
+	server.ClearFaults()
+	time.Sleep(2 * time.Hour)
+	synctest.Wait()
+	tree := dbfsTree(t, server.Client(), "/")
+	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+	got, there := tree[path]
+	delete(tree, path)
+	switch {
+	case succeeded(err):
+		require.True(t, there && got == data, "%s: lost: %d bytes: %v", name, len(got), err)
+	case unknown && there:
+		require.True(t, got == data || got == old && old != "", "%s: neither the old nor the new file: %v", name, err)
+	case unknown && old != "": // it must be somewhere that the error names
+		require.Contains(t, slices.Collect(maps.Values(tree)), old, "%s: the old file is lost: %v", name, err)
+	default:
+		require.Equal(t, old != "", there, "%s: %v", name, err)
+		require.True(t, got == old, "%s: not the old file: %v", name, err)
+	}
+	for other := range tree {
+		require.ErrorContains(t, err, other, "%s: left without being named", name)
+	}
+}
+
+// Whatever happens at any request, however late the work of it is done, and
+// whatever happens to the next one, the file is there and complete; or what was
+// there before is, and the error says so.
 func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 	small, two := []byte("hello"), noise(mebibyte+1)
+	early := []databrickstest.Option{databrickstest.WithEarlyFiles()}
+	all := slices.Concat(mishaps, lateMishaps)
+	for _, first := range lateMishaps[1:3] {
+		for _, second := range slices.Concat(mishaps[1:6], lateMishaps[1:3]) {
+			all = append(all, mishap{first.name + ", then " + second.name, first.fault, second.fault})
+		}
+	}
 	for _, tt := range []struct {
 		name    string
 		data    []byte
-		how     string // "put", "stream" or "blocks": those of a source that can be read again
+		how     string // "straight", "beside", "blocks": those of a source that can be read again; or "stream"
 		old     string
 		mishaps []mishap
 		opts    []databrickstest.Option
 	}{
-		{"a put", small, "put", "", mishaps, nil},
-		{"a put over a file", small, "put", "old", mishaps, nil},
-		{"a stream", small, "stream", "", mishaps, nil},
-		{"a stream over a file", small, "stream", "old", mishaps, nil},
-		{"a stream that shows early", small, "stream", "old", mishaps, []databrickstest.Option{databrickstest.WithEarlyFiles()}},
+		{"a small file", small, "straight", "", all, nil},
+		{"a small file over another", small, "straight", "old", all, nil},
+		{"a file", small, "beside", "", all, nil},
+		{"a file over another", small, "beside", "old", all, nil},
+		{"a stream", small, "stream", "", all, nil},
+		{"a stream over a file", small, "stream", "old", all, nil},
+		{"a stream that shows early", small, "stream", "old", all, early},
 		{"a stream of two blocks", two, "stream", "", mishaps[1:3], nil},
-		{"blocks", small, "blocks", "", mishaps, nil},
-		{"blocks that show early", small, "blocks", "", mishaps, []databrickstest.Option{databrickstest.WithEarlyFiles()}},
+		{"blocks", small, "blocks", "", all, nil},
+		{"blocks over a file that show early", small, "blocks", "old", all, early},
 		{"two blocks", two, "blocks", "", mishaps[1:3], nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			eachMishap(t, tt.mishaps, tt.opts, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
-				client, before := server.Client(), map[string]string{}
+				client := server.Client()
 				if tt.old != "" {
 					require.NoError(t, client.DBFS.Put(t.Context(), databricks.PutContents{Path: "/dir/f", Contents: []byte(tt.old), Overwrite: true}))
-					before["/dir/f"] = tt.old
 				}
 				opts := databricks.UploadOptions{Overwrite: tt.old != ""}
 				arm()
 				var err error
 				switch tt.how {
-				case "put":
-					err = client.DBFS.Upload(ctx, "/dir/f", bytes.NewReader(tt.data), opts)
+				case "straight":
+					err = client.DBFS.Upload(ctx, bytes.NewReader(tt.data), "/dir/f", opts)
 				case "stream":
-					err = client.DBFS.Upload(ctx, "/dir/f", only(bytes.NewReader(tt.data)), opts)
+					opts.Unbuffered = true
+					err = client.DBFS.Upload(ctx, only(bytes.NewReader(tt.data)), "/dir/f", opts)
+				case "beside":
+					err = databricks.UploadBeside(ctx, client.DBFS, "/dir/f", bytes.NewReader(tt.data), opts)
 				case "blocks":
 					err = databricks.UploadInBlocks(ctx, client.DBFS, "/dir/f", bytes.NewReader(tt.data), opts)
-					// A mishap that comes once is no reason to give up.
-					if m := strings.Split(name, " at request")[0]; strings.HasPrefix(m, "reset ") || strings.HasPrefix(m, "502 after") {
-						require.NoError(t, err, name)
-					}
 				}
-				server.ClearFaults()
-				if err == nil {
-					before = map[string]string{"/dir/f": string(tt.data)}
+				// A mishap that comes once is no reason to give up.
+				if m := strings.Split(name, " at request")[0]; tt.how != "stream" && (strings.HasPrefix(m, "reset ") || strings.HasPrefix(m, "502 after")) &&
+					!(tt.old != "" && strings.HasPrefix(m, "reset") && strings.Contains(m, "before")) {
+					require.True(t, succeeded(err), "%s: %v", name, err)
 				}
-				assertTree(t, client, before, "%s: %v", name, err)
+				assertUpload(t, server, "/dir/f", tt.old, string(tt.data), err, name)
 				return err
 			})
 		})
@@ -321,7 +392,7 @@ func TestDBFS_Upload_lostBlock(t *testing.T) {
 		require.NoError(t, databricks.UploadInBlocks(t.Context(), client.DBFS, "/f", bytes.NewReader(data), databricks.UploadOptions{}))
 		assertTree(t, client, map[string]string{"/f": string(data)}, "begun again")
 		server.Inject(lose)
-		err := client.DBFS.Upload(t.Context(), "/g", only(bytes.NewReader(data)), databricks.UploadOptions{})
+		err := client.DBFS.Upload(t.Context(), only(bytes.NewReader(data)), "/g", databricks.UploadOptions{Unbuffered: true})
 		unknown, ok := errors.AsType[*databricks.OutcomeUnknownError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, "/api/2.0/dbfs/add-block", unknown.Path)
@@ -337,7 +408,7 @@ func TestDBFS_Upload_sizeIsChecked(t *testing.T) {
 	for _, size := range []int{2, 4} {
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/get-status", Skip: 1, Status: 200,
 			Body: fmt.Sprintf(`{"path": "/f", "is_dir": false, "file_size": %d}`, size)})
-		err := server.Client().DBFS.Upload(t.Context(), "/f", only(strings.NewReader("abc")), databricks.UploadOptions{})
+		err := databricks.UploadBeside(t.Context(), server.Client().DBFS, "/f", strings.NewReader("abc"), databricks.UploadOptions{})
 		assert.ErrorContains(t, err, fmt.Sprintf("3 bytes were sent, but the file has %d", size))
 		assertTree(t, server.Client(), map[string]string{}, "%v", err)
 	}
@@ -354,7 +425,7 @@ func TestDBFS_Upload_sourceThatChanges(t *testing.T) {
 	} {
 		for how, upload := range map[string]func(client *databricks.Client, f *os.File) error{
 			"put": func(client *databricks.Client, f *os.File) error {
-				return client.DBFS.Upload(t.Context(), "/f", f, databricks.UploadOptions{})
+				return client.DBFS.Upload(t.Context(), f, "/f", databricks.UploadOptions{})
 			},
 			"blocks": func(client *databricks.Client, f *os.File) error {
 				return databricks.UploadInBlocks(t.Context(), client.DBFS, "/f", f, databricks.UploadOptions{})
@@ -385,14 +456,14 @@ func TestDBFS_Upload_sourceThatFails(t *testing.T) {
 		"stream": io.MultiReader(bytes.NewReader(noise(mebibyte+5)), iotest.ErrReader(broken)),
 		"put":    &brokenSeeker{bytes.NewReader(noise(4 * mebibyte)), broken},
 	} {
-		err := client.DBFS.Upload(t.Context(), "/f", from, databricks.UploadOptions{})
+		err := client.DBFS.Upload(t.Context(), from, "/f", databricks.UploadOptions{})
 		assert.ErrorIs(t, err, broken, name)
 		assertTree(t, client, map[string]string{}, "%s: %v", name, err)
 	}
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	defer dir.Close()
-	assert.ErrorContains(t, client.DBFS.Upload(t.Context(), "/f", dir, databricks.UploadOptions{}), "is a directory")
+	assert.ErrorContains(t, client.DBFS.Upload(t.Context(), dir, "/f", databricks.UploadOptions{}), "is a directory")
 	assertTree(t, client, map[string]string{}, "a directory")
 }
 
@@ -418,7 +489,7 @@ func TestDBFS_Upload_waitsForTheRead(t *testing.T) {
 		from, to := io.Pipe()
 		time.AfterFunc(time.Hour, func() { to.Write([]byte("late")) })
 		start := time.Now()
-		err := server.Client().DBFS.Upload(ctx, "/f", from, databricks.UploadOptions{})
+		err := server.Client().DBFS.Upload(ctx, from, "/f", databricks.UploadOptions{})
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.GreaterOrEqual(t, time.Since(start), time.Hour)
 		from.Close()
@@ -434,28 +505,28 @@ func TestDBFS_Upload_inPlace(t *testing.T) {
 		put(t, client, "/old", []byte("old"))
 		here := databricks.UploadOptions{InPlace: true}
 		over := databricks.UploadOptions{InPlace: true, Overwrite: true}
-		require.NoError(t, client.DBFS.Upload(t.Context(), "/f", strings.NewReader("one"), here))
-		require.NoError(t, client.DBFS.Upload(t.Context(), "/f", strings.NewReader("two"), over))
-		require.NoError(t, client.DBFS.Upload(t.Context(), "/g", only(strings.NewReader("three")), here))
+		require.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("one"), "/f", here))
+		require.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("two"), "/f", over))
+		require.NoError(t, client.DBFS.Upload(t.Context(), only(strings.NewReader("three")), "/g", here))
 		want := map[string]string{"/old": "old", "/f": "two", "/g": "three"}
 		assertTree(t, client, want, "in place")
 
-		// Whose it is that is there now, nobody knows: it is left alone.
+		// What is there now is what was sent.
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
-		assert.ErrorAs(t, client.DBFS.Upload(t.Context(), "/h", strings.NewReader("four"), here), new(*databricks.OutcomeUnknownError))
+		assert.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("four"), "/h", here))
 		want["/h"] = "four"
 		assertTree(t, client, want, "in place, and lost")
 
 		// With Overwrite it can be done again.
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
-		require.NoError(t, client.DBFS.Upload(t.Context(), "/h", strings.NewReader("five"), over))
+		require.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("five"), "/h", over))
 		want["/h"] = "five"
 		assertTree(t, client, want, "in place, done again")
 
 		// Half a file is ours, and goes.
 		broken := io.MultiReader(bytes.NewReader(noise(mebibyte+1)), iotest.ErrReader(errors.New("broken")))
-		assert.Error(t, client.DBFS.Upload(t.Context(), "/half", broken, here))
-		assert.ErrorIs(t, client.DBFS.Upload(t.Context(), "/old", only(strings.NewReader("new")), here), fs.ErrExist)
+		assert.Error(t, client.DBFS.Upload(t.Context(), broken, "/half", here))
+		assert.ErrorIs(t, client.DBFS.Upload(t.Context(), only(strings.NewReader("new")), "/old", here), fs.ErrExist)
 		assertTree(t, client, want, "half a file in place")
 	})
 }
@@ -482,7 +553,7 @@ func TestDBFS_Upload_bound(t *testing.T) {
 				r.Body, r.ContentLength = http.NoBody, 0 // it would not be read anyway
 			}
 		})
-		assert.Error(t, client.DBFS.Upload(t.Context(), "/f", f, databricks.UploadOptions{}))
+		assert.Error(t, client.DBFS.Upload(t.Context(), f, "/f", databricks.UploadOptions{}))
 		assert.Equal(t, first, seen, "%d bytes", size)
 	}
 	f := strings.NewReader("")
@@ -499,52 +570,70 @@ func (hugeSeeker) Seek(_ int64, whence int) (int64, error) {
 	return 0, nil
 }
 
-// lateWorker loses the answers of calls to a path, and does their work only a
-// little later.
-type lateWorker struct {
-	http.RoundTripper
-	path string
-	work sync.WaitGroup
-}
-
-func (l *lateWorker) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !strings.HasSuffix(r.URL.Path, l.path) {
-		return l.RoundTripper.RoundTrip(r)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	late := r.Clone(context.WithoutCancel(r.Context()))
-	late.Body = io.NopCloser(bytes.NewReader(body))
-	l.work.Go(func() {
-		time.Sleep(100 * time.Millisecond)
-		if response, err := l.RoundTripper.RoundTrip(late); err == nil {
-			response.Body.Close()
+// Several writers replace a file at the same time. One of their files is there
+// afterwards, and all reports are right.
+func TestDBFS_Upload_concurrentWriters(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	for name, upload := range map[string]func(context.Context, *databricks.DBFSService, string, io.Reader, databricks.UploadOptions) error{
+		"beside": databricks.UploadBeside, "blocks": databricks.UploadInBlocks,
+		"straight": func(ctx context.Context, s *databricks.DBFSService, path string, from io.Reader, opts databricks.UploadOptions) error {
+			return s.Upload(ctx, from, path, opts)
+		},
+	} {
+		for round := range 150 {
+			overwrite := round%3 > 0
+			if overwrite {
+				put(t, client, "/dir/f", []byte("old"))
+			}
+			var writers sync.WaitGroup
+			var mu sync.Mutex
+			done := map[string]bool{}
+			for i := range 4 {
+				writers.Go(func() {
+					content := fmt.Sprint("new", i)
+					err := upload(t.Context(), client.DBFS, "/dir/f", strings.NewReader(content), databricks.UploadOptions{Overwrite: overwrite})
+					if err == nil {
+						mu.Lock()
+						defer mu.Unlock()
+						done[content] = true
+					} else {
+						assert.ErrorIs(t, err, fs.ErrExist)
+						assert.False(t, overwrite, "%v", err)
+					}
+				})
+			}
+			writers.Wait()
+			tree := dbfsTree(t, client, "/dir")
+			require.Len(t, tree, 1, "%s, round %d: %v", name, round, tree)
+			require.True(t, done[tree["/dir/f"]], "%s, round %d: %q", name, round, tree["/dir/f"])
+			if !overwrite {
+				require.Len(t, done, 1, "%s, round %d", name, round)
+			}
+			require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/dir", Recursive: true}))
 		}
-	})
-	return nil, errors.New("connection reset by peer")
+	}
 }
 
-// The work of a call whose answer was lost may come after all that was done
-// about it.
-func TestDBFS_Upload_lateWork(t *testing.T) {
-	for path, want := range map[string]map[string]string{"/put": {}, "/create": {}, "/move": {"/f": "new"}} {
-		t.Run(path, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := databrickstest.NewServer(databrickstest.WithEarlyFiles())
-				defer server.Close()
-				late := &lateWorker{RoundTripper: server.Transport(), path: path}
-				client := server.Client(databricks.WithHTTPClient(&http.Client{Transport: late}), databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
-				var from io.Reader = strings.NewReader("new")
-				if path == "/create" {
-					from = only(from)
-				}
-				err := client.DBFS.Upload(t.Context(), "/f", from, databricks.UploadOptions{})
-				assert.Equal(t, len(want) == 0, err != nil, "%v", err)
-				late.work.Wait()
-				assertTree(t, server.Client(), want, "%v", err)
-			})
-		})
+// What is buffered is sent whole, whatever its size.
+func TestDBFS_Upload_buffers(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, size := range []int{8*mebibyte - 1, 8 * mebibyte, 8*mebibyte + 1, 9*mebibyte + 5} {
+		data := noise(size)
+		server.ForgetRequests()
+		require.NoError(t, client.DBFS.Upload(t.Context(), only(bytes.NewReader(data)), "/f", databricks.UploadOptions{Overwrite: true}))
+		assertTree(t, client, map[string]string{"/f": string(data)}, "%d bytes", size)
+		assert.NotContains(t, calls(server), "create", "%d bytes", size)
 	}
+	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	t.Setenv("TMPDIR", filepath.Join(os.Getenv("TMPDIR"), "none"))
+	data := noise(9 * mebibyte)
+	require.NoError(t, client.DBFS.Upload(t.Context(), only(bytes.NewReader(data)), "/f", databricks.UploadOptions{Overwrite: true}))
+	assertTree(t, client, map[string]string{"/f": string(data)}, "without a temporary file")
 }

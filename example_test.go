@@ -31,7 +31,7 @@ func Example() {
 }
 
 func report(ctx context.Context, client *databricks.Client, numbers io.Reader) error {
-	err := client.DBFS.Upload(ctx, "/data/numbers.csv", numbers, databricks.UploadOptions{Overwrite: true})
+	err := client.DBFS.Upload(ctx, numbers, "/data/numbers.csv", databricks.UploadOptions{Overwrite: true})
 	if err != nil {
 		return err
 	}

@@ -221,13 +221,28 @@ type importReply struct {
 // [ErrResourceAlreadyExists] unless Overwrite is set. With Overwrite it is
 // repeated after a lost answer.
 func (s *WorkspaceService) Import(ctx context.Context, in ImportObject) (int64, error) {
+	return s.importFrom(ctx, in, int64(len(in.Content)), func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(in.Content)), nil
+	})
+}
+
+// importFrom imports the content that open returns. Only with in.Multipart may
+// that be other than in.Content.
+func (s *WorkspaceService) importFrom(ctx context.Context, in ImportObject, size int64, open func() (io.ReadCloser, error)) (int64, error) {
 	content := in.Content
 	if content == nil {
 		content = []byte{}
 	}
 	request := post("/api/2.0/workspace/import").params(importJSON{in, content})
 	if in.Multipart {
-		request.Body = in.form()
+		fields := [][2]string{{"path", in.Path}}
+		for _, field := range [][2]string{{"format", string(in.Format)}, {"language", string(in.Language)}} {
+			if field[1] != "" {
+				fields = append(fields, field)
+			}
+		}
+		fields = append(fields, [2]string{"overwrite", strconv.FormatBool(in.Overwrite)})
+		request.Body = Multipart(fields, FilePart{Field: "content", Name: "content", Size: size, Open: open})
 	}
 	request.Idempotent = in.Overwrite
 	reply, err := do[importReply](ctx, s.client, request)
@@ -235,19 +250,6 @@ func (s *WorkspaceService) Import(ctx context.Context, in ImportObject) (int64, 
 		return 0, err
 	}
 	return reply.ObjectID, nil
-}
-
-func (in ImportObject) form() RawBody {
-	fields := [][2]string{{"path", in.Path}}
-	for _, field := range [][2]string{{"format", string(in.Format)}, {"language", string(in.Language)}} {
-		if field[1] != "" {
-			fields = append(fields, field)
-		}
-	}
-	fields = append(fields, [2]string{"overwrite", strconv.FormatBool(in.Overwrite)})
-	return Multipart(fields, FilePart{Field: "content", Name: "content", Size: int64(len(in.Content)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(in.Content)), nil
-	}})
 }
 
 // ListObjects says which directory to list.

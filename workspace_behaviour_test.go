@@ -292,7 +292,7 @@ func TestWorkspace_ExportDir_ImportDir(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, info.ModTime().Equal(o.ModifiedAt.Time()))
 
-	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/new/to", dir, databricks.DirOptions{})
+	result, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/new/to", databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, &databricks.DirResult{Files: 8, Bytes: size}, result)
 	assert.Equal(t, sampleTree, planted(t, client, "/Shared/new/to"))
@@ -326,7 +326,7 @@ func TestWorkspace_folders_again(t *testing.T) {
 	assert.Equal(t, "old", folder(t, dir)["f"])
 
 	bring := func(opts databricks.DirOptions) *databricks.DirResult {
-		result, err := client.Workspace.ImportDir(t.Context(), "/Shared/d", dir, opts)
+		result, err := client.Workspace.ImportDir(t.Context(), dir, "/Shared/d", opts)
 		require.NoError(t, err)
 		return result
 	}
@@ -354,12 +354,10 @@ func TestWorkspace_ExportDir_skips(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "blocked"), nil, 0o600)) // where a directory is to go
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken"), 0o700))            // where a file is to go
 	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
-	require.NoError(t, err)
+	assert.ErrorIs(t, err, databricks.ErrTooLarge, "what the service refused is an error")
 	assert.Equal(t, 1, result.Files)
-	errs := map[string]error{}
-	for _, s := range result.Skipped {
-		errs[s.Path] = s.Err
-	}
+	assert.Equal(t, []string{"/Shared/d/lib", "/Shared/d/repo"}, skippedPaths(result))
+	errs := problems(result)
 	assert.ErrorIs(t, errs["/Shared/d/large"], databricks.ErrTooLarge)
 	assert.ErrorIs(t, errs["/Shared/d/lib"], errors.ErrUnsupported)
 	assert.ErrorIs(t, errs["/Shared/d/repo"], errors.ErrUnsupported)
@@ -397,7 +395,7 @@ func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
 	assert.Equal(t, "# Databricks notebook source\nnotebook", here["in/here/clash%{2E}py"])
 	assert.Equal(t, "x", here["in/here/%{2E}%{2E}/%{2E}%{2E}/inside"])
 
-	result, err = client.Workspace.ImportDir(t.Context(), "/Shared/back", dir, databricks.DirOptions{})
+	result, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/back", databricks.DirOptions{})
 	require.NoError(t, err)
 	for name := range reasons(result) { // . and .. are names here only
 		assert.Contains(t, name, "%{2E}")
@@ -458,14 +456,15 @@ func TestWorkspace_ImportDir_skips(t *testing.T) {
 	plant(t, client, map[string]string{"/Shared/d/there:SQL": "1"})
 	write("there/x", "under a notebook")
 
-	result, err := client.Workspace.ImportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
-	require.NoError(t, err)
-	assert.Equal(t, 5, result.Files)
+	result, err := client.Workspace.ImportDir(t.Context(), dir, "/Shared/d", databricks.DirOptions{Overwrite: true})
+	assert.ErrorIs(t, err, databricks.ErrInvalidParameterValue, "what the service refused is an error")
+	assert.Equal(t, 6, result.Files)
+	assert.Len(t, result.Failed, 3)
 	errs := map[string]error{}
-	for _, s := range result.Skipped {
-		name, err := filepath.Rel(dir, s.Path)
+	for path, problem := range problems(result) {
+		name, err := filepath.Rel(dir, path)
 		require.NoError(t, err)
-		errs[filepath.ToSlash(name)] = s.Err
+		errs[filepath.ToSlash(name)] = problem
 	}
 	for name, is := range map[string]error{
 		"a.sql": fs.ErrExist, "bad.ipynb": databricks.ErrInvalidParameterValue, "%{2F}etc": fs.ErrInvalid, "%{2E}%{2E}": fs.ErrInvalid, "%{2E}%{2E}/x": fs.ErrInvalid,
@@ -482,7 +481,8 @@ func TestWorkspace_ImportDir_skips(t *testing.T) {
 	assert.Contains(t, got, "/.py")
 	assert.Contains(t, got, "/other.py")
 	assert.Contains(t, got, "/BOM:SQL")
-	assert.Len(t, got, 6)
+	assert.Contains(t, got, "/.databricks-left")
+	assert.Len(t, got, 7)
 }
 
 func TestWorkspace_folders_refuse(t *testing.T) {
@@ -496,14 +496,14 @@ func TestWorkspace_folders_refuse(t *testing.T) {
 	assert.ErrorIs(t, err, databricks.ErrResourceDoesNotExist)
 	_, err = client.Workspace.ExportDir(t.Context(), "none", t.TempDir(), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrInvalid)
-	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/d", filepath.Join(t.TempDir(), "none"), databricks.DirOptions{})
+	_, err = client.Workspace.ImportDir(t.Context(), filepath.Join(t.TempDir(), "none"), "/Shared/d", databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = client.Workspace.ImportDir(t.Context(), "/Shared/n", t.TempDir(), databricks.DirOptions{})
+	_, err = client.Workspace.ImportDir(t.Context(), t.TempDir(), "/Shared/n", databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrExist, "a notebook is there")
 	alice, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("dapi-alice"),
 		databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}))
 	require.NoError(t, err)
-	_, err = alice.Workspace.ImportDir(t.Context(), "/Users/admin@example.com/x", t.TempDir(), databricks.DirOptions{})
+	_, err = alice.Workspace.ImportDir(t.Context(), t.TempDir(), "/Users/admin@example.com/x", databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrPermission)
 	dir := t.TempDir()
 	_, err = client.Workspace.ExportDir(t.Context(), "/Shared//n/", dir, databricks.DirOptions{})
@@ -531,7 +531,7 @@ func TestWorkspace_folders_plan(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "sub", "f"), []byte("x"), 0o600))
 	for _, opts := range []databricks.DirOptions{{Concurrency: 1}, {Concurrency: 1, SkipUnchanged: true}} {
 		planned = nil
-		_, err := client.Workspace.ImportDir(t.Context(), "/Shared/new", dir, opts)
+		_, err := client.Workspace.ImportDir(t.Context(), dir, "/Shared/new", opts)
 		require.NoError(t, err)
 		assert.Equal(t, []string{"mkdirs", "mkdirs", "import"}, planned)
 	}
@@ -554,7 +554,7 @@ func TestWorkspace_folders_parallel(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 5*time.Second, time.Since(begin), "one list, and 40 exports, ten at a time")
 		begin = time.Now()
-		_, err = client.Workspace.ImportDir(t.Context(), "/Shared/e", dir, databricks.DirOptions{Concurrency: 20})
+		_, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/e", databricks.DirOptions{Concurrency: 20})
 		require.NoError(t, err)
 		assert.Equal(t, 3*time.Second, time.Since(begin))
 
@@ -611,7 +611,7 @@ func TestWorkspace_folders_faults(t *testing.T) {
 					_, err = clean.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.DirOptions{Overwrite: true})
 					require.NoError(t, err)
 					server.Inject(f)
-					result, err = client.Workspace.ImportDir(t.Context(), "/Shared/to", dir, databricks.DirOptions{Concurrency: 1})
+					result, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/to", databricks.DirOptions{Concurrency: 1})
 					server.ClearFaults()
 					if err != nil && at < 1 {
 						return // it may not be there

@@ -345,7 +345,11 @@ func TestWorkspace_localNames(t *testing.T) {
 		notebook("CON", LanguageSQL), notebook("..", LanguageR), notebook("x", "LATIN"), notebook("b", LanguageSQL), file("B.sql"),
 		file(`c:\d`), file("%{41}"), notebook("same", LanguageR), {ObjectType: ObjectDirectory, Path: "/d/same.r"},
 	}
-	names := localNames(objects)
+	entries := make([]remoteEntry, len(objects))
+	for i, o := range objects {
+		entries[i] = o.entry().in("/d", o.Path)
+	}
+	names := workspaceDirs{}.localNames(entries)
 	require.Len(t, names, len(objects))
 	seen := map[string]bool{}
 	for i, name := range names {
@@ -365,7 +369,7 @@ func TestWorkspace_localNames(t *testing.T) {
 	assert.Contains(t, names, "a.py.py")
 }
 
-func TestSkippable(t *testing.T) {
+func TestAboutOneFile(t *testing.T) {
 	for _, row := range []struct {
 		err  error
 		want bool
@@ -381,6 +385,6 @@ func TestSkippable(t *testing.T) {
 		{errors.New("no space left"), false},
 		{context.Canceled, false},
 	} {
-		assert.Equal(t, row.want, skippable(row.err), "%v", row.err)
+		assert.Equal(t, row.want, aboutOneFile(row.err), "%v", row.err)
 	}
 }

@@ -77,7 +77,7 @@ func (o *ours) Download(ctx context.Context, path string, to io.Writer) error {
 }
 
 func (o *ours) Upload(ctx context.Context, path string, from io.ReadSeeker) error {
-	return o.DBFS.Upload(ctx, path, from, databricks.UploadOptions{})
+	return o.DBFS.Upload(ctx, from, path, databricks.UploadOptions{})
 }
 
 func (o *ours) RunCommand(ctx context.Context, code string) error {
@@ -112,6 +112,6 @@ func (o *ours) DownloadDir(ctx context.Context, path, dir string) error {
 }
 
 func (o *ours) UploadDir(ctx context.Context, dir, path string) error {
-	_, err := o.DBFS.UploadDir(ctx, path, dir, databricks.DirOptions{})
+	_, err := o.DBFS.UploadDir(ctx, dir, path, databricks.DirOptions{})
 	return err
 }

@@ -142,7 +142,7 @@ func (c *copier) upload(ctx context.Context, from, to string) error {
 		bar := c.bar(-1, to)
 		defer bar.Close()
 		options.Progress = func(done, _ int64) { bar.Set64(done) }
-		return c.client.DBFS.Upload(ctx, to, c.in, options)
+		return c.client.DBFS.Upload(ctx, c.in, to, options)
 	}
 	from = filepath.Clean(from)
 	info, err := os.Stat(from)
@@ -159,7 +159,7 @@ func (c *copier) upload(ctx context.Context, from, to string) error {
 	c.target = to
 	if info.IsDir() {
 		return c.folder(ctx, from, os.DirFS(from), func(options databricks.DirOptions) (*databricks.DirResult, error) {
-			return c.client.DBFS.UploadDir(ctx, to, from, options)
+			return c.client.DBFS.UploadDir(ctx, from, to, options)
 		})
 	}
 	file, err := os.Open(from)
@@ -170,7 +170,7 @@ func (c *copier) upload(ctx context.Context, from, to string) error {
 	bar := c.bar(info.Size(), filepath.Base(from))
 	defer bar.Close()
 	options.Progress = func(done, _ int64) { bar.Set64(done) }
-	return c.client.DBFS.Upload(ctx, to, file, options)
+	return c.client.DBFS.Upload(ctx, file, to, options)
 }
 
 func (c *copier) download(ctx context.Context, from, to string) error {
@@ -223,18 +223,21 @@ func (c *copier) folder(ctx context.Context, from string, content fs.FS, copy fu
 			bar.Set64(min(p.Bytes, total)) // more may have come up meanwhile
 		},
 	})
-	if err != nil {
+	bar.Close()
+	if result == nil {
 		return err
 	}
-	bar.Close()
 	fmt.Fprintf(c.log, "%d files copied, %d left as they were, %d skipped\n", result.Files, result.Unchanged, len(result.Skipped))
 	for _, s := range result.Skipped {
 		fmt.Fprintf(c.log, "skipped %s: %v\n", s.Path, s.Err)
 	}
-	if len(result.Skipped) > 0 {
+	for _, f := range result.Failed {
+		fmt.Fprintf(c.log, "failed: %v\n", &f)
+	}
+	if err == nil && len(result.Skipped) > 0 {
 		return errors.New("not all was copied")
 	}
-	return nil
+	return err
 }
 
 // size is that of all files together.

@@ -175,7 +175,7 @@ func TestInterruptedAndResumed(t *testing.T) {
 		w.ok(goesOn)
 		assert.NotContains(t, w.log.String(), "26 files copied")
 	}
-	interrupted("/move", "-r from dbfs:/to", "-r -u -T from dbfs:/to")
+	interrupted("/put", "-r from dbfs:/to", "-r -u -T from dbfs:/to")
 	interrupted("/read", "-r dbfs:/to back", "-r -u -T dbfs:/to back")
 	entries, err := os.ReadDir(filepath.Join(w.dir, "back"))
 	require.NoError(t, err)

@@ -112,7 +112,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	}
 
 	q.say("Uploading %d bytes to dbfs:%s.", len(numbers), file)
-	if err := c.DBFS.Upload(ctx, file, strings.NewReader(numbers), databricks.UploadOptions{Overwrite: true}); err != nil {
+	if err := c.DBFS.Upload(ctx, strings.NewReader(numbers), file, databricks.UploadOptions{Overwrite: true}); err != nil {
 		return err
 	}
 

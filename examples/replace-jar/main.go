@@ -185,7 +185,7 @@ func (r *replacement) upload(ctx context.Context, content []byte) error {
 		r.replaced = false
 		return nil
 	}
-	if err := r.client.DBFS.Upload(ctx, r.to, bytes.NewReader(content), databricks.UploadOptions{Overwrite: true}); err != nil {
+	if err := r.client.DBFS.Upload(ctx, bytes.NewReader(content), r.to, databricks.UploadOptions{Overwrite: true}); err != nil {
 		return err
 	}
 	r.did("uploaded %d bytes", len(content))

@@ -1,0 +1,340 @@
+package databricks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/go-databricks/databricks/internal/parallel"
+)
+
+// A dirUpload is the copy of a local directory to an area.
+type dirUpload struct {
+	*dirCopy
+	from string // as the caller named it
+	root *os.Root
+	dirs []*destDir // all that were visited, parents first
+}
+
+// copyDirUp copies a local directory, with everything in it, to an area.
+func copyDirUp(ctx context.Context, op string, store dirStore, from, to string, opts DirOptions) (*DirResult, error) {
+	c, err := newDirCopy(op, store, opts)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(from)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	u := &dirUpload{dirCopy: c, from: from, root: root}
+	top := &destDir{u: u, path: to, local: "."}
+	if err := top.ready(ctx); err != nil {
+		return nil, &fs.PathError{Op: op, Path: to, Err: err}
+	}
+	u.run(ctx, func(yield func(dirTask) bool) { u.visit(top, yield) })
+	if opts.Delete && u.complete(ctx) {
+		u.prune(ctx)
+	}
+	return u.end(ctx, from)
+}
+
+// source returns the path of something at the source, for the result.
+func (u *dirUpload) source(local string) string {
+	return filepath.Join(u.from, filepath.FromSlash(local))
+}
+
+// visit yields a task for a directory and for all that is in it: parents first,
+// by name. It does not follow links.
+func (u *dirUpload) visit(d *destDir, yield func(dirTask) bool) bool {
+	u.dirs = append(u.dirs, d)
+	entries, err := fs.ReadDir(u.root.FS(), d.local)
+	empty := true
+	for _, e := range entries {
+		empty = empty && !e.IsDir() && !e.Type().IsRegular()
+	}
+	make := func(ctx context.Context, _ func(int64)) error {
+		switch {
+		case err != nil:
+			return err
+		case d.unnamed != nil:
+			return d.unnamed
+		case d.ready(ctx) != nil:
+			return d.err
+		case empty && u.store.impliesDirs() && !d.exists && !u.opts.DryRun:
+			return u.store.mkdirs(ctx, d.path)
+		}
+		return nil
+	}
+	if !yield(dirTask{u.source(d.local), copyDir, make}) {
+		return false
+	}
+	for _, e := range entries {
+		local := path.Join(d.local, e.Name())
+		if u.ignored(local, e.IsDir()) {
+			continue
+		}
+		if e.IsDir() {
+			if !u.visit(d.sub(e.Name(), local), yield) {
+				return false
+			}
+		} else if !yield(dirTask{u.source(local), copyFile, u.file(d, e, local)}) {
+			return false
+		}
+	}
+	return true
+}
+
+// file opens a file and returns what uploads it and closes it. The names of all
+// files of a directory are taken here, one after another, so that it does not
+// depend on chance which of two files for one name is uploaded.
+func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.Context, func(int64)) error {
+	failed := func(err error) func(context.Context, func(int64)) error {
+		return func(context.Context, func(int64)) error { return err }
+	}
+	if name, err := plainName(e.Name()); err == nil && d.unnamed == nil && !e.Type().IsRegular() {
+		d.keep(name)
+	}
+	switch {
+	case d.unnamed != nil:
+		return failed(d.unnamed)
+	case !e.Type().IsRegular():
+		return failed(notRegular(e.Type()))
+	case isTemp(e.Name()):
+		return failed(&skipError{errOurs})
+	}
+	f := fileUpload{replace: u.opts.replace()}
+	name, err := "", error(nil)
+	// What was a file a moment ago may be a pipe by now, whose opening would wait.
+	f.file, err = u.root.OpenFile(filepath.FromSlash(local), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		if f.info, err = f.file.Stat(); err == nil && !f.info.Mode().IsRegular() {
+			err = notRegular(f.info.Mode())
+		}
+	}
+	if err == nil {
+		name, f.kind, err = u.store.remoteName(f.file)
+	}
+	if err == nil {
+		err = d.take(name, local)
+	}
+	if err != nil {
+		if f.file != nil {
+			f.file.Close()
+		}
+		return failed(err)
+	}
+	f.to = d.join(name)
+	return func(ctx context.Context, progress func(int64)) error {
+		defer f.file.Close()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := d.ready(ctx); err != nil {
+			return err
+		}
+		f.progress = progress
+		return u.copy(ctx, d.there[name], f, u.source(local))
+	}
+}
+
+func notRegular(mode fs.FileMode) error {
+	return &skipError{fmt.Errorf("%w: it is not a file, but %v", errors.ErrUnsupported, mode.Type())}
+}
+
+// copy uploads a file, unless there is no need to.
+func (u *dirUpload) copy(ctx context.Context, there *remoteEntry, f fileUpload, from string) error {
+	op := DirCreate
+	if there != nil {
+		switch {
+		case there.dir:
+			return fmt.Errorf("a directory is at %s: %w", f.to, fs.ErrExist)
+		case u.opts.current(f.info.Size(), there.size, f.info.ModTime(), there.modified):
+			return errUnchanged
+		case !f.replace:
+			return &skipError{fs.ErrExist}
+		}
+		op, f.there = DirReplace, there
+	}
+	if u.opts.DryRun {
+		u.plan(DirChange{op, f.to, from, f.info.Size()})
+		return nil
+	}
+	err := u.store.upload(ctx, f)
+	if !f.replace && errors.Is(err, fs.ErrExist) { // since it was listed
+		return &skipError{err}
+	}
+	return err
+}
+
+// A destDir is a directory that files are uploaded to.
+type destDir struct {
+	u       *dirUpload
+	parent  *destDir // nil for the first
+	name    string   // in parent
+	path    string
+	local   string            // where its files come from
+	unnamed error             // why it cannot exist at all, a skipError
+	from    map[string]string // local paths by name, of all that goes here
+	kept    map[string]bool   // names of what else is at the source
+
+	once   sync.Once
+	there  map[string]*remoteEntry // what is in it, by name
+	exists bool                    // it existed before
+	err    error
+}
+
+func (d *destDir) join(name string) string { return strings.TrimSuffix(d.path, "/") + "/" + name }
+
+// sub returns the directory in d that a local directory goes to.
+func (d *destDir) sub(localName, local string) *destDir {
+	name, err := plainName(localName)
+	if err == nil {
+		err = d.take(name, local)
+	}
+	if d.unnamed != nil {
+		err = d.unnamed
+	}
+	return &destDir{u: d.u, parent: d, name: name, path: d.join(name), local: local, unnamed: err}
+}
+
+// take says that a local file or directory goes to a name.
+func (d *destDir) take(name, from string) error {
+	if other, twice := d.from[name]; twice {
+		return &skipError{fmt.Errorf("%w: %s goes to the name %q, too", fs.ErrExist, other, name)}
+	}
+	if d.from == nil {
+		d.from = map[string]string{}
+	}
+	d.from[name] = from
+	return nil
+}
+
+// keep says that a name is at the source, though it is not copied.
+func (d *destDir) keep(name string) {
+	if d.kept == nil {
+		d.kept = map[string]bool{}
+	}
+	d.kept[name] = true
+}
+
+// ready makes sure that the directory exists or will exist, and lists it.
+func (d *destDir) ready(ctx context.Context) error {
+	d.once.Do(func() { d.err = d.prepare(ctx) })
+	return d.err
+}
+
+func (d *destDir) prepare(ctx context.Context) error {
+	if d.unnamed != nil {
+		return d.unnamed
+	}
+	listed := true
+	if d.parent != nil {
+		if err := d.parent.ready(ctx); err != nil {
+			return err
+		}
+		there := d.parent.there[d.name]
+		if there != nil && !there.dir {
+			return fmt.Errorf("a file is at %s: %w", d.path, fs.ErrExist)
+		}
+		listed = there != nil
+	}
+	// Where the directory is created anyway, its content may not be of interest.
+	if listed && (d.u.store.impliesDirs() || d.u.opts.SkipUnchanged || d.u.opts.Delete || d.u.opts.DryRun) {
+		entries, err := d.u.store.list(ctx, d.path)
+		if err == nil {
+			d.exists, d.there = true, byName(entries)
+			return nil
+		}
+		if errors.Is(err, errNotDir) {
+			return fmt.Errorf("a file is at %s: %w", d.path, fs.ErrExist)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if d.u.store.impliesDirs() || d.u.opts.DryRun {
+		return nil
+	}
+	return d.u.store.mkdirs(ctx, d.path)
+}
+
+// prune deletes what is at the destination and not at the source.
+func (u *dirUpload) prune(ctx context.Context) {
+	var files, dirs []dirTask
+	for _, d := range u.dirs {
+		if d.exists {
+			u.gone(ctx, d.local, d.there, func(name string) bool {
+				_, taken := d.from[name]
+				return taken || d.kept[name]
+			}, &files, &dirs)
+		}
+	}
+	parallel.All(u.limit, slices.Values(files), func(task dirTask) { u.one(ctx, task) })
+	for i := len(dirs) - 1; i >= 0 && u.complete(ctx); i-- { // children first
+		u.one(ctx, dirs[i])
+	}
+}
+
+// gone collects what is to be deleted of a directory, parents first. It reports
+// whether that is all of it.
+func (u *dirUpload) gone(ctx context.Context, local string, there map[string]*remoteEntry, keep func(name string) bool, files, dirs *[]dirTask) (all bool) {
+	entries := make([]remoteEntry, 0, len(there))
+	for _, e := range there {
+		entries = append(entries, *e)
+	}
+	names, all := u.store.localNames(entries), true
+	for i, e := range entries {
+		at := path.Join(local, names[i])
+		switch {
+		case keep(e.name) || e.err != nil || isTemp(e.name) && !e.dir || u.ignore.Match(at, e.dir):
+			all = false
+		case !e.dir:
+			*files = append(*files, u.removal(e))
+		default:
+			below, err := u.store.list(ctx, e.path)
+			if err != nil {
+				*files = append(*files, dirTask{e.path, deleteAny, func(context.Context, func(int64)) error { return err }})
+				all = false
+				continue
+			}
+			mark := len(*dirs)
+			*dirs = append(*dirs, u.removal(e))
+			if !u.gone(ctx, at, byName(below), func(string) bool { return false }, files, dirs) {
+				*dirs = slices.Delete(*dirs, mark, mark+1)
+				all = false
+			}
+		}
+	}
+	return all
+}
+
+func byName(entries []remoteEntry) map[string]*remoteEntry {
+	named := make(map[string]*remoteEntry, len(entries))
+	for i := range entries {
+		named[entries[i].name] = &entries[i]
+	}
+	return named
+}
+
+// removal is the task of deleting something at the destination.
+func (u *dirUpload) removal(e remoteEntry) dirTask {
+	return dirTask{e.path, deleteAny, func(ctx context.Context, _ func(int64)) error {
+		if u.opts.DryRun {
+			u.plan(DirChange{Op: DirDelete, Path: e.path, Size: e.size})
+			return nil
+		}
+		if err := u.store.remove(ctx, e); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}}
+}
