@@ -42,9 +42,9 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 	r.RetryAfter, r.Asked = parseRetryAfter(header.Get("Retry-After"), time.Now())
 	body = bytes.TrimSpace(body)
 	switch location, _, _ := strings.Cut(header.Get("Location"), "?"); {
-	case status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
+	case status >= 300 && status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
 		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace is reached from outside its private link"
-	case status < 400:
+	case status >= 300 && status < 400:
 		r.Message = "redirected to " + cmp.Or(location, "nowhere") + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
 	case broken != nil && len(body) == 0:
 		r.Code, r.Message = "IO_READ", "the answer broke off: "+broken.Error()
