@@ -7,65 +7,65 @@ import (
 	"time"
 )
 
-// A RunType says how a run came to be.
+// A RunType is the origin of a run.
 type RunType string
 
 // Origins of a run.
 const (
-	RunTypeJobRun      RunType = "JOB_RUN"      // of a job, by RunNow or a trigger
-	RunTypeSubmitRun   RunType = "SUBMIT_RUN"   // by SubmitRun
-	RunTypeWorkflowRun RunType = "WORKFLOW_RUN" // by a notebook that ran another
+	RunTypeJobRun      RunType = "JOB_RUN"      // a run of a job, started by RunNow or a trigger
+	RunTypeSubmitRun   RunType = "SUBMIT_RUN"   // started by SubmitRun
+	RunTypeWorkflowRun RunType = "WORKFLOW_RUN" // started by a notebook that runs another
 )
 
-// A TriggerType says what started a run.
+// A TriggerType is what started a run.
 type TriggerType string
 
-// Starters of runs.
+// Triggers of runs.
 const (
 	TriggerPeriodic          TriggerType = "PERIODIC" // a schedule
-	TriggerOneTime           TriggerType = "ONE_TIME" // somebody, by the API or the user interface
-	TriggerRetry             TriggerType = "RETRY"    // the failure of an earlier attempt
+	TriggerOneTime           TriggerType = "ONE_TIME" // a user, with the API or in the user interface
+	TriggerRetry             TriggerType = "RETRY"    // an earlier attempt that failed
 	TriggerRunJobTask        TriggerType = "RUN_JOB_TASK"
 	TriggerFileArrival       TriggerType = "FILE_ARRIVAL"
 	TriggerContinuous        TriggerType = "CONTINUOUS"
-	TriggerContinuousRestart TriggerType = "CONTINUOUS_RESTART" // somebody who restarted a continuous job
+	TriggerContinuousRestart TriggerType = "CONTINUOUS_RESTART" // a user who restarted a continuous job
 	TriggerTable             TriggerType = "TABLE"
 	TriggerModel             TriggerType = "MODEL"
 )
 
-// A RunLifeCycleState says where a run is in its life.
+// A RunLifeCycleState is the life cycle state of a run.
 type RunLifeCycleState string
 
-// States of a run. It ends in one of [RunTerminated], [RunSkipped] and
+// States of a run. The last state is [RunTerminated], [RunSkipped] or
 // [RunInternalError].
 const (
-	RunQueued          RunLifeCycleState = "QUEUED"  // waits for a free place
-	RunPending         RunLifeCycleState = "PENDING" // its cluster is being prepared
-	RunBlocked         RunLifeCycleState = "BLOCKED" // a task that waits for others
+	RunQueued          RunLifeCycleState = "QUEUED"  // waiting for other runs to end
+	RunPending         RunLifeCycleState = "PENDING" // waiting for its cluster
+	RunBlocked         RunLifeCycleState = "BLOCKED" // a task that waits for other tasks
 	RunWaitingForRetry RunLifeCycleState = "WAITING_FOR_RETRY"
 	RunRunning         RunLifeCycleState = "RUNNING"
-	RunTerminating     RunLifeCycleState = "TERMINATING" // the work is done, the cluster is on its way out
-	RunTerminated      RunLifeCycleState = "TERMINATED"  // the result says how
-	RunSkipped         RunLifeCycleState = "SKIPPED"     // never ran: another run was active, or a task before it failed
+	RunTerminating     RunLifeCycleState = "TERMINATING" // the work is done, and the cluster is shutting down
+	RunTerminated      RunLifeCycleState = "TERMINATED"  // over; the result state says how it ended
+	RunSkipped         RunLifeCycleState = "SKIPPED"     // never ran, because another run was active or an earlier task failed
 	RunInternalError   RunLifeCycleState = "INTERNAL_ERROR"
 
 	RunLifeCycleUnspecified RunLifeCycleState = "RUN_LIFE_CYCLE_STATE_UNSPECIFIED" // clean rooms only
 )
 
-// A RunResultState says how a run ended.
+// A RunResultState is the result of a run.
 type RunResultState string
 
 // Results of a run.
 const (
 	RunResultSuccess                      RunResultState = "SUCCESS"
-	RunResultSuccessWithFailures          RunResultState = "SUCCESS_WITH_FAILURES" // some task failed, the last ones did not
+	RunResultSuccessWithFailures          RunResultState = "SUCCESS_WITH_FAILURES" // a task failed, but the last tasks succeeded
 	RunResultFailed                       RunResultState = "FAILED"
 	RunResultTimedOut                     RunResultState = "TIMEDOUT"
 	RunResultCanceled                     RunResultState = "CANCELED"
 	RunResultMaximumConcurrentRunsReached RunResultState = "MAXIMUM_CONCURRENT_RUNS_REACHED" // skipped
 	RunResultExcluded                     RunResultState = "EXCLUDED"                        // skipped: a condition was not met
-	RunResultUpstreamFailed               RunResultState = "UPSTREAM_FAILED"                 // skipped: a task before it failed
-	RunResultUpstreamCanceled             RunResultState = "UPSTREAM_CANCELED"               // skipped: a task before it was cancelled
+	RunResultUpstreamFailed               RunResultState = "UPSTREAM_FAILED"                 // skipped: an earlier task failed
+	RunResultUpstreamCanceled             RunResultState = "UPSTREAM_CANCELED"               // skipped: an earlier task was canceled
 	RunResultDisabled                     RunResultState = "DISABLED"                        // skipped: the task is disabled
 
 	RunResultEvicted         RunResultState = "EVICTED"                      // clean rooms only
@@ -73,7 +73,7 @@ const (
 	RunResultUnspecified     RunResultState = "RUN_RESULT_STATE_UNSPECIFIED" // clean rooms only
 )
 
-// A RunStatusState is the newer word for where a run is in its life.
+// A RunStatusState is the newer form of the life cycle state of a run.
 type RunStatusState string
 
 // States of a [RunStatus].
@@ -84,20 +84,20 @@ const (
 	RunStatusWaiting     RunStatusState = "WAITING"
 	RunStatusRunning     RunStatusState = "RUNNING"
 	RunStatusTerminating RunStatusState = "TERMINATING"
-	RunStatusTerminated  RunStatusState = "TERMINATED" // over, in whatever way
+	RunStatusTerminated  RunStatusState = "TERMINATED" // over, whether or not it succeeded
 )
 
-// A QueueCode says why a run waits.
+// A QueueCode is the reason why a run is queued.
 type QueueCode string
 
-// Limits that runs wait for.
+// Limits that queue runs.
 const (
 	QueueActiveRunsLimitReached        QueueCode = "ACTIVE_RUNS_LIMIT_REACHED"          // of the workspace
 	QueueMaxConcurrentRunsReached      QueueCode = "MAX_CONCURRENT_RUNS_REACHED"        // of the job
 	QueueActiveRunJobTasksLimitReached QueueCode = "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED" // of the workspace
 )
 
-// A RunTerminationCode says why a run ended.
+// A RunTerminationCode is the reason why a run ended.
 type RunTerminationCode string
 
 // Reasons for the end of a run.
@@ -105,7 +105,7 @@ const (
 	RunTerminationSuccess                     RunTerminationCode = "SUCCESS"
 	RunTerminationSuccessWithFailures         RunTerminationCode = "SUCCESS_WITH_FAILURES"
 	RunTerminationUserCanceled                RunTerminationCode = "USER_CANCELED"
-	RunTerminationCanceled                    RunTerminationCode = "CANCELED" // by the platform, such as after the time limit
+	RunTerminationCanceled                    RunTerminationCode = "CANCELED" // by the platform, for example after the time limit
 	RunTerminationSkipped                     RunTerminationCode = "SKIPPED"
 	RunTerminationDisabled                    RunTerminationCode = "DISABLED"
 	RunTerminationRunExecutionError           RunTerminationCode = "RUN_EXECUTION_ERROR" // the work itself failed
@@ -114,7 +114,7 @@ const (
 	RunTerminationClusterError                RunTerminationCode = "CLUSTER_ERROR"
 	RunTerminationClusterTerminatedByUser     RunTerminationCode = "CLUSTER_TERMINATED_BY_USER"
 	RunTerminationInvalidClusterRequest       RunTerminationCode = "INVALID_CLUSTER_REQUEST"
-	RunTerminationClusterRequestLimitExceeded RunTerminationCode = "CLUSTER_REQUEST_LIMIT_EXCEEDED" // too many clusters made or resized
+	RunTerminationClusterRequestLimitExceeded RunTerminationCode = "CLUSTER_REQUEST_LIMIT_EXCEEDED" // too many requests to create or resize clusters
 	RunTerminationMaxSparkContextsExceeded    RunTerminationCode = "MAX_SPARK_CONTEXTS_EXCEEDED"
 	RunTerminationLibraryInstallationError    RunTerminationCode = "LIBRARY_INSTALLATION_ERROR"
 	RunTerminationRepositoryCheckoutFailed    RunTerminationCode = "REPOSITORY_CHECKOUT_FAILED"
@@ -124,25 +124,25 @@ const (
 	RunTerminationInvalidRunConfiguration     RunTerminationCode = "INVALID_RUN_CONFIGURATION"
 	RunTerminationFeatureDisabled             RunTerminationCode = "FEATURE_DISABLED"
 	RunTerminationCloudFailure                RunTerminationCode = "CLOUD_FAILURE"
-	RunTerminationBreakingChange              RunTerminationCode = "BREAKING_CHANGE" // of Spark; retried in a way that avoids it
+	RunTerminationBreakingChange              RunTerminationCode = "BREAKING_CHANGE" // a breaking change in Spark; the service retries the run in a way that avoids it
 	RunTerminationMaxConcurrentRunsExceeded   RunTerminationCode = "MAX_CONCURRENT_RUNS_EXCEEDED"
 	RunTerminationMaxJobQueueSizeExceeded     RunTerminationCode = "MAX_JOB_QUEUE_SIZE_EXCEEDED"
 	RunTerminationWorkspaceRunLimitExceeded   RunTerminationCode = "WORKSPACE_RUN_LIMIT_EXCEEDED"
 	RunTerminationBudgetPolicyLimitExceeded   RunTerminationCode = "BUDGET_POLICY_LIMIT_EXCEEDED"
 )
 
-// A RunTerminationType says whose fault the end of a run was.
+// A RunTerminationType is the class of the reason why a run ended.
 type RunTerminationType string
 
 // Classes of reasons.
 const (
 	RunTerminationTypeSuccess       RunTerminationType = "SUCCESS"
-	RunTerminationTypeClientError   RunTerminationType = "CLIENT_ERROR" // the user's, or that of the job's settings
+	RunTerminationTypeClientError   RunTerminationType = "CLIENT_ERROR" // caused by the user or by the job's settings
 	RunTerminationTypeInternalError RunTerminationType = "INTERNAL_ERROR"
 	RunTerminationTypeCloudFailure  RunTerminationType = "CLOUD_FAILURE"
 )
 
-// A RepairHistoryItemType tells the first go at a run from its repairs.
+// A RepairHistoryItemType distinguishes the original run from its repairs.
 type RepairHistoryItemType string
 
 // Parts of a run's history.
@@ -151,10 +151,10 @@ const (
 	RepairHistoryRepair   RepairHistoryItemType = "REPAIR"
 )
 
-// DurationMillis is a length of time as the service writes it: in milliseconds.
+// DurationMillis is a duration in milliseconds, as the service sends it.
 type DurationMillis int64
 
-// Duration returns the length of time.
+// Duration returns the duration.
 func (d DurationMillis) Duration() time.Duration { return time.Duration(d) * time.Millisecond }
 
 // A Run is one execution of a job, of a submission, or of one of their tasks.
@@ -162,53 +162,53 @@ func (d DurationMillis) Duration() time.Duration { return time.Duration(d) * tim
 // All servers report its state in State, and newer ones in Status as well. Done,
 // Succeeded, Result and Message read whichever is there.
 type Run struct {
-	JobID                int64         `json:"job_id,omitzero"` // also of submitted runs, for which it is no job's
+	JobID                int64         `json:"job_id,omitzero"` // a submitted run also has one, which belongs to no job
 	RunID                int64         `json:"run_id"`
-	JobRunID             int64         `json:"job_run_id,omitzero"`              // of the run that a task run belongs to, else the run's own
+	JobRunID             int64         `json:"job_run_id,omitzero"`              // the run that a task run belongs to; otherwise the same as RunID
 	NumberInJob          int64         `json:"number_in_job,omitzero"`           // deprecated: the same as RunID
-	OriginalAttemptRunID int64         `json:"original_attempt_run_id,omitzero"` // of the first attempt; its own unless it is a retry
+	OriginalAttemptRunID int64         `json:"original_attempt_run_id,omitzero"` // the first attempt; the same as RunID unless the run is a retry
 	AttemptNumber        int           `json:"attempt_number,omitzero"`          // 0 for the first attempt
 	RunName              string        `json:"run_name,omitzero"`
 	RunType              RunType       `json:"run_type,omitzero"`
-	RunPageURL           string        `json:"run_page_url,omitzero"` // for people
+	RunPageURL           string        `json:"run_page_url,omitzero"` // the run's page in the workspace
 	Description          string        `json:"description,omitzero"`
-	CreatorUserName      string        `json:"creator_user_name,omitzero"` // empty if that user is gone
+	CreatorUserName      string        `json:"creator_user_name,omitzero"` // empty if the user no longer exists
 	Trigger              TriggerType   `json:"trigger,omitzero"`
 	TriggerInfo          *TriggerInfo  `json:"trigger_info,omitzero"`
-	Schedule             *CronSchedule `json:"schedule,omitzero"` // that started it, if one did
+	Schedule             *CronSchedule `json:"schedule,omitzero"` // the schedule that started the run; nil if none did
 	Format               JobFormat     `json:"format,omitzero"`
 
 	State  *RunState  `json:"state,omitzero"`
 	Status *RunStatus `json:"status,omitzero"` // nil on older servers
 
-	StartTime         Millis         `json:"start_time,omitzero"`         // when its cluster was asked for
-	EndTime           Millis         `json:"end_time,omitzero"`           // 0 until it is over
-	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`     // in the queue
-	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`     // until the cluster was ready; 0 for runs with Tasks
-	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"` // of the work; 0 for runs with Tasks
-	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`   // after it; 0 for runs with Tasks
-	RunDuration       DurationMillis `json:"run_duration,omitzero"`       // of a run with Tasks, its repairs included
+	StartTime         Millis         `json:"start_time,omitzero"`         // when the run requested its cluster
+	EndTime           Millis         `json:"end_time,omitzero"`           // 0 until the run is over
+	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`     // time in the queue
+	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`     // time until the cluster was ready; 0 for runs with Tasks
+	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"` // time that the work took; 0 for runs with Tasks
+	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`   // time after the work; 0 for runs with Tasks
+	RunDuration       DurationMillis `json:"run_duration,omitzero"`       // total time of a run with Tasks, including repairs
 
-	Task            *Task            `json:"task,omitzero"`             // of a run with a single one; version 2.0 only
-	ClusterSpec     *RunCluster      `json:"cluster_spec,omitzero"`     // as it was when the run was made
+	Task            *Task            `json:"task,omitzero"`             // the task of a run with a single task; only version 2.0
+	ClusterSpec     *RunCluster      `json:"cluster_spec,omitzero"`     // as it was when the run was created
 	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
 
-	Tasks       []RunTask    `json:"tasks,omitzero"`      // the latest attempts and those before them
-	Iterations  []RunTask    `json:"iterations,omitzero"` // of the run of a for-each task, from version 2.2 on
+	Tasks       []RunTask    `json:"tasks,omitzero"`      // all attempts at all tasks
+	Iterations  []RunTask    `json:"iterations,omitzero"` // the iterations of a for-each task's run; from version 2.2 on
 	JobClusters []JobCluster `json:"job_clusters,omitzero"`
 	GitSource   *GitSource   `json:"git_source,omitzero"` // with the commit that was used
 
-	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // given to this run
-	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // with the values used
-	RepairHistory        []RepairHistoryItem `json:"repair_history,omitzero"`        // if asked for
+	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // the parameters of this run
+	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // with the values that were used
+	RepairHistory        []RepairHistoryItem `json:"repair_history,omitzero"`        // only with GetRun.IncludeHistory
 
 	EffectivePerformanceTarget PerformanceTarget `json:"effective_performance_target,omitzero"`
 	EffectiveUsagePolicyID     string            `json:"effective_usage_policy_id,omitzero"`
-	DeploymentID               string            `json:"deployment_id,omitzero"` // of the bundle that made the job
-	VersionID                  string            `json:"version_id,omitzero"`    // of the bundle that made the job
+	DeploymentID               string            `json:"deployment_id,omitzero"` // of the bundle that deployed the job
+	VersionID                  string            `json:"version_id,omitzero"`    // of the bundle that deployed the job
 
-	// HasMore says, in lists of version 2.2, that lists within the run were cut
-	// at 100 elements. GetRun returns them whole.
+	// HasMore is true in a list of version 2.2 if lists within the run were cut at
+	// 100 elements. GetRun returns all elements.
 	HasMore bool `json:"has_more,omitzero"`
 }
 
@@ -232,29 +232,29 @@ func (r *Run) progress() progress {
 	return progress{r.State, r.Status}
 }
 
-// A RunTask is a task of a run: what it was to do, and what became of it. A
-// task that was retried or repaired appears several times.
+// A RunTask is one attempt at a task of a run: the task and its state. A task that
+// was retried or repaired appears several times.
 type RunTask struct {
 	Task
 
-	RunID         int64  `json:"run_id,omitzero"` // which GetRun, GetRunOutput and CancelRun take
+	RunID         int64  `json:"run_id,omitzero"` // for GetRun, GetRunOutput and CancelRun
 	RunPageURL    string `json:"run_page_url,omitzero"`
 	AttemptNumber int    `json:"attempt_number,omitzero"` // 0 for the first attempt
 
 	State  *RunState  `json:"state,omitzero"`
 	Status *RunStatus `json:"status,omitzero"` // nil on older servers
 
-	StartTime         Millis         `json:"start_time,omitzero"` // 0 if it never started
-	EndTime           Millis         `json:"end_time,omitzero"`   // 0 until it is over
+	StartTime         Millis         `json:"start_time,omitzero"` // 0 if the task never started
+	EndTime           Millis         `json:"end_time,omitzero"`   // 0 until the task is over
 	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`
 	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`
 	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"`
 	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`
-	RunDuration       DurationMillis `json:"run_duration,omitzero"` // its repairs included
+	RunDuration       DurationMillis `json:"run_duration,omitzero"` // total time, including repairs
 
 	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
 	GitSource       *GitSource       `json:"git_source,omitzero"`       // with the commit that was used
-	ResolvedValues  *ResolvedValues  `json:"resolved_values,omitzero"`  // if asked for
+	ResolvedValues  *ResolvedValues  `json:"resolved_values,omitzero"`  // only with GetRun.IncludeResolvedValues
 
 	EffectivePerformanceTarget   PerformanceTarget `json:"effective_performance_target,omitzero"`
 	EffectiveServerlessComputeID string            `json:"effective_serverless_compute_id,omitzero"`
@@ -280,23 +280,23 @@ func (t *RunTask) progress() progress {
 	return progress{t.State, t.Status}
 }
 
-// A RunState says where a run is in its life, and how it ended.
+// A RunState is the state of a run, and its result.
 type RunState struct {
 	LifeCycleState          RunLifeCycleState `json:"life_cycle_state,omitzero"`
-	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until it is known
-	StateMessage            string            `json:"state_message,omitzero"`              // for people; its wording is not stable
-	QueueReason             string            `json:"queue_reason,omitzero"`               // why it waits
-	UserCancelledOrTimedout bool              `json:"user_cancelled_or_timedout,omitzero"` // what ended it
+	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until the run is over
+	StateMessage            string            `json:"state_message,omitzero"`              // a message for people; its wording is not stable
+	QueueReason             string            `json:"queue_reason,omitzero"`               // why the run is queued
+	UserCancelledOrTimedout bool              `json:"user_cancelled_or_timedout,omitzero"` // a user or the time limit ended the run
 }
 
 // A RunStatus is the newer form of [RunState].
 type RunStatus struct {
 	State              RunStatusState         `json:"state,omitzero"`
-	QueueDetails       *QueueDetails          `json:"queue_details,omitzero"`       // why it waits
-	TerminationDetails *RunTerminationDetails `json:"termination_details,omitzero"` // why it ended
+	QueueDetails       *QueueDetails          `json:"queue_details,omitzero"`       // why the run is queued
+	TerminationDetails *RunTerminationDetails `json:"termination_details,omitzero"` // why the run ended
 }
 
-// QueueDetails say why a run waits.
+// QueueDetails say why a run is queued.
 type QueueDetails struct {
 	Code    QueueCode `json:"code,omitzero"`
 	Message string    `json:"message,omitzero"`
@@ -309,20 +309,20 @@ type RunTerminationDetails struct {
 	Message string             `json:"message,omitzero"`
 }
 
-// TriggerInfo tells more about what started a run.
+// TriggerInfo has details about what started a run.
 type TriggerInfo struct {
-	RunID        int64            `json:"run_id,omitzero"` // of the task that ran this job
+	RunID        int64            `json:"run_id,omitzero"` // the task run that ran this job
 	SQLCondition *RunSQLCondition `json:"sql_condition,omitzero"`
 }
 
-// A RunSQLCondition is the answer of a SQL condition that started a run.
+// A RunSQLCondition is the result of a SQL condition that started a run.
 type RunSQLCondition struct {
 	ConditionEvaluationSatisfied      bool   `json:"condition_evaluation_satisfied,omitzero"`
 	ConditionEvaluationSQLSessionID   string `json:"condition_evaluation_sql_session_id,omitzero"`
 	ConditionEvaluationSQLStatementID string `json:"condition_evaluation_sql_statement_id,omitzero"`
 }
 
-// A RunCluster is where a run was to run.
+// A RunCluster is the cluster that a run was configured to run on.
 type RunCluster struct {
 	ExistingClusterID string       `json:"existing_cluster_id,omitzero"`
 	NewCluster        *ClusterSpec `json:"new_cluster,omitzero"`
@@ -330,27 +330,26 @@ type RunCluster struct {
 	Libraries         []Library    `json:"libraries,omitzero"`
 }
 
-// A ClusterInstance is where a run runs.
+// A ClusterInstance is the cluster that a run actually runs on.
 type ClusterInstance struct {
-	ClusterID      string `json:"cluster_id,omitzero"`       // of a new cluster once it was asked for
-	SparkContextID string `json:"spark_context_id,omitzero"` // once the work has begun
+	ClusterID      string `json:"cluster_id,omitzero"`       // set for a new cluster once it was requested
+	SparkContextID string `json:"spark_context_id,omitzero"` // set once the work has begun
 }
 
-// RunParameters are values for one run. Give those that fit the kind of task:
-// the others are ignored. Of lists and maps that go out as JSON, each may be
-// at most 10,000 bytes.
+// RunParameters are parameters for one run. Set the field for the kind of task.
+// The service ignores the others. The JSON form of each may have up to 10,000 bytes.
 type RunParameters struct {
 	JARParams         []string          `json:"jar_params,omitzero"`          // not together with NotebookParams
-	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // win over the task's BaseParameters, name by name
-	PythonParams      []string          `json:"python_params,omitzero"`       // replace the task's
-	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // of a wheel
-	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the task's
+	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // override the task's BaseParameters of the same names
+	PythonParams      []string          `json:"python_params,omitzero"`       // replace the parameters of the task
+	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // for a wheel
+	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the parameters of the task
 	SQLParams         map[string]string `json:"sql_params,omitzero"`
-	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the task's
+	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the commands of the task
 	PipelineParams    *PipelineParams   `json:"pipeline_params,omitzero"`
 }
 
-// A RepairHistoryItem is one go at a run.
+// A RepairHistoryItem is the original run or one repair of it.
 type RepairHistoryItem struct {
 	Type                       RepairHistoryItemType `json:"type,omitzero"`
 	ID                         int64                 `json:"id,omitzero"` // of a repair
@@ -362,9 +361,9 @@ type RepairHistoryItem struct {
 	EffectivePerformanceTarget PerformanceTarget     `json:"effective_performance_target,omitzero"`
 }
 
-// ResolvedValues hold what a task was given after references were replaced by
-// values. The field of the task's own kind is set, and of it only what can
-// hold references.
+// ResolvedValues hold the values of a task after references were resolved. Only
+// the field for the kind of task is set, and in it only values that can contain
+// references.
 type ResolvedValues struct {
 	NotebookTask    *NotebookTask         `json:"notebook_task,omitzero"`
 	SparkJARTask    *SparkJARTask         `json:"spark_jar_task,omitzero"`
@@ -380,36 +379,35 @@ type ResolvedValues struct {
 	SimulationTask  *ResolvedParameters   `json:"simulation_task,omitzero"`
 }
 
-// ResolvedRunJobValues are what another job was run with.
+// ResolvedRunJobValues are the parameters that another job was run with.
 type ResolvedRunJobValues struct {
 	JobParameters map[string]string `json:"job_parameters,omitzero"`
 	Parameters    map[string]string `json:"parameters,omitzero"`
 }
 
-// ResolvedParameters are what a task was run with.
+// ResolvedParameters are the parameters that a task was run with.
 type ResolvedParameters struct {
 	Parameters map[string]string `json:"parameters,omitzero"`
 }
 
-// RunNow starts a run of a job, with other values than its settings have, if
-// need be.
+// RunNow names a job to run, and the parameters of the run.
 type RunNow struct {
 	JobID         int64             `json:"job_id"`
-	JobParameters map[string]string `json:"job_parameters,omitzero"` // values of the job's Parameters
+	JobParameters map[string]string `json:"job_parameters,omitzero"` // values for the job's Parameters
 
 	RunParameters
 
-	Only              []string          `json:"only,omitzero"`               // keys of the tasks to run: +KEY with those before it, KEY+ with those after it; nil: all
-	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"` // wins over the job's
-	Queue             *QueueSettings    `json:"queue,omitzero"`              // wins over the job's
+	Only              []string          `json:"only,omitzero"`               // keys of the tasks to run; +KEY includes the tasks before it, KEY+ the tasks after it; nil for all tasks
+	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"` // overrides the job's
+	Queue             *QueueSettings    `json:"queue,omitzero"`              // overrides the job's
 
-	// IdempotencyToken, at most 64 characters, stands for one run: calling again
-	// with the same token starts nothing and returns that run. If it is empty,
-	// the client makes one up, so that it can repeat the call itself.
+	// IdempotencyToken identifies the run. A second call with the same token starts
+	// nothing and returns the first run. It has up to 64 characters. If it is empty,
+	// the client generates one, so that it can retry the call.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
-// A RunNowResult names the run that was started.
+// A RunNowResult is the ID of the run that was started.
 type RunNowResult struct {
 	RunID       int64 `json:"run_id"`
 	NumberInJob int64 `json:"number_in_job,omitzero"` // deprecated: the same as RunID
@@ -417,19 +415,19 @@ type RunNowResult struct {
 
 func (r *RunNowResult) validate() error { return named("run_id", r.RunID != 0) }
 
-// RunNow starts a run of a job and returns at once; see [JobsService.WaitRun].
-// A run that is one too many for the job starts as well, and ends as
-// [RunSkipped] or waits as [RunQueued]. The call may be repeated, as it goes out
-// with a token that stands for the one run.
+// RunNow starts a run of a job and returns at once. [JobsService.WaitRun] waits
+// for the run. If the job already has its maximum of concurrent runs, the run ends
+// as [RunSkipped] or waits as [RunQueued]. The request carries an idempotency
+// token, so the client can retry it without starting a second run.
 func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).params(in).idempotencyToken(in.IdempotencyToken))
 }
 
-// SubmitRun is work to be done once, without a job: a single task at the top
-// (version 2.0 only), or Tasks. The fields are those of [JobSettings].
+// SubmitRun describes a run without a job: a single task at the top level, or
+// Tasks. The fields are those of [JobSettings].
 type SubmitRun struct {
-	RunName string `json:"run_name,omitzero"` // at most 4096 bytes; Untitled if empty
+	RunName string `json:"run_name,omitzero"` // empty for Untitled
 
 	ExistingClusterID string       `json:"existing_cluster_id,omitzero"`
 	NewCluster        *ClusterSpec `json:"new_cluster,omitzero"`
@@ -444,12 +442,12 @@ type SubmitRun struct {
 	DBTTask         *DBTTask         `json:"dbt_task,omitzero"`
 	SQLTask         *SQLTask         `json:"sql_task,omitzero"`
 
-	Tasks        []Task           `json:"tasks,omitzero"`        // at most 100, 1000 from version 2.2 on
-	JobClusters  []JobCluster     `json:"job_clusters,omitzero"` // not on newer servers
+	Tasks        []Task           `json:"tasks,omitzero"`        // up to 100, or 1000 from version 2.2 on
+	JobClusters  []JobCluster     `json:"job_clusters,omitzero"` // newer servers do not accept it
 	Environments []JobEnvironment `json:"environments,omitzero"`
 	GitSource    *GitSource       `json:"git_source,omitzero"`
 
-	TimeoutSeconds *int           `json:"timeout_seconds,omitzero"` // nil or 0: no limit
+	TimeoutSeconds *int           `json:"timeout_seconds,omitzero"` // nil or 0 for no limit
 	Queue          *QueueSettings `json:"queue,omitzero"`
 
 	EmailNotifications   *EmailNotifications      `json:"email_notifications,omitzero"`
@@ -457,21 +455,22 @@ type SubmitRun struct {
 	NotificationSettings *JobNotificationSettings `json:"notification_settings,omitzero"`
 	Health               *JobHealthRules          `json:"health,omitzero"`
 
-	RunAs             *JobRunAs          `json:"run_as,omitzero"` // nil: whoever calls
+	RunAs             *JobRunAs          `json:"run_as,omitzero"` // nil for the caller
 	AccessControlList []JobAccessControl `json:"access_control_list,omitzero"`
 	PerformanceTarget PerformanceTarget  `json:"performance_target,omitzero"`
 	BudgetPolicyID    string             `json:"budget_policy_id,omitzero"`
 	UsagePolicyID     string             `json:"usage_policy_id,omitzero"`
 
-	// IdempotencyToken, at most 64 characters, stands for one run: calling again
-	// with the same token starts nothing and returns that run. If it is empty,
-	// the client makes one up, so that it can repeat the call itself.
+	// IdempotencyToken identifies the run. A second call with the same token starts
+	// nothing and returns the first run. It has up to 64 characters. If it is empty,
+	// the client generates one, so that it can retry the call.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
-// SubmitRun starts a run that belongs to no job and returns its ID at once; see
-// [JobsService.WaitRun]. Such runs are not retried and count against no quota of jobs.
-// The call may be repeated, as it goes out with a token that stands for the one run.
+// SubmitRun starts a run without a job and returns its ID at once.
+// [JobsService.WaitRun] waits for the run. The service does not retry such runs.
+// The request carries an idempotency token, so the client can retry it without
+// starting a second run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	r := post(s.path("/jobs/runs/submit")).params(in).idempotencyToken(in.IdempotencyToken)
@@ -572,47 +571,50 @@ func (s *JobsService) GetRun(ctx context.Context, in GetRun) (*Run, error) {
 	return &whole.Run, nil
 }
 
-// CancelRun asks for the end of a run, of a job or of a task. The run ends
-// soon after, with [RunResultCanceled]. Cancelling one that is over does nothing.
+// CancelRun cancels a run of a job or of a task. It returns before the run ends,
+// which is soon after, with [RunResultCanceled]. Canceling a run that is over does
+// nothing. The call is idempotent.
 func (s *JobsService) CancelRun(ctx context.Context, runID int64) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel")).required("run_id", runID).idempotent(), nil)
 }
 
-// CancelAllRuns says which runs to cancel.
+// CancelAllRuns selects the runs to cancel.
 type CancelAllRuns struct {
 	JobID         int64 `json:"job_id,omitzero"`          // all active runs of this job
-	AllQueuedRuns bool  `json:"all_queued_runs,omitzero"` // queued runs; without JobID those of the whole workspace
+	AllQueuedRuns bool  `json:"all_queued_runs,omitzero"` // only queued runs; without JobID, those of the whole workspace
 }
 
-// CancelAllRuns asks for the end of many runs at once. New runs can start all the same.
+// CancelAllRuns cancels many runs. It returns before they end. It does not prevent
+// new runs from starting. The call is idempotent.
 func (s *JobsService) CancelAllRuns(ctx context.Context, in CancelAllRuns) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel-all")).params(in).idempotent(), nil)
 }
 
-// DeleteRun removes a run that is over. It fails if the run is active, and with
-// [ErrResourceDoesNotExist] if there is no such run.
+// DeleteRun deletes a run that is over. It fails if the run is active. It fails
+// with [ErrResourceDoesNotExist] if there is no such run. The call is idempotent.
 func (s *JobsService) DeleteRun(ctx context.Context, runID int64) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/delete")).required("run_id", runID).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
-// RepairRun names the tasks of a run that are to run once more: either
-// RerunTasks or RerunAllFailedTasks. Parameters are not taken over from the
-// run, so give them again.
+// RepairRun selects the tasks of a run to run again. Set RerunTasks or
+// RerunAllFailedTasks. The service does not reuse the parameters of the run, so
+// set them again.
 type RepairRun struct {
-	RunID               int64    `json:"run_id"`                    // which must be over
-	LatestRepairID      int64    `json:"latest_repair_id,omitzero"` // of the repair before this one, if there was one
-	RerunTasks          []string `json:"rerun_tasks,omitzero"`      // keys
+	RunID               int64    `json:"run_id"`                    // a run that is over
+	LatestRepairID      int64    `json:"latest_repair_id,omitzero"` // the previous repair; required if there was one
+	RerunTasks          []string `json:"rerun_tasks,omitzero"`      // keys of tasks
 	RerunAllFailedTasks bool     `json:"rerun_all_failed_tasks,omitzero"`
-	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also what comes after them, even if it had succeeded
+	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also the tasks that depend on them, even if they succeeded
 
 	JobParameters map[string]string `json:"job_parameters,omitzero"`
 	RunParameters
 	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"`
 }
 
-// RepairRun runs tasks of a run once more, as part of the same run and with
-// the job's settings of today, and returns the ID of the repair at once. It
-// needs version 2.1 of the Jobs API or above; see [WithJobsAPI].
+// RepairRun runs tasks of a run again, as part of the same run and with the
+// current settings of the job. It returns the ID of the repair at once. It needs
+// version 2.1 of the Jobs API or later; see [WithJobsAPI]. The client does not
+// retry it after a lost response.
 func (s *JobsService) RepairRun(ctx context.Context, in RepairRun) (int64, error) {
 	r := post(s.path("/jobs/runs/repair")).params(in)
 	if s.client.jobsAPI == "2.0" {
