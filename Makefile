@@ -6,15 +6,25 @@ LINT := go tool -modfile tools/go.mod golangci-lint
 # Modules beside the root: their dependencies are not for our users.
 MODULES := $(patsubst %/go.mod,%,$(shell find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name go.mod -print | sort))
 
-.PHONY: check fmt vet lint tidy build modules interop test fuzz bench matrix
+# The current release of Go. go.mod has the one before, which is the oldest that
+# the library works with, and which runs everything else here.
+GO_CURRENT ?= go1.27.4
 
-check: fmt vet lint tidy build modules interop matrix test
+.PHONY: check fmt vet platforms lint tidy build modules interop test current zones 386 windows fuzz bench matrix
+
+check: fmt vet platforms lint tidy build modules interop matrix current zones 386 test
 
 fmt:
 	@files=$$(gofmt -l .); test -z "$$files" || { gofmt -d $$files; exit 1; }
 
 vet:
 	go vet ./...
+
+# What cannot run here is vetted at least, tests included.
+PLATFORMS := windows/amd64 darwin/arm64 linux/arm64
+platforms:
+	@for platform in $(PLATFORMS); do echo "go vet ($$platform)"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./... || exit 1; done
 
 # Building the linter takes about a minute and a half on two cold cores, once;
 # that is well within what CI has, so all of it runs, there and here.
@@ -36,13 +46,35 @@ modules:
 interop:
 	interop/run
 
-# What became of each call with each fault, in a line.
+# What became of each call with each fault, in memory and over sockets: a line each.
 matrix:
-	@go test -count=1 -v -run '^TestFaultMatrix$$' . | grep '^fault matrix:'
+	@out=$$(go test -count=1 -run '^TestFaultMatrix(Sockets)?$$' -v .) || { echo "$$out"; exit 1; }; echo "$$out" | grep '^fault matrix'
 
 # The README's command, with the race detector and in any order.
 test:
-	go test -race -shuffle=on ./...
+	TZ=UTC go test -race -shuffle=on ./...
+
+# The same with the current release.
+current:
+	GOTOOLCHAIN=$(GO_CURRENT) go vet ./...
+	GOTOOLCHAIN=$(GO_CURRENT) go test ./...
+
+# West and east of Greenwich. A test in a synctest bubble begins in 1999 or 2000.
+# The time limit is for a bubble whose clock stands still.
+ZONES := America/Los_Angeles Asia/Kolkata
+zones:
+	@for zone in $(ZONES); do echo "go test (TZ=$$zone)"; TZ=$$zone go test -timeout 5m ./... || exit 1; done
+
+# With ints of 32 bits.
+386:
+	GOARCH=386 go vet ./...
+	GOARCH=386 go test ./...
+
+# The packages that know about paths, on Windows or what stands for it: wine
+# (Debian has it). Not part of check.
+WINDOWS := . ./databrickstest ./internal/...
+windows:
+	CGO_ENABLED=0 GOOS=windows go test -exec wine $(WINDOWS)
 
 # Each fuzz target for a while: make fuzz FUZZTIME=1m
 FUZZTIME ?= 10s

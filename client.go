@@ -14,20 +14,24 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/go-databricks/databricks/internal/auth"
+	"github.com/go-databricks/databricks/internal/poll"
 )
 
 // A Client calls one workspace with one credential. It never changes after
 // [NewClient] made it, and is safe for use by any number of goroutines, which
 // share its connections and its rate limit. It needs no closing.
 type Client struct {
-	Clusters  *ClustersService
-	DBFS      *DBFSService
-	Groups    *GroupsService
-	Jobs      *JobsService
-	Libraries *LibrariesService
-	Secrets   *SecretsService
-	Tokens    *TokensService
-	Workspace *WorkspaceService
+	Clusters    *ClustersService
+	DBFS        *DBFSService
+	Groups      *GroupsService
+	Jobs        *JobsService
+	Libraries   *LibrariesService
+	Permissions *PermissionsService
+	Policies    *PoliciesService
+	Pools       *PoolsService
+	Secrets     *SecretsService
+	Tokens      *TokensService
+	Workspace   *WorkspaceService
 
 	endpoint   auth.Endpoint
 	credential *auth.Credential
@@ -40,6 +44,9 @@ type Client struct {
 	dryRun     *dryRun // nil: calls are sent
 	jobsAPI    string
 	userAgent  string
+
+	clusterPolls *poll.Shared[string, Cluster]
+	runPolls     *poll.Shared[int64, Run]
 }
 
 // service is what every area's type is made of.
@@ -86,9 +93,14 @@ func NewClient(opts ...Option) (*Client, error) {
 	c.Groups = (*GroupsService)(s)
 	c.Jobs = (*JobsService)(s)
 	c.Libraries = (*LibrariesService)(s)
+	c.Permissions = (*PermissionsService)(s)
+	c.Policies = (*PoliciesService)(s)
+	c.Pools = (*PoolsService)(s)
 	c.Secrets = (*SecretsService)(s)
 	c.Tokens = (*TokensService)(s)
 	c.Workspace = (*WorkspaceService)(s)
+	c.clusterPolls = &poll.Shared[string, Cluster]{Get: c.Clusters.poll, List: c.Clusters.pending, Final: noList}
+	c.runPolls = &poll.Shared[int64, Run]{Get: c.Jobs.poll, List: c.Jobs.pending, Final: noList}
 	return c, nil
 }
 

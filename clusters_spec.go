@@ -464,17 +464,17 @@ type LogSyncStatus struct {
 
 // A DiskSpec describes the disks of each node.
 type DiskSpec struct {
-	DiskType       *DiskType `json:"disk_type"`
-	DiskCount      int       `json:"disk_count"`
-	DiskSize       int       `json:"disk_size"` // in GB, of each disk
-	DiskIOPS       int       `json:"disk_iops"`
-	DiskThroughput int       `json:"disk_throughput"`
+	DiskType       *DiskType `json:"disk_type,omitzero"`
+	DiskCount      int       `json:"disk_count,omitzero"`
+	DiskSize       int       `json:"disk_size,omitzero"` // in GB, of each disk
+	DiskIOPS       int       `json:"disk_iops,omitzero"`
+	DiskThroughput int       `json:"disk_throughput,omitzero"`
 }
 
 // A DiskType is a kind of disk. The field for the workspace's cloud is set.
 type DiskType struct {
-	EBSVolumeType       EBSVolumeType       `json:"ebs_volume_type"`
-	AzureDiskVolumeType AzureDiskVolumeType `json:"azure_disk_volume_type"`
+	EBSVolumeType       EBSVolumeType       `json:"ebs_volume_type,omitzero"`
+	AzureDiskVolumeType AzureDiskVolumeType `json:"azure_disk_volume_type,omitzero"`
 }
 
 // An InstanceSource is where machines come from: a node type or a pool.

@@ -20,28 +20,45 @@ import (
 // Watch polls often at first and every five seconds later. It tolerates polls that
 // fail now and then. When the context ends, the last error matches its cause.
 func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Cluster, error] {
-	return s.watch(ctx, id, func(old, new *Cluster) bool {
+	get := func(ctx context.Context) (*Cluster, error) { return s.poll(ctx, id) }
+	return watch(ctx, s.client, "cluster "+id, get, func(old, new *Cluster) bool {
 		return old.State == new.State && old.StateMessage == new.StateMessage
 	})
 }
 
-func (s *ClustersService) watch(ctx context.Context, id string, same func(old, new *Cluster) bool) iter.Seq2[*Cluster, error] {
-	get := func(ctx context.Context) (*Cluster, error) {
-		cluster, err := s.Get(ctx, id)
-		if err == nil && cluster.State == "" && !s.client.Planning() {
-			return nil, errors.New("the response has no state") // a failed poll, not a change
-		}
-		return cluster, err
+// poll returns a cluster that has a state.
+func (s *ClustersService) poll(ctx context.Context, id string) (*Cluster, error) {
+	cluster, err := s.Get(ctx, id)
+	if err == nil && cluster.State == "" && !s.client.Planning() {
+		return nil, errors.New("the response has no state") // a failed poll, not a change
 	}
-	return watch(ctx, s.client, "cluster "+id, get, same)
+	return cluster, err
+}
+
+// pending returns those of the wanted clusters that are on their way to another
+// state.
+func (s *ClustersService) pending(ctx context.Context, wanted func(id string) bool) (map[string]*Cluster, int, error) {
+	pending := map[string]*Cluster{}
+	for cluster, err := range s.All(ctx, ListClusters{}) {
+		if err != nil {
+			return nil, 1, err
+		}
+		switch cluster.State {
+		case ClusterPending, ClusterRestarting, ClusterResizing, ClusterTerminating:
+			if wanted(cluster.ClusterID) {
+				pending[cluster.ClusterID] = &cluster
+			}
+		}
+	}
+	return pending, 1, nil
 }
 
 // wait polls a cluster until done reports that the wait is over, or why it
-// cannot succeed.
+// cannot succeed. Many waits share one list.
 func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluster) (bool, error)) (*Cluster, error) {
 	var last *Cluster
 	everyPoll := func(_, _ *Cluster) bool { return false }
-	for cluster, err := range s.watch(ctx, id, everyPoll) {
+	for cluster, err := range watchShared(ctx, s.client, "cluster "+id, s.client.clusterPolls, id, everyPoll) {
 		if err != nil {
 			if last != nil {
 				err = fmt.Errorf("%w; it was %s", err, last.describe())

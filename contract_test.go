@@ -16,6 +16,7 @@ import (
 
 // contractOutOfScope are calls that belong to areas of their own.
 var contractOutOfScope = []string{
+	"cluster-policies permissions/*", "instance-pools permissions/*", // calls of permissions
 	"jobs permissions/*", "jobs policies/*", "tokens token-management/*", "tokens update",
 }
 
@@ -23,6 +24,7 @@ var contractOutOfScope = []string{
 // on purpose.
 var contractDepartures = map[string]string{
 	"zero clusters.UpdateClusterResource.*":      "what the mask names is sent, zero or not",
+	"databricks.CreatePool.IdempotencyToken":     "named by the service's rules for retries, not by the call's own description",
 	"jobs.Job.next_page_token":                   "read by Get, which returns the whole job",
 	"jobs.Run.next_page_token":                   "read by GetRun, which returns the whole run",
 	"jobs-2.1-delta.Run.next_page_token":         "read by GetRun, which returns the whole run",
@@ -99,6 +101,31 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/2.0/libraries/install", Go: "Libraries.Install", Args: "cluster_id libraries", Sample: `{"libraries": [{"jar": "dbfs:/a.jar"}]}`},
 	{Call: "POST /api/2.0/libraries/uninstall", Go: "Libraries.Uninstall", Args: "cluster_id libraries", Sample: `{"libraries": [{"jar": "dbfs:/a.jar"}]}`},
 
+	{Call: "GET /api/2.0/permissions/{request_object_type}/{request_object_id}", Go: "Permissions.Get", Args: "request_object_type request_object_id"},
+	{Call: "PUT /api/2.0/permissions/{request_object_type}/{request_object_id}", Go: "Permissions.Set", Sample: `{"request_object_type": "clusters", "access_control_list": [{"user_name": "u", "permission_level": "CAN_MANAGE"}]}`},
+	{Call: "PATCH /api/2.0/permissions/{request_object_type}/{request_object_id}", Go: "Permissions.Update", Sample: `{"request_object_type": "sql/warehouses", "access_control_list": [{"user_name": "u", "permission_level": "IS_OWNER"}]}`},
+	{Call: "GET /api/2.0/permissions/{request_object_type}/{request_object_id}/permissionLevels", Go: "Permissions.Levels", Args: "request_object_type request_object_id"},
+
+	{Call: "POST /api/2.0/policies/clusters/create", Go: "Policies.Create", Sample: `{"definition": "{}"}`},
+	{Call: "POST /api/2.0/policies/clusters/edit", Go: "Policies.Edit", Sample: `{"definition": "{}"}`},
+	{Call: "POST /api/2.0/policies/clusters/delete", Go: "Policies.Delete", Args: "policy_id"},
+	{Call: "GET /api/2.0/policies/clusters/get", Go: "Policies.Get", Args: "policy_id"},
+	{Call: "GET /api/2.0/policies/clusters/list", Go: "Policies.List", Inner: "total_count"},
+	{Call: "GET /api/2.0/policies/clusters/get-compliance", Go: "Policies.GetCompliance", Args: "cluster_id"},
+	{Call: "GET /api/2.0/policies/clusters/list-compliance", Go: "Policies.ListCompliance", Inner: "next_page_token prev_page_token"},
+	{Call: "GET /api/2.0/policies/clusters/list-compliance", Go: "Policies.AllCompliance", Inner: "next_page_token prev_page_token"},
+	{Call: "POST /api/2.0/policies/clusters/enforce-compliance", Go: "Policies.EnforceCompliance"},
+	{Call: "POST /api/2.0/policies/clusters:cancelPendingClusterEnforcement", Go: "Policies.CancelPendingEnforcement"},
+	{Call: "GET /api/2.0/policy-families", Go: "Policies.ListFamilies", Inner: "next_page_token"},
+	{Call: "GET /api/2.0/policy-families", Go: "Policies.AllFamilies", Inner: "next_page_token"},
+	{Call: "GET /api/2.0/policy-families/{policy_family_id}", Go: "Policies.GetFamily"},
+
+	{Call: "POST /api/2.0/instance-pools/create", Go: "Pools.Create"},
+	{Call: "POST /api/2.0/instance-pools/edit", Go: "Pools.Edit"},
+	{Call: "POST /api/2.0/instance-pools/delete", Go: "Pools.Delete", Args: "instance_pool_id"},
+	{Call: "GET /api/2.0/instance-pools/get", Go: "Pools.Get", Args: "instance_pool_id"},
+	{Call: "GET /api/2.0/instance-pools/list", Go: "Pools.List"},
+
 	{Call: "POST /api/2.0/secrets/scopes/create", Go: "Secrets.CreateScope"},
 	{Call: "POST /api/2.0/secrets/scopes/delete", Go: "Secrets.DeleteScope", Args: "scope"},
 	{Call: "GET /api/2.0/secrets/scopes/list", Go: "Secrets.ListScopes"},
@@ -128,28 +155,33 @@ var contractRows = []contract.Row{
 // contractRepeats are the calls that the client repeats, or not, against what the
 // contract says.
 var contractRepeats = map[string]string{
-	"POST /api/2.0/dbfs/close":   "a repeat that finds no handle found it closed",
-	"POST /api/2.0/token/delete": "ids are never given twice, and a repeat that finds no token found it revoked",
+	"POST /api/2.0/policies/clusters/delete": "ids are never given twice, and a repeat that finds no policy found it deleted",
+	"POST /api/2.0/instance-pools/delete":    "ids are never given twice, and a repeat that finds no pool found it deleted",
+	"POST /api/2.0/instance-pools/create":    "it has a token, and a repeat cannot make a second pool of the same name",
+	"POST /api/2.0/dbfs/close":               "a repeat that finds no handle found it closed",
+	"POST /api/2.0/token/delete":             "ids are never given twice, and a repeat that finds no token found it revoked",
 }
 
 // contractNames are the members without which the reply to a create is of no use:
 // nobody could find what was made, if anything was.
 var contractNames = map[string]string{
-	"POST /api/2.0/clusters/create":  "cluster_id",
-	"POST /api/2.0/dbfs/create":      "handle",
-	"POST /api/2.0/jobs/create":      "job_id",
-	"POST /api/2.1/jobs/create":      "job_id",
-	"POST /api/2.0/jobs/run-now":     "run_id",
-	"POST /api/2.1/jobs/run-now":     "run_id",
-	"POST /api/2.0/jobs/runs/submit": "run_id",
-	"POST /api/2.1/jobs/runs/submit": "run_id",
-	"POST /api/2.1/jobs/runs/repair": "repair_id",
-	"POST /api/2.0/token/create":     "token_value",
+	"POST /api/2.0/clusters/create":          "cluster_id",
+	"POST /api/2.0/dbfs/create":              "handle",
+	"POST /api/2.0/jobs/create":              "job_id",
+	"POST /api/2.1/jobs/create":              "job_id",
+	"POST /api/2.0/jobs/run-now":             "run_id",
+	"POST /api/2.1/jobs/run-now":             "run_id",
+	"POST /api/2.0/jobs/runs/submit":         "run_id",
+	"POST /api/2.1/jobs/runs/submit":         "run_id",
+	"POST /api/2.1/jobs/runs/repair":         "repair_id",
+	"POST /api/2.0/token/create":             "token_value",
+	"POST /api/2.0/policies/clusters/create": "policy_id",
+	"POST /api/2.0/instance-pools/create":    "instance_pool_id",
 }
 
 // contractChecker reads the contract.
 func contractChecker() *contract.Checker {
-	areas, err := contract.Load("testdata/contract", "clusters", "dbfs", "groups", "jobs", "jobs-2.1-delta", "libraries", "secrets", "tokens", "workspace")
+	areas, err := contract.Load("testdata/contract", "clusters", "cluster-policies", "dbfs", "groups", "instance-pools", "jobs", "jobs-2.1-delta", "libraries", "permissions", "secrets", "tokens", "workspace")
 	if err != nil {
 		panic(err)
 	}

@@ -1,6 +1,7 @@
 // Package databricks is a client for Databricks workspaces, on Azure first: the
-// REST API 2.0 with its areas Clusters, DBFS, Groups, Jobs, Libraries, Secrets,
-// Tokens and Workspace. Package v12 beside it runs code on clusters through
+// REST API 2.0 with its areas Clusters, DBFS, Groups, Jobs, Libraries, Permissions,
+// Policies, Pools, Secrets, Tokens and Workspace. Package scim beside it manages
+// users, service principals and groups, package v12 runs code on clusters through
 // REST API 1.2, and package databrickstest is a workspace in memory, for tests
 // and for trying things out without an account.
 //

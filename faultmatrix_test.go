@@ -392,16 +392,7 @@ func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts .
 			w.server.Inject(f)
 		}
 
-		var failed *step
-		var failure error
-		done := 0
-		for i := range steps {
-			if failure = steps[i].do(ctx); failure != nil {
-				failed = &steps[i]
-				break
-			}
-			done++
-		}
+		done, failure := runSteps(ctx, steps)
 		kinds := map[string]int{}
 		for i, r := range w.server.Requests() {
 			if kinds[r.Method+r.Path]++; kinds[r.Method+r.Path] <= 3 {
@@ -414,38 +405,74 @@ func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts .
 		if fault != nil {
 			cell = fmt.Sprintf("%s, request %d, %s", name, at+1, fault.Name)
 		}
-		_, unknown := errors.AsType[*databricks.OutcomeUnknownError](failure)
-		for i, s := range steps {
-			n := s.effect(ctx, clean)
-			say := fmt.Sprintf("%s: %s (seen %d times, error: %v)", cell, s.name, n, failure)
-			switch {
-			case n < 0:
-			case n > 1:
-				v.doubled = append(v.doubled, say)
-			case i < done && n == 0:
-				v.lost = append(v.lost, say)
-			case i > done && n == 1:
-				v.wrong = append(v.wrong, say+" was never called")
-			case &steps[i] == failed && n == 1 && !unknown:
-				v.wrong = append(v.wrong, say)
-			}
-			if &steps[i] == failed && safe[s.name] && passes(fault) {
-				v.gaveUp = append(v.gaveUp, say)
-			}
-		}
 		for _, x := range w.server.ExecutionContexts() {
 			w.left = append(w.left, x.ID)
 		}
-		// What was made by a call without a known outcome is what nobody can find;
-		// what could not be cleaned up must be named.
-		for _, left := range w.left {
-			if !unknown && (failure == nil || !strings.Contains(failure.Error(), left)) {
-				v.wrong = append(v.wrong, fmt.Sprintf("%s: left behind: %s (error: %v)", cell, left, failure))
-			}
-		}
+		v.compare(ctx, w, cell, steps, done, failure, fault != nil && passes(fault))
 		assert.Empty(t, w.server.Panics())
 	})
 	return v, requests
+}
+
+// runSteps makes the calls of a scenario until one fails.
+func runSteps(ctx context.Context, steps []step) (done int, failure error) {
+	for _, s := range steps {
+		if failure = s.do(ctx); failure != nil {
+			break
+		}
+		done++
+	}
+	return done, failure
+}
+
+// compare asks the workspace what really happened, and holds it against what
+// the client reported: done steps, and a failure of the next one.
+func (v *verdict) compare(ctx context.Context, w *world, cell string, steps []step, done int, failure error, passes bool) {
+	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](failure)
+	for i, s := range steps {
+		n := s.effect(ctx, w.server.Client())
+		say := fmt.Sprintf("%s: %s (seen %d times, error: %v)", cell, s.name, n, failure)
+		failed := i == done && failure != nil
+		switch {
+		case n < 0:
+		case n > 1:
+			v.doubled = append(v.doubled, say)
+		case i < done && n == 0:
+			v.lost = append(v.lost, say)
+		case i > done && n == 1:
+			v.wrong = append(v.wrong, say+" was never called")
+		case failed && n == 1 && !unknown:
+			v.wrong = append(v.wrong, say)
+		}
+		if failed && safe[s.name] && passes {
+			v.gaveUp = append(v.gaveUp, say)
+		}
+	}
+	// What was made by a call without a known outcome is what nobody can find;
+	// what could not be cleaned up must be named.
+	for _, left := range w.left {
+		if !unknown && (failure == nil || !strings.Contains(failure.Error(), left)) {
+			v.wrong = append(v.wrong, fmt.Sprintf("%s: left behind: %s (error: %v)", cell, left, failure))
+		}
+	}
+}
+
+// add adds what another cell found.
+func (v *verdict) add(other verdict) {
+	v.doubled, v.lost = append(v.doubled, other.doubled...), append(v.lost, other.lost...)
+	v.wrong, v.gaveUp = append(v.wrong, other.wrong...), append(v.gaveUp, other.gaveUp...)
+}
+
+// report fails the test for all that was found, and prints the line of a matrix.
+func (v *verdict) report(t *testing.T, matrix string, cells int) {
+	for _, found := range [][]string{v.doubled, v.lost, v.wrong, v.gaveUp} {
+		slices.Sort(found)
+		for _, line := range found[:min(len(found), 10)] {
+			t.Error(line)
+		}
+	}
+	fmt.Printf("%s: %d cells tried, effects doubled %d, effects lost without an error %d, wrong reports %d, given up though a retry was safe %d\n",
+		matrix, cells, len(v.doubled), len(v.lost), len(v.wrong), len(v.gaveUp))
 }
 
 // Execute counts the commands that a cluster ran.
@@ -471,8 +498,7 @@ func TestFaultMatrix(t *testing.T) {
 					for _, at := range requests {
 						v, _ := play(t, name, &fault, at)
 						mu.Lock()
-						total.doubled, total.lost = append(total.doubled, v.doubled...), append(total.lost, v.lost...)
-						total.wrong, total.gaveUp = append(total.wrong, v.wrong...), append(total.gaveUp, v.gaveUp...)
+						total.add(v)
 						cells++
 						mu.Unlock()
 					}
@@ -480,13 +506,7 @@ func TestFaultMatrix(t *testing.T) {
 			})
 		}
 	})
-	for _, found := range [][]string{total.doubled, total.lost, total.wrong, total.gaveUp} {
-		for _, line := range found[:min(len(found), 10)] {
-			t.Error(line)
-		}
-	}
-	fmt.Printf("fault matrix: %d cells tried, effects doubled %d, effects lost without an error %d, wrong reports %d, given up though a repeat was safe %d\n",
-		cells, len(total.doubled), len(total.lost), len(total.wrong), len(total.gaveUp))
+	total.report(t, "fault matrix", cells)
 }
 
 // A policy that repeats whatever fails must be caught: the matrix can see.

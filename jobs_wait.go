@@ -7,6 +7,7 @@ import (
 	"iter"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/go-databricks/databricks/internal/cause"
 )
@@ -28,16 +29,85 @@ func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run,
 
 // WaitRun waits until a run is over and returns it if it succeeded. A run that
 // failed, timed out, was canceled or was skipped is a [*RunError]. The wait has
-// no limit other than the context.
+// no limit other than the context. Any number of waits of one client may be under
+// way: they share their polls.
 func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
+	same := func(before, after *Run) bool { return !after.Done() }
 	var last *Run
-	for run, err := range s.WatchRun(ctx, runID) {
+	for run, err := range watchShared(ctx, s.client, fmt.Sprintf("run %d", runID), s.client.runPolls, runID, same) {
 		if err != nil {
 			return nil, err
 		}
-		last = run
+		if last = run; run.Done() {
+			break
+		}
 	}
 	return s.result(ctx, last)
+}
+
+// WaitRuns waits for many runs, and yields each when it is over. The error of a
+// run that did not succeed is a [*RunError], and the others go on. Any other error
+// says which run it is about. The sequence ends when all runs are over. Ending it
+// early ends the waits.
+func (s *JobsService) WaitRuns(ctx context.Context, runIDs []int64) iter.Seq2[*Run, error] {
+	return func(yield func(*Run, error) bool) {
+		type ended struct {
+			run *Run
+			err error
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		over := make(chan ended)
+		var waits sync.WaitGroup
+		for _, id := range runIDs {
+			waits.Go(func() {
+				run, err := s.WaitRun(ctx, id)
+				select {
+				case over <- ended{run, err}:
+				case <-ctx.Done():
+				}
+			})
+		}
+		defer waits.Wait()
+		defer cancel()
+		for range runIDs {
+			select {
+			case e := <-over:
+				if !yield(e.run, e.err) {
+					return
+				}
+			case <-ctx.Done():
+				yield(nil, &watchError{fmt.Sprintf("%d runs", len(runIDs)), context.Cause(ctx)})
+				return
+			}
+		}
+	}
+}
+
+// poll returns a run.
+func (s *JobsService) poll(ctx context.Context, runID int64) (*Run, error) {
+	return s.GetRun(ctx, GetRun{RunID: runID})
+}
+
+// pending returns those of the wanted runs that are not over.
+func (s *JobsService) pending(ctx context.Context, wanted func(runID int64) bool) (map[int64]*Run, int, error) {
+	pending, requests, in := map[int64]*Run{}, 0, ListRuns{ActiveOnly: true}
+	for tokens := (tokenCycle{}); ; {
+		page, err := s.ListRunsPage(ctx, in)
+		if requests++; err != nil {
+			return nil, requests, err
+		}
+		for _, run := range page.Items {
+			if wanted(run.RunID) && !run.Done() {
+				pending[run.RunID] = &run
+			}
+		}
+		if in.PageToken = page.NextPageToken; in.PageToken == "" {
+			return pending, requests, nil
+		}
+		if err := tokens.add(in.PageToken); err != nil {
+			return nil, requests, err
+		}
+	}
 }
 
 // RunResult is [JobsService.WaitRun] without the wait. It returns a run that

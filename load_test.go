@@ -135,12 +135,23 @@ func TestRateLimit_thousandGoroutines(t *testing.T) {
 	})
 }
 
-// Goroutines that call at once open about a connection each, not one a call.
+// A call gives its connection back before it returns, so that goroutines that
+// have a connection each never open another.
 func TestConnections_areReused(t *testing.T) {
+	const goroutines = 32
 	var opened atomic.Int64
-	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	var first sync.WaitGroup // the first request of each goroutine, all under way at once
+	first.Add(goroutines)
+	var requests atomic.Int64
+	server := databrickstest.NewServer()
 	defer server.Close()
-	listening := httptest.NewUnstartedServer(server)
+	listening := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) <= goroutines {
+			first.Done()
+			first.Wait()
+		}
+		server.ServeHTTP(w, r)
+	}))
 	listening.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)
@@ -150,7 +161,6 @@ func TestConnections_areReused(t *testing.T) {
 	defer listening.Close()
 	client, err := databricks.NewClient(databricks.WithHost(listening.URL), databricks.WithToken(server.Token))
 	require.NoError(t, err)
-	const goroutines = 32
 	var group sync.WaitGroup
 	for range goroutines {
 		group.Go(func() {
@@ -164,8 +174,7 @@ func TestConnections_areReused(t *testing.T) {
 		})
 	}
 	group.Wait()
-	// net/http may dial one more while an old one comes free.
-	assert.Less(t, opened.Load(), int64(2*goroutines), "of %d calls", goroutines*20*2)
+	assert.EqualValues(t, goroutines, opened.Load(), "connections for %d calls", requests.Load())
 }
 
 // A certificate that nobody vouches for ends a call at once; nothing was sent.

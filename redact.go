@@ -166,3 +166,18 @@ func (v UpdateCluster) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
 func (v UpdateJob) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v ClusterCompliance) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v CreatePool) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v InstancePool) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v PendingEnforcement) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v PolicyCompliance) LogValue() slog.Value { return redact.LogValue(v) }

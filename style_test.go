@@ -80,17 +80,25 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // renamed are fields whose Go name is another than that on the wire would be.
 var renamed = map[string]string{
-	"ListClusterEvents.PageSize": "limit is a total everywhere else",
-	"ListJobs.PageSize":          "limit is a total everywhere else",
-	"ListRuns.PageSize":          "limit is a total everywhere else",
-	"ModifiedAtInteractive.Time": "its type says that it is milliseconds",
-	"CommandStatus.State":        "it is what states are called everywhere else",
+	"ListClusterEvents.PageSize":  "limit is a total everywhere else",
+	"ListJobs.PageSize":           "limit is a total everywhere else",
+	"ListRuns.PageSize":           "limit is a total everywhere else",
+	"ModifiedAtInteractive.Time":  "its type says that it is milliseconds",
+	"ListPolicyFamilies.PageSize": "it is what the number of items requested at a time is called everywhere else",
+	"SetPermissions.Object":       "parameters in the path are called for what they are",
+	"SetPermissions.ID":           "parameters in the path are called for what they are",
+	"UpdatePermissions.Object":    "parameters in the path are called for what they are",
+	"UpdatePermissions.ID":        "parameters in the path are called for what they are",
+	"ListOptions.PageSize":        "it is what the number of items requested at a time is called everywhere else",
+	"ListOptions.PageToken":       "it is what a position in a list is called everywhere else",
+	"ComplexValue.Ref":            "Go names have no $",
+	"CommandStatus.State":         "it is what states are called everywhere else",
 }
 
 // No field is left out by omitempty, which cannot tell zero from nothing, and
 // each is called what it is called on the wire.
 func TestStyle_tags(t *testing.T) {
-	for _, file := range parseFolders(t, ".", "v12") {
+	for _, file := range parseFolders(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
 				assert.NotContains(t, f.Tag.Value, "omitempty", "%s: want omitzero", position(f))
@@ -125,7 +133,7 @@ func TestStyle_tags(t *testing.T) {
 // one file. Those of the jobs have no version, as WithJobsAPI chooses it.
 func TestStyle_paths(t *testing.T) {
 	literals := map[string][]string{} // files
-	for name, file := range parseFolders(t, ".", "v12") {
+	for name, file := range parseFolders(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				text, err := strconv.Unquote(lit.Value)
@@ -138,7 +146,7 @@ func TestStyle_paths(t *testing.T) {
 		})
 	}
 	c := contractChecker()
-	areas, err := contract.Load("testdata/contract", "v12")
+	areas, err := contract.Load("testdata/contract", "scim", "v12")
 	require.NoError(t, err)
 	c.Areas = append(c.Areas, areas...)
 	for _, ops := range c.Scope() {
@@ -241,7 +249,7 @@ func snippet(code string) string {
 	imports := ""
 	for _, imported := range []string{
 		"context", "errors", "fmt", "io", "io/fs", "log", "log/slog", "net/http", "os", "slices", "strings", "testing", "testing/synctest", "time",
-		modulePath, modulePath + "/databrickstest", modulePath + "/v12",
+		modulePath, modulePath + "/databrickstest", modulePath + "/scim", modulePath + "/v12",
 	} {
 		if regexp.MustCompile(`\b` + path.Base(imported) + `\.[A-Z]`).MatchString(code) {
 			imports += fmt.Sprintf("import %q\n", imported)

@@ -44,6 +44,19 @@ func WaitUntil[T any](ctx context.Context, c *Client, get func(context.Context) 
 // that fail, as judgePoll decides, for a time that grows with the wait. When the
 // context ends, the error matches its cause. In a dry run, it polls once.
 func watch[T any](ctx context.Context, c *Client, what string, get func(context.Context) (*T, error), same func(old, new *T) bool) iter.Seq2[*T, error] {
+	return watchPaced(ctx, c, what, get, same, nil)
+}
+
+// watchShared is watch with polls that many waits share.
+func watchShared[K comparable, T any](ctx context.Context, c *Client, what string, polls *poll.Shared[K, T], id K, same func(old, new *T) bool) iter.Seq2[*T, error] {
+	get := func(ctx context.Context) (*T, error) { return polls.Poll(ctx, id) }
+	return func(yield func(*T, error) bool) {
+		defer polls.Join(id)()
+		watchPaced(ctx, c, what, get, same, polls.Pause)(yield)
+	}
+}
+
+func watchPaced[T any](ctx context.Context, c *Client, what string, get func(context.Context) (*T, error), same func(old, new *T) bool, pause func(context.Context, *poll.Pacer) error) iter.Seq2[*T, error] {
 	failed := func(err error) error {
 		switch {
 		case err == nil:
@@ -53,7 +66,7 @@ func watch[T any](ctx context.Context, c *Client, what string, get func(context.
 		}
 		return &watchError{what, err}
 	}
-	return poll.Watch[T]{Get: get, Same: same, Judge: judgePoll, Failed: failed, Once: c.Planning()}.All(ctx)
+	return poll.Watch[T]{Get: get, Same: same, Judge: judgePoll, Failed: failed, Once: c.Planning(), Pause: pause}.All(ctx)
 }
 
 // A watchError is why a watch ended, and of what.
@@ -76,6 +89,9 @@ func badArgument(err error) bool {
 	_, ok := errors.AsType[*ArgumentError](err)
 	return ok
 }
+
+// noList reports whether a list can never take the place of single polls.
+func noList(err error) bool { return judgePoll(err, false) == poll.Final }
 
 // judgePoll says what a failed poll means for the wait. If an earlier poll
 // succeeded, then the host and the credential were right, so that what speaks

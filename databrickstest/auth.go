@@ -93,7 +93,8 @@ func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, erro
 			return a.byName[name], nil, nil
 		default:
 			return nil, nil, &apiError{status: http.StatusUnauthorized, code: http.StatusUnauthorized,
-				message: "Credential was not sent or was of an unsupported type for this API."}
+				message: "Credential was not sent or was of an unsupported type for this API.",
+				header:  http.Header{"Www-Authenticate": {`Bearer realm="DatabricksRealm"`}}}
 		}
 	}
 	if t := a.tokens[value]; t != nil && t.valid(now) {
@@ -103,6 +104,11 @@ func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, erro
 	return nil, nil, &apiError{status: http.StatusForbidden, code: http.StatusForbidden, message: message,
 		header: http.Header{"X-Databricks-Reason-Phrase": {message}}}
 }
+
+// signInPage is what people see who come without a credential, anywhere but at
+// the API.
+var signInPage = raw{contentType: "text/html; charset=utf-8", body: []byte("<!DOCTYPE html>\n<html><head><title>Databricks - Sign In</title></head>" +
+	"<body><h1>Sign in to Databricks</h1><p>This workspace is in memory. Its API is under /api/.</p></body></html>\n")}
 
 func cutScheme(authorization, scheme string) (string, bool) {
 	name, value, ok := strings.Cut(authorization, " ")

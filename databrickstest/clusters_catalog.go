@@ -1,5 +1,10 @@
 package databrickstest
 
+import (
+	"fmt"
+	"slices"
+)
+
 // nodeType is a kind of machine.
 type nodeType struct {
 	NodeTypeID            string           `json:"node_type_id"`
@@ -48,17 +53,23 @@ var nodeTypes = []nodeType{
 	azureNode("Standard_DS4_v2", "General Purpose", "Standard DSv2 Family vCPUs", 8, 28672, 56),
 	azureNode("Standard_D8s_v3", "General Purpose", "Standard DSv3 Family vCPUs", 8, 32768, 64),
 	azureNode("Standard_D16s_v3", "General Purpose", "Standard DSv3 Family vCPUs", 16, 65536, 128),
+	azureNode("Standard_D4ds_v5", "General Purpose", "Standard DDSv5 Family vCPUs", 4, 16384, 150, photon),
 	azureNode("Standard_DS12_v2", "Memory Optimized", "Standard DSv2 Family vCPUs", 4, 28672, 56),
 	azureNode("Standard_E8s_v3", "Memory Optimized", "Standard ESv3 Family vCPUs", 8, 65536, 128),
-	azureNode("Standard_L8s_v2", "Storage Optimized", "Standard LSv2 Family vCPUs", 8, 65536, 80, func(n *nodeType) {
+	azureNode("Standard_E8ds_v5", "Memory Optimized", "Standard EDSv5 Family vCPUs", 8, 65536, 300, photon),
+	azureNode("Standard_L8s_v2", "Storage Optimized", "Standard LSv2 Family vCPUs", 8, 65536, 80, photon, func(n *nodeType) {
 		n.NodeInstanceType.LocalNVMeDisks, n.NodeInstanceType.LocalNVMeDiskSizeGB, n.IsIOCacheEnabled = 1, 1788, true
-		n.PhotonDriverCapable, n.PhotonWorkerCapable = true, true
 	}),
-	azureNode("Standard_NC6s_v3", "GPU Accelerated", "Standard NCSv3 Family vCPUs", 6, 114688, 736, func(n *nodeType) {
-		n.NumGPUs = 1
+	azureNode("Standard_NC4as_T4_v3", "GPU Accelerated", "Standard NCASv3_T4 Family vCPUs", 4, 28672, 176, gpus(1)),
+	azureNode("Standard_NC24ads_A100_v4", "GPU Accelerated", "Standard NCADSA100v4 Family vCPUs", 24, 225280, 64, gpus(1)),
+	azureNode("Standard_NC6s_v3", "GPU Accelerated", "Standard NCSv3 Family vCPUs", 6, 114688, 736, gpus(1), func(n *nodeType) {
 		n.NodeInfo = &nodeInfo{[]string{"NotEnabledOnSubscription"}, 0, 0}
 	}),
 }
+
+func photon(n *nodeType) { n.PhotonDriverCapable, n.PhotonWorkerCapable = true, true }
+
+func gpus(count int) func(*nodeType) { return func(n *nodeType) { n.NumGPUs = count } }
 
 func azureNode(id, category, family string, cores float64, memoryMB, diskGB int, change ...func(*nodeType)) nodeType {
 	n := nodeType{
@@ -88,23 +99,28 @@ type sparkVersion struct {
 	Name string `json:"name"`
 }
 
-var sparkVersions = []sparkVersion{
-	{"6.4.x-scala2.11", "6.4 Extended Support (includes Apache Spark 2.4.5, Scala 2.11)"},
-	{"7.3.x-scala2.12", "7.3 LTS (includes Apache Spark 3.0.1, Scala 2.12)"},
-	{"7.3.x-cpu-ml-scala2.12", "7.3 LTS ML (includes Apache Spark 3.0.1, Scala 2.12)"},
-	{"7.3.x-gpu-ml-scala2.12", "7.3 LTS ML (includes Apache Spark 3.0.1, GPU, Scala 2.12)"},
-	{"apache-spark-2.4.x-scala2.11", "Light 2.4 (includes Apache Spark 2.4, Scala 2.11)"},
-	{"10.4.x-scala2.12", "10.4 LTS (includes Apache Spark 3.2.1, Scala 2.12)"},
-	{"10.4.x-photon-scala2.12", "10.4 LTS Photon (includes Apache Spark 3.2.1, Scala 2.12)"},
-	{"13.3.x-scala2.12", "13.3 LTS (includes Apache Spark 3.4.1, Scala 2.12)"},
-	{"13.3.x-cpu-ml-scala2.12", "13.3 LTS ML (includes Apache Spark 3.4.1, Scala 2.12)"},
-	{"15.4.x-scala2.12", "15.4 LTS (includes Apache Spark 3.5.0, Scala 2.12)"},
-	{"15.4.x-photon-scala2.12", "15.4 LTS Photon (includes Apache Spark 3.5.0, Scala 2.12)"},
-	{"16.0.x-scala2.12", "16.0 Beta (includes Apache Spark 3.5.0, Scala 2.12)"},
+var sparkVersions = slices.Concat(
+	runtimes("18.0", "", "4.1.0", "2.13"),
+	runtimes("17.3", " LTS", "4.0.0", "2.13"),
+	runtimes("16.4", " LTS", "3.5.2", "2.13"),
+	runtimes("16.4", " LTS", "3.5.2", "2.12"),
+	runtimes("15.4", " LTS", "3.5.0", "2.12"),
+	runtimes("14.3", " LTS", "3.5.0", "2.12"),
+	runtimes("13.3", " LTS", "3.4.1", "2.12"),
+	runtimes("12.2", " LTS", "3.3.2", "2.12"),
+)
+
+// runtimes are the kinds that there are of a release.
+func runtimes(release, support, spark, scala string) []sparkVersion {
+	made := func(key, kind, gpu string) sparkVersion {
+		return sparkVersion{release + ".x" + key + "-scala" + scala, fmt.Sprintf("%s%s%s (includes Apache Spark %s,%s Scala %s)", release, support, kind, spark, gpu, scala)}
+	}
+	return []sparkVersion{made("", "", ""), made("-photon", " Photon", ""), made("-cpu-ml", " ML", ""), made("-gpu-ml", " ML", " GPU,")}
 }
 
-// Zones belong to AWS; what Azure says is not known.
-var zones = map[string]any{"zones": []string{"us-west-2a", "us-west-2b", "us-west-2c"}, "default_zone": "us-west-2a"}
+// zones are called so in each of Azure's regions. What the service itself says
+// there is not known: the call was made for Amazon's.
+var zones = map[string]any{"zones": []string{"1", "2", "3"}, "default_zone": "1"}
 
 func (a *clustersArea) listNodeTypes(*call, struct{}) (any, error) {
 	return map[string]any{"node_types": nodeTypes}, nil

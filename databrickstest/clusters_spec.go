@@ -227,14 +227,14 @@ func (p *clusterSpec) checkSize() error {
 	switch {
 	case p.NumWorkers == nil && p.Autoscale == nil && !single:
 		return invalid("Missing required field: size")
-	case p.NumWorkers != nil && p.Autoscale != nil:
+	case p.NumWorkers != nil && *p.NumWorkers != 0 && p.Autoscale != nil:
 		return invalid("Only one of num_workers and autoscale can be specified.")
 	case p.NumWorkers != nil && (*p.NumWorkers < 0 || *p.NumWorkers > maxWorkers):
 		return invalid("num_workers must be between 0 and %d.", maxWorkers)
 	case p.Autoscale != nil && (p.Autoscale.MinWorkers < 0 || p.Autoscale.MaxWorkers > maxWorkers):
 		return invalid("min_workers and max_workers must be between 0 and %d.", maxWorkers)
-	case p.Autoscale != nil && p.Autoscale.MaxWorkers <= p.Autoscale.MinWorkers:
-		return invalid("max_workers must be greater than min_workers.")
+	case p.Autoscale != nil && p.Autoscale.MaxWorkers < p.Autoscale.MinWorkers:
+		return invalid("max_workers must not be less than min_workers.")
 	}
 	return nil
 }
@@ -257,6 +257,14 @@ func (s *storage) check(name string) error {
 	return nil
 }
 
+// tagKey is Azure's rule.
+var tagKey = regexp.MustCompile(`^[^<>*&%;\\/+?]{1,512}$`)
+
+func latin1(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > 0xff })
+}
+
+// checkTags checks tags of clusters, which those of jobs become.
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxCustomTags {
 		return invalid("At most %d custom tags can be specified.", maxCustomTags)
@@ -264,12 +272,12 @@ func checkTags(tags map[string]string) error {
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		lower := strings.ToLower(key)
 		switch {
-		case key == "" || utf8.RuneCountInString(key) > 512 || strings.ContainsAny(key, `<>%*&+?\/`):
+		case !tagKey.MatchString(key) || !latin1(key):
 			return invalid("Invalid tag key %q.", shortened(key))
 		case strings.HasPrefix(lower, "azure") || strings.HasPrefix(lower, "microsoft") || strings.HasPrefix(lower, "windows"):
 			return invalid("Tag key %q begins with a reserved word.", shortened(key))
-		case utf8.RuneCountInString(tags[key]) > 256:
-			return invalid("The value of tag %q is longer than 256 characters.", shortened(key))
+		case utf8.RuneCountInString(tags[key]) > 256 || !latin1(tags[key]):
+			return invalid("The value of tag %q must have at most 256 characters, all of them of ISO 8859-1.", shortened(key))
 		}
 	}
 	return nil
@@ -287,6 +295,7 @@ func orElse[T any](p *T, isWhenNil T) *T {
 // withDefaults is the spec with all that the service fills in, as reads show it.
 func (p *clusterSpec) withDefaults(creator string) *clusterSpec {
 	d := *p
+	d.NumWorkers = d.size().NumWorkers
 	if d.NodeTypeID != "" && d.DriverNodeTypeID == "" {
 		d.DriverNodeTypeID = d.NodeTypeID
 	}
@@ -361,7 +370,12 @@ type clusterSize struct {
 	Autoscale  *autoscale `json:"autoscale,omitzero"`
 }
 
-func (p *clusterSpec) size() *clusterSize { return &clusterSize{p.NumWorkers, p.Autoscale} }
+func (p *clusterSpec) size() *clusterSize {
+	if p.Autoscale != nil { // num_workers may be 0 beside it
+		return &clusterSize{nil, p.Autoscale}
+	}
+	return &clusterSize{p.NumWorkers, nil}
+}
 
 // withoutSize is the attributes alone, as events have them.
 func (p *clusterSpec) withoutSize() *clusterSpec {

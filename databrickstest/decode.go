@@ -3,10 +3,10 @@ package databrickstest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"maps"
 	"math"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -20,7 +20,8 @@ import (
 // decode puts it into a struct by its json tags, as leniently as the service:
 // a number or bool may be a string and the other way round, null is nothing,
 // unknown members are ignored. The wrong shape is MALFORMED_REQUEST.
-// A field tagged api:"required" must be there and not be an empty string.
+// A field tagged api:"required" must be there and not be an empty string. Where
+// one is tagged api:"unused", an object without any value is nothing, too.
 // A field of type any takes the tree as it is.
 
 // fieldValues are the values of a field of a query or a form.
@@ -47,25 +48,23 @@ func parseObject(text []byte, tree map[string]any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return malformed("%s", jsonProblem(err))
+	err := decoder.Decode(&value)
+	if err == nil {
+		_, err = decoder.Token()
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return malformed("unexpected text after the object")
+	if err != io.EOF { // there is something else than one value
+		return badJSON("failed to parse given JSON")
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return malformed("Expected 'START_OBJECT' not '%s'", tokenName(value))
+		return badJSON("expected a map")
 	}
 	maps.Copy(tree, object)
 	return nil
 }
 
-func jsonProblem(err error) string {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return syntax.Error() + " at byte " + strconv.FormatInt(syntax.Offset, 10)
-	}
-	return "unexpected end of input"
+func badJSON(problem string) error {
+	return fail(http.StatusBadRequest, "MALFORMED_REQUEST", "Invalid JSON given in the body of the request - %s", problem)
 }
 
 // tokenName is what the service's JSON reader calls the beginning of a value.
@@ -97,6 +96,7 @@ type structField struct {
 	name     string
 	index    []int
 	required bool
+	unused   bool
 }
 
 var structFields sync.Map // of []structField by reflect.Type
@@ -109,7 +109,7 @@ func fieldsOf(t reflect.Type) []structField {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.IsExported() && name != "" && name != "-" {
-			fields = append(fields, structField{name, f.Index, f.Tag.Get("api") == "required"})
+			fields = append(fields, structField{name, f.Index, f.Tag.Get("api") == "required", f.Tag.Get("api") == "unused"})
 		}
 	}
 	structFields.Store(t, fields)
@@ -119,6 +119,9 @@ func fieldsOf(t reflect.Type) []structField {
 func decodeStruct(into reflect.Value, tree map[string]any) error {
 	for _, f := range fieldsOf(into.Type()) {
 		value, field := tree[f.name], into.FieldByIndex(f.index)
+		if f.unused && blank(value) {
+			value = nil
+		}
 		if err := decodeValue(field, value, f.name); err != nil {
 			return err
 		}
@@ -127,6 +130,26 @@ func decodeStruct(into reflect.Value, tree map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// blank tells whether a value, and all that is in it, is empty.
+func blank(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case string:
+		return value == ""
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		for _, member := range value {
+			if !blank(member) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 func decodeValue(into reflect.Value, value any, name string) error {

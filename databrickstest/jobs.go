@@ -53,7 +53,7 @@ type jobsArea struct {
 type job struct {
 	id       int64
 	creator  string
-	runAs    string
+	runAs    jobACL
 	created  time.Time
 	acl      []jobACL
 	settings map[string]any // conformed; never changed, only replaced
@@ -67,6 +67,19 @@ type jobACL struct {
 	Group     string `json:"group_name"`
 	Principal string `json:"service_principal_name"`
 	Level     string `json:"permission_level"`
+}
+
+// name is whoever the entry is about.
+func (e jobACL) name() string { return cmp.Or(e.User, e.Principal, e.Group) }
+
+// shown is the entry as settings have it, without a level.
+func (e jobACL) shown() map[string]any {
+	for field, name := range map[string]string{"user_name": e.User, "service_principal_name": e.Principal, "group_name": e.Group} {
+		if name != "" {
+			return map[string]any{field: name}
+		}
+	}
+	return nil
 }
 
 // A jobView is what of the settings of a job or a submission has an effect.
@@ -306,7 +319,7 @@ func (a *jobsArea) create(c *call, in struct {
 	if settings["name"] == nil {
 		settings["name"] = "Untitled"
 	}
-	j := &job{id: a.newID(), creator: c.user.name, runAs: c.user.name, created: c.now, acl: in.ACL}
+	j := &job{id: a.newID(), creator: c.user.name, runAs: c.oauth.identity(c.user.name), created: c.now, acl: in.ACL}
 	a.jobs, a.byID[j.id] = append(a.jobs, j), j
 	j.set(settings, view, c.now)
 	return map[string]int64{"job_id": j.id}, nil
@@ -314,8 +327,8 @@ func (a *jobsArea) create(c *call, in struct {
 
 // set gives a job its settings.
 func (j *job) set(settings map[string]any, view jobView, now time.Time) {
-	if view.RunAs != nil { // write-only, and kept if it is left out
-		j.runAs = cmp.Or(view.RunAs.User, view.RunAs.Principal, view.RunAs.Group)
+	if view.RunAs != nil { // kept if it is left out
+		j.runAs = *view.RunAs
 	}
 	delete(settings, "run_as")
 	j.settings, j.view = settings, view
@@ -360,7 +373,8 @@ func (a *jobsArea) show(c *call, j *job, tasks bool) map[string]any {
 	}
 	out := map[string]any{"job_id": j.id, "creator_user_name": j.creator, "created_time": millis(j.created), "settings": settings}
 	if c.version != "2.0" {
-		out["run_as_user_name"] = j.runAs
+		out["run_as_user_name"] = j.runAs.name()
+		settings["run_as"] = j.runAs.shown()
 	}
 	list, single := tasksOf(j.settings, j.view)
 	if c.version == "2.0" && single {

@@ -18,7 +18,7 @@ func (a *jobsArea) check(c *call, settings map[string]any, kind string) (jobView
 		return view, err
 	}
 	tasks, _ := settings["tasks"].([]any)
-	if c.version != "2.0" { // where these are not known
+	if c.version != "2.0" && len(tasks) > 0 { // where they count no more
 		for _, field := range slices.Concat(taskFields, taskKinds) {
 			delete(settings, field)
 		}
@@ -48,19 +48,20 @@ func (a *jobsArea) check(c *call, settings map[string]any, kind string) (jobView
 	case len(tasks) > 0 && (kindOf(settings) != "" || view.Existing != "" || view.New != nil):
 		return view, invalid("A job has either tasks or a task of its own, not both.")
 	}
+	if err := checkTags(view.Tags); err != nil {
+		return view, err
+	}
 	for _, check := range []func(*call, jobView) error{checkSchedule, checkGit, checkPeople, checkEnvironment} {
 		if err := check(c, view); err != nil {
 			return view, err
 		}
 	}
-	if kind == "SubmitRun" && len(tasks) == 0 && c.version != "2.0" {
-		return view, missingField("tasks")
-	}
 	if err := decodeTasks(tasks, &view); err != nil {
 		return view, err
 	}
 	if len(tasks) == 0 {
-		if c.version != "2.0" {
+		bare := kindOf(settings) == "" && view.Existing == "" && view.New == nil
+		if bare && kind == "JobSettings" && c.version != "2.0" { // whose tasks come later
 			return view, nil
 		}
 		return view, a.checkTask(c, settings, view.taskView, view, true)
@@ -100,13 +101,17 @@ func checkGit(_ *call, view jobView) error {
 	case git == nil:
 		return nil
 	case git.Provider == "":
-		return invalid("git_source.git_provider is required; allowed values are %s.", strings.Join(jobTypes().enums["GitProvider"], ", "))
+		return badGitProvider("")
 	case git.URL == "":
 		return missingField("git_url")
 	case exactlyOne(git.Branch, git.Tag, git.Commit):
 		return nil
 	}
 	return invalid("Exactly one of git_branch, git_tag and git_commit must be specified in git_source.")
+}
+
+func badGitProvider(text string) error {
+	return invalid("Invalid git_source.git_provider: '%s'. It must be one of %s.", shortened(text), strings.Join(jobTypes().enums["GitProvider"], ", "))
 }
 
 func exactlyOne(texts ...string) bool {
@@ -245,7 +250,10 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 			clusters++
 		}
 	}
+	const noCluster = "One of job_cluster_key, new_cluster, or existing_cluster_id must be specified."
 	switch {
+	case len(kinds) == 0 && clusters == 0 && c.version != "2.0":
+		return invalid(noCluster)
 	case len(kinds) > 1:
 		return invalid("Only one of %s can be specified.", strings.Join(kinds, " and "))
 	case clusters > 1:
@@ -261,10 +269,10 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 		slices.Contains([]string{"spark_python_task", "python_wheel_task"}, kinds[0]) && task.EnvKey == "" ||
 		single && kinds[0] == "notebook_task"
 	if needs && clusters == 0 {
-		if single {
+		if single && c.version == "2.0" {
 			return invalid("Either new_cluster or existing_cluster_id must be specified.")
 		}
-		return invalid("One of job_cluster_key, new_cluster, or existing_cluster_id must be specified.")
+		return invalid(noCluster)
 	}
 	if task.Existing != "" {
 		if _, err := c.clusters.find(task.Existing, c.now); err != nil {
@@ -288,7 +296,7 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 		}
 		git := task.Notebook.Source == "GIT" || task.Notebook.Source == "" && view.Git != nil
 		if !git && !strings.HasPrefix(task.Notebook.Path, "/") {
-			return invalid("Only absolute paths are supported. Paths must begin with '/'.")
+			return invalid("Invalid notebook_path: %s. Only absolute paths are currently supported. Paths must begin with '/'.", task.Notebook.Path)
 		}
 	case task.Python != nil && task.Python.File == "":
 		return missingField("python_file")

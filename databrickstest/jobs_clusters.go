@@ -15,7 +15,15 @@ func checkCluster(tree map[string]any) error {
 	if err := decode(tree, &spec); err != nil {
 		return err
 	}
-	return spec.check()
+	err := spec.check()
+	if e, ok := err.(*apiError); ok {
+		message := e.message
+		if name, ok := strings.CutPrefix(message, "Missing required field"); ok {
+			message = "Missing required field: settings.cluster_spec.new_cluster." + strings.Trim(name, ": '")
+		}
+		return invalid("Cluster validation error: %s", message)
+	}
+	return err
 }
 
 // takeCluster gives an attempt its cluster, or says why there is none.

@@ -244,6 +244,9 @@ func (a *jobsArea) listRuns(c *call, in struct {
 	case limit == 0:
 		limit = most
 	}
+	if in.Job != 0 && a.byID[in.Job] == nil && !slices.ContainsFunc(a.runs.order, func(r *run) bool { return r.jobID == in.Job }) {
+		return nil, invalid("Job %d does not exist.", in.Job)
+	}
 	var found []*run
 	for _, r := range slices.Backward(a.runs.order) {
 		started := millis(r.shownStart())

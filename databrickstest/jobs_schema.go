@@ -190,6 +190,9 @@ func (s schema) conform(value any, kind, name string) (any, error) {
 			return nil, err
 		}
 		at := slices.IndexFunc(values, func(v string) bool { return v == text || kind == "GitProvider" && strings.EqualFold(v, text) })
+		if at < 0 && kind == "GitProvider" {
+			return nil, badGitProvider(text)
+		}
 		if at < 0 {
 			return nil, malformed("Could not parse value '%s' of field '%s'; it must be one of %s", shortened(text), name, strings.Join(values, ", "))
 		}

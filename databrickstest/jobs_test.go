@@ -170,7 +170,7 @@ func TestJobs_refused(t *testing.T) {
 		{"2.0", `"spark_submit_task":{"parameters":["--master=local"]},` + jobCluster, bad, "--master is set by the service"},
 		{"2.0", `"spark_submit_task":{},"libraries":[{"jar":"dbfs:/a.jar"}],` + jobCluster, bad, "Libraries are not supported"},
 		{"2.0", `"notebook_task":{"notebook_path":"/n"},"libraries":[{}],` + jobCluster, bad, "A library must have exactly one"},
-		{"2.0", `"notebook_task":{"notebook_path":"/n"},"new_cluster":{"num_workers":1}`, bad, "Missing required field 'spark_version'"},
+		{"2.0", `"notebook_task":{"notebook_path":"/n"},"new_cluster":{"num_workers":1}`, bad, "Cluster validation error: Missing required field: settings.cluster_spec.new_cluster.spark_version"},
 		{"2.0", `"run_job_task":{"job_id":5}`, bad, "Job 5 does not exist."},
 		{"2.0", notebookJob + "," + tasks("a"), bad, "either tasks or a task of its own"},
 		{"2.1", tasks("a", "a"), bad, "Duplicate task_key"},
@@ -855,7 +855,7 @@ func TestRuns_list(t *testing.T) {
 		assert.Len(t, got, 1)
 		got, _ = listed("2.0", fmt.Sprintf("limit=0&completed_only=true&job_id=%s&run_type=JOB_RUN&start_time_to=%d", id, s.now().Add(-time.Minute).UnixMilli()))
 		assert.Len(t, got, 61)
-		got, _ = listed("2.0", "job_id=5")
+		got, _ = listed("2.0", "job_id="+newJob(t, s, "2.0", notebookJob))
 		assert.Empty(t, got)
 
 		const bad = "INVALID_PARAMETER_VALUE"

@@ -77,9 +77,9 @@ type library struct {
 	JAR          string        `json:"jar,omitzero"`
 	Egg          string        `json:"egg,omitzero"`
 	Whl          string        `json:"whl,omitzero"`
-	PyPI         *indexPackage `json:"pypi,omitzero"`
-	Maven        *mavenPackage `json:"maven,omitzero"`
-	CRAN         *indexPackage `json:"cran,omitzero"`
+	PyPI         *indexPackage `json:"pypi,omitzero" api:"unused"`
+	Maven        *mavenPackage `json:"maven,omitzero" api:"unused"`
+	CRAN         *indexPackage `json:"cran,omitzero" api:"unused"`
 	Requirements string        `json:"requirements,omitzero"`
 }
 

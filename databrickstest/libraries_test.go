@@ -131,7 +131,7 @@ func TestLibraries_refused(t *testing.T) {
 			{`{"jar":"dbfs:/a.jar","egg":"dbfs:/a.egg"}`, one},
 			{`{"jar":"dbfs:/a.jar","pypi":{"package":"p"}}`, one},
 			{`{"cran":"ada"}`, "400 MALFORMED_REQUEST: Could not parse request object: Expected 'START_OBJECT' not 'VALUE_STRING' for field 'cran'"},
-			{`{"pypi":{}}`, "400 INVALID_PARAMETER_VALUE: Missing required field 'package'"},
+			{`{"pypi":{}}`, "400 INVALID_PARAMETER_VALUE: A library must have exactly one of jar, egg, whl, pypi, maven, cran and requirements."},
 			{`{"maven":{"repo":"r"}}`, "400 INVALID_PARAMETER_VALUE: Missing required field 'coordinates'"},
 		} {
 			for _, verb := range []string{"install", "uninstall"} {

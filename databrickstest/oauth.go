@@ -96,6 +96,14 @@ func (a *oauthArea) begin(s *Server) {
 	}
 }
 
+// identity is somebody by name: a service principal or a user.
+func (a *oauthArea) identity(name string) jobACL {
+	if a.principals[name] != nil {
+		return jobACL{Principal: name}
+	}
+	return jobACL{User: name}
+}
+
 // issue makes a token, and forgets those that have expired.
 func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 	for value, t := range a.identities.tokens {
@@ -150,10 +158,11 @@ func (a *oauthArea) address(r *http.Request) string {
 	if r.Host == "" || err == nil && own.Host == r.Host {
 		return a.host()
 	}
+	scheme := "http"
 	if r.TLS != nil {
-		return "https://" + r.Host
+		scheme = "https"
 	}
-	return "http://" + r.Host
+	return cmp.Or(r.URL.Scheme, scheme) + "://" + r.Host // Transport gets the whole URL
 }
 
 // token is the token endpoint. Which words the service has for a rejected

@@ -48,6 +48,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -177,8 +178,22 @@ func (t *router) add(method, path string) *operation {
 	return op
 }
 
-// find returns nil if there is no such operation.
+// find returns nil if there is no such operation. Slashes too many are ignored,
+// unless they belong to a parameter.
 func (t *router) find(method, path string) (*operation, map[string]any) {
+	op, segments := t.match(method, path)
+	if op == nil && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
+		return t.match(method, cleaned(path))
+	}
+	return op, segments
+}
+
+// cleaned is a path without empty elements.
+func cleaned(path string) string {
+	return "/" + strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" }), "/")
+}
+
+func (t *router) match(method, path string) (*operation, map[string]any) {
 	for _, op := range t.literal[path] {
 		if op.method == method {
 			return op, nil
@@ -213,7 +228,7 @@ func (s *Server) answer(r *http.Request) (out reply) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(fmt.Sprintf("%s %s: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
-			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(r.URL.Path)
+			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(cleaned(r.URL.Path))
 		}
 	}()
 	if signedIn := s.oauth.serve(r); signedIn != nil {
@@ -230,7 +245,7 @@ func (s *Server) answer(r *http.Request) (out reply) {
 	if !ok {
 		e = &apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
 	}
-	return e.reply(r.URL.Path)
+	return e.reply(cleaned(r.URL.Path))
 }
 
 func (s *Server) call(r *http.Request) (any, error) {
@@ -244,11 +259,15 @@ func (s *Server) call(r *http.Request) (any, error) {
 		}
 		return err
 	})
+	path := cleaned(r.URL.Path)
 	if err != nil {
+		if e, ok := err.(*apiError); ok && e.status == http.StatusUnauthorized && !strings.HasPrefix(path, "/api/") {
+			return signInPage, nil
+		}
 		return nil, err
 	}
 	op, segments := s.router.find(r.Method, r.URL.Path)
-	rest := r.URL.Path
+	rest := path
 	if after, ok := strings.CutPrefix(rest, "/api/"); ok {
 		c.version, rest, _ = strings.Cut(after, "/")
 		rest = "/" + rest

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -36,6 +37,11 @@ func (a *tokensArea) register(s *Server) {
 	route(s, "POST", "/api/2.0/token/create", a.create)
 	route(s, "GET", "/api/2.0/token/list", a.list)
 	route(s, "POST", "/api/2.0/token/delete", a.delete)
+	const all = "/api/2.0/token-management/tokens"
+	route(s, "GET", all, a.listAll)
+	route(s, "GET", all+"/{token_id}", a.getAny)
+	route(s, "PATCH", all+"/{token_id}", a.updateAny)
+	route(s, "DELETE", all+"/{token_id}", a.deleteAny)
 }
 
 // unlimited is how long a token lives whose maker does not say: two years
@@ -58,18 +64,118 @@ func (a *tokensArea) info(t *token) tokenInfo {
 	return info
 }
 
-// own lists the caller's valid tokens, the oldest first.
-func (a *tokensArea) own(c *call) []*token {
-	var own []*token
-	for _, t := range c.identities.tokens {
-		if t.user == c.user && !t.oauth && t.valid(c.now) {
-			own = append(own, t)
+// A managedToken is a token as admins see it.
+type managedToken struct {
+	tokenInfo
+	CreatedByID int64  `json:"created_by_id"`
+	CreatedBy   string `json:"created_by_username"`
+	OwnerID     int64  `json:"owner_id"`
+}
+
+func (a *tokensArea) managed(t *token) managedToken {
+	return managedToken{a.info(t), t.user.id, t.user.name, t.user.id}
+}
+
+// everybodys lists all valid tokens, the oldest first, for admins.
+func (a *tokensArea) everybodys(c *call) ([]*token, error) {
+	if !c.user.admin {
+		return nil, denied("Only Admins can access token management APIs")
+	}
+	return a.valid(c, func(*token) bool { return true }), nil
+}
+
+func (a *tokensArea) listAll(c *call, in struct {
+	ID   int64  `json:"created_by_id"`
+	Name string `json:"created_by_username"`
+}) (any, error) {
+	all, err := a.everybodys(c)
+	var out struct {
+		Infos []managedToken `json:"token_infos,omitempty"`
+	}
+	for _, t := range all {
+		if (in.ID == 0 || in.ID == t.user.id) && (in.Name == "" || in.Name == t.user.name) {
+			out.Infos = append(out.Infos, a.managed(t))
 		}
 	}
-	slices.SortFunc(own, func(x, y *token) int {
+	return out, err
+}
+
+type tokenRef struct {
+	ID string `json:"token_id" api:"required"`
+}
+
+// any finds a token of anybody.
+func (a *tokensArea) any(c *call, id string) (*token, error) {
+	all, err := a.everybodys(c)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(t *token) bool { return t.id == id })
+	if i < 0 {
+		return nil, notFound("Token with ID %s does not exist", id)
+	}
+	return all[i], nil
+}
+
+func (a *tokensArea) getAny(c *call, in tokenRef) (any, error) {
+	t, err := a.any(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"token_info": a.managed(t)}, nil
+}
+
+func (a *tokensArea) updateAny(c *call, in struct {
+	tokenRef
+	Token struct {
+		Comment string   `json:"comment"`
+		Scopes  []string `json:"scopes"`
+	} `json:"token"`
+	Mask string `json:"update_mask"`
+}) (any, error) {
+	t, err := a.any(c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	for field := range strings.SplitSeq(in.Mask, ",") {
+		switch strings.TrimSpace(field) {
+		case "comment":
+			t.comment = in.Token.Comment
+		case "scopes":
+			a.scopes[t.id] = tokenScopes{Scopes: in.Token.Scopes}
+		default:
+			return nil, invalid("Invalid update_mask: %s", shortened(in.Mask))
+		}
+	}
+	return a.managed(t), nil
+}
+
+func (a *tokensArea) deleteAny(c *call, in tokenRef) (any, error) {
+	t, err := a.any(c, in.ID)
+	if err == nil {
+		c.identities.revoke(t)
+		delete(a.scopes, in.ID)
+	}
+	return nil, err
+}
+
+// own lists the caller's valid tokens, the oldest first.
+func (a *tokensArea) own(c *call) []*token {
+	return a.valid(c, func(t *token) bool { return t.user == c.user })
+}
+
+// valid lists valid tokens of some kind, the oldest first.
+func (a *tokensArea) valid(c *call, which func(*token) bool) []*token {
+	var found []*token
+	for _, t := range c.identities.tokens {
+		if !t.oauth && t.valid(c.now) && which(t) {
+			found = append(found, t)
+		}
+	}
+	slices.SortFunc(found, func(x, y *token) int {
 		return cmp.Or(x.created.Compare(y.created), cmp.Compare(x.id, y.id))
 	})
-	return own
+	return found
 }
 
 func (a *tokensArea) create(c *call, in struct {

@@ -347,8 +347,6 @@ func (a *v12Area) execute(c *call, in struct {
 		}
 		id = a.newID()
 		switch {
-		case c.now.Before(x.ready):
-			return exception("RuntimeException", "Execution context %s is not ready: it is Pending", x.id)
 		case in.Language != x.language && in.Language != "sql":
 			if err := knownLanguage(in.Language); err != nil {
 				return err

@@ -19,6 +19,9 @@ import (
 // bytes.
 const maxNotebook = 10 << 20
 
+// maxRawFile bounds what workspace-files/import-file takes, in bytes.
+const maxRawFile = 500 << 20
+
 // WithNewerSizeErrors says BAD_REQUEST where something is too large for
 // workspace/import and workspace/export, as today's service does, and not
 // MAX_NOTEBOOK_SIZE_EXCEEDED as documented.
@@ -95,6 +98,7 @@ func (a *workspaceArea) register(s *Server) {
 	// makes larger. Which really does is not settled.
 	route(s, "POST", "/api/2.0/workspace/import", a.importText, unlocked)
 	routeUpload(s, "POST", "/api/2.0/workspace/import", a.importFile)
+	routeRaw(s, "POST", "/api/2.0/workspace-files/import-file/{path...}", a.importRaw)
 	route(s, "GET", "/api/2.0/workspace/list", a.list)
 	route(s, "POST", "/api/2.0/workspace/mkdirs", a.mkdirs)
 }
@@ -107,12 +111,21 @@ func (a *workspaceArea) node(c *call, objectType string) *workspaceNode {
 	return node
 }
 
-// path splits a path into its names. As in DBFS, . and .. are names like others.
+// path splits a path into its names, as they are shown again. As in DBFS, . and
+// .. are names like others.
 func (a *workspaceArea) path(path string) ([]string, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, invalid("Path (%s) must be absolute: it must start with '/'.", path)
 	}
 	return slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" }), nil
+}
+
+// canonical leaves out /Workspace, which is another name of the root.
+func canonical(names []string) []string {
+	if len(names) > 0 && names[0] == "Workspace" {
+		return names[1:]
+	}
+	return names
 }
 
 // reach is path for a caller who wants to do something there. Home directories
@@ -126,11 +139,13 @@ func (a *workspaceArea) reach(c *call, path string) ([]string, error) {
 }
 
 func (a *workspaceArea) open(c *call, names []string) bool {
+	names = canonical(names)
 	return c.user.admin || len(names) < 2 || names[0] != "Users" || names[1] == c.user.name
 }
 
 // fixed reports whether the object at the path is there for good.
 func (a *workspaceArea) fixed(c *call, names []string) bool {
+	names = canonical(names)
 	switch len(names) {
 	case 0:
 		return true
@@ -143,7 +158,7 @@ func (a *workspaceArea) fixed(c *call, names []string) bool {
 // find fails if nothing is at the path.
 func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
 	node := a.root
-	for _, name := range names {
+	for _, name := range canonical(names) {
 		if node = node.children[name]; node == nil {
 			return nil, notFound("Path (%s) doesn't exist.", join(names))
 		}
@@ -154,7 +169,7 @@ func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
 // dir returns the directory at the path, and makes it if it is not there.
 func (a *workspaceArea) dir(c *call, names []string) (*workspaceNode, error) {
 	node := a.root
-	for _, name := range names {
+	for _, name := range canonical(names) {
 		child := node.children[name]
 		switch {
 		case child == nil:
@@ -344,7 +359,7 @@ type importInput struct {
 
 func (a *workspaceArea) importText(c *call, in importInput) (any, error) {
 	if in.Content == nil {
-		return nil, invalid("Missing required field 'content'")
+		return nil, invalid("No input data source provided")
 	}
 	data, err := fromBase64("content", *in.Content)
 	if err != nil {
@@ -389,6 +404,24 @@ func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error
 	return a.importContent(c, in, file)
 }
 
+// importRaw takes the content as the body, of whatever size, and makes of it what
+// its name says. It has words and codes of its own for conflicts.
+func (a *workspaceArea) importRaw(c *call, r *http.Request, in importInput) (any, error) {
+	data, err := readBody(r, maxRawFile)
+	if err != nil {
+		return nil, err
+	}
+	in.Format = formatAuto
+	err = c.locked(func() error {
+		_, err := a.importNode(c, in, data)
+		return err
+	})
+	if e, ok := err.(*apiError); ok && e.code == "RESOURCE_ALREADY_EXISTS" {
+		return nil, fail(http.StatusConflict, "RESOURCE_ALREADY_EXISTS", "%s", e.message)
+	}
+	return nil, err
+}
+
 func (a *workspaceArea) importContent(c *call, in importInput, data []byte) (out any, err error) {
 	if len(data) > maxNotebook {
 		return nil, a.tooLarge("File size imported is (%d bytes), exceeded max size (%d bytes)", len(data), maxNotebook)
@@ -409,8 +442,8 @@ func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*works
 	if err != nil {
 		return nil, err
 	}
-	if len(names) == 0 {
-		return nil, exists("Path (/) already exists.")
+	if len(canonical(names)) == 0 {
+		return nil, exists("Path (%s) already exists.", join(names))
 	}
 	name := names[len(names)-1]
 	if in.Format == formatDBC && in.Overwrite {

@@ -154,6 +154,9 @@ func fromArchive(text []byte) (notebook, error) {
 	return joined(strings.ToUpper(in.Language), cells), nil
 }
 
+// archiveManifest is a file beside the notebooks of an archive that is none.
+const archiveManifest = "manifest.mf"
+
 // zipped is an archive of a directory, or of one notebook: in the form of DBC,
 // or of sources and files.
 func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType string, err error) {
@@ -167,6 +170,9 @@ func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType str
 		if err == nil {
 			err = createErr
 		}
+	}
+	if dbc {
+		add(archiveManifest, encoded(map[string]string{"version": "1.0"})) // what is in the service's is not known
 	}
 	n.walk(name, func(at string, n *workspaceNode) {
 		switch {
@@ -199,6 +205,9 @@ func (a *workspaceArea) unzip(c *call, data []byte, parse func(c *call, name str
 	}
 	top := a.node(c, typeDirectory)
 	for _, entry := range archive.File {
+		if path.Base(entry.Name) == archiveManifest {
+			continue
+		}
 		dir := top
 		names, err := a.path("/" + entry.Name)
 		if err != nil || len(names) == 0 {

@@ -137,7 +137,7 @@ func TestWorkspace_import(t *testing.T) {
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: Unknown format: source", imports(t, s, "/Shared/d", "1", `,"format":"source"`))
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: Unknown language: PERL", imports(t, s, "/Shared/d", "1", `,"language":"PERL"`))
 	_, err := tell(t, s, "POST import", `{"path":"/Shared/d","format":"RAW"}`)
-	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: Missing required field 'content'", err)
+	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: No input data source provided", err)
 	_, err = tell(t, s, "POST import", `{"path":"/Shared/d","format":"RAW","content":"?"}`)
 	assert.Contains(t, err, "400 MALFORMED_REQUEST")
 
@@ -186,7 +186,7 @@ func TestWorkspace_importMultipart(t *testing.T) {
 	assert.Equal(t, 200, send(t, s, "POST", workspace+"import", body, typed).status)
 	assert.Equal(t, "# Databricks notebook source\n2", exported(t, s, "/Shared/n", "SOURCE"))
 	body, typed = form([3]string{"path", "", "/Shared/n"})
-	assert.Contains(t, send(t, s, "POST", workspace+"import", body, typed).body, "Missing required field 'content'")
+	assert.Contains(t, send(t, s, "POST", workspace+"import", body, typed).body, "No input data source provided")
 
 	full := strings.Repeat("x", maxNotebook)
 	body, typed = form([3]string{"path", "", "/Shared/full"}, [3]string{"format", "", "RAW"}, [3]string{"content", "c", full})
@@ -262,7 +262,7 @@ func TestWorkspace_archives(t *testing.T) {
 		assert.Equal(t, []string{"DIRECTORY " + to + "/sub/empty", "NOTEBOOK " + to + "/sub/two"}, slices.Sorted(slices.Values(listed(t, s, "path="+to+"/sub"))))
 		assert.Equal(t, "400 RESOURCE_ALREADY_EXISTS: Path ("+to+") already exists.", imports(t, s, to, archive, fmt.Sprintf(`,"format":%q`, format)))
 		if format == "DBC" {
-			assert.Equal(t, []string{"d/", "d/one.scala", "d/sub/", "d/sub/empty/", "d/sub/two.python"}, names)
+			assert.Equal(t, []string{"manifest.mf", "d/", "d/one.scala", "d/sub/", "d/sub/empty/", "d/sub/two.python"}, names)
 		} else {
 			assert.Equal(t, []string{"d/", "d/file", "d/one.scala", "d/sub/", "d/sub/empty/", "d/sub/two.py"}, names)
 		}

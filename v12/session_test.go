@@ -796,9 +796,6 @@ func TestCommands_wrongPlace(t *testing.T) {
 		other := l.newCluster()
 		id, err := l.client.Contexts.Create(l.ctx, l.cluster, v12.SQL)
 		require.NoError(l, err)
-		_, err = l.client.Commands.Execute(l.ctx, v12.ExecuteCommand{Language: v12.SQL, ClusterID: l.cluster, ContextID: id, Command: "1ms"})
-		assert.ErrorContains(l, err, "not ready")
-		time.Sleep(time.Second)
 		for _, in := range []v12.ExecuteCommand{
 			{Language: v12.SQL, ClusterID: other, ContextID: id, Command: "1ms"},
 			{Language: v12.SQL, ClusterID: l.cluster, ContextID: "123", Command: "1ms"},

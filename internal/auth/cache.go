@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
@@ -14,7 +16,7 @@ const (
 	margin       = 40 * time.Second // Databricks rejects Entra tokens with 30 s left
 	renewBefore  = 20 * time.Minute // a renewal begins this long before the expiry, or in the middle of a shorter life
 	renewPause   = time.Minute      // after a renewal that failed
-	renewBound   = 2 * time.Minute  // of one renewal, which no call waits for
+	flightBound  = 2 * time.Minute  // of one token request with its retries
 	unknownLife  = 10 * time.Minute // of a token whose issuer does not say
 	shortLifeCut = 5                // a margin is at most this part of a token's life
 )
@@ -89,12 +91,12 @@ type cache struct {
 
 // A flight is one token request. Its waiters share what comes of it.
 type flight struct {
-	done    chan struct{}
-	token   *Token
-	err     error
-	cancel  context.CancelFunc
-	waiters int  // calls that wait
-	renewal bool // it goes on without waiters
+	done       chan struct{}
+	token      *Token
+	err        error
+	cancel     context.CancelFunc
+	background bool // it goes on without waiters, and tries once
+	waiters    int  // calls that wait
 }
 
 // credential makes a credential of the tokens that a cache keeps.
@@ -118,24 +120,36 @@ func (c *cache) get(ctx context.Context) (*Token, error) {
 		}
 		return t, nil
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	if t := c.current.Load(); t != nil && t.usable(now) {
+	for {
+		if ctx.Err() != nil {
+			return nil, ended(ctx)
+		}
+		c.mu.Lock()
+		if t := c.current.Load(); t != nil && t.usable(now) {
+			c.mu.Unlock()
+			return t, nil
+		}
+		f := c.join(ctx, false)
+		f.waiters++
 		c.mu.Unlock()
-		return t, nil
+		select {
+		case <-f.done:
+			if f.err == nil || !f.background {
+				return f.token, f.err
+			}
+		case <-ctx.Done():
+			c.leave(f)
+		}
 	}
-	f := c.join(ctx)
-	f.waiters++
-	c.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.token, f.err
-	case <-ctx.Done():
-		c.leave(f)
-		return nil, context.Cause(ctx)
+}
+
+// ended is the error of a call whose context ends before there is a token.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return fmt.Errorf("waiting for a token: %w", cause)
 	}
+	return fmt.Errorf("waiting for a token: %w: %w", err, cause)
 }
 
 // renew begins a renewal that no call waits for.
@@ -143,18 +157,18 @@ func (c *cache) renew(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if t := c.current.Load(); t != nil && t.due(time.Now()) && time.Now().UnixNano() >= c.pause.Load() {
-		c.join(ctx).renewal = true
+		c.join(ctx, true)
 	}
 }
 
 // join returns the flight that is under way, or begins one. A flight does not
 // end with the context of the call that began it.
-func (c *cache) join(ctx context.Context) *flight {
+func (c *cache) join(ctx context.Context, background bool) *flight {
 	if c.flight != nil {
 		return c.flight
 	}
-	ctx, cancel := context.WithTimeout(untraced{context.WithoutCancel(ctx)}, renewBound)
-	f := &flight{done: make(chan struct{}), cancel: cancel}
+	ctx, cancel := context.WithTimeout(detached{context.WithoutCancel(ctx), background}, flightBound)
+	f := &flight{done: make(chan struct{}), cancel: cancel, background: background}
 	c.flight = f
 	force := c.rejected
 	go func() {
@@ -187,7 +201,7 @@ func (c *cache) land(f *flight) {
 func (c *cache) leave(f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f.waiters--; f.waiters == 0 && !f.renewal && c.flight == f {
+	if f.waiters--; f.waiters == 0 && !f.background && c.flight == f {
 		f.cancel()
 		c.flight = nil
 	}
@@ -216,11 +230,20 @@ func (c *cache) invalidate(r *http.Request) bool {
 	return true
 }
 
-// untraced is a context without the hooks of the request that it came with: a
-// token request is not that request.
-type untraced struct{ context.Context }
+// detached is the context of a flight. It does not have the hooks of the request
+// that it came with, because a token request is not that request.
+type detached struct {
+	context.Context
+	once bool // no retries
+}
 
-func (c untraced) Value(key any) any {
+// onceKey asks a context whether there are to be no retries.
+type onceKey struct{}
+
+func (c detached) Value(key any) any {
+	if key == (onceKey{}) {
+		return c.once
+	}
 	value := c.Context.Value(key)
 	if _, ok := value.(*httptrace.ClientTrace); ok {
 		return nil

@@ -131,8 +131,9 @@ func (k *kind) chosenBy(from string) string {
 	return k.name + " (" + from + ")"
 }
 
-// describe says which credential this is and where it was found.
-func (k *kind) describe(v *view) string {
+// describe says which credential this is, and where its settings were found or
+// else who chose it.
+func (k *kind) describe(v *view, by string) string {
 	var parts []string
 	for _, a := range slices.Concat(k.needs, k.uses) {
 		if v.get(a) != "" {
@@ -140,7 +141,7 @@ func (k *kind) describe(v *view) string {
 		}
 	}
 	if len(parts) == 0 {
-		return k.name
+		return k.name + ": " + by
 	}
 	return k.name + ": " + strings.Join(parts, ", ")
 }

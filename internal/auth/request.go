@@ -71,6 +71,9 @@ func (q *requester) send(ctx context.Context, t tokenRequest) (*answer, error) {
 		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+extra, "&")
 	}
 	end := time.Now().Add(retryBound)
+	if once, _ := ctx.Value(onceKey{}).(bool); once {
+		end = time.Time{}
+	}
 	for n := 0; ; n++ {
 		a, err := q.attempt(ctx, t, u)
 		if err == nil && !t.again(a.status) {

@@ -154,11 +154,11 @@ func (r *resolver) configured() (*Credential, error) {
 			if problem := k.incomplete(v); problem != "" {
 				return nil, fmt.Errorf("%s: %s", k.chosenBy(from), problem)
 			}
-			return r.open(k, v)
+			return r.open(k, v, "by "+from)
 		}
 		for _, k := range kinds {
 			if v := r.view(l); l.has(k.anchors...) && k.incomplete(v) == "" {
-				return r.open(k, v)
+				return r.open(k, v, "of "+l.name)
 			}
 		}
 	}
@@ -229,12 +229,12 @@ func (r *resolver) view(l *level) *view {
 }
 
 // open makes the credential of a kind that is complete.
-func (r *resolver) open(k *kind, v *view) (*Credential, error) {
+func (r *resolver) open(k *kind, v *view, by string) (*Credential, error) {
 	token, fetch, err := k.open(v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", k.name, err)
 	}
-	description := k.describe(v)
+	description := k.describe(v, by)
 	if fetch == nil {
 		return token.credential(description), nil
 	}
@@ -272,7 +272,7 @@ func (r *resolver) unasked() (*Credential, error) {
 			notes = append(notes, fmt.Sprintf("%s: it is set up, but %s is not an Azure workspace", a.kind.name, r.Endpoint.Host))
 			continue
 		}
-		return r.open(a.kind, v)
+		return r.open(a.kind, v, "the identity of this machine")
 	}
 	c, err := r.netrc("")
 	if c != nil || err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, netrc.ErrNoCredential) {

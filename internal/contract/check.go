@@ -14,7 +14,7 @@ import (
 // A Row says which Go method makes a call.
 type Row struct {
 	Call string // the operation, such as "POST /api/2.0/clusters/create"
-	Go   string // the client's field and its method, such as "Clusters.Create"
+	Go   string // the client's field and its method, such as "Clusters.Create", or a method of the client
 
 	// Args are the names on the wire of the method's plain parameters, in
 	// order, separated by spaces. A struct that is beyond them holds fields of
@@ -251,9 +251,11 @@ var contextType, errorType = reflect.TypeFor[context.Context](), reflect.TypeFor
 
 // c2m finds a method, such as Clusters.Create, from the client on.
 func c2m(client reflect.Type, name string) (*method, error) {
-	field, methodName, _ := strings.Cut(name, ".")
-	service, ok := client.FieldByName(field)
+	field, methodName, ok := strings.Cut(name, ".")
+	service := reflect.StructField{Type: reflect.PointerTo(client)}
 	if !ok {
+		field, methodName = "", name // of the client itself
+	} else if service, ok = client.FieldByName(field); !ok {
 		return nil, fmt.Errorf("the client has no field %s", field)
 	}
 	m, ok := service.Type.MethodByName(methodName)

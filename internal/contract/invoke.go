@@ -36,7 +36,11 @@ func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (re
 		}
 		args = append(args, arg)
 	}
-	call := service.FieldByName(m.field).MethodByName(m.Name)
+	receiver := reflect.ValueOf(client)
+	if m.field != "" {
+		receiver = service.FieldByName(m.field)
+	}
+	call := receiver.MethodByName(m.Name)
 	var results []reflect.Value
 	if call.Type().IsVariadic() {
 		results = call.CallSlice(args)

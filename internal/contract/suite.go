@@ -226,7 +226,7 @@ func (s *Suite) Calls(t *testing.T) {
 			t.Fatalf("%d requests; want 1", len(requests))
 		}
 		r := requests[0]
-		if got, want := r.Method+" "+r.URL.Path, op.Method+" "+op.Path; got != want {
+		if got, want := r.Method+" "+r.URL.Path, op.Method+" "+filled(op.Path, args); got != want {
 			t.Errorf("sent %s; want %s", got, want)
 		}
 		maps.DeleteFunc(args, func(_ string, v any) bool { return v == false }) // which may be left out
@@ -248,6 +248,17 @@ func (s *Suite) Calls(t *testing.T) {
 			t.Errorf("not returned: %s", lost)
 		}
 	})
+}
+
+// filled puts arguments in their places in a path, and takes them out of args.
+func filled(path string, args map[string]any) string {
+	for name, v := range args {
+		if place := "{" + name + "}"; strings.Contains(path, place) {
+			path = strings.Replace(path, place, fmt.Sprint(v), 1)
+			delete(args, name)
+		}
+	}
+	return path
 }
 
 // arguments reads what was sent from where the contract says that it is. What is

@@ -28,6 +28,7 @@ type Watch[T any] struct {
 	Failed       func(error) error                    // makes the error that ends the watch; of nil if the context ended it
 	Once         bool                                 // one poll is enough
 	ResetBackoff bool                                 // poll often again after a change
+	Pause        func(context.Context, *Pacer) error  // pauses before the next poll; nil for the Pacer's own pause
 }
 
 // All yields what is seen first and then each change. It goes on after failed
@@ -69,10 +70,17 @@ func (w Watch[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 			if w.Once && err == nil {
 				return
 			}
-			if pacer.Wait(ctx) != nil {
+			if w.pause(ctx, &pacer) != nil {
 				yield(nil, w.Failed(nil))
 				return
 			}
 		}
 	}
+}
+
+func (w Watch[T]) pause(ctx context.Context, pacer *Pacer) error {
+	if w.Pause != nil {
+		return w.Pause(ctx, pacer)
+	}
+	return pacer.Wait(ctx)
 }

@@ -1,0 +1,448 @@
+package databricks
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+)
+
+// PoliciesService creates and changes cluster policies. A policy fixes, limits or
+// forbids attributes of the clusters that are created under it. Principals who may
+// use a policy ([CanUse]) can create clusters under it, and only these.
+//
+// Only admins can create, edit and delete policies. Others get
+// [ErrPermissionDenied]. Calls that name a policy or cluster that does not exist
+// fail with [ErrResourceDoesNotExist].
+//
+// See https://docs.databricks.com/api/workspace/clusterpolicies.
+type PoliciesService service
+
+// A PolicyRuleType is what a rule does to its attribute.
+type PolicyRuleType string
+
+// Types of rules, and the fields of [PolicyRule] that go with them. DefaultValue
+// and IsOptional go with all but the first two.
+const (
+	PolicyFixed     PolicyRuleType = "fixed"     // the attribute always has Value; Hidden hides it in the pages of the workspace
+	PolicyForbidden PolicyRuleType = "forbidden" // the attribute must be unset
+	PolicyAllowlist PolicyRuleType = "allowlist" // the attribute has one of Values
+	PolicyBlocklist PolicyRuleType = "blocklist" // the attribute has none of Values
+	PolicyRegex     PolicyRuleType = "regex"     // all of the attribute matches Pattern
+	PolicyRange     PolicyRuleType = "range"     // the attribute is from MinValue to MaxValue
+	PolicyUnlimited PolicyRuleType = "unlimited" // any value; sets a default, or requires a value
+)
+
+// A PolicyRule is a policy's rule for one attribute. Values are strings, numbers
+// or bools, as the attribute is. Parsed numbers are [json.Number].
+type PolicyRule struct {
+	Type         PolicyRuleType `json:"type"`
+	Value        any            `json:"value,omitzero"`
+	Hidden       bool           `json:"hidden,omitzero"`
+	Values       []any          `json:"values,omitzero"`
+	Pattern      string         `json:"pattern,omitzero"`
+	MinValue     *float64       `json:"minValue,omitzero"` // nil for no bound
+	MaxValue     *float64       `json:"maxValue,omitzero"` // nil for no bound
+	DefaultValue any            `json:"defaultValue,omitzero"`
+	IsOptional   bool           `json:"isOptional,omitzero"` // whether the attribute may be unset
+}
+
+// A PolicyDefinition maps attributes to rules. A key is the path of an attribute
+// of [CreateCluster] on the wire, with dots: "spark_version",
+// "autoscale.max_workers", "spark_conf.spark.speculation" or
+// "init_scripts.0.volumes.destination". A "*" stands for all elements of a list
+// that have no rule of their own. "cluster_type" ("all-purpose", "job" or "dlt")
+// and "dbus_per_hour" are attributes of policies alone. An attribute that has no
+// rule is free.
+//
+//	definition := databricks.PolicyDefinition{
+//		"autotermination_minutes": {Type: databricks.PolicyFixed, Value: 30},
+//		"num_workers":             {Type: databricks.PolicyRange, MaxValue: new(4.0)},
+//		"aws_attributes":          {Type: databricks.PolicyForbidden},
+//	}
+//	id, err := client.Policies.Create(ctx, databricks.CreatePolicy{Name: "small", Definition: definition.JSON()})
+type PolicyDefinition map[string]PolicyRule
+
+// JSON returns the definition as the JSON text that [CreatePolicy] takes. It is
+// the empty string for a definition whose values have no JSON form.
+func (d PolicyDefinition) JSON() string {
+	if d == nil {
+		d = PolicyDefinition{}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(map[string]PolicyRule(d)); err != nil {
+		return ""
+	}
+	return string(bytes.TrimSpace(b.Bytes()))
+}
+
+// ParsePolicyDefinition reads a definition that is JSON text, such as
+// [ClusterPolicy.Definition]. Members of rules that [PolicyRule] has no field for
+// are lost.
+func ParsePolicyDefinition(text string) (PolicyDefinition, error) {
+	var d PolicyDefinition
+	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	dec.UseNumber()
+	if err := dec.Decode(&d); err != nil {
+		return nil, fmt.Errorf("databricks: parsing a policy definition: %w", err)
+	}
+	if dec.More() {
+		return nil, fmt.Errorf("databricks: parsing a policy definition: more text follows the JSON object")
+	}
+	return d, nil
+}
+
+// A ClusterPolicy is a policy as the service describes it.
+type ClusterPolicy struct {
+	PolicyID                        string    `json:"policy_id"`
+	Name                            string    `json:"name"`
+	Definition                      string    `json:"definition"` // JSON text; all of it, even if the policy belongs to a family
+	Description                     string    `json:"description"`
+	CreatorUserName                 string    `json:"creator_user_name"` // empty if that user was deleted
+	CreatedAtTimestamp              Millis    `json:"created_at_timestamp"`
+	Libraries                       []Library `json:"libraries"`
+	MaxClustersPerUser              int64     `json:"max_clusters_per_user"` // 0 for no limit
+	PolicyFamilyID                  string    `json:"policy_family_id"`
+	PolicyFamilyDefinitionOverrides string    `json:"policy_family_definition_overrides"` // JSON text
+	IsDefault                       bool      `json:"is_default"`                         // the service created it; it can be edited, not deleted
+}
+
+// CreatePolicy describes a new policy. Either Definition or PolicyFamilyID is set.
+type CreatePolicy struct {
+	Name                            string    `json:"name"`                                        // unique; up to 100 characters
+	Definition                      string    `json:"definition,omitzero"`                         // JSON text, such as PolicyDefinition.JSON returns
+	PolicyFamilyID                  string    `json:"policy_family_id,omitzero"`                   // take the definition from this family
+	PolicyFamilyDefinitionOverrides string    `json:"policy_family_definition_overrides,omitzero"` // rules that replace those of the family, as JSON text
+	Description                     string    `json:"description,omitzero"`
+	Libraries                       []Library `json:"libraries,omitzero"`             // to install when a cluster under the policy starts
+	MaxClustersPerUser              int64     `json:"max_clusters_per_user,omitzero"` // running clusters that one user can have under the policy; 0 for no limit
+}
+
+func (in CreatePolicy) check() error {
+	switch {
+	case in.Name == "":
+		return badArg("name", missing)
+	case in.Definition == "" && in.PolicyFamilyID == "":
+		return badArg("definition", "and policy_family_id are both missing; set one of them")
+	case in.Definition != "" && in.PolicyFamilyID != "":
+		return badArg("definition", "cannot be set together with policy_family_id; policy_family_definition_overrides can")
+	case in.PolicyFamilyDefinitionOverrides != "" && in.PolicyFamilyID == "":
+		return badArg("policy_family_definition_overrides", "is for policies of a family; set policy_family_id")
+	}
+	return cmp.Or(checkDefinition("definition", in.Definition), checkDefinition("policy_family_definition_overrides", in.PolicyFamilyDefinitionOverrides))
+}
+
+// checkDefinition rejects text that is set and is no JSON object.
+func checkDefinition(name, text string) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &object); text != "" && (err != nil || object == nil) {
+		return badArg(name, "is not a JSON object; want one that maps attributes to rules")
+	}
+	return nil
+}
+
+// Create creates a policy and returns its ID. Its name must be unique: otherwise
+// it fails with [ErrInvalidParameterValue] or [ErrResourceAlreadyExists]. The
+// client does not retry it after a lost response.
+func (s *PoliciesService) Create(ctx context.Context, in CreatePolicy) (string, error) {
+	created, err := do[createdPolicy](ctx, s.client, post("/api/2.0/policies/clusters/create").params(in))
+	if err != nil {
+		return "", err
+	}
+	return created.PolicyID, nil
+}
+
+type createdPolicy struct {
+	PolicyID string `json:"policy_id"`
+}
+
+func (p *createdPolicy) validate() error { return named("policy_id", p.PolicyID != "") }
+
+// EditPolicy describes what a policy is to be.
+type EditPolicy struct {
+	PolicyID string `json:"policy_id"`
+	CreatePolicy
+}
+
+func (in EditPolicy) check() error {
+	if in.PolicyID == "" {
+		return badArg("policy_id", missing)
+	}
+	return in.CreatePolicy.check()
+}
+
+// Edit replaces a policy. What is unset in the input is removed from the policy.
+// Clusters under the policy keep running even if they break its new rules, and must
+// comply when they are next edited. [PoliciesService.EnforceCompliance] makes a
+// cluster comply. The call is idempotent.
+func (s *PoliciesService) Edit(ctx context.Context, in EditPolicy) error {
+	return s.client.Do(ctx, post("/api/2.0/policies/clusters/edit").params(in).idempotent(), nil)
+}
+
+// Delete deletes a policy. Clusters under it keep running and can no longer be
+// edited. Default policies cannot be deleted. IDs are never used again, so the
+// client retries the call after a lost response.
+func (s *PoliciesService) Delete(ctx context.Context, id string) error {
+	return s.client.Do(ctx, post("/api/2.0/policies/clusters/delete").required("policy_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
+}
+
+// Get returns a policy. It fails with [ErrPermissionDenied] if the caller may not
+// use the policy.
+func (s *PoliciesService) Get(ctx context.Context, id string) (*ClusterPolicy, error) {
+	return do[ClusterPolicy](ctx, s.client, get("/api/2.0/policies/clusters/get").required("policy_id", id))
+}
+
+// A PolicySortColumn is the field that a list of policies is sorted by.
+type PolicySortColumn string
+
+// Fields to sort policies by.
+const (
+	SortByPolicyCreationTime PolicySortColumn = "POLICY_CREATION_TIME"
+	SortByPolicyName         PolicySortColumn = "POLICY_NAME"
+)
+
+// ListPolicies orders a list of policies. By default, the newest is first.
+type ListPolicies struct {
+	SortOrder  ListOrder        `json:"sort_order,omitzero"`
+	SortColumn PolicySortColumn `json:"sort_column,omitzero"`
+}
+
+// List returns the policies that the caller may use. Admins get all policies. The
+// service sends them in one response.
+func (s *PoliciesService) List(ctx context.Context, in ListPolicies) ([]ClusterPolicy, error) {
+	reply, err := do[struct {
+		Policies []ClusterPolicy `json:"policies"`
+	}](ctx, s.client, get("/api/2.0/policies/clusters/list").params(in))
+	if err != nil {
+		return nil, err
+	}
+	return reply.Policies, nil
+}
+
+// An EnforcementStatus is whether the service still tries to make a cluster comply.
+type EnforcementStatus string
+
+// Statuses of a pending enforcement.
+const (
+	EnforcementActive   EnforcementStatus = "ACTIVE"
+	EnforcementInactive EnforcementStatus = "INACTIVE" // it failed too often, and is not tried again
+)
+
+// PolicyCompliance says whether a cluster complies with its policy. It does not
+// if the policy was edited after the cluster.
+type PolicyCompliance struct {
+	IsCompliant        bool                `json:"is_compliant"`
+	Violations         map[string]string   `json:"violations"`          // up to 200: the path of each attribute, and what is wrong with it
+	PendingEnforcement *PendingEnforcement `json:"pending_enforcement"` // nil if none is pending
+}
+
+// A PendingEnforcement is a change of a cluster that waits until the cluster is
+// terminated.
+type PendingEnforcement struct {
+	EnforcementStatus EnforcementStatus       `json:"enforcement_status"`
+	InitiateTime      string                  `json:"initiate_time"` // in RFC 3339's form
+	InitiatorUser     string                  `json:"initiator_user"`
+	TargetChanges     []ClusterSettingsChange `json:"target_changes"`
+	TargetSpec        json.RawMessage         `json:"target_spec"` // what the cluster will be, as a ClusterSpec; it may hold secrets
+}
+
+// A ClusterSettingsChange is one change that makes a cluster comply.
+type ClusterSettingsChange struct {
+	Field         string `json:"field"`          // a path, such as spark_conf.spark.speculation
+	PreviousValue string `json:"previous_value"` // as text
+	NewValue      string `json:"new_value"`      // as text
+}
+
+// GetCompliance returns whether a cluster complies with its policy.
+func (s *PoliciesService) GetCompliance(ctx context.Context, clusterID string) (*PolicyCompliance, error) {
+	return do[PolicyCompliance](ctx, s.client, get("/api/2.0/policies/clusters/get-compliance").required("cluster_id", clusterID))
+}
+
+// ListCompliance names the policy whose clusters to list.
+type ListCompliance struct {
+	PolicyID  string `json:"policy_id"`
+	PageSize  int    `json:"page_size,omitzero"`  // clusters to request at a time; 0 lets the service choose
+	PageToken string `json:"page_token,omitzero"` // the page to begin with; empty for the first
+	Limit     int    `json:"-"`                   // clusters to return in total; 0 for all
+}
+
+func (in ListCompliance) check() error {
+	if in.PolicyID == "" {
+		return badArg("policy_id", missing)
+	}
+	return checkPage(in.PageSize, in.Limit)
+}
+
+// A ClusterCompliance says whether one of a policy's clusters complies with it.
+type ClusterCompliance struct {
+	ClusterID string `json:"cluster_id"`
+	PolicyCompliance
+}
+
+// ListCompliance returns the clusters under a policy that the caller may see, and
+// whether they comply with it.
+func (s *PoliciesService) ListCompliance(ctx context.Context, in ListCompliance) ([]ClusterCompliance, error) {
+	return listPages(in.PageToken, in.Limit, s.compliancePages(ctx, in))
+}
+
+// AllCompliance yields what [PoliciesService.ListCompliance] returns, and requests
+// one page at a time. Each range over it begins anew.
+func (s *PoliciesService) AllCompliance(ctx context.Context, in ListCompliance) iter.Seq2[ClusterCompliance, error] {
+	return allPages(in.PageToken, in.Limit, pageItems(s.compliancePages(ctx, in)))
+}
+
+// ListCompliancePage returns one page of [PoliciesService.ListCompliance].
+func (s *PoliciesService) ListCompliancePage(ctx context.Context, in ListCompliance) (*Page[ClusterCompliance], error) {
+	page, err := s.compliancePages(ctx, in)(in.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	return page.cut(in.Limit), nil
+}
+
+func (s *PoliciesService) compliancePages(ctx context.Context, in ListCompliance) func(token string) (*Page[ClusterCompliance], error) {
+	return func(token string) (*Page[ClusterCompliance], error) {
+		in := in
+		in.PageToken = token
+		reply, err := do[struct {
+			Clusters      []ClusterCompliance `json:"clusters"`
+			NextPageToken string              `json:"next_page_token"`
+		}](ctx, s.client, get("/api/2.0/policies/clusters/list-compliance").params(in))
+		if err != nil {
+			return nil, err
+		}
+		return &Page[ClusterCompliance]{reply.Clusters, reply.NextPageToken}, nil
+	}
+}
+
+// An EnforceMode is when a running cluster is made to comply.
+type EnforceMode string
+
+// Enforce modes.
+const (
+	EnforceImmediately        EnforceMode = "ENFORCE_IMMEDIATELY" // restarts a running cluster; the default
+	EnforceWaitForTermination EnforceMode = "WAIT_FOR_TERMINATION"
+)
+
+// EnforceCompliance names the cluster that is to comply with its policy.
+type EnforceCompliance struct {
+	ClusterID    string      `json:"cluster_id"`
+	ValidateOnly bool        `json:"validate_only,omitzero"` // report the changes, and change nothing
+	EnforceMode  EnforceMode `json:"enforce_mode,omitzero"`
+}
+
+// An EnforceResult is what the service did to make a cluster comply.
+type EnforceResult string
+
+// Results of making a cluster comply.
+const (
+	EnforceApplied   EnforceResult = "APPLIED"
+	EnforceDeferred  EnforceResult = "DEFERRED" // until the cluster is terminated
+	EnforceNoChanges EnforceResult = "NO_CHANGES"
+)
+
+// EnforcedCompliance reports how a cluster was made to comply with its policy, or
+// how it would be.
+type EnforcedCompliance struct {
+	HasChanges    bool                    `json:"has_changes"`
+	Changes       []ClusterSettingsChange `json:"changes"`
+	EnforceResult EnforceResult           `json:"enforce_result"`
+}
+
+// EnforceCompliance changes a cluster so that it complies with its policy. A
+// running cluster restarts, unless EnforceMode defers that. A terminated cluster
+// has the changes when it next starts. Clusters of jobs and pipelines are not
+// changed this way: the call fails with [ErrInvalidState]. The call is idempotent.
+func (s *PoliciesService) EnforceCompliance(ctx context.Context, in EnforceCompliance) (*EnforcedCompliance, error) {
+	r := post("/api/2.0/policies/clusters/enforce-compliance").params(in).idempotent()
+	if in.ClusterID == "" {
+		r = r.check(badArg("cluster_id", missing))
+	}
+	return do[EnforcedCompliance](ctx, s.client, r)
+}
+
+// CancelPendingEnforcement names the cluster whose pending enforcement to cancel.
+type CancelPendingEnforcement struct {
+	ClusterID    string `json:"cluster_id"`
+	AllowMissing bool   `json:"allow_missing,omitzero"` // succeed if none is pending
+}
+
+// CancelPendingEnforcement cancels what [EnforceWaitForTermination] deferred. It
+// fails with [ErrNotFound] if nothing is pending, unless AllowMissing is set. The
+// call is idempotent.
+func (s *PoliciesService) CancelPendingEnforcement(ctx context.Context, in CancelPendingEnforcement) error {
+	r := post("/api/2.0/policies/clusters:cancelPendingClusterEnforcement").params(in).treatAsSuccess(ErrNotFound)
+	if in.ClusterID == "" {
+		r = r.check(badArg("cluster_id", missing))
+	}
+	return s.client.Do(ctx, r, nil)
+}
+
+// A PolicyFamily is a template for policies, from the service.
+type PolicyFamily struct {
+	PolicyFamilyID string `json:"policy_family_id"` // such as personal-vm or job-cluster
+	Name           string `json:"name"`
+	Description    string `json:"description"`
+	Definition     string `json:"definition"` // JSON text; see ParsePolicyDefinition
+}
+
+// ListPolicyFamilies bounds a list of policy families.
+type ListPolicyFamilies struct {
+	PageSize  int64  `json:"max_results,omitzero"` // families to request at a time; 0 lets the service choose
+	PageToken string `json:"page_token,omitzero"`  // the page to begin with; empty for the first
+	Limit     int    `json:"-"`                    // families to return in total; 0 for all
+}
+
+func (in ListPolicyFamilies) check() error { return checkPage(in.PageSize, in.Limit) }
+
+// ListFamilies returns the policy families.
+func (s *PoliciesService) ListFamilies(ctx context.Context, in ListPolicyFamilies) ([]PolicyFamily, error) {
+	return listPages(in.PageToken, in.Limit, s.familyPages(ctx, in))
+}
+
+// AllFamilies yields the policy families, and requests one page at a time. Each
+// range over it begins anew.
+func (s *PoliciesService) AllFamilies(ctx context.Context, in ListPolicyFamilies) iter.Seq2[PolicyFamily, error] {
+	return allPages(in.PageToken, in.Limit, pageItems(s.familyPages(ctx, in)))
+}
+
+// ListFamiliesPage returns one page of the policy families.
+func (s *PoliciesService) ListFamiliesPage(ctx context.Context, in ListPolicyFamilies) (*Page[PolicyFamily], error) {
+	page, err := s.familyPages(ctx, in)(in.PageToken)
+	if err != nil {
+		return nil, err
+	}
+	return page.cut(in.Limit), nil
+}
+
+func (s *PoliciesService) familyPages(ctx context.Context, in ListPolicyFamilies) func(token string) (*Page[PolicyFamily], error) {
+	return func(token string) (*Page[PolicyFamily], error) {
+		in := in
+		in.PageToken = token
+		reply, err := do[struct {
+			PolicyFamilies []PolicyFamily `json:"policy_families"`
+			NextPageToken  string         `json:"next_page_token"`
+		}](ctx, s.client, get("/api/2.0/policy-families").params(in))
+		if err != nil {
+			return nil, err
+		}
+		return &Page[PolicyFamily]{reply.PolicyFamilies, reply.NextPageToken}, nil
+	}
+}
+
+// GetPolicyFamily names a policy family.
+type GetPolicyFamily struct {
+	PolicyFamilyID string `json:"policy_family_id"`
+	Version        int64  `json:"version,omitzero"` // 0 for the newest
+}
+
+// GetFamily returns a policy family. It fails with [ErrResourceDoesNotExist] if
+// there is no such family or version.
+func (s *PoliciesService) GetFamily(ctx context.Context, in GetPolicyFamily) (*PolicyFamily, error) {
+	return do[PolicyFamily](ctx, s.client, get("/api/2.0/policy-families/{policy_family_id}").
+		element("policy_family_id", in.PolicyFamilyID).optional("version", in.Version))
+}

@@ -1,0 +1,28 @@
+package databricks
+
+import (
+	"net/http"
+	"strings"
+)
+
+func put(path string) Request    { return Request{Method: http.MethodPut, Path: path} }
+func update(path string) Request { return Request{Method: http.MethodPatch, Path: path} }
+
+// element puts an argument in the place of {name} in the path, as one element of
+// it or, if nested, as several.
+func (r Request) element(name, value string) Request {
+	switch {
+	case value == "":
+		r = r.check(badArg(name, missing))
+	case value == "." || value == ".." || strings.ContainsAny(value, "/?#"):
+		r = r.check(badArg(name, "%q is not valid; it cannot contain / ? or #", value))
+	}
+	return r.elements(name, value)
+}
+
+// elements puts an argument of our own making, which may have slashes, in the
+// place of {name} in the path.
+func (r Request) elements(name, value string) Request {
+	r.Path = strings.Replace(r.Path, "{"+name+"}", value, 1)
+	return r
+}

@@ -1,0 +1,547 @@
+// Package scim manages the identities of a workspace: users, service principals
+// and groups, with the calls of SCIM.
+//
+//	identities := scim.NewClient(client)
+//	me, err := identities.Me(ctx, scim.GetMe{})
+//
+// Everybody may call Me. The other calls are for admins. Some of them that only
+// read may be open to others.
+//
+// Errors are those of package databricks. An identity that does not exist gives
+// [ErrNotFound], which also matches [io/fs.ErrNotExist]. A name that is taken gives
+// [ErrConflict], which also matches [io/fs.ErrExist].
+//
+// Identities that were just created can be missing from lists for a while. Get
+// finds them at once, by the ID that Create returned.
+package scim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/patch"
+	"github.com/go-databricks/databricks/internal/query"
+)
+
+// Codes of errors, for errors.Is.
+const (
+	ErrBadRequest databricks.ErrorCode = "SCIM_400" // an attribute, path or filter is invalid
+	ErrForbidden  databricks.ErrorCode = "SCIM_403" // the caller is no admin
+	ErrNotFound   databricks.ErrorCode = "SCIM_404"
+	ErrConflict   databricks.ErrorCode = "SCIM_409" // the name is taken
+)
+
+// A Client makes the calls of SCIM. It is safe for concurrent use and needs no
+// closing.
+type Client struct {
+	Users             *UsersService
+	ServicePrincipals *ServicePrincipalsService
+	Groups            *GroupsService
+
+	workspace *databricks.Client
+	me        chan *User // holds one value: the cached user, nil if there is none
+}
+
+type service struct{ client *Client }
+
+// NewClient returns a client that sends its calls through workspace, with its
+// host, credential, retries and limits.
+func NewClient(workspace *databricks.Client) *Client {
+	c := &Client{workspace: workspace, me: make(chan *User, 1)}
+	c.me <- nil
+	s := &service{c}
+	c.Users = (*UsersService)(s)
+	c.ServicePrincipals = (*ServicePrincipalsService)(s)
+	c.Groups = (*GroupsService)(s)
+	return c
+}
+
+// GetMe selects the attributes that [Client.Me] returns.
+type GetMe struct {
+	Attributes         string `json:"attributes,omitzero"`         // return only these, separated by commas
+	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // do not return these, separated by commas
+}
+
+// Me returns the caller: a user, or a service principal, whose UserName is its
+// application ID. It is the cheapest call to test a credential with.
+func (c *Client) Me(ctx context.Context, in GetMe) (*User, error) {
+	return read[User](ctx, c, get("/api/2.0/preview/scim/v2/Me", in))
+}
+
+// CachedMe returns the caller, like [Client.Me]. It sends one request in the life
+// of the client, and none after that: concurrent calls share it. A request that
+// fails is not kept. The result is a copy for each call.
+func (c *Client) CachedMe(ctx context.Context) (*User, error) {
+	var me *User
+	select {
+	case me = <-c.me:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("scim: waiting for another call's request: %w", context.Cause(ctx))
+	}
+	defer func() { c.me <- me }()
+	if me == nil {
+		found, err := c.Me(ctx, GetMe{})
+		if err != nil {
+			return nil, err
+		}
+		me = found
+	}
+	return me.clone(), nil
+}
+
+// HomeDir returns the caller's own directory in the workspace: /Users/<name>. It
+// uses [Client.CachedMe].
+func (c *Client) HomeDir(ctx context.Context) (string, error) {
+	me, err := c.CachedMe(ctx)
+	if err != nil {
+		return "", err
+	}
+	if me.UserName == "" {
+		return "", errors.New("scim: the caller has no user name")
+	}
+	return "/Users/" + me.UserName, nil
+}
+
+// A ComplexValue is an entry of a list of an identity: a member of a group, a
+// group, a role, an entitlement or an e-mail address.
+type ComplexValue struct {
+	Value   string `json:"value,omitzero"`   // the ID, role, entitlement or address
+	Display string `json:"display,omitzero"` // the name; set by the service
+	Ref     string `json:"$ref,omitzero"`    // such as Users/123; set by the service
+	Type    string `json:"type,omitzero"`    // "direct" or "indirect" for groups; "work" for e-mail addresses
+	Primary bool   `json:"primary,omitzero"`
+}
+
+// Values returns one entry for each value, such as the IDs of a group's members.
+func Values[T ~string](values ...T) []ComplexValue {
+	list := make([]ComplexValue, len(values))
+	for i, v := range values {
+		list[i].Value = string(v)
+	}
+	return list
+}
+
+// An Entitlement is something that an identity may do in the workspace. The
+// service may add entitlements.
+type Entitlement string
+
+// Entitlements.
+const (
+	AllowClusterCreate      Entitlement = "allow-cluster-create"
+	AllowInstancePoolCreate Entitlement = "allow-instance-pool-create"
+	DatabricksSQLAccess     Entitlement = "databricks-sql-access"
+	WorkspaceAccess         Entitlement = "workspace-access"
+	WorkspaceConsume        Entitlement = "workspace-consume" // read only; not together with the two before
+)
+
+// A PatchOp is what a [PatchOperation] does. The service ignores case.
+type PatchOp string
+
+// Kinds of operations.
+const (
+	PatchAdd     PatchOp = "add"
+	PatchRemove  PatchOp = "remove"
+	PatchReplace PatchOp = "replace"
+)
+
+// A PatchOperation is one change of an identity. [AddMembers] and the other
+// functions make the usual ones.
+type PatchOperation struct {
+	Op    PatchOp `json:"op"`
+	Path  string  `json:"path,omitzero"` // an attribute, or a part of it: members[value eq "123"]
+	Value any     `json:"value,omitzero"`
+}
+
+// AddMembers adds users, service principals or groups to a group, by their IDs.
+// Those that are members already stay members.
+func AddMembers(ids ...string) PatchOperation {
+	return PatchOperation{PatchAdd, "members", Values(ids...)}
+}
+
+// RemoveMember removes a user, service principal or group from a group, by its ID.
+func RemoveMember(id string) PatchOperation { return remove("members", id) }
+
+// AddEntitlements gives an identity entitlements.
+func AddEntitlements(entitlements ...Entitlement) PatchOperation {
+	return PatchOperation{PatchAdd, "entitlements", Values(entitlements...)}
+}
+
+// RemoveEntitlement takes an entitlement from an identity.
+func RemoveEntitlement(e Entitlement) PatchOperation { return remove("entitlements", string(e)) }
+
+// AddRoles gives an identity roles, such as the ARNs of instance profiles.
+func AddRoles(roles ...string) PatchOperation {
+	return PatchOperation{PatchAdd, "roles", Values(roles...)}
+}
+
+// RemoveRole takes a role from an identity.
+func RemoveRole(role string) PatchOperation { return remove("roles", role) }
+
+// Activate lets a user or service principal sign in again.
+func Activate() PatchOperation { return PatchOperation{PatchReplace, "active", true} }
+
+// Deactivate keeps a user or service principal from signing in.
+func Deactivate() PatchOperation { return PatchOperation{PatchReplace, "active", false} }
+
+// Rename changes the display name.
+func Rename(displayName string) PatchOperation {
+	return PatchOperation{PatchReplace, "displayName", displayName}
+}
+
+func remove(list, value string) PatchOperation {
+	return PatchOperation{Op: PatchRemove, Path: fmt.Sprintf("%s[value eq %s]", list, quote(value))}
+}
+
+// A Filter selects identities in a list. [Equal] and the other functions make
+// filters. A filter can also be written as text: `userName eq "a@example.com"`.
+type Filter string
+
+// Equal selects identities whose attribute has this value. Case is ignored.
+func Equal(attribute, value string) Filter { return compare(attribute, "eq", value) }
+
+// NotEqual selects identities whose attribute does not have this value.
+func NotEqual(attribute, value string) Filter { return compare(attribute, "ne", value) }
+
+// Contains selects identities whose attribute contains text.
+func Contains(attribute, text string) Filter { return compare(attribute, "co", text) }
+
+// StartsWith selects identities whose attribute starts with prefix.
+func StartsWith(attribute, prefix string) Filter { return compare(attribute, "sw", prefix) }
+
+// And selects identities that all filters select.
+func And(filters ...Filter) Filter { return join(" and ", filters) }
+
+// Or selects identities that any of the filters selects.
+func Or(filters ...Filter) Filter { return join(" or ", filters) }
+
+func compare(attribute, op, value string) Filter {
+	return Filter(attribute + " " + op + " " + quote(value))
+}
+
+func join(word string, filters []Filter) Filter {
+	var parts []string
+	for _, f := range filters {
+		if strings.Contains(string(f), " or ") && word == " and " {
+			f = "(" + f + ")"
+		}
+		parts = append(parts, string(f))
+	}
+	return Filter(strings.Join(parts, word))
+}
+
+// quote writes a value as filters and paths have it: as JSON has strings.
+func quote(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+}
+
+// A ListSortOrder is the order of a list.
+type ListSortOrder string
+
+// Orders of lists.
+const (
+	Ascending  ListSortOrder = "ascending"
+	Descending ListSortOrder = "descending"
+)
+
+// ListOptions narrows and orders a list. Its zero value lists everything.
+type ListOptions struct {
+	Filter             Filter        `json:"filter,omitzero"`
+	SortBy             string        `json:"sortBy,omitzero"` // an attribute
+	SortOrder          ListSortOrder `json:"sortOrder,omitzero"`
+	Attributes         string        `json:"attributes,omitzero"`         // return only these, separated by commas
+	ExcludedAttributes string        `json:"excludedAttributes,omitzero"` // do not return these, separated by commas; the members of large groups make lists slow
+	PageSize           int64         `json:"count,omitzero"`              // identities to request at a time; 0 lets the service choose
+	PageToken          string        `json:"startIndex,omitzero"`         // the page to begin with: the number of its first identity, from 1; empty for the first
+	Limit              int           `json:"-"`                           // identities to return in total; 0 for all
+}
+
+func (in ListOptions) check() error {
+	switch {
+	case in.PageSize < 0:
+		return badArg("PageSize", "is %d; want 1 or more, or 0 for the default", in.PageSize)
+	case in.Limit < 0:
+		return badArg("Limit", "is %d; want 1 or more, or 0 for no limit", in.Limit)
+	}
+	if n, err := strconv.ParseInt(in.PageToken, 10, 64); in.PageToken != "" && (err != nil || n < 1) {
+		return badArg("PageToken", "%q is not valid; want a number from 1", in.PageToken)
+	}
+	return nil
+}
+
+// GetOptions selects the attributes to return.
+type GetOptions struct {
+	ID                 string `json:"id,omitzero"`
+	Attributes         string `json:"attributes,omitzero"`         // return only these, separated by commas
+	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // do not return these, separated by commas
+}
+
+// A request is a call to be sent, or what is wrong with it.
+type request struct {
+	databricks.Request
+	err error
+}
+
+func get(path string, in any) request {
+	r := request{Request: databricks.Request{Method: http.MethodGet, Path: path, Query: url.Values{}}}
+	query.Add(r.Query, "", in)
+	return r
+}
+
+func send(method, path string, body any) request {
+	return request{Request: databricks.Request{Method: method, Path: path, Body: body, Idempotent: method == http.MethodPut}}
+}
+
+// one is a call that returns the identity that in names.
+func one(path string, in GetOptions) request {
+	id := in.ID
+	in.ID = ""
+	return get(path, in).id(id)
+}
+
+// id puts an ID in its place in the path.
+func (r request) id(id string) request {
+	switch {
+	case id == "":
+		r = r.check(badArg("id", "is missing"))
+	case id == "." || id == ".." || strings.ContainsAny(id, "/?#"):
+		r = r.check(badArg("id", "%q is not valid; it cannot contain / ? or #", id))
+	}
+	r.Path = strings.Replace(r.Path, "{id}", id, 1)
+	return r
+}
+
+// check records that an argument is invalid, if err is not nil.
+func (r request) check(err error) request {
+	if r.err == nil {
+		r.err = err
+	}
+	return r
+}
+
+func badArg(name, format string, args ...any) error {
+	return &databricks.ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
+}
+
+func (c *Client) do(ctx context.Context, r request, out any) error {
+	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
+		e.Method, e.Path = r.Method, r.Path
+	}
+	if r.err != nil {
+		return r.err
+	}
+	err := c.workspace.Do(ctx, r.Request, out)
+	if e, ok := err.(*databricks.APIError); ok && e.Code == ErrConflict {
+		return &conflict{e}
+	}
+	return err
+}
+
+// A conflict is an error that says that a name is taken.
+type conflict struct{ *databricks.APIError }
+
+func (e *conflict) Unwrap() error        { return e.APIError }
+func (e *conflict) Is(target error) bool { return target == fs.ErrExist }
+
+func read[T any](ctx context.Context, c *Client, r request) (*T, error) {
+	out := new(T)
+	if err := c.do(ctx, r, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// An identity is a User, a ServicePrincipal or a Group.
+type identity interface{ ref() (id, name string) }
+
+// create creates an identity and returns it. A response without an ID says
+// nothing, so that the outcome is unknown.
+func create[T identity](ctx context.Context, c *Client, r request) (*T, error) {
+	var created T
+	err := c.do(ctx, r, func(in io.Reader) error {
+		created = *new(T)
+		if err := json.NewDecoder(in).Decode(&created); err != nil {
+			return err
+		}
+		if id, _ := created.ref(); id == "" {
+			return errors.New("the response has no id")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &created, nil
+}
+
+// modify changes an identity: it reads it, calls change, and replaces it with
+// what change made of it.
+func modify[T any](ctx context.Context, c *Client, get, put request, change func(*T)) error {
+	doc, err := read[map[string]json.RawMessage](ctx, c, get)
+	if err != nil {
+		return err
+	}
+	var before, after T
+	text, err := json.Marshal(*doc)
+	if err == nil {
+		err = errors.Join(json.Unmarshal(text, &before), json.Unmarshal(text, &after))
+	}
+	if err != nil {
+		return fmt.Errorf("scim: reading %s: %w", get.Path, err)
+	}
+	change(&after)
+	changed, err := patch.Object(*doc, before, after)
+	if err != nil {
+		return fmt.Errorf("scim: changing %s: %w", get.Path, err)
+	}
+	if !changed {
+		return nil
+	}
+	put.Body = *doc
+	return c.do(ctx, put, nil)
+}
+
+// patchBody is a PATCH as the service wants it.
+func (r request) patchBody(operations []PatchOperation) request {
+	if len(operations) == 0 {
+		r = r.check(badArg("Operations", "is missing"))
+	}
+	for i, op := range operations {
+		if op.Op == "" {
+			r = r.check(badArg(fmt.Sprintf("Operations[%d].op", i), "is missing"))
+		}
+	}
+	r.Body = map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations}
+	return r
+}
+
+// A pager reads the pages of a list.
+type pager[T identity] struct {
+	c    *Client
+	in   ListOptions
+	path string
+}
+
+// page reads the page that begins with the item of number start. next is the
+// number of the first item of the next page, 0 on the last page.
+func (p pager[T]) page(ctx context.Context, start int64) (items []T, next int64, err error) {
+	in := p.in
+	if start > 1 || in.PageToken != "" {
+		in.PageToken = strconv.FormatInt(start, 10)
+	}
+	reply, err := read[struct {
+		TotalResults int64 `json:"totalResults"`
+		Resources    []T   `json:"Resources"`
+	}](ctx, p.c, get(p.path, in).check(p.in.check()))
+	if err != nil {
+		return nil, 0, err
+	}
+	next = start + int64(len(reply.Resources))
+	if len(reply.Resources) == 0 || next > reply.TotalResults {
+		next = 0
+	}
+	return reply.Resources, next, nil
+}
+
+func (p pager[T]) first() int64 {
+	start, _ := strconv.ParseInt(p.in.PageToken, 10, 64)
+	return max(1, start)
+}
+
+// all yields the items of all pages.
+func (p pager[T]) all(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		seen := map[string]bool{} // an item can move to the next page between two requests
+		for start, count := p.first(), 0; start != 0; {
+			items, next, err := p.page(ctx, start)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			fresh := false
+			for _, item := range items {
+				id, _ := item.ref()
+				if id != "" && seen[id] {
+					continue
+				}
+				seen[id], fresh = true, true
+				if !yield(item, nil) {
+					return
+				}
+				if count++; count == p.in.Limit {
+					return
+				}
+			}
+			if !fresh && len(items) > 0 {
+				yield(*new(T), errors.New("scim: the service sent a page twice, so the list would never end"))
+				return
+			}
+			start = next
+		}
+	}
+}
+
+func (p pager[T]) list(ctx context.Context) ([]T, error) {
+	var list []T
+	for item, err := range p.all(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	return list, nil
+}
+
+func (p pager[T]) single(ctx context.Context) (*databricks.Page[T], error) {
+	items, next, err := p.page(ctx, p.first())
+	if err != nil {
+		return nil, err
+	}
+	page := &databricks.Page[T]{Items: items}
+	if next != 0 {
+		page.NextPageToken = strconv.FormatInt(next, 10)
+	}
+	if limit := p.in.Limit; limit > 0 && len(items) >= limit {
+		page.Items, page.NextPageToken = items[:limit], ""
+	}
+	return page, nil
+}
+
+// find returns the one item whose attribute has a value.
+func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, error) {
+	if value == "" {
+		return nil, badArg(attribute, "is missing")
+	}
+	p.in = ListOptions{Filter: Equal(attribute, value)}
+	for item, err := range p.all(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if _, name := item.ref(); strings.EqualFold(name, value) { // not every server filters
+			return &item, nil
+		}
+	}
+	return nil, &notFound{kind, value}
+}
+
+// A notFound says that a list has no such identity.
+type notFound struct{ kind, name string }
+
+func (e *notFound) Error() string {
+	return fmt.Sprintf("scim: there is no %s with the name %q (one that was just created may not be listed yet)", e.kind, e.name)
+}
+
+// Is makes the error match what an unknown ID gives.
+func (e *notFound) Is(target error) bool {
+	return slices.Contains([]error{fs.ErrNotExist, ErrNotFound}, target)
+}

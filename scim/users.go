@@ -1,0 +1,146 @@
+package scim
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"slices"
+
+	"github.com/go-databricks/databricks"
+)
+
+// UsersService manages the users of a workspace.
+//
+// See https://docs.databricks.com/api/workspace/users.
+type UsersService service
+
+// A User is a user of the workspace.
+type User struct {
+	Schemas      []string       `json:"schemas,omitzero"` // set by Create and Update
+	ID           string         `json:"id,omitzero"`      // set by the service
+	UserName     string         `json:"userName"`         // the e-mail address that the user signs in with; cannot be changed
+	DisplayName  string         `json:"displayName,omitzero"`
+	Name         *Name          `json:"name,omitzero"`
+	Emails       []ComplexValue `json:"emails,omitzero"`
+	Active       *bool          `json:"active,omitzero"` // false keeps the user from signing in; nil for true in a new user
+	Groups       []ComplexValue `json:"groups,omitzero"` // change them through GroupsService
+	Roles        []ComplexValue `json:"roles,omitzero"`
+	Entitlements []ComplexValue `json:"entitlements,omitzero"` // see Entitlement
+	ExternalID   string         `json:"externalId,omitzero"`   // in the directory that the user comes from
+}
+
+// A Name is the name of a person.
+type Name struct {
+	GivenName  string `json:"givenName,omitzero"`
+	FamilyName string `json:"familyName,omitzero"`
+}
+
+func (u User) ref() (id, name string) { return u.ID, u.UserName }
+
+func (u User) withSchema() User {
+	u.Schemas = schemas(u.Schemas, "urn:ietf:params:scim:schemas:core:2.0:User")
+	return u
+}
+
+// clone returns a copy that shares nothing.
+func (u *User) clone() *User {
+	c := *u
+	c.Schemas, c.Emails, c.Groups = slices.Clone(u.Schemas), slices.Clone(u.Emails), slices.Clone(u.Groups)
+	c.Roles, c.Entitlements = slices.Clone(u.Roles), slices.Clone(u.Entitlements)
+	if u.Name != nil {
+		c.Name = new(*u.Name)
+	}
+	if u.Active != nil {
+		c.Active = new(*u.Active)
+	}
+	return &c
+}
+
+// schemas returns the schemas of an input, or the one of its kind.
+func schemas(of []string, kind string) []string {
+	if len(of) > 0 {
+		return of
+	}
+	return []string{kind}
+}
+
+// checkSet rejects an empty argument.
+func checkSet(name, value string) error {
+	if value == "" {
+		return badArg(name, "is missing")
+	}
+	return nil
+}
+
+// Create creates a user and returns the user, with its ID. It fails with [ErrConflict] if
+// there is a user with this name. The client does not retry it after a lost
+// response.
+func (s *UsersService) Create(ctx context.Context, in User) (*User, error) {
+	r := send(http.MethodPost, "/api/2.0/preview/scim/v2/Users", in.withSchema()).check(checkSet("userName", in.UserName))
+	return create[User](ctx, s.client, r)
+}
+
+// Get returns a user by ID. It fails with [ErrNotFound] if there is none.
+func (s *UsersService) Get(ctx context.Context, in GetOptions) (*User, error) {
+	return read[User](ctx, s.client, one("/api/2.0/preview/scim/v2/Users/{id}", in))
+}
+
+// Find returns the user with this name. It fails with an error that matches
+// [ErrNotFound] if the list has none. Lists lag behind: one that was just created
+// may not be in them yet.
+func (s *UsersService) Find(ctx context.Context, userName string) (*User, error) {
+	return s.pages(ListOptions{}).find(ctx, "user", "userName", userName)
+}
+
+// List returns all users, or those that the options select.
+func (s *UsersService) List(ctx context.Context, in ListOptions) ([]User, error) {
+	return s.pages(in).list(ctx)
+}
+
+// All yields what [UsersService.List] returns, and requests one page at a time. Each
+// range over it begins anew.
+func (s *UsersService) All(ctx context.Context, in ListOptions) iter.Seq2[User, error] {
+	return s.pages(in).all(ctx)
+}
+
+// ListPage returns one page of [UsersService.List].
+func (s *UsersService) ListPage(ctx context.Context, in ListOptions) (*databricks.Page[User], error) {
+	return s.pages(in).single(ctx)
+}
+
+func (s *UsersService) pages(in ListOptions) pager[User] {
+	return pager[User]{s.client, in, "/api/2.0/preview/scim/v2/Users"}
+}
+
+// Patch makes changes to a user, in their order. The name and
+// the e-mail addresses cannot be changed: the service ignores that.
+// The client does not retry it after a lost response.
+func (s *UsersService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
+	return s.client.do(ctx, send(http.MethodPatch, "/api/2.0/preview/scim/v2/Users/{id}", nil).id(id).patchBody(operations), nil)
+}
+
+// Update replaces a user. What is unset in the input is removed: groups, roles and
+// entitlements, for example.
+// [UsersService.Modify] keeps what it does not change. The call is idempotent.
+func (s *UsersService) Update(ctx context.Context, in User) error {
+	return s.client.do(ctx, s.put(in.ID, in.withSchema()).check(checkSet("userName", in.UserName)), nil)
+}
+
+func (s *UsersService) put(id string, body any) request {
+	return send(http.MethodPut, "/api/2.0/preview/scim/v2/Users/{id}", body).id(id)
+}
+
+// Modify changes some attributes of a user. It reads them, calls change with them, and
+// replaces them if change changed any. All other attributes keep their values,
+// including those that this package has no field for. The service cannot prevent
+// another caller from changing the user between the two requests. Calling Modify again
+// with the same change is safe.
+func (s *UsersService) Modify(ctx context.Context, id string, change func(*User)) error {
+	return modify(ctx, s.client, get("/api/2.0/preview/scim/v2/Users/{id}", struct{}{}).id(id), s.put(id, nil), change)
+}
+
+// Delete deletes a user. What only the user owns is deleted with it. The client does not retry it
+// after a lost response. It fails with [ErrNotFound] if there is none.
+func (s *UsersService) Delete(ctx context.Context, id string) error {
+	return s.client.do(ctx, send(http.MethodDelete, "/api/2.0/preview/scim/v2/Users/{id}", nil).id(id), nil)
+}
