@@ -32,6 +32,15 @@ type user struct {
 	password string   // empty: tokens only
 	admin    bool     // member of admins; the groups area keeps it up to date
 	groups   []string // those of [User]; the groups area makes them true
+
+	service      bool // a service principal, whose name is its application ID
+	inactive     bool // may not sign in
+	created      time.Time
+	display      string
+	fullName     *scimName
+	externalID   string
+	roles        []string
+	entitlements []string
 }
 
 // A token lets its user in until it expires or is revoked.
@@ -89,7 +98,7 @@ func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, erro
 		switch {
 		case basic && name == "token":
 			value = password
-		case basic && a.byName[name] != nil && password != "" && a.byName[name].password == password:
+		case basic && a.byName[name] != nil && password != "" && a.byName[name].password == password && !a.byName[name].inactive:
 			return a.byName[name], nil, nil
 		default:
 			return nil, nil, &apiError{status: http.StatusUnauthorized, code: http.StatusUnauthorized,
@@ -97,7 +106,7 @@ func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, erro
 				header:  http.Header{"Www-Authenticate": {`Bearer realm="DatabricksRealm"`}}}
 		}
 	}
-	if t := a.tokens[value]; t != nil && t.valid(now) {
+	if t := a.tokens[value]; t != nil && t.valid(now) && !t.user.inactive {
 		return t.user, t, nil
 	}
 	const message = "Invalid access token."

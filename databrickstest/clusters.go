@@ -218,6 +218,35 @@ func (a *clustersArea) find(id string, now time.Time) (*cluster, error) {
 	return cl, nil
 }
 
+// securable is the cluster as something with permissions.
+func (cl *cluster) securable() securable {
+	return securable{kind: "clusters", id: cl.id, owner: cl.creator}
+}
+
+// reach is find for a caller who needs a level.
+func (a *clustersArea) reach(c *call, id, level string) (*cluster, error) {
+	cl, err := a.find(id, c.now)
+	if err == nil {
+		err = c.must(cl.securable(), level)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return cl, nil
+}
+
+// complete is a spec with all that the service fills in.
+func (a *clustersArea) complete(spec *clusterSpec, creator string) *clusterSpec {
+	full := spec.withDefaults(creator)
+	if p := a.s.pools.byID[full.InstancePoolID]; p != nil {
+		full.NodeTypeID, full.DriverNodeTypeID = p.NodeType, p.NodeType
+	}
+	if p := a.s.pools.byID[full.DriverInstancePoolID]; p != nil {
+		full.DriverNodeTypeID = p.NodeType
+	}
+	return full
+}
+
 // all returns the clusters as they are now, in the order of their making,
 // without those that the service forgot.
 func (a *clustersArea) all(now time.Time) iter.Seq[*cluster] {
@@ -297,7 +326,7 @@ type clusterLaunch struct {
 // launch makes a cluster. The spec must have been checked.
 func (a *clustersArea) launch(at time.Time, l clusterLaunch) *cluster {
 	cl := &cluster{
-		id: a.newID(at), seq: len(a.inOrder), sent: &l.spec, attributes: l.spec.withDefaults(l.creator), creator: l.creator, source: l.source,
+		id: a.newID(at), seq: len(a.inOrder), sent: &l.spec, attributes: a.complete(&l.spec, l.creator), creator: l.creator, source: l.source,
 		jobID: l.jobID, runName: l.runName, cloneFrom: l.cloneFrom, created: at,
 	}
 	if n := len(a.inOrder); n > 0 {
@@ -344,6 +373,9 @@ func (a *clustersArea) bringUp(cl *cluster, at time.Time, through string, takes 
 	failure, fails := ClusterFailure{Code: cl.attributes.SparkConf["spark.databrickstest.fail"], Type: "SERVICE_FAULT"}, false
 	if fails = failure.Code != ""; !fails && len(a.failures) > 0 {
 		failure, a.failures, fails = a.failures[0], a.failures[1:], true
+	}
+	if refused := a.s.pools.refuses(cl, at); refused != nil && !fails {
+		failure, fails = *refused, true
 	}
 	cl.after(at, takes, func(at time.Time) {
 		if fails {
@@ -407,26 +439,28 @@ func (a *clustersArea) create(c *call, in struct {
 	if len(in.IdempotencyToken) > maxIdempotencyToken {
 		return nil, invalid("idempotency_token must be at most %d characters long.", maxIdempotencyToken)
 	}
-	if err := in.check(); err != nil {
+	// A terminated cluster does not count, whatever token it was made with.
+	cl := a.byToken[in.IdempotencyToken]
+	if cl != nil {
+		a.advance(cl, c.now)
+	}
+	if in.IdempotencyToken != "" && cl != nil && !cl.down() {
+		return map[string]string{"cluster_id": cl.id}, nil
+	}
+	spec, err := c.permit(&in.clusterSpec, allPurpose, nil)
+	if err != nil {
 		return nil, err
 	}
-	launch := clusterLaunch{spec: in.clusterSpec, fields: c.fields, creator: c.user.name, source: cmp.Or(in.ClusterSource, "API")}
+	launch := clusterLaunch{spec: *spec, fields: c.fields, creator: c.user.name, source: cmp.Or(in.ClusterSource, "API")}
 	if in.CloneFrom != nil {
 		launch.cloneFrom = in.CloneFrom.SourceClusterID
 		if _, err := a.find(launch.cloneFrom, c.now); err != nil {
 			return nil, err
 		}
 	}
-	// A terminated cluster does not count, whatever token it was made with.
-	cl := a.byToken[in.IdempotencyToken]
-	if cl != nil {
-		a.advance(cl, c.now)
-	}
-	if in.IdempotencyToken == "" || cl == nil || cl.down() {
-		cl = a.launch(c.now, launch)
-		if in.IdempotencyToken != "" {
-			a.byToken[in.IdempotencyToken] = cl
-		}
+	cl = a.launch(c.now, launch)
+	if in.IdempotencyToken != "" {
+		a.byToken[in.IdempotencyToken] = cl
 	}
 	return map[string]string{"cluster_id": cl.id}, nil
 }
@@ -451,7 +485,7 @@ func (a *clustersArea) edit(c *call, in struct {
 	oneCluster
 	clusterSpec
 }) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_MANAGE")
 	if err == nil {
 		err = cl.ofJob("edit")
 	}
@@ -463,14 +497,15 @@ func (a *clustersArea) edit(c *call, in struct {
 
 // reconfigure gives the cluster a new spec, and restarts it if it is running.
 func (a *clustersArea) reconfigure(c *call, cl *cluster, spec *clusterSpec, fields map[string]any) error {
-	if err := spec.check(); err != nil {
+	spec, err := c.permit(spec, typeOf(cl), cl)
+	if err != nil {
 		return err
 	}
 	if cl.state != clusterRunning && cl.state != clusterTerminated {
 		return cl.unexpected()
 	}
 	before := cl.attributes
-	cl.sent, cl.attributes = spec, spec.withDefaults(cl.creator)
+	cl.sent, cl.attributes = spec, a.complete(spec, cl.creator)
 	a.remember(cl, fields)
 	cl.note(c.now, "EDITED", eventDetails{
 		PreviousAttributes: before.withoutSize(), Attributes: cl.attributes.withoutSize(),
@@ -490,7 +525,7 @@ func (a *clustersArea) reboot(cl *cluster, at time.Time, user string) {
 }
 
 func (a *clustersArea) start(c *call, in oneCluster) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_RESTART")
 	if err == nil {
 		err = cl.ofJob("start")
 	}
@@ -509,7 +544,7 @@ func (a *clustersArea) restart(c *call, in struct {
 	oneCluster
 	RestartUser string `json:"restart_user"`
 }) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_RESTART")
 	if err != nil {
 		return nil, err
 	}
@@ -525,7 +560,7 @@ func (a *clustersArea) resize(c *call, in struct {
 	NumWorkers *int       `json:"num_workers"`
 	Autoscale  *autoscale `json:"autoscale"`
 }) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_MANAGE")
 	if err != nil {
 		return nil, err
 	}
@@ -552,6 +587,7 @@ func (a *clustersArea) setSize(cl *cluster, at time.Time, size *clusterSize, use
 	} else {
 		target = *size.NumWorkers
 	}
+	target = a.s.pools.room(cl, target, at)
 	cl.state, cl.message = clusterResizing, fmt.Sprintf("Attempting to resize cluster to its target of %d workers", target)
 	cl.lastActivity = at
 	cl.note(at, "RESIZING", eventDetails{
@@ -568,7 +604,7 @@ func (a *clustersArea) setSize(cl *cluster, at time.Time, size *clusterSize, use
 }
 
 func (a *clustersArea) delete(c *call, in oneCluster) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_RESTART")
 	if err != nil {
 		return nil, err
 	}
@@ -586,6 +622,9 @@ func (a *clustersArea) permanentDelete(c *call, in oneCluster) (any, error) {
 	cl := a.byID[in.ClusterID]
 	if cl == nil {
 		return nil, invalid("Cluster %s does not exist", in.ClusterID)
+	}
+	if err := c.must(cl.securable(), "CAN_MANAGE"); err != nil {
+		return nil, err
 	}
 	if cl.pinnedBy != "" {
 		// The code that comes with it is not known.
@@ -673,7 +712,7 @@ func (a *clustersArea) update(c *call, in struct {
 	UpdateMask string `json:"update_mask" api:"required"`
 	Cluster    any    `json:"cluster"`
 }) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_MANAGE")
 	if err == nil {
 		err = cl.ofJob("update")
 	}
@@ -764,6 +803,13 @@ type instanceSource struct {
 	InstancePoolID string `json:"instance_pool_id,omitzero"`
 }
 
+func sourceOf(nodeType, pool string) instanceSource {
+	if pool != "" {
+		return instanceSource{InstancePoolID: pool}
+	}
+	return instanceSource{NodeTypeID: nodeType}
+}
+
 // info is the cluster as it is now. It shares nothing that changes.
 func (a *clustersArea) info(cl *cluster) any {
 	p := cl.attributes
@@ -774,8 +820,8 @@ func (a *clustersArea) info(cl *cluster) any {
 		StartTime: millis(cl.created), TerminatedTime: millis(cl.terminated), LastStateLossTime: millis(cl.lostState),
 		LastActivityTime: millis(cl.lastActivity), LastRestartedTime: millis(cl.restarted), TerminationReason: cl.reason,
 		EffectiveSparkVersion: p.effectiveVersion(), PinnedByUserName: cl.pinnedBy, DriverHealthy: cl.usable(),
-		InstanceSource:       instanceSource{p.NodeTypeID, p.InstancePoolID},
-		DriverInstanceSource: instanceSource{p.DriverNodeTypeID, p.DriverInstancePoolID},
+		InstanceSource:       sourceOf(p.NodeTypeID, p.InstancePoolID),
+		DriverInstanceSource: sourceOf(p.DriverNodeTypeID, p.DriverInstancePoolID),
 		DefaultTags:          map[string]string{"Vendor": "Databricks", "Creator": cl.creator, "ClusterName": p.ClusterName, "ClusterId": cl.id},
 	}
 	if cl.source == "JOB" {
@@ -830,7 +876,7 @@ func (p *clusterSpec) effectiveVersion() string {
 }
 
 func (a *clustersArea) get(c *call, in oneCluster) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_ATTACH_TO")
 	if err != nil {
 		return nil, err
 	}
@@ -844,7 +890,7 @@ func (a *clustersArea) list(c *call, in struct {
 	var shown, ended []*cluster
 	for cl := range a.all(c.now) {
 		switch {
-		case !cl.allows(in.CanUseClient):
+		case !cl.allows(in.CanUseClient), !c.may(cl.securable(), "CAN_ATTACH_TO"):
 		case cl.state != clusterTerminated || cl.pinnedBy != "":
 			shown = append(shown, cl)
 		case c.now.Sub(cl.terminated) <= keptTerminated:
@@ -933,7 +979,7 @@ func (a *clustersArea) listPage(c *call, in struct {
 			(len(filter.ClusterSources) == 0 || slices.Contains(filter.ClusterSources, cl.source)) &&
 			(len(filter.ClusterStates) == 0 || slices.Contains(filter.ClusterStates, cl.state)) &&
 			(filter.IsPinned == nil || *filter.IsPinned == (cl.pinnedBy != "")) &&
-			(filter.PolicyID == "" || filter.PolicyID == cl.attributes.PolicyID) {
+			(filter.PolicyID == "" || filter.PolicyID == cl.attributes.PolicyID) && c.may(cl.securable(), "CAN_ATTACH_TO") {
 			shown = append(shown, cl)
 		}
 	}

@@ -84,7 +84,7 @@ type eventsReply struct {
 }
 
 func (a *clustersArea) listEvents(c *call, in eventsInput) (any, error) {
-	cl, err := a.find(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_ATTACH_TO")
 	if err != nil {
 		return nil, err
 	}

@@ -4,18 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
 // An apiError is what a handler returns to say no. Areas make them with the
 // functions below; the form on the wire depends on the version of the API.
 type apiError struct {
-	status  int
-	code    any // a string; an int where the service's gateway says so
-	message string
-	class   string // of REST 1.2, where it is not the code
-	header  http.Header
-	details []any // each with an "@type"
+	status   int
+	code     any // a string; an int where the service's gateway says so
+	message  string
+	scimType string // of SCIM, which has a form of its own
+	class    string // of REST 1.2, where it is not the code
+	header   http.Header
+	details  []any // each with an "@type"
 }
 
 func (e *apiError) Error() string { return fmt.Sprintf("%d %v: %s", e.status, e.code, e.message) }
@@ -80,6 +82,14 @@ func (e *apiError) reply(path string) reply {
 	if strings.HasPrefix(path, "/api/1.2/") && !gateway {
 		text := strings.TrimSuffix(e.exceptionClass()+": "+e.message, ": ")
 		return jsonReply(http.StatusInternalServerError, map[string]string{"error": text})
+	}
+	if code, ok := e.code.(string); ok && strings.HasPrefix(path, scimPath) && (strings.HasPrefix(code, "SCIM_") || e.status == http.StatusBadRequest) {
+		return jsonReply(e.status, struct {
+			Schemas  []string `json:"schemas"`
+			Detail   string   `json:"detail"`
+			Status   string   `json:"status"`
+			ScimType string   `json:"scimType,omitzero"`
+		}{[]string{"urn:ietf:params:scim:api:messages:2.0:Error"}, e.message, strconv.Itoa(e.status), e.scimType})
 	}
 	body := struct {
 		Code    any    `json:"error_code"`

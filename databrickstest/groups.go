@@ -3,6 +3,7 @@ package databrickstest
 import (
 	"net/http"
 	"slices"
+	"time"
 )
 
 // The groups that every workspace has.
@@ -30,6 +31,12 @@ type group struct {
 	name    string
 	members []principal // direct ones; of users, none: see usersGroup
 	account bool
+
+	id           int64 // 0 until SCIM shows it
+	created      time.Time
+	externalID   string
+	roles        []string
+	entitlements []string
 }
 
 // A principal is a user or a group.
@@ -233,6 +240,7 @@ func (a *groupsArea) delete(c *call, in oneGroup) (any, error) {
 		g.members = slices.DeleteFunc(g.members, func(p principal) bool { return p.GroupName == gone.name })
 	}
 	c.secrets.forget(gone.name)
+	c.permissions.forget(gone.name)
 	a.changed(&c.identities)
 	return nil, nil
 }

@@ -272,14 +272,14 @@ const (
 func (c *call) allows(creator string, acl []jobACL, level int) bool {
 	return c.user.admin || creator == c.user.name || slices.ContainsFunc(acl, func(e jobACL) bool {
 		return slices.Index(jobLevels, e.Level) >= level &&
-			(e.User == c.user.name || e.Group != "" && c.groups.hasUser(e.Group, c.user))
+			c.concerns(e)
 	})
 }
 
 // job finds a job for somebody who needs a right on it, which is looked at first.
 func (a *jobsArea) job(c *call, id int64, level int) (*job, error) {
 	j := a.byID[id]
-	if !c.user.admin && (j == nil || !c.allows(j.creator, j.acl, level)) {
+	if !c.user.admin && (j == nil || !c.allows("", j.acl, level)) {
 		return nil, denied("%s does not have %s permissions on Job with ID: ElasticJobId(%d). "+
 			"Please contact the owner or an administrator for access.", c.user.name, []string{"View", "Manage Run", "Manage"}[level], id)
 	}
@@ -318,6 +318,9 @@ func (a *jobsArea) create(c *call, in struct {
 	}
 	if settings["name"] == nil {
 		settings["name"] = "Untitled"
+	}
+	if !slices.ContainsFunc(in.ACL, func(e jobACL) bool { return e.Level == "IS_OWNER" }) {
+		in.ACL = append(in.ACL, c.permissions.entry(c.user, "IS_OWNER"))
 	}
 	j := &job{id: a.newID(), creator: c.user.name, runAs: c.oauth.identity(c.user.name), created: c.now, acl: in.ACL}
 	a.jobs, a.byID[j.id] = append(a.jobs, j), j
@@ -523,7 +526,7 @@ func (a *jobsArea) list(c *call, in struct {
 }) (any, error) {
 	var found []*job
 	for _, j := range slices.Backward(a.jobs) {
-		if c.allows(j.creator, j.acl, toView) && (c.version == "2.0" || in.Name == "" || strings.EqualFold(in.Name, j.view.Name)) {
+		if c.allows("", j.acl, toView) && (c.version == "2.0" || in.Name == "" || strings.EqualFold(in.Name, j.view.Name)) {
 			found = append(found, j)
 		}
 	}

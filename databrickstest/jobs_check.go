@@ -174,7 +174,7 @@ func (a *jobsArea) checkTasks(c *call, tasks []any, view jobView) error {
 			return invalid("Invalid or repeated job_cluster_key: %q.", cluster.Key)
 		}
 		clusters[cluster.Key] = true
-		if err := checkCluster(cluster.New); err != nil {
+		if err := checkCluster(c, cluster.New); err != nil {
 			return err
 		}
 	}
@@ -275,12 +275,12 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 		return invalid(noCluster)
 	}
 	if task.Existing != "" {
-		if _, err := c.clusters.find(task.Existing, c.now); err != nil {
+		if _, err := c.clusters.reach(c, task.Existing, "CAN_ATTACH_TO"); err != nil {
 			return err
 		}
 	}
 	if task.New != nil {
-		if err := checkCluster(task.New); err != nil {
+		if err := checkCluster(c, task.New); err != nil {
 			return err
 		}
 	}

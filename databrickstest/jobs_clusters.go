@@ -4,23 +4,25 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
 // checkCluster refuses a cluster that a run could not have.
-func checkCluster(tree map[string]any) error {
+func checkCluster(c *call, tree map[string]any) error {
 	var spec clusterSpec
 	if err := decode(tree, &spec); err != nil {
 		return err
 	}
-	err := spec.check()
-	if e, ok := err.(*apiError); ok {
+	_, err := c.permit(&spec, ofJobs, nil)
+	if e, ok := err.(*apiError); ok && e.status == http.StatusBadRequest {
 		message := e.message
 		if name, ok := strings.CutPrefix(message, "Missing required field"); ok {
 			message = "Missing required field: settings.cluster_spec.new_cluster." + strings.Trim(name, ": '")
 		}
+		message = strings.TrimPrefix(message, "Cluster validation error: ")
 		return invalid("Cluster validation error: %s", message)
 	}
 	return err
@@ -81,6 +83,9 @@ func (a *jobsArea) launch(r *run, tree map[string]any, now time.Time) *cluster {
 	l := clusterLaunch{fields: tree, creator: r.creator, source: "JOB", jobID: r.jobID, runName: r.name}
 	if err := decode(tree, &l.spec); err != nil {
 		panic(err) // it was checked
+	}
+	if spec, err := a.server.policies.apply(&l.spec, ofJobs); err == nil { // or the policy has changed since
+		l.spec = *spec
 	}
 	l.spec.ClusterName = cmp.Or(l.spec.ClusterName, fmt.Sprintf("job-%d-run-%d", r.jobID, r.id))
 	return a.server.clusters.launch(now, l)

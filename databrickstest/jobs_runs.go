@@ -206,7 +206,7 @@ func (a *jobsArea) find(c *call, id int64, level int) (*run, *attempt, error) {
 // rights are who may do what with a run: those of its job as they are now.
 func (r *run) rights() []jobACL {
 	if r.job != nil {
-		return append(slices.Clone(r.job.acl), jobACL{User: r.job.creator, Level: "IS_OWNER"})
+		return r.job.acl
 	}
 	return r.acl
 }

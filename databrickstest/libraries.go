@@ -145,6 +145,11 @@ func (a *librariesArea) of(cl *cluster) *clusterLibraries {
 	for _, l := range a.everywhere {
 		known.all = append(known.all, &clusterLibrary{library: l, everywhere: true})
 	}
+	if p := a.s.policies.byID[cl.sent.PolicyID]; p != nil {
+		for _, l := range p.Libraries {
+			known.add(l)
+		}
+	}
 	if model := a.s.clusters.byID[cl.cloneFrom]; model != nil {
 		for _, l := range a.of(model).all {
 			if !l.leaving {
@@ -311,8 +316,8 @@ type clusterAndLibraries struct {
 }
 
 // named returns what a request names.
-func (a *librariesArea) named(c *call, in clusterAndLibraries) (*clusterLibraries, error) {
-	cl, err := c.clusters.find(in.ClusterID, c.now)
+func (a *librariesArea) named(c *call, in clusterAndLibraries, level string) (*clusterLibraries, error) {
+	cl, err := c.clusters.reach(c, in.ClusterID, level)
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +332,7 @@ func (a *librariesArea) named(c *call, in clusterAndLibraries) (*clusterLibrarie
 // install takes libraries for a cluster that does not run, too, as today's
 // service does; they wait for it to start.
 func (a *librariesArea) install(c *call, in clusterAndLibraries) (any, error) {
-	ls, err := a.named(c, in)
+	ls, err := a.named(c, in, "CAN_MANAGE")
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +348,7 @@ func (a *librariesArea) install(c *call, in clusterAndLibraries) (any, error) {
 // uninstall leaves alone what is wanted on all clusters, and passes over what
 // is not there.
 func (a *librariesArea) uninstall(c *call, in clusterAndLibraries) (any, error) {
-	ls, err := a.named(c, in)
+	ls, err := a.named(c, in, "CAN_MANAGE")
 	if err != nil {
 		return nil, err
 	}
@@ -395,7 +400,7 @@ func (ls *clusterLibraries) report(now time.Time) libraryStatuses {
 func (a *librariesArea) status(c *call, in struct {
 	ClusterID string `json:"cluster_id" api:"required"`
 }) (any, error) {
-	ls, err := a.named(c, clusterAndLibraries{ClusterID: in.ClusterID})
+	ls, err := a.named(c, clusterAndLibraries{ClusterID: in.ClusterID}, "CAN_ATTACH_TO")
 	if err != nil {
 		return nil, err
 	}
@@ -407,7 +412,7 @@ func (a *librariesArea) allStatuses(c *call, _ struct{}) (any, error) {
 		Statuses []libraryStatuses `json:"statuses,omitempty"`
 	}
 	for cl := range c.clusters.all(c.now) {
-		if ls := a.of(cl); len(ls.all) > 0 {
+		if ls := a.of(cl); len(ls.all) > 0 && c.may(cl.securable(), "CAN_ATTACH_TO") {
 			out.Statuses = append(out.Statuses, ls.report(c.now))
 		}
 	}

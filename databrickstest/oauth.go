@@ -92,7 +92,8 @@ func (a *oauthArea) begin(s *Server) {
 	a.principals = map[string]*ServicePrincipal{}
 	for _, p := range s.wantPrincipals {
 		a.principals[p.ApplicationID] = &p
-		s.identities.addUser(User{Name: p.ApplicationID, Admin: p.Admin, Groups: p.Groups}, s.now())
+		u := s.identities.addUser(User{Name: p.ApplicationID, Admin: p.Admin, Groups: p.Groups}, s.now())
+		u.service = true
 	}
 }
 
@@ -222,10 +223,10 @@ func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
 		secret, _ = url.QueryUnescape(password)
 	}
 	p := a.principals[id]
-	if p == nil || secret == "" || !slices.Contains(p.Secrets, secret) {
-		return nil
+	if u := a.identities.byName[id]; p != nil && secret != "" && slices.Contains(p.Secrets, secret) && !u.inactive {
+		return u
 	}
-	return a.identities.byName[id]
+	return nil
 }
 
 // byAssertion finds who an ID token is of: the service principal of the client

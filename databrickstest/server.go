@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -52,21 +53,25 @@ type Server struct {
 	shut     context.CancelFunc
 
 	// mu guards all that follows: the state of the workspace.
-	mu         sync.Mutex
-	random     random
-	identities identities
-	clusters   clustersArea
-	dbfs       dbfsArea
-	files      filesArea
-	groups     groupsArea
-	jobs       jobsArea
-	libraries  librariesArea
-	oauth      oauthArea
-	secrets    secretsArea
-	tokens     tokensArea
-	volumes    volumesArea
-	workspace  workspaceArea
-	v12        v12Area
+	mu          sync.Mutex
+	random      random
+	identities  identities
+	clusters    clustersArea
+	dbfs        dbfsArea
+	files       filesArea
+	groups      groupsArea
+	jobs        jobsArea
+	libraries   librariesArea
+	permissions permissionsArea
+	policies    policiesArea
+	pools       poolsArea
+	scim        scimArea
+	oauth       oauthArea
+	secrets     secretsArea
+	tokens      tokensArea
+	volumes     volumesArea
+	workspace   workspaceArea
+	v12         v12Area
 }
 
 // An Option sets up a server; see the functions whose names begin with With.
@@ -120,9 +125,12 @@ func NewServer(opts ...Option) *Server {
 		s.identities.addUser(u, s.now())
 	}
 	s.oauth.begin(s)
+	for _, u := range s.identities.users {
+		u.entitlements = slices.Clone(allEntitlements)
+	}
 
 	for _, area := range []interface{ register(*Server) }{
-		&s.clusters, &s.dbfs, &s.files, &s.groups, &s.jobs, &s.libraries, &s.secrets, &s.tokens, &s.volumes, &s.workspace, &s.v12,
+		&s.clusters, &s.dbfs, &s.files, &s.groups, &s.jobs, &s.libraries, &s.permissions, &s.policies, &s.pools, &s.scim, &s.secrets, &s.tokens, &s.volumes, &s.workspace, &s.v12,
 	} {
 		area.register(s)
 	}

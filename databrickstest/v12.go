@@ -126,6 +126,15 @@ func (a *v12Area) cluster(id string, now time.Time) (*cluster, error) {
 	return cl, nil
 }
 
+// reach is cluster for a caller who needs a level.
+func (a *v12Area) reach(c *call, id, level string) (*cluster, error) {
+	cl, err := a.cluster(id, c.now)
+	if err == nil {
+		err = c.must(cl.securable(), level)
+	}
+	return cl, err
+}
+
 // context returns a context as it is now.
 func (a *v12Area) context(clusterID, id string, now time.Time) (*execContext, error) {
 	cl, err := a.cluster(clusterID, now)
@@ -190,7 +199,7 @@ func (a *v12Area) createContext(c *call, in struct {
 	Language  string `json:"language"`
 	ClusterID string `json:"clusterId"`
 }) (any, error) {
-	cl, err := a.cluster(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_ATTACH_TO")
 	if err == nil {
 		err = knownLanguage(in.Language)
 	}
@@ -324,7 +333,7 @@ func (a *v12Area) contextStatus(c *call, in contextRef) (any, error) {
 }
 
 func (a *v12Area) destroyContext(c *call, in contextRef) (any, error) {
-	if _, err := a.cluster(in.ClusterID, c.now); err != nil {
+	if _, err := a.reach(c, in.ClusterID, "CAN_ATTACH_TO"); err != nil {
 		return nil, err
 	}
 	if x, err := a.context(in.ClusterID, in.ContextID, c.now); err == nil {

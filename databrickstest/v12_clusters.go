@@ -50,7 +50,9 @@ func v12Info(cl *cluster) v12Cluster {
 func (a *v12Area) listClusters(c *call, _ struct{}) (any, error) {
 	all := []v12Cluster{}
 	for cl := range a.s.clusters.all(c.now) {
-		all = append(all, v12Info(cl))
+		if c.may(cl.securable(), "CAN_ATTACH_TO") {
+			all = append(all, v12Info(cl))
+		}
 	}
 	return all, nil
 }
@@ -60,7 +62,7 @@ type v12ClusterID struct {
 }
 
 func (a *v12Area) clusterStatus(c *call, in v12ClusterID) (any, error) {
-	cl, err := a.cluster(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_ATTACH_TO")
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (a *v12Area) createCluster(c *call, in struct {
 		}
 		spec.SparkConf[key] = fmt.Sprint(value)
 	}
-	if err := spec.check(); err != nil {
+	if _, err := c.permit(&spec, allPurpose, nil); err != nil {
 		return nil, err
 	}
 	return idReply{a.s.clusters.launch(c.now, clusterLaunch{spec: spec, creator: c.user.name, source: "API"}).id}, nil
@@ -101,7 +103,7 @@ func (a *v12Area) resizeCluster(c *call, in struct {
 	v12ClusterID
 	NumWorkerContainers *int `json:"numWorkerContainers"`
 }) (any, error) {
-	cl, err := a.cluster(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_MANAGE")
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func (a *v12Area) resizeCluster(c *call, in struct {
 }
 
 func (a *v12Area) restartCluster(c *call, in v12ClusterID) (any, error) {
-	cl, err := a.cluster(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_RESTART")
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (a *v12Area) restartCluster(c *call, in v12ClusterID) (any, error) {
 }
 
 func (a *v12Area) deleteCluster(c *call, in v12ClusterID) (any, error) {
-	cl, err := a.cluster(in.ClusterID, c.now)
+	cl, err := a.reach(c, in.ClusterID, "CAN_RESTART")
 	if err != nil {
 		return nil, err
 	}

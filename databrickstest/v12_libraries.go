@@ -206,7 +206,7 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 // if there is one.
 func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) error {
 	tree := &a.s.workspace
-	folder, err := tree.reach(c, l.folder)
+	folder, err := tree.reach(c, l.folder, "CAN_MANAGE")
 	if err != nil {
 		return err
 	}
@@ -262,7 +262,7 @@ func (a *v12Area) attachLibrary(c *call, in libraryOnCluster) (any, error) {
 		}
 		return idReply{l.id}, nil
 	}
-	if _, err := a.cluster(in.ClusterID, c.now); err != nil {
+	if _, err := a.reach(c, in.ClusterID, "CAN_MANAGE"); err != nil {
 		return nil, err
 	}
 	l.attach(in.ClusterID, true, c.now)
@@ -284,7 +284,7 @@ func (a *v12Area) detachLibrary(c *call, in libraryOnCluster) (any, error) {
 		}
 		return idReply{l.id}, nil
 	}
-	if _, err := a.cluster(in.ClusterID, c.now); err != nil {
+	if _, err := a.reach(c, in.ClusterID, "CAN_MANAGE"); err != nil {
 		return nil, err
 	}
 	if on := l.on[in.ClusterID]; on != nil {

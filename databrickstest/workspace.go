@@ -70,6 +70,7 @@ const (
 type workspaceNode struct {
 	objectType        string
 	id                int64
+	creator           string // of objects that somebody made
 	created, modified time.Time
 	children          map[string]*workspaceNode // of directories and git folders only
 	content           []byte                    // of files
@@ -105,6 +106,9 @@ func (a *workspaceArea) register(s *Server) {
 
 func (a *workspaceArea) node(c *call, objectType string) *workspaceNode {
 	node := &workspaceNode{objectType: objectType, id: c.random.number(), created: c.now, modified: c.now}
+	if c.user != nil {
+		node.creator = c.user.name
+	}
 	if objectType == typeDirectory || objectType == typeRepo {
 		node.children = map[string]*workspaceNode{}
 	}
@@ -128,19 +132,88 @@ func canonical(names []string) []string {
 	return names
 }
 
-// reach is path for a caller who wants to do something there. Home directories
-// are open to their users and to admins only.
-func (a *workspaceArea) reach(c *call, path string) ([]string, error) {
+// reach is path for a caller who needs a level there. Where nothing is, the
+// directory above says who may make something: who manages it.
+func (a *workspaceArea) reach(c *call, path, level string) ([]string, error) {
 	names, err := a.path(path)
-	if err == nil && !a.open(c, names) {
+	if err == nil && !a.open(c, names, level) {
 		return nil, denied("User %s does not have permission on path (%s).", c.user.name, join(names))
 	}
 	return names, err
 }
 
-func (a *workspaceArea) open(c *call, names []string) bool {
+// open tells whether the caller has a level at the path. The root and /Users
+// can be listed by everybody, who sees there what is open to them.
+func (a *workspaceArea) open(c *call, names []string, level string) bool {
 	names = canonical(names)
-	return c.user.admin || len(names) < 2 || names[0] != "Users" || names[1] == c.user.name
+	if c.user.admin || level == "CAN_READ" && (len(names) == 0 || len(names) == 1 && names[0] == "Users") {
+		return true
+	}
+	o, found := a.securable(names)
+	if found < len(names) {
+		level = "CAN_MANAGE"
+		if found == 0 || found == 1 && names[0] == "Users" { // not even to be told that there is nothing
+			return false
+		}
+	}
+	return c.may(o, level)
+}
+
+// securable is what there is of a path as something with permissions. found
+// counts the names that are there.
+func (a *workspaceArea) securable(names []string) (o securable, found int) {
+	node := a.root
+	chain := []securable{node.securable(nil)}
+	for _, name := range names {
+		if node = node.children[name]; node == nil {
+			break
+		}
+		found++
+		chain = append(chain, node.securable(names[:found]))
+	}
+	slices.Reverse(chain)
+	chain[0].parents = slices.Clone(chain[1:])
+	return chain[0], found
+}
+
+// securable is the node alone. Home directories are their users', and /Shared
+// is everybody's.
+func (n *workspaceNode) securable(names []string) securable {
+	o := securable{kind: "files", id: strconv.FormatInt(n.id, 10), owner: n.creator}
+	switch n.objectType {
+	case typeNotebook:
+		o.kind = "notebooks"
+	case typeDirectory:
+		o.kind = "directories"
+	case typeRepo:
+		o.kind = "repos"
+	}
+	switch {
+	case len(names) == 0:
+		o.id, o.owner = "0", ""
+	case len(names) == 1 && names[0] == "Shared":
+		o.owner, o.everyone = "", "CAN_MANAGE"
+	case len(names) == 1 && names[0] == "Users":
+		o.owner = ""
+	case len(names) == 2 && names[0] == "Users":
+		o.owner = names[1]
+	}
+	return o
+}
+
+// securableByID finds an object by its ID.
+func (a *workspaceArea) securableByID(id string) (found securable, ok bool) {
+	if id == "0" || id == strconv.FormatInt(a.root.id, 10) {
+		return a.root.securable(nil), true
+	}
+	a.root.walk("", func(path string, n *workspaceNode) {
+		if strconv.FormatInt(n.id, 10) == id && !ok {
+			names, _ := a.path(path)
+			found, _ = a.securable(names)
+			ok = true
+		}
+	})
+	return found, ok
 }
 
 // fixed reports whether the object at the path is there for good.
@@ -188,7 +261,7 @@ type workspacePath struct {
 }
 
 func (a *workspaceArea) mkdirs(c *call, in workspacePath) (any, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_READ")
 	if err == nil {
 		_, err = a.dir(c, names)
 	}
@@ -199,7 +272,7 @@ func (a *workspaceArea) delete(c *call, in struct {
 	Path      string `json:"path" api:"required"`
 	Recursive bool   `json:"recursive"`
 }) (any, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_MANAGE")
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +327,7 @@ func (a *workspaceArea) getStatus(c *call, in struct {
 	ExportInfo bool   `json:"return_export_info"`
 	GitInfo    bool   `json:"return_git_info"`
 }) (any, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_READ")
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +355,7 @@ func (a *workspaceArea) list(c *call, in struct {
 	Path          string `json:"path" api:"required"`
 	ModifiedAfter int64  `json:"notebooks_modified_after"`
 }) (any, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_READ")
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +367,7 @@ func (a *workspaceArea) list(c *call, in struct {
 	if node.isDir() {
 		found = found[:0]
 		for name, child := range node.children {
-			if inner := append(slices.Clone(names), name); a.open(c, inner) {
+			if inner := append(slices.Clone(names), name); a.open(c, inner, "CAN_READ") {
 				found = append(found, child.info(inner))
 			}
 		}
@@ -322,7 +395,7 @@ func (a *workspaceArea) export(c *call, in struct {
 	Format string `json:"format"`
 	Direct bool   `json:"direct_download"`
 }) (any, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_READ")
 	if err != nil {
 		return nil, err
 	}
@@ -438,7 +511,7 @@ func (a *workspaceArea) importContent(c *call, in importInput, data []byte) (out
 
 // importNode puts the content where it belongs. The parent must be there.
 func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*workspaceNode, error) {
-	names, err := a.reach(c, in.Path)
+	names, err := a.reach(c, in.Path, "CAN_EDIT")
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,375 @@
+package databrickstest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// permissionsArea says who may do what with the objects of the workspace. An
+// object that nobody gave permissions on has those of its making: its creator
+// manages it. Jobs keep their own list, which their calls can set, too.
+type permissionsArea struct {
+	s    *Server
+	acls map[string][]jobACL // by kind and ID: an object's own permissions
+}
+
+// permissionKinds are the kinds of objects that the workspace has: the words of
+// paths, what responses call them, and their levels from the least to the most.
+var permissionKinds = map[string]struct {
+	objectType string
+	levels     []string
+}{
+	"clusters":         {"cluster", []string{"CAN_ATTACH_TO", "CAN_RESTART", "CAN_MANAGE"}},
+	"cluster-policies": {"cluster-policy", []string{"CAN_USE"}},
+	"instance-pools":   {"instance-pool", []string{"CAN_ATTACH_TO", "CAN_MANAGE"}},
+	"jobs":             {"job", jobLevels},
+	"notebooks":        {"notebook", workspaceLevels},
+	"directories":      {"directory", workspaceLevels},
+	"files":            {"file", workspaceLevels},
+	"repos":            {"repo", workspaceLevels},
+	"authorization":    {"", []string{"CAN_USE", "CAN_MANAGE"}},
+}
+
+var workspaceLevels = []string{"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}
+
+// levelMeanings describe the levels, in our own words.
+var levelMeanings = map[string]string{
+	"CAN_ATTACH_TO": "Can attach to it", "CAN_RESTART": "Can attach to, start, restart and terminate it",
+	"CAN_MANAGE": "Can do anything with it", "CAN_USE": "Can use it", "CAN_VIEW": "Can view it", "CAN_MANAGE_RUN": "Can start and cancel runs",
+	"IS_OWNER": "Is the owner", "CAN_READ": "Can read it", "CAN_RUN": "Can read and run it", "CAN_EDIT": "Can read, run and edit it",
+}
+
+// A securable is an object that has permissions.
+type securable struct {
+	kind, id string
+	owner    string      // who made it; may be empty
+	parents  []securable // that it inherits from, the nearest first
+	everyone string      // the level that the group users has if nobody changed that
+	job      *job        // of a job
+}
+
+func (o securable) key() string { return o.kind + "/" + o.id }
+
+// own returns the object's own permissions.
+func (a *permissionsArea) own(o securable) []jobACL {
+	if o.job != nil {
+		return o.job.acl
+	}
+	if acl, ok := a.acls[o.key()]; ok {
+		return acl
+	}
+	var acl []jobACL
+	if u := a.s.identities.byName[o.owner]; u != nil && o.kind != "cluster-policies" {
+		acl = append(acl, a.entry(u, "CAN_MANAGE"))
+	}
+	if o.everyone != "" {
+		acl = append(acl, jobACL{Group: usersGroup, Level: o.everyone})
+	}
+	return acl
+}
+
+// entry gives a user or a service principal a level.
+func (a *permissionsArea) entry(u *user, level string) jobACL {
+	if u.service {
+		return jobACL{Principal: u.name, Level: level}
+	}
+	return jobACL{User: u.name, Level: level}
+}
+
+// concerns tells whether an entry is about a user, by name or by a group.
+func (c *call) concerns(e jobACL) bool {
+	return strings.EqualFold(e.User, c.user.name) || strings.EqualFold(e.Principal, c.user.name) ||
+		e.Group != "" && c.groups.hasUser(e.Group, c.user)
+}
+
+// may tells whether the caller has a level on an object, or a higher one.
+func (c *call) may(o securable, level string) bool {
+	if c.user.admin {
+		return true
+	}
+	levels := permissionKinds[o.kind].levels
+	for _, at := range append([]securable{o}, o.parents...) {
+		for _, e := range c.permissions.own(at) {
+			if slices.Index(levels, e.Level) >= slices.Index(levels, level) && c.concerns(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// must is may with the error that says no.
+func (c *call) must(o securable, level string) error {
+	if c.may(o, level) {
+		return nil
+	}
+	return denied("%s does not have %s permission on %s %s. Please contact the owner or an administrator for access.",
+		c.user.name, level, permissionKinds[o.kind].objectType, o.id)
+}
+
+func (a *permissionsArea) register(s *Server) {
+	a.s, a.acls = s, map[string][]jobACL{}
+	s.clusters.watch(func(change clusterChange) {
+		if change.kind == clusterIsGone {
+			delete(a.acls, "clusters/"+change.cluster.id)
+		}
+	})
+	for _, prefix := range []string{"/api/2.0/permissions", "/api/2.0/preview/permissions"} {
+		path := prefix + "/{type}/{id}"
+		route(s, "GET", path, a.get)
+		route(s, "PUT", path, a.set)
+		route(s, "PATCH", path, a.update)
+		route(s, "GET", path+"/permissionLevels", a.levels)
+	}
+}
+
+type permissionObject struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+type permissionChange struct {
+	permissionObject
+	ACL []jobACL `json:"access_control_list"`
+}
+
+// find returns an object that a request names.
+func (a *permissionsArea) find(c *call, in permissionObject) (securable, error) {
+	missing := notFound("%s %s does not exist.", in.Type, in.ID)
+	switch in.Type {
+	case "clusters":
+		cl, err := c.clusters.find(in.ID, c.now)
+		if err != nil {
+			if e, ok := err.(*apiError); ok && e.code == "INVALID_STATE" {
+				return securable{}, err
+			}
+			return securable{}, missing
+		}
+		return cl.securable(), nil
+	case "jobs":
+		id, _ := strconv.ParseInt(in.ID, 10, 64)
+		if j := c.jobs.byID[id]; j != nil {
+			return securable{kind: "jobs", id: in.ID, job: j}, nil
+		}
+	case "cluster-policies":
+		if p := c.policies.byID[in.ID]; p != nil {
+			return p.securable(), nil
+		}
+	case "instance-pools":
+		if p := c.pools.byID[in.ID]; p != nil {
+			return p.securable(), nil
+		}
+	case "notebooks", "directories", "files", "repos":
+		if o, ok := c.workspace.securableByID(in.ID); ok && o.kind == in.Type {
+			return o, nil
+		}
+	case "authorization":
+		if in.ID == "tokens" || in.ID == "passwords" {
+			return securable{kind: in.Type, id: in.ID}, nil
+		}
+	default:
+		return securable{}, invalid("'%s' is not a valid object type", in.Type)
+	}
+	return securable{}, missing
+}
+
+// managed returns an object whose permissions the caller may read and change.
+func (a *permissionsArea) managed(c *call, in permissionObject) (securable, error) {
+	o, err := a.find(c, in)
+	if err == nil && o.kind == "cluster-policies" {
+		err = c.adminsOnly()
+	} else if err == nil {
+		err = c.must(o, "CAN_MANAGE")
+	}
+	return o, err
+}
+
+func (a *permissionsArea) get(c *call, in permissionObject) (any, error) {
+	o, err := a.managed(c, in)
+	if err != nil {
+		return nil, err
+	}
+	return a.show(o), nil
+}
+
+// A shownAccess is what a principal has, of its own and inherited.
+type shownAccess struct {
+	User        string            `json:"user_name,omitzero"`
+	Group       string            `json:"group_name,omitzero"`
+	Principal   string            `json:"service_principal_name,omitzero"`
+	DisplayName string            `json:"display_name,omitzero"`
+	All         []shownPermission `json:"all_permissions"`
+}
+
+type shownPermission struct {
+	Level     string   `json:"permission_level"`
+	Inherited bool     `json:"inherited"`
+	From      []string `json:"inherited_from_object,omitempty"`
+}
+
+func (a *permissionsArea) show(o securable) any {
+	var all []*shownAccess
+	add := func(e jobACL, p shownPermission) {
+		i := slices.IndexFunc(all, func(s *shownAccess) bool {
+			return strings.EqualFold(s.User, e.User) && s.Group == e.Group && strings.EqualFold(s.Principal, e.Principal)
+		})
+		if i < 0 {
+			shown := &shownAccess{User: e.User, Group: e.Group, Principal: e.Principal}
+			if u := a.s.identities.byName[e.User+e.Principal]; u != nil {
+				shown.DisplayName = u.displayName()
+			}
+			i, all = len(all), append(all, shown)
+		}
+		all[i].All = append(all[i].All, p)
+	}
+	for _, e := range a.own(o) {
+		add(e, shownPermission{Level: e.Level})
+	}
+	for _, parent := range o.parents {
+		for _, e := range a.own(parent) {
+			add(e, shownPermission{e.Level, true, []string{"/" + parent.key()}})
+		}
+	}
+	objectType := permissionKinds[o.kind].objectType
+	if o.kind == "authorization" {
+		objectType = o.id
+	}
+	if o.id != "passwords" {
+		from := "/" + o.kind + "/"
+		if slices.Equal(permissionKinds[o.kind].levels, workspaceLevels) {
+			from = "/directories/0"
+		}
+		add(jobACL{Group: adminsGroup}, shownPermission{"CAN_MANAGE", true, []string{from}})
+	}
+	return struct {
+		ID   string         `json:"object_id"`
+		Type string         `json:"object_type"`
+		ACL  []*shownAccess `json:"access_control_list,omitempty"`
+	}{"/" + o.key(), objectType, all}
+}
+
+// check says what is wrong with entries that are to be an object's.
+func (a *permissionsArea) check(c *call, o securable, acl []jobACL) error {
+	for _, e := range acl {
+		levels := permissionKinds[o.kind].levels
+		user := c.identities.byName[e.User+e.Principal]
+		switch {
+		case !exactlyOne(e.User, e.Group, e.Principal):
+			return invalid("Exactly one of user_name, group_name and service_principal_name must be specified in access_control_list.")
+		case !slices.Contains(levels, e.Level):
+			return invalid("'%s' is not a valid permission level of %s. Valid levels are: %s", e.Level, o.kind, strings.Join(levels, ", "))
+		case e.Group != "" && c.groups.find(e.Group) == nil:
+			return notFound("Group with name %s does not exist.", e.Group)
+		case e.User != "" && (user == nil || user.service):
+			return notFound("User with name %s does not exist.", e.User)
+		case e.Principal != "" && (user == nil || !user.service):
+			return notFound("Service principal with application ID %s does not exist.", e.Principal)
+		case e.Group == adminsGroup && e.Level != "CAN_MANAGE":
+			return invalid("Cannot change permissions for group 'admins' to %s.", e.Level)
+		case e.Level == "IS_OWNER" && e.Group != "":
+			return invalid("Groups cannot be the owner of %s.", o.kind)
+		}
+	}
+	return nil
+}
+
+func (a *permissionsArea) set(c *call, in permissionChange) (any, error) {
+	o, err := a.managed(c, in.permissionObject)
+	if err == nil {
+		err = a.check(c, o, in.ACL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.ACL = slices.DeleteFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup }) // which has it anyway
+	return a.replace(o, in.ACL)
+}
+
+// replace gives an object its own permissions.
+func (a *permissionsArea) replace(o securable, acl []jobACL) (any, error) {
+	if o.job != nil {
+		owners := 0
+		for _, e := range acl {
+			if e.Level == "IS_OWNER" {
+				owners++
+			}
+		}
+		if owners != 1 {
+			return nil, invalid("The job must have exactly one owner.")
+		}
+		o.job.acl = slices.Clone(acl)
+		return a.show(o), nil
+	}
+	a.acls[o.key()] = slices.Clone(acl)
+	return a.show(o), nil
+}
+
+func (a *permissionsArea) update(c *call, in permissionChange) (any, error) {
+	o, err := a.managed(c, in.permissionObject)
+	if err == nil {
+		err = a.check(c, o, in.ACL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	acl := slices.Clone(a.own(o))
+	for _, e := range in.ACL {
+		acl = slices.DeleteFunc(acl, func(old jobACL) bool {
+			same := strings.EqualFold(old.User, e.User) && old.Group == e.Group && strings.EqualFold(old.Principal, e.Principal)
+			return same || e.Level == "IS_OWNER" && old.Level == "IS_OWNER" // the old owner keeps nothing, which is not documented
+		})
+		if e.Group != adminsGroup {
+			acl = append(acl, e)
+		}
+	}
+	return a.replace(o, acl)
+}
+
+func (a *permissionsArea) levels(c *call, in permissionObject) (any, error) {
+	o, err := a.managed(c, in)
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Levels []map[string]string `json:"permission_levels"`
+	}
+	for _, level := range permissionKinds[o.kind].levels {
+		out.Levels = append(out.Levels, map[string]string{"permission_level": level, "description": levelMeanings[level]})
+	}
+	return out, nil
+}
+
+// forget takes away what a principal that is gone had: a new one of the same
+// name does not inherit it.
+func (a *permissionsArea) forget(name string) {
+	without := func(acl []jobACL) []jobACL {
+		return slices.DeleteFunc(slices.Clone(acl), func(e jobACL) bool { return e.User+e.Group+e.Principal == name && e.Level != "IS_OWNER" })
+	}
+	for key, acl := range a.acls {
+		a.acls[key] = without(acl)
+	}
+	for _, j := range a.s.jobs.jobs {
+		j.acl = without(j.acl)
+	}
+}
+
+// Entitlements that this workspace enforces.
+const (
+	mayCreateClusters = "allow-cluster-create"
+	mayCreatePools    = "allow-instance-pool-create"
+)
+
+// entitled tells whether the caller has an entitlement, itself or by a group.
+func (c *call) entitled(entitlement string) bool {
+	return c.user.admin || slices.Contains(c.user.entitlements, entitlement) ||
+		slices.ContainsFunc(c.groups.groups, func(g *group) bool {
+			return slices.Contains(g.entitlements, entitlement) && c.groups.hasUser(g.name, c.user)
+		})
+}
+
+// notEntitled is the error of a call that takes an entitlement.
+func notEntitled(what string) error {
+	return fail(http.StatusForbidden, "PERMISSION_DENIED", "You are not authorized to create %s. Please contact your administrator.", what)
+}
