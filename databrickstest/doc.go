@@ -22,6 +22,14 @@
 // [Server.FailNextCluster] and its kin let things fail inside. What becomes of
 // jobs and commands is up to [WithRuns] and [WithExecutor].
 //
+// # Who may do what
+//
+// Permissions, groups and entitlements are enforced. Admins may do anything. Others
+// see, use and change what they made and what they were given permissions on. The
+// users and service principals that a server begins with may create clusters and
+// pools. Those that SCIM creates need an entitlement or a policy to create clusters.
+// [Server.AddOAuthSecret] lets a service principal sign in.
+//
 // # Tests that wait
 //
 // This test of a function that starts a job and waits for it is over at once:
@@ -50,16 +58,14 @@
 //     that older gateways answered with.
 //   - The moments in which a new workspace or cluster is not known everywhere
 //     yet. Inject a [Fault] to have one.
-//   - Access control of clusters: whoever is signed in may do anything to them,
-//     but only admins pin, unpin and change owners.
-//   - Policies and instance pools: their ids are kept and not looked at.
+//   - Prices, which rules on dbus_per_hour would need, and idle instances of a
+//     pool beyond its minimum: they go at once.
 //   - Load: autoscaling clusters stay as large as they are, nodes are not lost,
 //     disks do not grow, and of the kinds of events there are only those about
 //     what users, timers and failed launches do.
 //   - Delivery of logs, and what init scripts do: they succeed.
-//   - Access control of the workspace tree, but for home directories, which are
-//     open to their users and to admins; recursive deletes that fail half way;
-//     other names of a path, such as /Workspace before it; and results in
+//   - Recursive deletes in the workspace tree that fail half way; other names of
+//     a path, such as /Workspace before it; and results in
 //     exported notebooks.
 //   - Time in DBFS: a large tree is deleted in parts by the number of its files
 //     (see [WithDeleteLimit]), not by the minute, and lists and moves never run
@@ -84,7 +90,7 @@
 //     get prefixes, and that a trial ends.
 //   - Of REST 1.2: results that can be read only once, as old servers had it;
 //     other bounds of idleness than a day, and streaming queries, which keep
-//     contexts from being evicted; who may attach to a cluster; magics, all of
+//     contexts from being evicted; magics, all of
 //     which go to the [Executor] but for %run, which fails; and commands that
 //     outlive their context as something to look at.
 package databrickstest
