@@ -93,6 +93,10 @@
 // which a change may have been made. After any other error of a call, the call
 // changed nothing.
 //
+// The service may carry out a call whose response was lost at any later time. If
+// an idempotent call was retried, then an earlier attempt may take effect after
+// the call returned, even after a later call that undoes it.
+//
 // The first five failures of the table are retried for as long as the context
 // lasts, or for 5 minutes if it has no deadline. The others end the call at the
 // fifth. Pauses grow and are random, or are as long as the service asks for with

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,7 +137,10 @@ var scenarios = map[string]func(*world) []step{
 				return c.Clusters.Modify(ctx, w.cluster, func(s *databricks.ClusterSpec) { s.AutoterminationMinutes = new(77) })
 			}, events(databricks.ClusterEventEdited)},
 			{"ensure running", func(ctx context.Context) error { _, err := c.Clusters.EnsureRunning(ctx, w.cluster); return err }, nothing},
-			{"pin", func(ctx context.Context) error { return c.Clusters.Pin(ctx, w.cluster) }, events(databricks.ClusterEventPinned)},
+			{"pin", func(ctx context.Context) error { return c.Clusters.Pin(ctx, w.cluster) },
+				func(ctx context.Context, c *databricks.Client) int { // it is idempotent, and done once more by what comes after unpin
+					return min(events(databricks.ClusterEventPinned)(ctx, c), 1)
+				}},
 			{"unpin", func(ctx context.Context) error { return c.Clusters.Unpin(ctx, w.cluster) }, events(databricks.ClusterEventUnpinned)},
 			{"terminate", func(ctx context.Context) error { return c.Clusters.Delete(ctx, w.cluster) }, events(databricks.ClusterEventTerminating)},
 			{"wait for the end", func(ctx context.Context) error { _, err := c.Clusters.WaitTerminated(ctx, w.cluster); return err }, nothing},
@@ -354,7 +359,7 @@ func faults() []databrickstest.Fault {
 		{Name: "sign-in page", Status: 200, Body: page, ContentType: "text/html"},
 		{Name: "wrong content type", ContentType: "text/plain"},
 	}
-	all := once
+	all := slices.Concat(once, lateFaults())
 	for _, f := range once { // and so that no repeat helps
 		f.Name, f.Times = f.Name+", for good", 6
 		all = append(all, f)
@@ -366,6 +371,15 @@ func faults() []databrickstest.Fault {
 func passes(f *databrickstest.Fault) bool {
 	return f.Times <= 1 && f.Status != 200 && f.Redirect == ""
 }
+
+// everyCell is what make matrix does. It takes minutes.
+var everyCell = flag.Bool("every-cell", false, "try every cell of the larger fault matrices, not only some")
+
+var cellsSeen atomic.Int64
+
+// tried reports whether the next cell of a larger matrix is tried. The order of
+// cells changes from run to run, and so do those that are.
+func tried() bool { return cellsSeen.Add(1)%11 == 0 || *everyCell }
 
 // A verdict is what the comparison of a cell found.
 type verdict struct{ doubled, lost, wrong, gaveUp []string }
@@ -393,6 +407,9 @@ func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts .
 		}
 
 		done, failure := runSteps(ctx, steps)
+		if fault != nil && fault.WorkLate > 0 {
+			time.Sleep(fault.WorkLate + time.Second)
+		}
 		kinds := map[string]int{}
 		for i, r := range w.server.Requests() {
 			if kinds[r.Method+r.Path]++; kinds[r.Method+r.Path] <= 3 {

@@ -1,0 +1,557 @@
+package databricks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+	"github.com/go-databricks/databricks/internal/faultproxy"
+)
+
+// A transfer copies files from here to the workspace or back. The matrix runs it
+// with one fault and with two in a row at each of its requests, of which some
+// let the work be done late, and compares what is there afterwards with what the
+// client reported.
+type transfer struct {
+	old, new map[string]string // what is there before, and after a success, by path
+	fixed    bool              // what is written does not depend on the writer
+	alone    bool              // a single file: after an error that is no OutcomeUnknownError, all is as before
+	do       func(ctx context.Context, c *databricks.Client, content, dir string) (result any, err error)
+	tree     func(w *transferWorld) map[string]string
+	setUp    func(ctx context.Context, c *databricks.Client, dir string)
+}
+
+// A way is how a client reaches the workspace.
+type way int
+
+const (
+	inMemory way = iota
+	overTCP      // HTTP/1.1
+	overTLS      // HTTP/2
+)
+
+func (w way) String() string { return [...]string{"in memory", "HTTP/1", "HTTP/2"}[w] }
+
+// speed is how much faster the workspace's clock is over sockets, where a test
+// would have to wait.
+const speed = 100
+
+// A transferWorld is where a transfer happens.
+type transferWorld struct {
+	t      testing.TB
+	way    way
+	server *databrickstest.Server
+	client *databricks.Client
+	dir    string // of this machine
+}
+
+// inWorld calls do, in memory within a bubble. around may change the transport.
+func inWorld(t *testing.T, way way, around func(http.RoundTripper) http.RoundTripper, do func(ctx context.Context, w *transferWorld)) {
+	play := func(t *testing.T) {
+		w := &transferWorld{t: t, way: way, dir: t.TempDir()}
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		if way == inMemory {
+			w.server = databrickstest.NewServer()
+			w.client = w.server.Client(databricks.WithHTTPClient(&http.Client{Transport: around(w.server.Transport())}))
+		} else {
+			w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), databrickstest.WithSpeed(speed))
+			proxy := faultproxy.New(w.server, way == overTLS)
+			defer proxy.Close()
+			w.client = over(proxy, socketFault{}, w.server.Token)
+		}
+		defer w.server.Close()
+		do(ctx, w)
+		assert.Empty(t, w.server.Panics())
+	}
+	if way == inMemory {
+		synctest.Test(t, play)
+	} else {
+		play(t)
+	}
+}
+
+// settle returns when all late work is done.
+func (w *transferWorld) settle(faults []databrickstest.Fault) {
+	var late time.Duration
+	for _, f := range faults {
+		late += f.WorkLate
+	}
+	switch {
+	case w.way == inMemory:
+		time.Sleep(late + time.Minute)
+	case late > 0:
+		time.Sleep(late/speed + 50*time.Millisecond)
+	}
+	w.server.ClearFaults()
+}
+
+// remoteTree returns the content of all files of DBFS and of all objects of the
+// workspace that the transfers use.
+func remoteTree(w *transferWorld) map[string]string {
+	c, ctx := w.server.Client(), context.Background()
+	tree := dbfsTree(w.t, c, "/data")
+	for o, err := range c.Workspace.Walk(ctx, "/Shared") {
+		if must(0, err); o.ObjectType == databricks.ObjectDirectory {
+			continue
+		}
+		e := must(c.Workspace.Export(ctx, databricks.ExportObject{Path: o.Path}))
+		tree[o.Path] = strings.TrimPrefix(string(e.Content), "# Databricks notebook source\n")
+	}
+	return tree
+}
+
+// localTree returns the content of all files of a directory of this machine.
+func localTree(w *transferWorld) map[string]string {
+	tree := map[string]string{}
+	must(0, filepath.WalkDir(w.dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			tree[must(filepath.Rel(w.dir, name))] = string(must(os.ReadFile(name)))
+		}
+		return err
+	}))
+	return tree
+}
+
+const (
+	oldContent = "print('old')"
+	newContent = "print('new')"
+)
+
+// upload is a transfer that writes one file of DBFS.
+func upload(overwrite bool, how func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error) transfer {
+	tr := transfer{alone: true, old: map[string]string{}, new: map[string]string{"/data/f": newContent}, tree: remoteTree}
+	tr.do = func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
+		return nil, how(ctx, c, "/data/f", content, databricks.UploadOptions{Overwrite: overwrite})
+	}
+	tr.setUp = func(ctx context.Context, c *databricks.Client, _ string) { must(0, c.DBFS.Mkdirs(ctx, "/data")) }
+	if overwrite {
+		tr.old["/data/f"] = oldContent
+		tr.setUp = func(ctx context.Context, c *databricks.Client, _ string) {
+			must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: "/data/f", Contents: []byte(oldContent)}))
+		}
+	}
+	return tr
+}
+
+// writeDir makes a local directory with some files.
+func writeDir(dir, content string) string {
+	for _, name := range []string{"a.py", "sub/b.py"} {
+		must(0, os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o777))
+		must(0, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666))
+	}
+	return dir
+}
+
+func transfers() map[string]transfer {
+	straight := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		return c.DBFS.Upload(ctx, strings.NewReader(content), path, opts)
+	}
+	beside := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		return databricks.UploadBeside(ctx, c.DBFS, path, strings.NewReader(content), opts)
+	}
+	blocks := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		return databricks.UploadInBlocks(ctx, c.DBFS, path, strings.NewReader(content), opts)
+	}
+	stream := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		opts.Unbuffered = true
+		return databricks.UploadInBlocks(ctx, c.DBFS, path, only(strings.NewReader(content)), opts)
+	}
+	one := databricks.DirOptions{Overwrite: true, Concurrency: 1}
+	dbfsDir := func(ctx context.Context, c *databricks.Client, _ string) {
+		for _, name := range []string{"/data/a.py", "/data/sub/b.py"} {
+			must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: name, Contents: []byte(oldContent), Overwrite: true}))
+		}
+	}
+	notebooks := func(ctx context.Context, c *databricks.Client, content string) {
+		must(0, c.Workspace.Mkdirs(ctx, "/Shared/sub"))
+		for _, name := range []string{"/Shared/a", "/Shared/sub/b"} {
+			must(c.Workspace.Import(ctx, databricks.ImportObject{Path: name, Language: databricks.LanguagePython, Content: []byte(content), Overwrite: true}))
+		}
+	}
+	local := func(content string) map[string]string {
+		return map[string]string{"a.py": content, filepath.Join("sub", "b.py"): content}
+	}
+	return map[string]transfer{
+		"upload":                    upload(false, straight),
+		"upload over the old":       upload(true, straight),
+		"large upload":              upload(false, beside),
+		"large upload over the old": upload(true, beside),
+		"upload in blocks":          upload(false, blocks),
+		"blocks over the old":       upload(true, blocks),
+		"stream":                    upload(false, stream),
+		"stream over the old":       upload(true, stream),
+		"put in place": upload(true, func(ctx context.Context, c *databricks.Client, path, content string, _ databricks.UploadOptions) error {
+			return c.DBFS.PutFile(ctx, path, strings.NewReader(content), databricks.PutFileOptions{Overwrite: true})
+		}),
+		"upload a directory": {
+			old: map[string]string{"/data/a.py": oldContent, "/data/sub/b.py": oldContent}, new: map[string]string{"/data/a.py": newContent, "/data/sub/b.py": newContent},
+			setUp: dbfsDir, tree: remoteTree,
+			do: func(ctx context.Context, c *databricks.Client, content, dir string) (any, error) {
+				return c.DBFS.UploadDir(ctx, writeDir(dir, content), "/data", one)
+			},
+		},
+		"download a file": {
+			alone: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree,
+			setUp: func(ctx context.Context, c *databricks.Client, dir string) {
+				must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: "/data/f", Contents: []byte(newContent)}))
+				must(0, os.WriteFile(filepath.Join(dir, "f"), []byte("local"), 0o666))
+			},
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				return nil, c.DBFS.DownloadFile(ctx, "/data/f", filepath.Join(dir, "f"), databricks.DownloadOptions{Overwrite: true})
+			},
+		},
+		"download to a new name": {
+			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree,
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) {
+				must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: "/data/f", Contents: []byte(newContent)}))
+			},
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				return nil, c.DBFS.DownloadFile(ctx, "/data/f", filepath.Join(dir, "f"), databricks.DownloadOptions{})
+			},
+		},
+		"download a directory": {
+			old: map[string]string{}, new: local(oldContent), setUp: dbfsDir, tree: localTree,
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				return c.DBFS.DownloadDir(ctx, "/data", dir, one)
+			},
+		},
+		"import": {
+			alone: true, old: map[string]string{"/Shared/a": oldContent, "/Shared/sub/b": oldContent}, new: map[string]string{"/Shared/a": newContent, "/Shared/sub/b": oldContent}, tree: remoteTree,
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
+			do: func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
+				return c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/a", Language: databricks.LanguagePython, Content: []byte(content), Overwrite: true})
+			},
+		},
+		"import a directory": {
+			old: map[string]string{"/Shared/a": oldContent, "/Shared/sub/b": oldContent}, new: map[string]string{"/Shared/a": newContent, "/Shared/sub/b": newContent}, tree: remoteTree,
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
+			do: func(ctx context.Context, c *databricks.Client, content, dir string) (any, error) {
+				return c.Workspace.ImportDir(ctx, writeDir(dir, "# Databricks notebook source\n"+content), "/Shared", one)
+			},
+		},
+		"export a directory": {
+			old: map[string]string{}, tree: localTree,
+			new:   map[string]string{"a.py": "# Databricks notebook source\n" + oldContent, filepath.Join("sub", "b.py"): "# Databricks notebook source\n" + oldContent},
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				return c.Workspace.ExportDir(ctx, "/Shared", dir, one)
+			},
+		},
+	}
+}
+
+// lateFaults lose a response, and let the work be done later.
+func lateFaults() (faults []databrickstest.Fault) {
+	const page = "<html><pre>upstream went away</pre></html>"
+	for _, late := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second} {
+		faults = append(faults,
+			databrickstest.Fault{Name: fmt.Sprintf("504, done %v later", late), Status: 504, Body: page, ContentType: "text/html", WorkDone: true, WorkLate: late},
+			databrickstest.Fault{Name: fmt.Sprintf("reset, done %v later", late), Reset: true, WorkDone: true, WorkLate: late})
+	}
+	return faults
+}
+
+// faultPairs are two faults in a row. Each kind of loss meets each other kind.
+func faultPairs() (pairs [][]databrickstest.Fault) {
+	late := lateFaults()
+	kinds := []databrickstest.Fault{
+		late[0], late[2], late[5],
+		{Name: "refused", Refuse: true},
+		{Name: "reset before", Reset: true},
+		{Name: "reset after", Reset: true, WorkDone: true},
+		{Name: "504 after", Status: 504, WorkDone: true},
+		{Name: "500 after", Status: 500, WorkDone: true},
+		{Name: "429", Status: 429},
+	}
+	for _, first := range kinds {
+		for _, second := range kinds {
+			pairs = append(pairs, []databrickstest.Fault{first, second})
+		}
+	}
+	return pairs
+}
+
+// describe names faults in a row.
+func describe(faults []databrickstest.Fault) string {
+	names := make([]string, len(faults))
+	for i, f := range faults {
+		names[i] = f.Name
+	}
+	return strings.Join(names, ", then ")
+}
+
+// playTransfer runs a transfer with faults in a row, the first at request number
+// at, and compares. It returns how many requests there were.
+func playTransfer(t *testing.T, v *verdict, way way, name string, faults []databrickstest.Fault, at int) (requests int) {
+	inWorld(t, way, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferWorld) {
+		tr := transfers()[name]
+		must(0, w.server.Client().DBFS.Mkdirs(ctx, "/data"))
+		tr.setUp(ctx, w.server.Client(), w.dir)
+		w.server.ForgetRequests()
+		for _, f := range faults { // each is hit when those before it were
+			f.Skip = at
+			w.server.Inject(f)
+		}
+		result, err := tr.do(ctx, w.client, newContent, w.dir)
+		requests = len(w.server.Requests())
+		w.settle(faults)
+		v.compareTrees(fmt.Sprintf("%s, %s, request %d, %s", name, way, at+1, describe(faults)), &tr, tr.tree(w), result, err)
+	})
+	return requests
+}
+
+// compareTrees holds what is there against what a transfer reported.
+func (v *verdict) compareTrees(cell string, tr *transfer, tree map[string]string, result any, err error) {
+	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+	text := fmt.Sprintf("%v; result %+v", err, result)
+	for name, want := range tr.new {
+		got, there := tree[name]
+		before, existed := tr.old[name]
+		say := fmt.Sprintf("%s: %s has %q (%s)", cell, name, got, text)
+		switch asBefore := there == existed && got == before; {
+		case there && got == want:
+			if err != nil && !unknown && tr.alone && !asBefore && !beside(err) {
+				v.wrong = append(v.wrong, say)
+			}
+		case err == nil || beside(err):
+			v.lost = append(v.lost, say)
+		case asBefore:
+		case !there && nameOf(tree, text, before): // moved away, and the error says where
+		default:
+			v.lost = append(v.lost, say)
+		}
+	}
+	for name := range tree {
+		_, isOld := tr.old[name]
+		if _, isNew := tr.new[name]; !isOld && !isNew && !strings.Contains(text, name) {
+			v.wrong = append(v.wrong, fmt.Sprintf("%s: left behind: %s (%s)", cell, name, text))
+		}
+	}
+}
+
+// beside reports whether an error says only what may be left beside a success.
+func beside(err error) bool {
+	left, ok := errors.AsType[*databricks.LeftoverError](err)
+	return ok && left.Err == nil
+}
+
+// nameOf reports whether a text names a file that has the content.
+func nameOf(tree map[string]string, text, content string) bool {
+	for name, got := range tree {
+		if got == content && strings.Contains(text, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestFaultMatrixTransfers(t *testing.T) {
+	var (
+		mu    sync.Mutex
+		total verdict
+		cells int
+	)
+	all := faultPairs()
+	for _, f := range faults() {
+		all = append(all, []databrickstest.Fault{f})
+	}
+	t.Run("cells", func(t *testing.T) {
+		for name := range transfers() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				var v verdict
+				requests := playTransfer(t, &v, inMemory, name, nil, 0)
+				require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong), "without faults")
+				n := 0
+				for _, faults := range all {
+					for at := range requests {
+						if tried() {
+							playTransfer(t, &v, inMemory, name, faults, at)
+							n++
+						}
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				total.add(v)
+				cells += n
+			})
+		}
+	})
+	total.report(t, "fault matrix of transfers", cells)
+}
+
+// jitter makes requests of several writers come in another order each time.
+type jitter struct {
+	http.RoundTripper
+	mu     sync.Mutex
+	chance *rand.Rand
+}
+
+func (j *jitter) RoundTrip(r *http.Request) (*http.Response, error) {
+	j.mu.Lock()
+	pause := time.Duration(j.chance.IntN(10)) * 10 * time.Millisecond
+	j.mu.Unlock()
+	time.Sleep(pause)
+	return j.RoundTripper.RoundTrip(r)
+}
+
+// writers are the transfers that four do at the same time, to the same file.
+func writers() (names []string) {
+	for name, tr := range transfers() {
+		if _, one := tr.new["/data/f"]; one || name == "download to a new name" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// writerFaults are what they meet, at a request of one of them.
+func writerFaults() [][]databrickstest.Fault {
+	all := [][]databrickstest.Fault{nil, {{Name: "reset after", Reset: true, WorkDone: true}}, {{Name: "504 after", Status: 504, WorkDone: true}}}
+	for _, f := range lateFaults() {
+		all = append(all, []databrickstest.Fault{f})
+	}
+	return all
+}
+
+// Four writers of one path at the same time, with and without faults: the last
+// word is that of one of them, and whoever may not replace a file does not.
+func TestFaultMatrixWriters(t *testing.T) {
+	const rounds = 24
+	var total verdict
+	cells := 0
+	for _, name := range writers() {
+		for _, faults := range append(writerFaults(), []databrickstest.Fault{{Name: "reset before", Reset: true}}) {
+			for round := range rounds {
+				if tried() {
+					playWriters(t, &total, inMemory, name, faults, round)
+					cells++
+				}
+			}
+		}
+	}
+	total.report(t, "fault matrix of four writers", cells)
+}
+
+func playWriters(t *testing.T, v *verdict, way way, name string, faults []databrickstest.Fault, round int) {
+	shuffle := func(r http.RoundTripper) http.RoundTripper {
+		return &jitter{RoundTripper: r, chance: rand.New(rand.NewPCG(uint64(round), 7))}
+	}
+	inWorld(t, way, shuffle, func(ctx context.Context, w *transferWorld) {
+		tr := transfers()[name]
+		tr.setUp(ctx, w.server.Client(), w.dir)
+		for _, f := range faults {
+			f.Skip = round
+			w.server.Inject(f)
+		}
+		errs := make([]error, 4)
+		var writers sync.WaitGroup
+		for i := range errs {
+			writers.Go(func() { _, errs[i] = tr.do(ctx, w.client, fmt.Sprintf("writer %d", i), w.dir) })
+		}
+		writers.Wait()
+		w.settle(faults)
+		tree := tr.tree(w)
+		file := slices.Collect(maps.Keys(tr.new))[0]
+		got, there := tree[file]
+		text, succeeded, possible := "", 0, false
+		for i, err := range errs {
+			text += fmt.Sprintf("\n\t%d: %v", i, err)
+			_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+			succeeds := err == nil || beside(err)
+			succeeded += one(succeeds)
+			possible = possible || (succeeds || unknown) && (got == fmt.Sprintf("writer %d", i) || tr.fixed && got == tr.new[file])
+		}
+		say := fmt.Sprintf("%s, %s, round %d, %s: %q%s", name, way, round, describe(faults), got, text)
+		old, existed := tr.old[file]
+		switch {
+		case !existed && succeeded > 1:
+			v.doubled = append(v.doubled, say)
+		case succeeded > 0 && !possible:
+			v.lost = append(v.lost, say)
+		case succeeded == 0 && !possible && (there != existed || got != old) && !nameOf(tree, text, old):
+			v.lost = append(v.lost, say)
+		}
+		for left := range tree {
+			if left != file && !strings.Contains(text, left) {
+				v.wrong = append(v.wrong, say+"\n\tleft behind: "+left)
+			}
+		}
+	})
+}
+
+// The same over sockets, where requests really are concurrent. What never does
+// its work is left to the matrices in memory: an upload waits for it for long.
+func TestFaultMatrixSockets_transfers(t *testing.T) {
+	var (
+		mu    sync.Mutex
+		total verdict
+		cells int
+		group sync.WaitGroup
+	)
+	slots := make(chan struct{}, 48) // most of the time, a cell waits
+	play := func(cell func(*verdict)) {
+		if !tried() {
+			return
+		}
+		cells++
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			var v verdict
+			cell(&v)
+			mu.Lock()
+			defer mu.Unlock()
+			total.add(v)
+		})
+	}
+	late := lateFaults()
+	done := []databrickstest.Fault{late[0], late[3], late[4], {Name: "reset after", Reset: true, WorkDone: true}, {Name: "504 after", Status: 504, WorkDone: true}}
+	var all [][]databrickstest.Fault
+	for _, first := range done {
+		all = append(all, []databrickstest.Fault{first})
+		for _, second := range done {
+			all = append(all, []databrickstest.Fault{first, second})
+		}
+	}
+	for _, way := range []way{overTCP, overTLS} {
+		for name := range transfers() {
+			requests := playTransfer(t, &total, way, name, nil, 0)
+			for _, faults := range all {
+				for at := range requests {
+					play(func(v *verdict) { playTransfer(t, v, way, name, faults, at) })
+				}
+			}
+		}
+		for _, name := range writers() {
+			for _, faults := range writerFaults() {
+				for round := range 8 {
+					play(func(v *verdict) { playWriters(t, v, way, name, faults, 2*round) })
+				}
+			}
+		}
+	}
+	group.Wait()
+	total.report(t, "fault matrix of transfers over sockets", cells)
+}
