@@ -29,7 +29,7 @@ var (
 		},
 	}
 	azureCLI = &kind{
-		name: "azure-cli", uses: []Attribute{AzureCLIPath, AzureTenantID, AzureCloud, AzureResourceID},
+		name: "azure-cli", azure: true, uses: []Attribute{AzureCLIPath, AzureTenantID, AzureCloud, AzureResourceID},
 		missing: func(v *view) string { return message(findProgram(cmp.Or(v.get(AzureCLIPath), "az"))) },
 		open: func(v *view) (*Token, fetcher, error) {
 			path, err := findProgram(cmp.Or(v.get(AzureCLIPath), "az"))

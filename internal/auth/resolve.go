@@ -64,14 +64,13 @@ func (o *Options) Resolve(s Surroundings) (*Credential, error) {
 	// The config file is read only if something is unset without it.
 	if o.Profile == "" {
 		p, readErr := r.readProfile("")
-		switch {
-		case readErr != nil:
+		if readErr != nil {
 			return nil, readErr
-		case p != nil:
-			r.levels = append(r.levels, p)
-			c, err = r.configured()
 		}
-		if c != nil || err != nil {
+		if p != nil {
+			r.levels = append(r.levels, p)
+		}
+		if c, err = r.configured(); c != nil || err != nil {
 			return c, err
 		}
 	}
@@ -87,7 +86,7 @@ func (o *Options) code(a Attribute) (value, from string) {
 	if a == AuthType {
 		return c.kind, c.option
 	}
-	return c.settings(a), c.option
+	return c.settings(a), string(a) + " of " + c.option
 }
 
 // readProfile reads the profile of a name. Without a name it is the one of
