@@ -223,7 +223,15 @@ func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
 		secret, _ = url.QueryUnescape(password)
 	}
 	p := a.principals[id]
-	if u := a.identities.byName[id]; p != nil && secret != "" && slices.Contains(p.Secrets, secret) && !u.inactive {
+	if p == nil || secret == "" || !slices.Contains(p.Secrets, secret) {
+		return nil
+	}
+	return a.active(id)
+}
+
+// active finds somebody who may sign in. Others were deleted or deactivated.
+func (a *oauthArea) active(name string) *user {
+	if u := a.identities.byName[name]; u != nil && !u.inactive {
 		return u
 	}
 	return nil
@@ -252,7 +260,7 @@ func (a *oauthArea) byAssertion(clientID, text, base string) *user {
 		subject := p.Subject == claims.Subject || clientID == "" && p.Subject == ""
 		audience := slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(audiences, a) })
 		if p.Issuer == claims.Issuer && subject && audience {
-			return a.identities.byName[cmp.Or(clientID, claims.Subject)]
+			return a.active(cmp.Or(clientID, claims.Subject))
 		}
 	}
 	return nil
