@@ -51,12 +51,17 @@ type DownloadOptions struct {
 //
 // A file that another takes the place of meanwhile, or that is written to, is an
 // [ErrSourceChanged]. After an error the writer may have any part of the file.
+//
+// A file of less than [MaxBlockSize] bytes is one request.
 func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, opts DownloadOptions) error {
-	f, err := s.look(ctx, path, opts.Concurrency)
-	if err == nil {
-		m := newProgressReporter(opts.Progress, f.size)
-		defer m.stop()
-		_, err = f.writeTo(ctx, to, 0, m)
+	done, err := s.downloadSmall(ctx, path, to, opts)
+	if err == nil && !done {
+		var f *remoteFile
+		if f, err = s.look(ctx, path, opts.Concurrency); err == nil {
+			m := newProgressReporter(opts.Progress, f.size)
+			defer m.stop()
+			_, err = f.writeTo(ctx, to, 0, m)
+		}
 	}
 	if err != nil {
 		return &fs.PathError{Op: "download", Path: path, Err: err}
@@ -64,10 +69,39 @@ func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, o
 	return nil
 }
 
-// DownloadFile is Download to a file of this machine, with the name given. It
-// gets the time of the file in DBFS, and appears when it is complete: until
-// then it is beside its name, with one that begins with .databricks-. If
-// something is there already, it fails with an error that matches fs.ErrExist;
+// downloadSmall reads the first block. If that is not full, it is the whole file,
+// and is written. Otherwise nothing is known of the block's version, so that it
+// is read again.
+func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writer, opts DownloadOptions) (done bool, err error) {
+	if err := checkConcurrency(opts.Concurrency); err != nil {
+		return false, err
+	}
+	block := blocks.New()
+	defer blocks.Free(block)
+	n, err := s.read(ctx, path, 0, MaxBlockSize, block[:])
+	if errors.Is(err, ErrInvalidParameterValue) {
+		return false, nil // the status says what is wrong, such as that it is a directory
+	}
+	if err != nil || n == MaxBlockSize {
+		return false, err
+	}
+	m := newProgressReporter(opts.Progress, int64(n))
+	defer m.stop()
+	m.set(0)
+	written, err := to.Write(block[:n])
+	if err == nil && written < n {
+		err = io.ErrShortWrite
+	}
+	if err == nil && n > 0 {
+		m.add(n)
+	}
+	return true, err
+}
+
+// DownloadFile is Download to a local file. The file gets the modification time
+// that it has in DBFS. It appears when it is complete: until then it is in the
+// same directory under a name that begins with .databricks-. If something has
+// the name already, DownloadFile fails with an error that matches fs.ErrExist;
 // with Overwrite only if that is a directory. After an error nothing is left.
 func (s *DBFSService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
 	err := s.downloadFile(ctx, path, name, opts)
@@ -87,7 +121,7 @@ func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = to.Discard() }() // nothing, once it is whole
+	defer func() { _ = to.Discard() }() // nothing, once it is complete
 	f, err := s.look(ctx, path, opts.Concurrency)
 	if err != nil {
 		return err

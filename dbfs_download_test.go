@@ -135,13 +135,16 @@ func TestDBFS_Download_takesFewCalls(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	put(t, client, "/small", noise(mebibyte))
+	put(t, client, "/small", noise(mebibyte-1))
+	put(t, client, "/block", noise(mebibyte))
 	put(t, client, "/large", noise(2*mebibyte+1))
 	server.ForgetRequests()
 	require.NoError(t, client.DBFS.Download(t.Context(), "/small", io.Discard, databricks.DownloadOptions{}))
-	assert.Equal(t, []string{"get-status", "read"}, calls(server))
+	assert.Equal(t, []string{"read"}, calls(server))
+	require.NoError(t, client.DBFS.Download(t.Context(), "/block", io.Discard, databricks.DownloadOptions{}))
+	assert.Equal(t, []string{"get-status", "read", "read"}, calls(server))
 	require.NoError(t, client.DBFS.Download(t.Context(), "/large", io.Discard, databricks.DownloadOptions{}))
-	assert.Equal(t, []string{"get-status", "get-status", "read", "read", "read"}, calls(server))
+	assert.Equal(t, []string{"get-status", "get-status", "read", "read", "read", "read"}, calls(server))
 }
 
 // brokenWriter fails after so many bytes, as a full disk does.
@@ -181,7 +184,7 @@ func TestDBFS_Download_fails(t *testing.T) {
 		is    error
 		fails string
 	}{
-		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "download /none: databricks: GET /api/2.0/dbfs/get-status: 404"},
+		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "download /none: databricks: GET /api/2.0/dbfs/read: 404"},
 		{"/dir", io.Discard, databricks.DownloadOptions{}, nil, "download /dir: is a directory"},
 		{"f", io.Discard, databricks.DownloadOptions{}, fs.ErrInvalid, "is not absolute"},
 		{"/f", io.Discard, databricks.DownloadOptions{Concurrency: -1}, fs.ErrInvalid, "Concurrency is -1"},
@@ -250,7 +253,8 @@ func TestDBFS_Download_smallFileThatChangesUnderneath(t *testing.T) {
 				put(t, other, "/f", []byte(now))
 			}
 		})
-		assert.ErrorIs(t, client.DBFS.Download(t.Context(), "/f", io.Discard, databricks.DownloadOptions{}), databricks.ErrSourceChanged, now)
+		name := filepath.Join(t.TempDir(), "f")
+		assert.ErrorIs(t, client.DBFS.DownloadFile(t.Context(), "/f", name, databricks.DownloadOptions{}), databricks.ErrSourceChanged, now)
 	}
 }
 
