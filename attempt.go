@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -23,7 +22,6 @@ import (
 type attempt struct {
 	call    *call
 	number  int // 1 for the first
-	started time.Time
 	request *http.Request
 	trace   httptrace.ClientTrace
 	stage   atomic.Int32
@@ -35,6 +33,14 @@ type attempt struct {
 	transient   bool      // the failure is of a kind that passes
 	lost        bool      // the work may have been done, and the response was lost
 	interrupted bool      // the context of the call ended
+	unsigned    bool      // there is no credential
+	renews      bool      // the credential is renewed for the next attempt
+
+	duration  time.Duration
+	requestID string
+	info      *AttemptInfo    // nil if nobody observes
+	observed  context.Context // as the observers returned it
+	received  atomic.Int64    // bytes of the response, if somebody observes
 }
 
 // How far an attempt came. A transport that does not trace stays at the first.
@@ -49,7 +55,11 @@ const (
 // run sends the request, reads the response and records the outcome. The
 // response that it returns has been read.
 func (a *attempt) run(req *http.Request) (*http.Response, error) {
+	started := time.Now()
 	ctx := req.Context()
+	if a.call.info != nil {
+		ctx = a.observeStart(ctx)
+	}
 	if timeout := a.call.client.timeout; timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the http.Client's Timeout of %v ended the attempt: %w", timeout, context.DeadlineExceeded))
@@ -66,7 +76,7 @@ func (a *attempt) run(req *http.Request) (*http.Response, error) {
 		body.stopped.Store(true)
 	}
 	a.interrupted = a.err != nil && a.rejection == nil && req.Context().Err() != nil
-	a.log(req.Context())
+	a.duration = time.Since(started)
 	return resp, err
 }
 
@@ -117,6 +127,7 @@ func (a *attempt) prepare() error {
 		return ctx.Err()
 	}
 	if err := a.call.client.signIn(a.request); err != nil {
+		a.unsigned = true
 		return err
 	}
 	for name, values := range a.request.Header {
@@ -260,7 +271,13 @@ func (a *attempt) proxyRefusal(err error) *proxyError {
 
 // receive reads the response and records what it means.
 func (a *attempt) receive(resp *http.Response) {
-	a.status = resp.StatusCode
+	a.status, a.requestID = resp.StatusCode, resp.Header.Get("X-Request-Id")
+	if a.call.request.Response != nil {
+		*a.call.request.Response = ResponseInfo{resp.StatusCode, resp.Header, a.requestID, a.number}
+	}
+	if a.info != nil {
+		resp.Body = &countedBody{resp.Body, &a.received}
+	}
 	switch status := resp.StatusCode; {
 	case status < 200: // it may go on in another protocol; the body is a connection, and never ends
 		a.err, a.lost = fmt.Errorf("the response has the status %d, which nobody asked for", status), true
@@ -273,7 +290,7 @@ func (a *attempt) receive(resp *http.Response) {
 	}
 	switch err := a.err.(type) {
 	case *APIError:
-		a.rejection = err
+		a.rejection, a.requestID = err, err.RequestID
 		a.transient, a.lost = err.meaning()
 	case *responseError:
 		a.transient, a.lost = err.brokeOff, err.lost
@@ -285,22 +302,16 @@ func (a *attempt) rejectedWith(code ErrorCode) bool {
 	return a.rejection != nil && code != "" && a.rejection.Is(code)
 }
 
-// log reports the attempt.
-func (a *attempt) log(ctx context.Context) {
-	if !a.call.client.log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	attrs := []slog.Attr{
-		slog.String("method", a.call.request.Method), slog.String("path", a.call.request.Path),
-		slog.Int("attempt", a.number), slog.Duration("duration", time.Since(a.started)),
-	}
-	if a.status != 0 {
-		attrs = append(attrs, slog.Int("status", a.status))
-	}
-	if a.err != nil {
-		attrs = append(attrs, slog.Any("error", a.err))
-	}
-	a.call.client.log.LogAttrs(ctx, slog.LevelDebug, "databricks call", attrs...)
+// A countedBody counts what is read of a response.
+type countedBody struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n.Add(int64(n))
+	return n, err
 }
 
 // A sentBody is the body of one sending. It yields its whole size, or fails
@@ -314,6 +325,7 @@ type sentBody struct {
 	stopped atomic.Bool   // the attempt is over
 	whole   atomic.Bool   // all of it was read
 	closed  atomic.Bool
+	sent    atomic.Int64
 	failure atomic.Pointer[error]
 }
 
@@ -334,6 +346,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 		b.fail(err)
 		return 0, err
 	}
+	b.sent.Add(int64(n))
 	b.whole.Store(err == io.EOF)
 	return n, err
 }

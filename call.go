@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
@@ -33,6 +32,8 @@ type call struct {
 	last    *attempt      // nil until there is one
 	failure error         // of the last attempt that failed by itself and not because the context ended
 	pause   time.Duration // before the next attempt
+	waited  time.Duration // for the rate limit, before this attempt
+	info    *CallInfo     // nil if nobody observes
 	stopped error         // why there is no next attempt, if that is not failure
 }
 
@@ -73,12 +74,14 @@ func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUse
 // gives the request a header that no other attempt has written to.
 func (x *call) prepareAttempt(req *http.Request) error {
 	if limiter := x.client.limiter; limiter != nil {
+		start := time.Now()
 		if x.stopped = limiter.Wait(req.Context()); x.stopped != nil {
 			if req.Context().Err() == nil {
 				x.stopped = fmt.Errorf("the rate limit leaves no time before the deadline: %w", context.DeadlineExceeded)
 			}
 			return x.stopped
 		}
+		x.waited = time.Since(start)
 	}
 	req.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {x.client.userAgent}}
 	if x.payload.contentType != "" {
@@ -91,22 +94,30 @@ func (x *call) prepareAttempt(req *http.Request) error {
 // RoundTrip makes one attempt.
 func (x *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.attempts++
-	x.last = &attempt{call: x, number: x.attempts, started: time.Now()}
+	x.last = &attempt{call: x, number: x.attempts}
 	return x.last.run(req)
 }
 
 // shouldRetry runs after each attempt. It decides whether there is another.
 func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	a := x.last
-	switch {
-	case a == nil: // net/http does not send such a request
+	if x.last == nil { // net/http does not send such a request
 		x.stopped = err
 		return false, nil
-	case a.err == nil, x.stopped != nil:
-		return false, nil
-	case x.lost && a.rejectedWith(x.request.done):
-		a.err = nil // a lost attempt did the work
-		return false, nil
+	}
+	retried := x.needsAnother(ctx)
+	x.last.report(ctx, retried)
+	if x.lost && x.last.rejectedWith(x.request.done) {
+		x.last.err = nil // a lost attempt did the work
+	}
+	return retried, nil
+}
+
+// needsAnother takes in the outcome of the last attempt, and reports whether
+// there is to be another.
+func (x *call) needsAnother(ctx context.Context) bool {
+	a := x.last
+	if a.err == nil || x.stopped != nil || x.lost && a.rejectedWith(x.request.done) {
+		return false
 	}
 	x.lost = x.lost || a.lost
 	if !a.interrupted {
@@ -116,14 +127,14 @@ func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bo
 		x.harmless++
 	}
 	if ctx.Err() != nil {
-		return false, nil
+		return false
 	}
 	if !x.renewed && credentialRejected(a.err) && x.attempts < x.client.retry.MaxAttempts && x.client.credential.Refresh(a.request) {
 		// The service did nothing, so any call can be sent again.
-		x.renewed, x.pause = true, 0
-		return true, nil
+		x.renewed, a.renews, x.pause = true, true, 0
+		return true
 	}
-	return x.pausesForAnother(ctx), nil
+	return x.pausesForAnother(ctx)
 }
 
 // pausesForAnother reports whether the policy and the time that is left allow
@@ -144,8 +155,6 @@ func (x *call) pausesForAnother(ctx context.Context) bool {
 		x.stopped = fmt.Errorf("no time for another attempt in %v: %w", x.pause.Round(time.Millisecond), context.DeadlineExceeded)
 		return false
 	}
-	x.client.log.InfoContext(ctx, "databricks call is retried",
-		slog.String("method", x.request.Method), slog.String("path", x.request.Path), slog.Duration("pause", x.pause), slog.Any("error", a.err))
 	return true
 }
 

@@ -41,6 +41,7 @@ type Client struct {
 	retry      RetryPolicy
 	limiter    *rate.Limiter // nil: no limit
 	log        *slog.Logger
+	observers  []Observer
 	dryRun     *dryRun // nil: calls are sent
 	jobsAPI    string
 	userAgent  string
@@ -78,7 +79,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	}
 
 	c := &Client{
-		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, jobsAPI: cfg.jobsAPI,
+		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, observers: cfg.observers, jobsAPI: cfg.jobsAPI,
 		userAgent: cfg.userAgent + ownUserAgent(),
 	}
 	if cfg.plan != nil {
@@ -132,6 +133,7 @@ type config struct {
 	limiter   *rate.Limiter
 	userAgent string
 	log       *slog.Logger
+	observers []Observer
 	plan      func(PlannedCall)
 	jobsAPI   string
 }

@@ -20,6 +20,11 @@ type Request struct {
 	Path   string     // such as "/api/2.0/clusters/get"; it begins with a slash and is not escaped
 	Query  url.Values // parameters of the URL
 
+	// PathTemplate is Path with names in braces in place of identifiers, such as
+	// "/api/2.0/sql/warehouses/{id}", for an [Observer]. If it is empty, elements
+	// of Path that are not words count as identifiers.
+	PathTemplate string
+
 	// Body is what is sent: nothing if nil, a form if it is a url.Values, the
 	// bytes themselves if it is a [RawBody], and JSON if it is anything else.
 	Body any
@@ -28,6 +33,9 @@ type Request struct {
 	// once, so that it may be retried after its response was lost. GET and HEAD
 	// always count as idempotent.
 	Idempotent bool
+
+	// Response, if not nil, is set to what the last response had beside its body.
+	Response *ResponseInfo
 
 	reading bool      // a POST that changes nothing
 	done    ErrorCode // what a retry fails with if the lost attempt did the work
@@ -164,6 +172,9 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		return r.err
 	}
 	x := &call{client: c, request: r, out: out}
+	if len(c.observers) > 0 {
+		return x.runObserved(ctx)
+	}
 	return x.run(ctx)
 }
 

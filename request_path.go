@@ -23,6 +23,9 @@ func (r Request) element(name, value string) Request {
 // elements puts an argument of our own making, which may have slashes, in the
 // place of {name} in the path.
 func (r Request) elements(name, value string) Request {
+	if r.PathTemplate == "" {
+		r.PathTemplate = r.Path
+	}
 	r.Path = strings.Replace(r.Path, "{"+name+"}", value, 1)
 	return r
 }

@@ -317,6 +317,7 @@ func (r request) id(id string) request {
 	case id == "." || id == ".." || strings.ContainsAny(id, "/?#"):
 		r = r.check(badArg("id", "%q is not valid; it cannot contain / ? or #", id))
 	}
+	r.PathTemplate = r.Path
 	r.Path = strings.Replace(r.Path, "{id}", id, 1)
 	return r
 }
