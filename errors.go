@@ -73,8 +73,9 @@ func (e *APIError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// notFoundMessages lists the calls that answer 400 with another code when the object
-// is not there. Version numbers are left out of the paths.
+// notFoundMessages are what the service says of an object that does not exist
+// in calls that have no code of their own for it. The areas leave out version
+// numbers.
 var notFoundMessages = []struct {
 	area    string
 	message *regexp.Regexp
@@ -85,13 +86,16 @@ var notFoundMessages = []struct {
 	{"/libraries/", regexp.MustCompile(`^Cluster .* does not exist`)},
 }
 
-// missing reports whether the error is one of the disguises of "not there".
+// missing reports whether the message says that an object does not exist, where
+// the code says something else or nothing.
 func (e *APIError) missing() bool {
-	if e.StatusCode != http.StatusBadRequest || e.Code != ErrInvalidParameterValue {
+	switch e.Code {
+	case "", ErrInvalidParameterValue, ErrInvalidState:
+	default:
 		return false
 	}
-	for _, d := range notFoundMessages {
-		if strings.Contains(e.Path, d.area) && d.message.MatchString(e.Message) {
+	for _, m := range notFoundMessages {
+		if e.StatusCode == http.StatusBadRequest && strings.Contains(e.Path, m.area) && m.message.MatchString(e.Message) {
 			return true
 		}
 	}

@@ -232,6 +232,10 @@ func TestAPIError_Is(t *testing.T) {
 		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "no"}, nil, []error{ErrTooLarge}},
 		// "Does not exist" in disguise, a row for each entry of the table.
 		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidParameterValue}, nil},
+		{APIError{Path: "/api/2.0/clusters/start", StatusCode: 400, Code: ErrInvalidState, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidState}, nil},
+		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, nil},
+		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Code: ErrQuotaExceeded, Message: "Cluster x does not exist"}, nil, []error{fs.ErrNotExist}},
+		{APIError{Path: "/api/2.0/clusters/start", StatusCode: 400, Code: ErrInvalidState, Message: "the name 'Cluster x does not exist' is taken"}, nil, []error{fs.ErrNotExist}},
 		{APIError{Path: "/api/2.1/jobs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Job 7 does not exist."}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, nil},
 		{APIError{Path: "/api/2.0/jobs/runs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Run 7 does not exist."}, []error{ErrResourceDoesNotExist}, nil},
 		{APIError{Path: "/api/2.0/jobs/runs/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Run: 7 in job: 8 doesn't exist"}, []error{ErrResourceDoesNotExist}, nil},
