@@ -390,7 +390,7 @@ type verdict struct{ doubled, lost, wrong, gaveUp []string }
 func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts ...databricks.Option) (v verdict, requests []int) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, ran: map[string]int{}}
-		w.server = databrickstest.NewServer(databrickstest.WithExecutor(w))
+		w.server = databrickstest.NewServer(databrickstest.WithExecutor(w), databrickstest.WithAnySource())
 		defer w.server.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()

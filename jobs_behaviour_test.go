@@ -21,7 +21,7 @@ import (
 func jobsBubble(t *testing.T, version string, test func(context.Context, *testing.T, *databrickstest.Server, *databricks.JobsService)) {
 	t.Run(version, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			server := databrickstest.NewServer()
+			server := databrickstest.NewServer(databrickstest.WithAnySource())
 			defer server.Close()
 			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()

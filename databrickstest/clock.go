@@ -6,7 +6,7 @@ import (
 )
 
 // Timings say how long things take in the workspace, on its own clock (see
-// [WithSpeed]). A zero is the default; a negative duration is no time at all.
+// [WithSpeed]). See [WatchableTimings] for slower ones. A zero is the default; a negative duration is no time at all.
 type Timings struct {
 	ClusterStart     time.Duration // from PENDING to RUNNING; 300 ms
 	ClusterRestart   time.Duration // from RESTARTING to RUNNING; 200 ms
@@ -50,6 +50,17 @@ func (t Timings) withDefaults() Timings {
 		*d.of = max(*d.of, 0)
 	}
 	return t
+}
+
+// WatchableTimings are times that a person or a command line can watch: a cluster
+// is up after five seconds, and a task takes as long. The defaults suit tests.
+func WatchableTimings() Timings {
+	return Timings{
+		ClusterStart: 5 * time.Second, ClusterRestart: 4 * time.Second, ClusterResize: 3 * time.Second, ClusterTerminate: 3 * time.Second,
+		LibraryInstall: 3 * time.Second, LibraryUninstall: time.Second,
+		ContextStart: time.Second, Command: time.Second, CommandCancel: 500 * time.Millisecond,
+		RunPending: 3 * time.Second, RunTask: 5 * time.Second, RunTerminate: 2 * time.Second,
+	}
 }
 
 // WithTimings sets how long things take.

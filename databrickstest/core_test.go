@@ -60,9 +60,10 @@ func trySend(t testing.TB, s *Server, method, path, body string, change ...func(
 	return answer{response.StatusCode, response.Header, string(text)}, err
 }
 
-// newServer makes a server that must not have panicked when the test ends.
+// newServer makes a server that must not have panicked when the test ends. What
+// its tasks run need not be there, unless withSources is among the options.
 func newServer(t testing.TB, opts ...Option) *Server {
-	s := NewServer(opts...)
+	s := NewServer(append([]Option{WithAnySource()}, opts...)...)
 	t.Cleanup(func() {
 		s.Close()
 		assert.Empty(t, s.Panics())

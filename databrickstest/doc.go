@@ -54,8 +54,7 @@
 //
 // Of what is known of the service, this is not modelled:
 //
-//   - Signing in with OAuth or Entra ID, IP access lists, and the pages in HTML
-//     that older gateways answered with.
+//   - IP access lists, and the errors in HTML that older gateways answered with.
 //   - The moments in which a new workspace or cluster is not known everywhere
 //     yet. Inject a [Fault] to have one.
 //   - Prices, which rules on dbus_per_hour would need, and idle instances of a
@@ -64,8 +63,7 @@
 //     disks do not grow, and of the kinds of events there are only those about
 //     what users, timers and failed launches do.
 //   - Delivery of logs, and what init scripts do: they succeed.
-//   - Recursive deletes in the workspace tree that fail half way; other names of
-//     a path, such as /Workspace before it; and results in
+//   - Recursive deletes in the workspace tree that fail half way, and results in
 //     exported notebooks.
 //   - Time in DBFS: a large tree is deleted in parts by the number of its files
 //     (see [WithDeleteLimit]), not by the minute, and lists and moves never run
@@ -77,11 +75,10 @@
 //   - Scopes of tokens: they are kept, bind nothing and are never inferred.
 //   - What is in libraries: no file is looked for and no repository asked, so
 //     all is installed that could be, but for [Server.FailLibrary].
-//   - Continuous jobs, and triggers on files, tables and models: they are kept
-//     and start nothing. Schedules and periodic triggers do.
-//   - What a task runs: a notebook, a file or a warehouse need not be there, and
-//     only a script (see [WithRuns]) makes a run fail. A for-each task is one
-//     run, whatever its inputs, and references such as {{job.id}} stay as they are.
+//   - Triggers on files, tables and models: they are kept and start nothing.
+//     Schedules, periodic triggers and continuous jobs do.
+//   - What a task runs: a notebook or a file must be there (see [WithAnySource]),
+//     but a JAR, a warehouse or a Git repository need not.
 //   - Retries of a single-task job as runs of their own, as servers of 2020 made
 //     them: they are attempts within one run.
 //   - Mails and webhooks about jobs, and what health rules and budget policies do.

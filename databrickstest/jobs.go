@@ -3,6 +3,7 @@ package databrickstest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -36,6 +37,10 @@ type jobsArea struct {
 	server *Server
 	limits JobLimits
 	script func(RunSpec) RunOutcome
+
+	anySource bool            // what tasks run need not be there
+	life      context.Context // ends with the server
+	end       context.CancelFunc
 
 	jobs  []*job // in the order of their making
 	byID  map[int64]*job
@@ -166,6 +171,7 @@ type taskView struct {
 	Python *struct {
 		File   string   `json:"python_file"`
 		Params []string `json:"parameters"`
+		Source string   `json:"source"`
 	} `json:"spark_python_task"`
 	Submit *struct {
 		Params []string `json:"parameters"`
@@ -176,6 +182,12 @@ type taskView struct {
 		Params  []string          `json:"parameters"`
 		Named   map[string]string `json:"named_parameters"`
 	} `json:"python_wheel_task"`
+	SQL *struct {
+		File *struct {
+			Path   string `json:"path"`
+			Source string `json:"source"`
+		} `json:"file"`
+	} `json:"sql_task"`
 	Condition *struct {
 		Left  string `json:"left"`
 		Op    string `json:"op"`
@@ -187,8 +199,9 @@ type taskView struct {
 		runParams
 	} `json:"run_job_task"`
 	ForEach *struct {
-		Inputs string         `json:"inputs"`
-		Task   map[string]any `json:"task"`
+		Inputs      string         `json:"inputs"`
+		Task        map[string]any `json:"task"`
+		Concurrency int            `json:"concurrency"`
 	} `json:"for_each_task"`
 
 	Retries     int   `json:"max_retries"`
@@ -216,6 +229,7 @@ func kindOf(task map[string]any) string {
 
 func (a *jobsArea) register(s *Server) {
 	a.server, a.byID, a.tries, a.last = s, map[int64]*job{}, map[string]*run{}, s.now()
+	a.life, a.end = context.WithCancel(context.Background())
 	s.clusters.watch(a.clusterChanged)
 	s.clusters.idleness(a.lastUsed)
 	for limit, usual := range map[*int]int{&a.limits.Jobs: 10000, &a.limits.PerHour: 10000, &a.limits.ActiveRuns: 1000} {
@@ -350,6 +364,13 @@ func (a *jobsArea) get(c *call, in struct {
 	out := a.show(c, j, true)
 	if in.State && j.view.Trigger != nil {
 		out["trigger_state"] = map[string]any{"pause_status": cmp.Or(j.view.Trigger.Pause, "UNPAUSED")}
+	}
+	if in.State && j.view.Continuous != nil {
+		state := map[string]any{"consecutive_failures": j.schedule.failures, "is_backing_off": j.schedule.failures > 0 && !j.schedule.due.IsZero()}
+		if !j.schedule.due.IsZero() {
+			state["next_attempt_ms"] = millis(j.schedule.due)
+		}
+		out["trigger_state"] = map[string]any{"continuous": state}
 	}
 	if c.version == "2.2" {
 		next, err := cutLists(out["settings"].(map[string]any), in.PageToken, "tasks", "job_clusters", "environments", "parameters")

@@ -306,8 +306,32 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 		return invalid("Job %d does not exist.", task.RunJob.Job)
 	case task.Submit != nil:
 		return checkSubmit(task)
+	case task.ForEach != nil:
+		return a.checkForEach(c, task, view)
 	}
 	return nil
+}
+
+// checkForEach checks the task that is there for each input.
+func (a *jobsArea) checkForEach(c *call, task taskView, view jobView) error {
+	each := task.ForEach
+	var inner taskView
+	if err := decode(each.Task, &inner); err != nil {
+		return err
+	}
+	switch {
+	case each.Inputs == "":
+		return missingField("inputs")
+	case each.Task == nil:
+		return missingField("task")
+	case each.Concurrency < 0 || each.Concurrency > 100:
+		return invalid("Invalid concurrency %d of task '%s' - it has to be between 1 and 100.", each.Concurrency, task.Key)
+	case !validKey.MatchString(inner.Key):
+		return invalid("Invalid task_key: %q. It must consist of 1 to 100 letters, digits, hyphens and underscores.", inner.Key)
+	case inner.ForEach != nil:
+		return invalid("For each tasks cannot be nested: '%s'.", task.Key)
+	}
+	return a.checkTask(c, each.Task, inner, view, false)
 }
 
 func checkSubmit(task taskView) error {

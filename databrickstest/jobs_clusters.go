@@ -30,7 +30,7 @@ func checkCluster(c *call, tree map[string]any) error {
 
 // takeCluster gives an attempt its cluster, or says why there is none.
 func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
-	clusters, view := &a.server.clusters, t.task.view
+	clusters, view, r := &a.server.clusters, t.view(), t.run.root()
 	var cl *cluster
 	switch {
 	case view.Existing != "":
@@ -42,26 +42,26 @@ func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
 			clusters.advance(cl, cl.due)
 		}
 		if cl.state == clusterTerminated {
-			cl.note(now, "STARTING", eventDetails{User: t.run.creator})
+			cl.note(now, "STARTING", eventDetails{User: r.creator})
 			clusters.bringUp(cl, now, clusterPending, a.server.timings.ClusterStart)
 		}
 	case view.New != nil:
-		cl = a.launch(t.run, view.New, now)
+		cl = a.launch(r, view.New, now)
 		t.own = true
 	case view.ClusterKey != "":
-		if id := t.run.shared[view.ClusterKey]; id != "" {
+		if id := r.shared[view.ClusterKey]; id != "" {
 			cl, _ = clusters.find(id, now)
 		}
 		if cl == nil || cl.down() {
-			for _, shared := range t.run.view.Clusters {
+			for _, shared := range r.view.Clusters {
 				if shared.Key == view.ClusterKey {
-					cl = a.launch(t.run, shared.New, now)
+					cl = a.launch(r, shared.New, now)
 				}
 			}
-			if t.run.shared == nil {
-				t.run.shared = map[string]string{}
+			if r.shared == nil {
+				r.shared = map[string]string{}
 			}
-			t.run.shared[view.ClusterKey] = cl.id
+			r.shared[view.ClusterKey] = cl.id
 		}
 	}
 	if cl == nil { // serverless
@@ -106,7 +106,7 @@ func (a *jobsArea) clusterReady(t *attempt, now time.Time) (at time.Time, proble
 		return cl.due, ""
 	}
 	libraries := a.server.libraries.of(cl)
-	for _, l := range t.task.view.Libraries {
+	for _, l := range t.view().Libraries {
 		known := libraries.find(l)
 		switch {
 		case known == nil:
@@ -155,7 +155,7 @@ func (a *jobsArea) clusterChanged(change clusterChange) {
 
 // lose fails what worked on a cluster that is gone.
 func (a *jobsArea) lose(id string, now time.Time) {
-	for _, r := range slices.Clone(a.runs.active) {
+	for _, r := range slices.Concat(a.runs.active, a.runs.inner) {
 		hit := false
 		for _, task := range r.tasks {
 			if t := task.last; t != nil && t.cluster == id && t.life == running {

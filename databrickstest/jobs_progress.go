@@ -2,8 +2,10 @@ package databrickstest
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -78,6 +80,9 @@ type run struct {
 	kind    string // run_type
 	trigger string
 	parent  *attempt // the run-job task that made it
+	outer   *attempt // the for-each task whose iterations are the tasks
+
+	parallel int // how many tasks may be under way at one time; 0 for no bound
 
 	settings  map[string]any // as they were at the beginning; never changed
 	view      jobView
@@ -131,7 +136,19 @@ type attempt struct {
 	cluster string
 	own     bool // the cluster is of this attempt alone
 	context string
-	child   *run // of a run-job task
+	child   *run // of a run-job task or of a for-each task
+	input   any  // of an iteration
+
+	resolved *taskView          // with values in the place of references, from its beginning on
+	stop     context.CancelFunc // of work that takes the time that it takes
+}
+
+// view is what of the task has an effect, with values as far as they are known.
+func (t *attempt) view() *taskView {
+	if t.resolved != nil {
+		return t.resolved
+	}
+	return &t.task.view
 }
 
 // done tells whether the attempt is over.
@@ -145,6 +162,7 @@ type runStore struct {
 	attempts map[int64]*attempt
 	order    []*run // oldest first
 	active   []*run
+	inner    []*run // that are active, of for-each tasks
 	swept    time.Time
 }
 
@@ -169,10 +187,16 @@ func (s *runStore) forget(which func(*run) bool, leave func(*run)) {
 		delete(s.byID, r.id)
 		for _, t := range r.attempts {
 			delete(s.attempts, t.id)
+			if t.child != nil && t.child.outer == t {
+				for _, it := range t.child.attempts {
+					delete(s.attempts, it.id)
+				}
+			}
 		}
 		return true
 	})
 	s.active = slices.DeleteFunc(s.active, which)
+	s.inner = slices.DeleteFunc(s.inner, func(r *run) bool { return which(r.root()) })
 }
 
 // A schedule starts runs of a job as time goes by.
@@ -180,6 +204,9 @@ type schedule struct {
 	cron  *cron
 	every time.Duration
 	due   time.Time // zero: never
+
+	always   bool // one run after another
+	failures int  // of these, in a row
 }
 
 // set makes the schedule that of settings which were checked.
@@ -193,7 +220,29 @@ func (s *schedule) set(view jobView, now time.Time) {
 		s.every = unit * time.Duration(trigger.Periodic.Interval)
 	}
 	s.move(now)
+	if view.Continuous != nil && view.Continuous.Pause != "PAUSED" {
+		s.always, s.due = true, now
+	}
 }
+
+// ended lets a continuous job have its next run: soon, or later and later if it
+// fails again and again.
+func (s *schedule) ended(result string, now time.Time) {
+	if !s.always {
+		return
+	}
+	pause := continuousPause
+	if s.failures++; result == success || result == someFailed || result == canceled {
+		s.failures = 0
+	} else {
+		pause = min(pause<<min(s.failures, 20), time.Hour)
+	}
+	s.due = now.Add(pause)
+}
+
+// continuousPause is between two runs of a continuous job. The service says that
+// it is less than a minute.
+const continuousPause = 5 * time.Second
 
 // move finds the next time after now.
 func (s *schedule) move(now time.Time) {
@@ -231,7 +280,7 @@ func (a *jobsArea) advance(now time.Time) {
 			due  time.Time
 			next func(time.Time)
 		)
-		for _, r := range a.runs.active {
+		for _, r := range slices.Concat(a.runs.active, a.runs.inner) {
 			if t := r.due(); !t.IsZero() && (due.IsZero() || t.Before(due)) {
 				due, next = t, func(t time.Time) { a.step(r, t) }
 			}
@@ -240,8 +289,12 @@ func (a *jobsArea) advance(now time.Time) {
 			if t := j.schedule.due; !t.IsZero() && (due.IsZero() || t.Before(due)) {
 				due, next = t, func(t time.Time) {
 					j.schedule.move(t)
-					if fired[j]++; fired[j] > 1000 { // of a clock that leapt, the rest is left out
+					if fired[j]++; fired[j] > 1000 && t.Before(now) { // of a clock that leapt, the rest is left out
 						j.schedule.move(now)
+						if j.schedule.always {
+							j.schedule.due = now
+							return
+						}
 					}
 					a.fire(j, t)
 				}
@@ -277,11 +330,18 @@ func (a *jobsArea) sweep(now time.Time) {
 
 // fire starts a run of a job by its schedule. What cannot start is left out.
 func (a *jobsArea) fire(j *job, now time.Time) {
+	if j.schedule.always && slices.ContainsFunc(a.runs.active, func(r *run) bool { return r.job == j }) {
+		return // its end is when the next one is due
+	}
 	if a.count(now) != nil || len(a.runs.active) >= a.limits.ActiveRuns {
+		j.schedule.ended(tooMany, now)
 		return
 	}
 	r := a.newRun(j, now)
 	r.trigger = "PERIODIC"
+	if j.schedule.always {
+		r.trigger = "CONTINUOUS"
+	}
 	if shown, ok := j.settings["schedule"].(map[string]any); ok {
 		r.schedule = shown
 	}
@@ -413,6 +473,8 @@ func (a *jobsArea) step(r *run, now time.Time) {
 			a.beginWork(t, now)
 		case running:
 			switch {
+			case t.child != nil && t.child.outer == t && t.child.result != success:
+				a.endWork(t, now, failed, t.child.message)
 			case t.child != nil && t.child.result != success && t.child.result != someFailed:
 				a.endWork(t, now, failed, fmt.Sprintf("Run %d of job %d ended %s.", t.child.id, t.child.jobID, cmp.Or(t.child.result, t.child.life)))
 			case t.outcome.Error != "":
@@ -430,8 +492,12 @@ func (a *jobsArea) step(r *run, now time.Time) {
 // beginAttempt asks for a cluster.
 func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
 	t.start = now
+	var view taskView
+	if tree, ok := a.resolve(t, t.task.tree).(map[string]any); ok && decode(tree, &view) == nil {
+		t.resolved = &view
+	}
 	t.outcome = a.outcome(t)
-	if t.task.view.Condition != nil { // which needs none, and no time
+	if view.Condition != nil { // which needs none, and no time
 		t.running, t.worked, t.result = now, now, success
 		if t.outcome.Error != "" {
 			t.result, t.message = failed, t.outcome.Error
@@ -449,8 +515,19 @@ func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
 	}
 }
 
+// halt stops work that has not ended by itself.
+func (t *attempt) halt() {
+	if t.stop != nil {
+		t.stop()
+	}
+}
+
 // fail ends an attempt without its fault.
 func (a *jobsArea) fail(t *attempt, now time.Time, problem string) {
+	t.halt()
+	if t.child != nil && t.child.outer == t && t.child.end.IsZero() {
+		a.cancel(t.child, now)
+	}
 	t.message = problem
 	if !t.running.IsZero() {
 		t.result, t.worked = failed, now
@@ -471,7 +548,25 @@ func (a *jobsArea) beginWork(t *attempt, now time.Time) {
 	if t.cluster != "" {
 		t.context = strconv.FormatInt(a.server.random.id(), 10)
 	}
-	if start := t.task.view.RunJob; start != nil {
+	if a.script == nil && !a.anySource {
+		if _, problem := a.source(t, now); problem != "" {
+			a.fail(t, now, problem)
+			return
+		}
+	}
+	if t.view().ForEach != nil {
+		t.at = time.Time{}
+		if problem := a.iterate(t, now); problem != "" {
+			a.fail(t, now, problem)
+		}
+		return
+	}
+	if t.outcome.Later != nil {
+		t.at = time.Time{}
+		a.workLater(t)
+		return
+	}
+	if start := t.view().RunJob; start != nil {
 		j := a.byID[start.Job]
 		if j == nil {
 			t.outcome.Error = fmt.Sprintf("Job %d does not exist.", start.Job)
@@ -488,8 +583,44 @@ func (a *jobsArea) beginWork(t *attempt, now time.Time) {
 	t.at = now.Add(max(length, 0))
 }
 
+// workLater lets an attempt work in a goroutine of its own.
+func (a *jobsArea) workLater(t *attempt) {
+	ctx, cancel := context.WithCancel(a.life)
+	t.stop = cancel
+	if !a.server.begin() {
+		return // the server is closing
+	}
+	later := t.outcome.Later
+	go func() {
+		defer a.server.done()
+		defer cancel()
+		outcome := findOut(ctx, later)
+		a.server.mu.Lock()
+		defer a.server.mu.Unlock()
+		outcome.NoCluster, outcome.Later = "", nil
+		t.outcome, t.stop = outcome, nil
+		now := a.server.now()
+		a.advance(now)
+		if t.life == running {
+			t.at, a.idle = now, false
+			a.advance(now)
+		}
+	}()
+}
+
+// findOut lets the user's code find out an outcome.
+func findOut(ctx context.Context, later func(context.Context) RunOutcome) (outcome RunOutcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			outcome = RunOutcome{Error: fmt.Sprintf("The script panicked: %v", p), Trace: string(debug.Stack())}
+		}
+	}()
+	return later(ctx)
+}
+
 // endWork lets an attempt clean up.
 func (a *jobsArea) endWork(t *attempt, now time.Time, result, message string) {
+	t.halt()
 	if t.child != nil && t.child.end.IsZero() {
 		a.cancel(t.child, now)
 	}
@@ -552,6 +683,15 @@ func (a *jobsArea) settle(r *run, now time.Time) {
 
 // ready tells whether all tasks before a task are over.
 func (r *run) ready(task *runTask) bool {
+	if r.parallel > 0 {
+		underWay := 0
+		for _, other := range r.tasks {
+			if other.last.life != blocked && !other.last.done() {
+				underWay++
+			}
+		}
+		return underWay < r.parallel
+	}
 	for _, before := range task.view.DependsOn {
 		if other := r.task(before.Key); other != nil && other.last != nil && !other.last.done() {
 			return false
@@ -662,10 +802,12 @@ func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
 		r.repairs[n-1].end = now
 	}
 	a.releaseShared(r, now)
-	a.runs.active = slices.DeleteFunc(a.runs.active, func(other *run) bool { return other == r })
-	if r.job == nil {
+	is := func(other *run) bool { return other == r }
+	a.runs.active, a.runs.inner = slices.DeleteFunc(a.runs.active, is), slices.DeleteFunc(a.runs.inner, is)
+	if r.job == nil || r.outer != nil {
 		return
 	}
+	r.job.schedule.ended(result, now)
 	i := slices.IndexFunc(a.runs.active, func(other *run) bool { return other.job == r.job && other.life == queued })
 	if i >= 0 && life != skipped {
 		a.start(a.runs.active[i], now)
@@ -704,6 +846,10 @@ func (a *jobsArea) cancelAttempt(t *attempt, now time.Time) {
 // abandon ends a run whose job is gone: nobody can look at it any more.
 func (a *jobsArea) abandon(r *run, now time.Time) {
 	for _, t := range r.attempts {
+		t.halt()
+		if t.child != nil && t.child.outer == t {
+			a.abandon(t.child, now)
+		}
 		a.releaseCluster(t, now)
 	}
 	a.releaseShared(r, now)

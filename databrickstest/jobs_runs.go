@@ -325,11 +325,11 @@ func (a *jobsArea) getRun(c *call, in struct {
 		shown, _ := out["tasks"].([]any)
 		for _, task := range shown {
 			task := task.(map[string]any)
-			task["resolved_values"] = a.runs.attempts[task["run_id"].(int64)].resolved()
+			task["resolved_values"] = a.resolved(a.runs.attempts[task["run_id"].(int64)])
 		}
 	}
 	if c.version == "2.2" {
-		next, err := cutLists(out, in.Token, "tasks", "job_clusters", "job_parameters", "repair_history")
+		next, err := cutLists(out, in.Token, "tasks", "job_clusters", "job_parameters", "repair_history", "iterations")
 		if err != nil {
 			return nil, err
 		}
@@ -381,7 +381,7 @@ func (a *jobsArea) deleteRun(c *call, in struct {
 	case err != nil:
 		return nil, err
 	case t != nil:
-		return nil, invalid("Run %d is a run of a task; delete the run %d that it belongs to.", t.id, r.id)
+		return nil, invalid("Run %d is a run of a task; delete the run %d that it belongs to.", t.id, r.root().id)
 	case r.end.IsZero():
 		return nil, badState("Run %d is still active. Only completed runs can be deleted.", r.id) // the code is not recorded
 	}
@@ -500,7 +500,7 @@ func (a *jobsArea) getOutput(c *call, in struct {
 	if in.ID == r.id {
 		out["metadata"] = a.showRun(c, r)
 	}
-	view := t.task.view
+	view := t.view()
 	worked := !t.worked.IsZero() && !t.cancelled
 	if view.Notebook != nil && worked && t.outcome.Error == "" {
 		output := map[string]any{}
@@ -513,7 +513,7 @@ func (a *jobsArea) getOutput(c *call, in struct {
 		text := t.outcome.Logs
 		out["logs"], out["logs_truncated"] = text[max(0, len(text)-maxOutput):], len(text) > maxOutput
 	}
-	if t.child != nil {
+	if t.child != nil && t.child.outer == nil {
 		out["run_job_output"] = map[string]any{"run_id": t.child.id}
 	}
 	switch {

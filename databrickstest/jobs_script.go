@@ -2,6 +2,7 @@ package databrickstest
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -28,12 +29,18 @@ type RunSpec struct {
 // A RunOutcome says what becomes of an attempt at a task. Its zero value is
 // success without output after [Timings].RunTask.
 type RunOutcome struct {
-	Duration  time.Duration // of the work; 0: Timings.RunTask; negative: none
-	Output    string        // of a notebook: what it gives to dbutils.notebook.exit; of a condition: true or false
-	Logs      string        // what a JAR, a Python file or a wheel prints
-	Error     string        // not empty: the task fails, and says this
-	Trace     string        // the stack trace that goes with Error
-	NoCluster string        // not empty: the cluster cannot be had, and this is why; the work never begins
+	Duration  time.Duration  // of the work; 0: Timings.RunTask; negative: none
+	Output    string         // of a notebook: what it gives to dbutils.notebook.exit; of a condition: true or false
+	Logs      string         // what a JAR, a Python file or a wheel prints
+	Error     string         // not empty: the task fails, and says this
+	Trace     string         // the stack trace that goes with Error
+	Values    map[string]any // task values, for references such as {{tasks.a.values.b}}
+	NoCluster string         // not empty: the cluster cannot be had, and this is why; the work never begins
+
+	// Later, if not nil, finds out the outcome once the work has begun. It takes
+	// the time that it takes, in a goroutine of its own; its context ends when the
+	// run is canceled or out of time. Of the other fields only NoCluster counts then.
+	Later func(context.Context) RunOutcome
 }
 
 // WithRuns lets a function decide what becomes of each attempt at a task. It
@@ -55,9 +62,9 @@ func (s *Server) ScriptRuns(script func(RunSpec) RunOutcome) {
 func (a *jobsArea) outcome(t *attempt) RunOutcome {
 	var out RunOutcome
 	if a.script != nil {
-		out = a.script(t.spec())
+		out = a.script(a.spec(t))
 	}
-	if condition := t.task.view.Condition; condition != nil && out.Output == "" {
+	if condition := t.view().Condition; condition != nil && out.Output == "" {
 		out.Output = strconv.FormatBool(compare(condition.Left, condition.Op, condition.Right))
 	}
 	return out
@@ -87,12 +94,12 @@ func compare(left, op, right string) bool {
 }
 
 // spec tells about an attempt, with the parameters that it gets.
-func (t *attempt) spec() RunSpec {
-	r, task := t.run, t.task
+func (a *jobsArea) spec(t *attempt) RunSpec {
+	r, task := t.run.root(), t.task
 	spec := RunSpec{JobID: r.jobID, RunID: r.id, TaskRunID: t.id, RunName: r.name, TaskKey: task.view.Key, Attempt: t.number, Kind: kindOf(task.tree),
 		Params: map[string]string{}}
 	spec.Task, _ = json.Marshal(task.tree)
-	switch v := task.view; {
+	switch v := t.view(); {
 	case v.Notebook != nil:
 		spec.Target = v.Notebook.Path
 		maps.Copy(spec.Params, v.Notebook.Params)
@@ -110,6 +117,13 @@ func (t *attempt) spec() RunSpec {
 	}
 	for _, p := range r.jobParameters() {
 		spec.Params[p["name"].(string)] = p["value"].(string)
+	}
+	for name, value := range spec.Params {
+		spec.Params[name], _ = a.resolve(t, value).(string)
+	}
+	spec.Args = slices.Clone(spec.Args)
+	for i, value := range spec.Args {
+		spec.Args[i], _ = a.resolve(t, value).(string)
 	}
 	return spec
 }

@@ -120,7 +120,7 @@ func (a *jobsArea) showSingle(out map[string]any, t *attempt) {
 
 // showTaskRun returns an attempt as a run of its own.
 func (a *jobsArea) showTaskRun(c *call, t *attempt) map[string]any {
-	out := a.showRun(c, t.run)
+	out := a.showRun(c, t.run.root())
 	for _, name := range []string{"tasks", "schedule", "job_clusters", "job_parameters", "run_duration", "queue_duration", "status"} {
 		delete(out, name)
 	}
@@ -131,6 +131,15 @@ func (a *jobsArea) showTaskRun(c *call, t *attempt) map[string]any {
 		a.showSingle(out, t)
 	} else {
 		out["tasks"] = []any{a.showTask(c, t)}
+	}
+	if t.child != nil && t.child.outer == t {
+		iterations := []any{}
+		for _, it := range t.child.iterations() {
+			if it.life != blocked {
+				iterations = append(iterations, a.showTask(c, it))
+			}
+		}
+		out["iterations"] = iterations
 	}
 	showState(c, out, t.life, t.result, t.message, t.cancelled)
 	return out
@@ -160,6 +169,11 @@ func (a *jobsArea) showTask(c *call, t *attempt) map[string]any {
 		condition = maps.Clone(condition)
 		condition["outcome"] = t.outcome.Output
 		out["condition_task"] = condition
+	}
+	if each, ok := out["for_each_task"].(map[string]any); ok && t.child != nil {
+		each = maps.Clone(each)
+		each["stats"] = t.child.forEachStats()
+		out["for_each_task"] = each
 	}
 	showState(c, out, t.life, t.result, t.message, t.cancelled)
 	return out
@@ -239,8 +253,8 @@ func terminationOf(life, result string) (code, kind string) {
 }
 
 // resolved are the parameters that an attempt got.
-func (t *attempt) resolved() map[string]any {
-	spec := t.spec()
+func (a *jobsArea) resolved(t *attempt) map[string]any {
+	spec := a.spec(t)
 	switch spec.Kind {
 	case "notebook_task":
 		return map[string]any{spec.Kind: map[string]any{"base_parameters": spec.Params}}
@@ -249,7 +263,7 @@ func (t *attempt) resolved() map[string]any {
 	case "python_wheel_task":
 		return map[string]any{spec.Kind: map[string]any{"parameters": append([]string{}, spec.Args...), "named_parameters": spec.Params}}
 	case "condition_task":
-		return map[string]any{spec.Kind: map[string]any{"left": t.task.view.Condition.Left, "right": t.task.view.Condition.Right}}
+		return map[string]any{spec.Kind: map[string]any{"left": t.view().Condition.Left, "right": t.view().Condition.Right}}
 	}
 	return map[string]any{}
 }

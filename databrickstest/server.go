@@ -225,6 +225,7 @@ func (s *Server) Close() {
 		cancel(errReset)
 	}
 	s.life.Unlock()
+	s.jobs.end()
 	s.v12.close()
 	s.life.Lock()
 	for s.underWay > 0 {

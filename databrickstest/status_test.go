@@ -12,7 +12,7 @@ import (
 
 func TestWithStatusPage(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	s := NewServer(WithStatusPage(), WithoutSocket(), WithClock(func() time.Time { return now }))
+	s := NewServer(WithStatusPage(), WithAnySource(), WithoutSocket(), WithClock(func() time.Time { return now }))
 	defer s.Close()
 	anonymous := func(r *http.Request) { r.Header.Del("Authorization") }
 	page := func() string {

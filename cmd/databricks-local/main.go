@@ -8,6 +8,10 @@
 // Its address in a browser shows what is in it. It forgets everything when it
 // ends, which it does upon Ctrl-C. The flag -help lists what can be changed.
 //
+// Things take their time, so that it can be watched: a cluster is up after five
+// seconds, and a task of a run takes as long. With -fast that is a fraction of a
+// second; -speed makes the workspace's whole clock faster or slower.
+//
 // With -state it begins with what a file says; each member may be left out:
 //
 //	{
@@ -68,6 +72,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen at; port 0 takes a free one")
 	public := flags.Bool("public", false, "allow an address that others can reach; the token then travels in the clear")
 	speed := flags.Float64("speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
+	fast := flags.Bool("fast", false, "let clusters and runs take fractions of a second, as tests want it, and not seconds, which can be watched")
 	token := flags.String("token", "", "the admin's personal access `token`; a random one if there is none")
 	python := flags.Bool("python", false, "run Python commands of REST 1.2 by this machine's python3, with all rights of this program")
 	stateFile := flags.String("state", "", "JSON `file` of what is there from the beginning")
@@ -103,6 +108,9 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	opts := []databrickstest.Option{
 		databrickstest.WithListener(listener), databrickstest.WithToken(*token), databrickstest.WithSpeed(*speed),
 		databrickstest.WithGzip(), databrickstest.WithStatusPage(),
+	}
+	if !*fast {
+		opts = append(opts, databrickstest.WithTimings(databrickstest.WatchableTimings()))
 	}
 	if *python {
 		opts = append(opts, databrickstest.WithExecutor(databrickstest.LocalPython()))

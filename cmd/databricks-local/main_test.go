@@ -29,7 +29,7 @@ func start(t *testing.T, args ...string) (host, token string, log *bytes.Buffer,
 	done := make(chan error, 1)
 	log = new(bytes.Buffer)
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), writer, log)
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-fast"}, args...), writer, log)
 		writer.CloseWithError(err) // frees the test if run fails early
 		done <- err
 	}()

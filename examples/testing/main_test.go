@@ -55,7 +55,7 @@ func TestReport_clusterFails(t *testing.T) {
 // In a synctest bubble nobody waits for that minute.
 func TestReport_network(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer(databrickstest.WithFaults(
+		server := databrickstest.NewServer(databrickstest.WithAnySource(), databrickstest.WithFaults(
 			databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Reset: true, WorkDone: true},
 			databrickstest.Fault{Path: "/api/2.0/jobs/runs/get", Status: 429, RetryAfter: "60"},
 		))

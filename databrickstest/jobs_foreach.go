@@ -1,0 +1,104 @@
+package databrickstest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// The iterations of a for-each task are the tasks of a run of its own, which is
+// inside the task and in no list.
+
+// root is the run that can be seen, of which this one may be a part.
+func (r *run) root() *run {
+	for r.outer != nil {
+		r = r.outer.run
+	}
+	return r
+}
+
+// maxIterations is how many inputs a for-each task may have.
+const maxIterations = 5000
+
+// iterate begins the iterations of a for-each task.
+func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
+	each := t.view().ForEach
+	inputs, problem := t.inputs(each.Inputs)
+	if problem != "" {
+		return problem
+	}
+	outer := t.run
+	t.child = &run{
+		id: a.newID(), job: outer.job, jobID: outer.jobID, name: outer.name, creator: outer.creator, acl: outer.acl, kind: outer.kind, trigger: outer.trigger,
+		outer: t, settings: outer.settings, view: outer.view, params: outer.params, jobParams: outer.jobParams, made: now, start: now,
+		parallel: max(each.Concurrency, 1),
+	}
+	for _, input := range inputs {
+		task := &runTask{tree: maps.Clone(each.Task)}
+		if err := decode(task.tree, &task.view); err != nil {
+			panic(err) // it was checked
+		}
+		t.child.tasks = append(t.child.tasks, task)
+		a.attempt(t.child, task, 0, 0).input = input
+	}
+	a.runs.inner = append(a.runs.inner, t.child)
+	a.settle(t.child, now)
+	return ""
+}
+
+// inputs are the elements of a list that a for-each task is given as text.
+func (t *attempt) inputs(text string) (inputs []any, problem string) {
+	decoder := json.NewDecoder(bytes.NewBufferString(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&inputs); err != nil {
+		return nil, fmt.Sprintf("The inputs of the for each task are not a JSON array: %s", shortened(text))
+	}
+	if len(inputs) > maxIterations {
+		return nil, fmt.Sprintf("The for each task has %d inputs, more than %d.", len(inputs), maxIterations)
+	}
+	return inputs, ""
+}
+
+// iterations are the attempts at the inputs, the latest at each.
+func (r *run) iterations() []*attempt {
+	latest := make([]*attempt, len(r.tasks))
+	for i, task := range r.tasks {
+		latest[i] = task.last
+	}
+	return latest
+}
+
+// forEachStats counts the iterations.
+func (r *run) forEachStats() map[string]any {
+	counts := map[string]int{"total_iterations": len(r.tasks), "scheduled_iterations": 0, "active_iterations": 0, "completed_iterations": 0, "succeeded_iterations": 0, "failed_iterations": 0}
+	errors := map[string]int{}
+	for _, t := range r.iterations() {
+		switch {
+		case t.life == blocked:
+			continue
+		case !t.done():
+			counts["active_iterations"]++
+		case t.result == success:
+			counts["succeeded_iterations"]++
+		default:
+			counts["failed_iterations"]++
+			errors[cmp.Or(t.outcome.Error, t.message)]++
+		}
+		counts["scheduled_iterations"]++
+	}
+	counts["completed_iterations"] = counts["succeeded_iterations"] + counts["failed_iterations"]
+	stats := map[string]any{"task_run_stats": counts}
+	messages := slices.SortedFunc(maps.Keys(errors), func(x, y string) int { return cmp.Or(errors[y]-errors[x], cmp.Compare(x, y)) })
+	var shown []any
+	for _, message := range messages[:min(len(messages), 3)] {
+		shown = append(shown, map[string]any{"count": errors[message], "error_message": message, "termination_category": "RUN_EXECUTION_ERROR"})
+	}
+	if shown != nil {
+		stats["error_message_stats"] = shown
+	}
+	return stats
+}

@@ -1,0 +1,127 @@
+package databrickstest
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// WithAnySource lets tasks succeed whose notebooks, files and scripts are not in
+// the workspace. Without it such a task fails, as on the service, unless a script
+// (see [WithRuns]) decides.
+func WithAnySource() Option { return func(s *Server) { s.jobs.anySource = true } }
+
+// identity is whom a run acts as: the one that its job says, or whoever made it.
+func (r *run) identity(s *Server) *user {
+	for _, name := range []string{r.runAs(), r.creator, AdminName} {
+		if u := s.identities.byName[name]; u != nil {
+			return u
+		}
+	}
+	return &user{name: r.creator} // of somebody who is gone
+}
+
+func (r *run) runAs() string {
+	switch {
+	case r.job != nil:
+		return r.job.runAs.name()
+	case r.view.RunAs != nil:
+		return r.view.RunAs.name()
+	}
+	return r.creator
+}
+
+// A taskSource is what a task runs: a notebook, or a file's content.
+type taskSource struct {
+	notebook  *notebook
+	file      []byte
+	elsewhere bool // in Git, or in a storage that the workspace does not have
+}
+
+// source finds what a task runs, or says why it cannot.
+func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem string) {
+	c := &call{Server: a.server, user: t.run.identity(a.server), now: now}
+	git := func(source string) bool { return source == "GIT" || source == "" && t.run.view.Git != nil }
+	missing := func(what, path string) string {
+		return fmt.Sprintf("%s %s. Either it does not exist, or the identity used to run this job, %s, lacks the required permissions.", what, path, c.user.name)
+	}
+	switch v := t.view(); {
+	case v.Notebook != nil && !git(v.Notebook.Source):
+		node := c.workspace.readable(c, v.Notebook.Path)
+		if node == nil || node.objectType != typeNotebook {
+			return found, missing("Unable to access the notebook", fmt.Sprintf("%q", v.Notebook.Path))
+		}
+		found.notebook = &node.notebook
+	case v.Python != nil && !git(v.Python.Source):
+		content, known := c.fileAt(v.Python.File)
+		if known && content == nil {
+			return found, missing("Cannot read the python file", v.Python.File)
+		}
+		found.file, found.elsewhere = content, !known
+	case v.SQL != nil && v.SQL.File != nil && !git(v.SQL.File.Source):
+		content, known := c.fileAt(v.SQL.File.Path)
+		if known && content == nil {
+			return found, missing("Unable to access the file", v.SQL.File.Path)
+		}
+		found.file, found.elsewhere = content, !known
+	default:
+		found.elsewhere = true
+	}
+	return found, ""
+}
+
+// readable returns the object at a path, nil if it is not there for the caller.
+func (a *workspaceArea) readable(c *call, path string) *workspaceNode {
+	names, err := a.reach(c, path)
+	if err != nil {
+		return nil
+	}
+	node, err := a.find(names)
+	if err != nil {
+		return nil
+	}
+	return node
+}
+
+// fileAt returns the content of a file of the workspace, of a volume or of DBFS,
+// nil if it is not there for the caller. It does not know other storages.
+func (c *call) fileAt(path string) (content []byte, known bool) {
+	scheme, _, _ := strings.Cut(path, ":/")
+	switch {
+	case strings.HasPrefix(path, "/Volumes/"), strings.HasPrefix(path, "dbfs:/Volumes/"):
+		path = strings.TrimPrefix(path, "dbfs:")
+		vol, names, err := c.Server.files.locate(c, path)
+		if err != nil {
+			return nil, true
+		}
+		if node := vol.find(names); node != nil && !node.isDir() {
+			return node.content.bytes(), true
+		}
+		return nil, true
+	case strings.HasPrefix(path, "dbfs:/"), strings.HasPrefix(path, "/dbfs/"):
+		names, err := c.dbfs.path("dbfs:/" + strings.TrimLeft(path[len("dbfs:/"):], "/"))
+		if err != nil {
+			return nil, true
+		}
+		if node := c.dbfs.find(names); node != nil && !node.isDir() {
+			return node.content.bytes(), true
+		}
+		return nil, true
+	case strings.HasPrefix(path, "/"):
+		if node := c.workspace.readable(c, path); node != nil && node.objectType == typeFile {
+			return append([]byte{}, node.content...), true
+		}
+		return nil, true
+	case scheme == path: // relative: there is nothing that it could be relative to
+		return nil, true
+	}
+	return nil, false
+}
+
+// bytes is all of a content, and never nil.
+func (c content) bytes() []byte {
+	out := bytes.NewBuffer(make([]byte, 0, c.size))
+	_ = c.writeTo(out, 0, c.size)
+	return out.Bytes()
+}
