@@ -48,7 +48,7 @@ func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem 
 	}
 	switch v := t.view(); {
 	case v.Notebook != nil && !git(v.Notebook.Source):
-		node := c.workspace.readable(c, v.Notebook.Path)
+		node := c.workspace.readable(c, v.Notebook.Path, "CAN_RUN")
 		if node == nil || node.objectType != typeNotebook {
 			return found, missing("Unable to access the notebook", fmt.Sprintf("%q", v.Notebook.Path))
 		}
@@ -71,9 +71,10 @@ func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem 
 	return found, ""
 }
 
-// readable returns the object at a path, nil if it is not there for the caller.
-func (a *workspaceArea) readable(c *call, path string) *workspaceNode {
-	names, err := a.reach(c, path)
+// readable returns the object at a path, nil if it is not there for a caller who
+// needs a level.
+func (a *workspaceArea) readable(c *call, path, level string) *workspaceNode {
+	names, err := a.reach(c, path, level)
 	if err != nil {
 		return nil
 	}
@@ -109,7 +110,7 @@ func (c *call) fileAt(path string) (content []byte, known bool) {
 		}
 		return nil, true
 	case strings.HasPrefix(path, "/"):
-		if node := c.workspace.readable(c, path); node != nil && node.objectType == typeFile {
+		if node := c.workspace.readable(c, path, "CAN_READ"); node != nil && node.objectType == typeFile {
 			return append([]byte{}, node.content...), true
 		}
 		return nil, true
