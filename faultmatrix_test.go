@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
+	"github.com/go-databricks/databricks/scim"
 	"github.com/go-databricks/databricks/v12"
 )
 
@@ -43,6 +44,7 @@ var safe = map[string]bool{
 	"known size": true, "delete file": true, // a stream cannot be read again
 	"close": true,
 	"put":   true, "ACL": true, "revoke": true,
+	"edit policy": true, "permit": true, "delete policy": true, "edit pool": true,
 	"over the old": true,
 }
 
@@ -320,6 +322,114 @@ var scenarios = map[string]func(*world) []step{
 					_, err := c.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: "/Shared/gone"})
 					return one(errors.Is(err, databricks.ErrResourceDoesNotExist))
 				}},
+		}
+	},
+
+	"identities": func(w *world) []step {
+		c := scim.NewClient(w.client)
+		var group, user, principal string
+		ctx := w.t.Context()
+		doomed := must(scim.NewClient(w.server.Client()).Users.Create(ctx, scim.User{UserName: "doomed@example.com"})).ID
+		users := func(name string) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				return count(must(scim.NewClient(c).Users.List(ctx, scim.ListOptions{})), func(u scim.User) bool { return u.UserName == name })
+			}
+		}
+		return []step{
+			{"SCIM group", func(ctx context.Context) error {
+				g, err := c.Groups.Create(ctx, scim.Group{DisplayName: "matrix"})
+				if err == nil {
+					group = g.ID
+				}
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				return count(must(scim.NewClient(c).Groups.List(ctx, scim.ListOptions{})), func(g scim.Group) bool { return g.DisplayName == "matrix" })
+			}},
+			{"SCIM user", func(ctx context.Context) error {
+				u, err := c.Users.Create(ctx, scim.User{UserName: "matrix@example.com"})
+				if err == nil {
+					user = u.ID
+				}
+				return err
+			}, users("matrix@example.com")},
+			{"principal", func(ctx context.Context) error {
+				p, err := c.ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: "matrix"})
+				if err == nil {
+					principal = p.ID
+				}
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				return count(must(scim.NewClient(c).ServicePrincipals.List(ctx, scim.ListOptions{})), func(p scim.ServicePrincipal) bool { return p.DisplayName == "matrix" })
+			}},
+			{"member", func(ctx context.Context) error {
+				return c.Groups.Patch(ctx, group, scim.AddMembers(user, principal))
+			}, func(ctx context.Context, c *databricks.Client) int {
+				if group == "" {
+					return 0
+				}
+				return len(must(scim.NewClient(c).Groups.Get(ctx, scim.GetOptions{ID: group})).Members) / 2
+			}},
+			{"modify user", func(ctx context.Context) error {
+				return c.Users.Modify(ctx, user, func(u *scim.User) { u.DisplayName = "Changed" })
+			}, func(ctx context.Context, c *databricks.Client) int {
+				return count(must(scim.NewClient(c).Users.List(ctx, scim.ListOptions{})), func(u scim.User) bool { return u.DisplayName == "Changed" })
+			}},
+			{"delete user", func(ctx context.Context) error { return c.Users.Delete(ctx, doomed) },
+				func(ctx context.Context, c *databricks.Client) int { return 1 - users("doomed@example.com")(ctx, c) }},
+		}
+	},
+
+	"policies and pools": func(w *world) []step {
+		c := w.client
+		var policy, pool string
+		pools := func(which func(databricks.InstancePool) bool) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int { return count(must(c.Pools.List(ctx)), which) }
+		}
+		policies := func(which func(databricks.ClusterPolicy) bool) func(context.Context, *databricks.Client) int {
+			return func(ctx context.Context, c *databricks.Client) int {
+				return count(must(c.Policies.List(ctx, databricks.ListPolicies{})), which)
+			}
+		}
+		doomed := must(w.server.Client().Policies.Create(w.t.Context(), databricks.CreatePolicy{Name: "doomed", Definition: "{}"}))
+		use := []databricks.AccessControl{{GroupName: "users", PermissionLevel: databricks.CanUse}}
+		on := databricks.PermissionsOnClusterPolicies
+		shared := must(w.server.Client().Policies.Create(w.t.Context(), databricks.CreatePolicy{Name: "shared", Definition: "{}"}))
+		must(w.server.Client().Permissions.Update(w.t.Context(), databricks.UpdatePermissions{Object: on, ID: shared, AccessControlList: use}))
+		permitted := func(ctx context.Context, c *databricks.Client, policy string) int {
+			return len(must(c.Permissions.Get(ctx, on, policy)).Direct())
+		}
+		return []step{
+			{"policy", func(ctx context.Context) (err error) {
+				policy, err = c.Policies.Create(ctx, databricks.CreatePolicy{Name: "matrix", Definition: "{}"})
+				return err
+			}, policies(func(p databricks.ClusterPolicy) bool { return strings.HasPrefix(p.Name, "matrix") })},
+			{"edit policy", func(ctx context.Context) error {
+				return c.Policies.Edit(ctx, databricks.EditPolicy{PolicyID: policy, CreatePolicy: databricks.CreatePolicy{Name: "matrix 2", Definition: "{}"}})
+			}, policies(func(p databricks.ClusterPolicy) bool { return p.Name == "matrix 2" })},
+			{"permit", func(ctx context.Context) error {
+				_, err := c.Permissions.Update(ctx, databricks.UpdatePermissions{Object: on, ID: policy, AccessControlList: use})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				if policy == "" {
+					return 0
+				}
+				return permitted(ctx, c, policy)
+			}},
+			{"forbid", func(ctx context.Context) error {
+				_, err := c.Permissions.Revoke(ctx, databricks.RevokePermission{Object: on, ID: shared, GroupName: "users"})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int { return 1 - permitted(ctx, c, shared) }},
+			{"delete policy", func(ctx context.Context) error { return c.Policies.Delete(ctx, doomed) },
+				func(ctx context.Context, c *databricks.Client) int {
+					return 1 - policies(func(p databricks.ClusterPolicy) bool { return p.PolicyID == doomed })(ctx, c)
+				}},
+			{"pool", func(ctx context.Context) (err error) {
+				pool, err = c.Pools.Create(ctx, databricks.CreatePool{InstancePoolName: "matrix", NodeTypeID: "Standard_DS3_v2"})
+				return err
+			}, pools(func(p databricks.InstancePool) bool { return p.InstancePoolName == "matrix" })},
+			{"edit pool", func(ctx context.Context) error {
+				return c.Pools.Edit(ctx, databricks.EditPool{InstancePoolID: pool, InstancePoolName: "matrix", NodeTypeID: "Standard_DS3_v2", MaxCapacity: 3})
+			}, pools(func(p databricks.InstancePool) bool { return p.MaxCapacity == 3 })},
 		}
 	},
 }
