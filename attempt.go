@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // An attempt is one sending of a call. It has a context, a header, a body, a
@@ -117,6 +119,7 @@ func (a *attempt) send() (*http.Response, error) {
 	if resp.Body == nil {
 		resp.Body = http.NoBody
 	}
+	reply.Open(resp)
 	return resp, nil
 }
 
@@ -134,6 +137,9 @@ func (a *attempt) prepare() error {
 		if strings.ContainsFunc(strings.Join(values, ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return fmt.Errorf("the value of the header %q has characters that no header can have", name)
 		}
+	}
+	if a.call.client.compressed {
+		reply.Accept(a.request)
 	}
 	return a.setBody()
 }

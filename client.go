@@ -38,6 +38,7 @@ type Client struct {
 	transport  http.RoundTripper
 	jar        http.CookieJar
 	timeout    time.Duration // of an attempt; 0: none
+	compressed bool          // ask for compressed responses
 	retry      RetryPolicy
 	limiter    *rate.Limiter // nil: no limit
 	log        *slog.Logger
@@ -87,6 +88,8 @@ func NewClient(opts ...Option) (*Client, error) {
 	}
 	c.retry, _ = cfg.retry.withDefaults() // checked by its option
 	c.transport, c.jar, c.timeout = transport, cfg.http.Jar, cfg.http.Timeout
+	own, known := transport.(*http.Transport)
+	c.compressed = !known || !own.DisableCompression
 
 	s := &service{c}
 	c.Clusters = (*ClustersService)(s)

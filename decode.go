@@ -11,7 +11,6 @@ import (
 	"iter"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-databricks/databricks/internal/reply"
@@ -36,10 +35,6 @@ func (m Millis) Time() time.Time {
 	}
 	return time.UnixMilli(int64(m))
 }
-
-// maxReply bounds how much of a reply, or of one element of a streamed reply,
-// is held in memory.
-var maxReply int64 = 256 << 20
 
 // maxRejection bounds the size of a rejection with a status of success.
 const maxRejection = 64 << 10
@@ -75,6 +70,12 @@ func trimSpace(text []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
 }
 
+// Bounds says how much the response may do to memory; see [reply.Body].
+func (b *responseBody) Bounds() *reply.Body {
+	body, _ := b.r.(*reply.Body)
+	return body
+}
+
 // decodeResponse puts a response with a status of success where out says; see
 // [Client.Do]. It returns an *APIError if the body is a rejection.
 func decodeResponse(resp *http.Response, out any) error {
@@ -88,33 +89,21 @@ func decodeResponse(resp *http.Response, out any) error {
 		}
 		return judgeResponse(resp, in, in.head, err)
 	}
-	buf := buffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buf.Cap() <= 1<<20 {
-			buf.Reset()
-			buffers.Put(buf)
-		}
-	}()
-	limit := maxReply + 1
-	if out == nil {
-		limit = maxRejection // the rest does not matter
-	}
-	buf.Grow(int(min(max(resp.ContentLength, 0), 32<<20)) + bytes.MinRead)
-	_, err := buf.ReadFrom(io.LimitReader(in, limit))
-	text := trimSpace(buf.Bytes())
+	s := reply.NewScanner(in, nil)
+	defer s.Free()
+	text, whole, err := s.Fill()
+	text = bytes.TrimSpace(text)
 	switch {
 	case err != nil:
-	case out != nil && int64(buf.Len()) > maxReply:
-		err = fmt.Errorf("the response is over %d MiB", maxReply>>20)
 	case out == nil:
 		err = checkDropped(text)
-	default:
-		err = decodeValue(text, out)
+	case whole:
+		err = decodeWhole(s, text, out)
+	default: // too large for a rejection or a page
+		err = decodeLarge(s, out)
 	}
 	return judgeResponse(resp, in, text, err)
 }
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // judgeResponse says what a response means that begins with head, and with which
 // its consumer had the problem err.
@@ -173,19 +162,32 @@ func checkDropped(text []byte) error {
 	return fmt.Errorf("the response is not JSON: %q", oneLine(string(text), 50))
 }
 
-// decodeValue decodes one JSON text into what out points to.
-func decodeValue(text []byte, out any) error {
+// decodeWhole decodes a response that is held as text into what out points to.
+func decodeWhole(s *reply.Scanner, text []byte, out any) error {
 	if len(text) == 0 {
 		return fmt.Errorf("the response is empty: %w", io.ErrUnexpectedEOF)
 	}
-	if err := reply.Unmarshal(text, out); err != nil {
+	if err := s.Unmarshal(text, out); err != nil {
 		if text[0] == '{' && !reply.Complete(text) {
 			err = io.ErrUnexpectedEOF
 		}
 		return fmt.Errorf("the response cannot be read: %w", err)
 	}
-	if reply, ok := out.(interface{ validate() error }); ok {
-		return reply.validate()
+	return validate(out)
+}
+
+// decodeLarge decodes a response as it arrives.
+func decodeLarge(s *reply.Scanner, out any) error {
+	if err := reply.Decode(s, out); err != nil {
+		return fmt.Errorf("the response cannot be read: %w", err)
+	}
+	return validate(out)
+}
+
+// validate checks a response that says whether it has what was asked for.
+func validate(out any) error {
+	if response, ok := out.(interface{ validate() error }); ok {
+		return response.validate()
 	}
 	return nil
 }
@@ -208,13 +210,12 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 	return func(yield func(T, error) bool) {
 		yielded := false
 		err := c.Do(ctx, r, func(in io.Reader) error {
-			err := reply.Elements(in, key, maxReply, rest, func(v T) bool {
+			s := reply.NewScanner(in, nil)
+			defer s.Free()
+			err := reply.Elements(s, key, rest, func(v T) bool {
 				yielded = true
 				return yield(v, nil)
 			})
-			if body, ok := in.(*responseBody); ok && err == nil && body.err == nil && len(body.head) == 0 {
-				err = io.ErrUnexpectedEOF // not even an empty object
-			}
 			if yielded && err != nil && err != reply.ErrStopped {
 				err = &yieldedError{err} // what was yielded cannot be taken back
 			}

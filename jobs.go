@@ -391,7 +391,20 @@ type ListJobs struct {
 // List returns the jobs, newest first. Version 2.0 leaves out the tasks of jobs
 // that have several. [JobsService.Get] returns all of a job.
 func (s *JobsService) List(ctx context.Context, in ListJobs) ([]Job, error) {
-	return collect(s.All(ctx, in))
+	if s.client.jobsAPI != "2.0" {
+		return collect(s.All(ctx, in))
+	}
+	response, err := do[struct {
+		Jobs []Job `json:"jobs"`
+	}](ctx, s.client, s.listUnpaged(in))
+	if err != nil {
+		return nil, err
+	}
+	jobs := response.Jobs[:0]
+	for job := range in.narrow((&Page[Job]{Items: response.Jobs}).all(nil)) {
+		jobs = append(jobs, job)
+	}
+	return jobs[:len(jobs):len(jobs)], nil
 }
 
 // ListPage returns one page of [JobsService.List]. Version 2.0 has a single page.
@@ -438,28 +451,38 @@ func (s *JobsService) page(ctx context.Context, in ListJobs, token string) (*Pag
 // allUnpaged reads the list of version 2.0, which has all jobs in one response,
 // whatever the request asks for.
 func (s *JobsService) allUnpaged(ctx context.Context, in ListJobs) iter.Seq2[Job, error] {
+	return in.narrow(stream[Job](ctx, s.client, s.listUnpaged(in), "jobs", nil))
+}
+
+func (s *JobsService) listUnpaged(in ListJobs) Request {
 	r := get(s.path("/jobs/list")).optional("name", in.Name).optional("expand_tasks", in.ExpandTasks).check(in.check())
 	if in.PageToken != "" {
 		r = r.check(badArg("page_token", "is not part of version 2.0 of the Jobs API, which lists all jobs at once"))
 	}
-	return allPages("", in.Limit, func(string) (iter.Seq2[Job, error], func() string) {
-		skip := in.Offset
-		return func(yield func(Job, error) bool) {
-			for job, err := range stream[Job](ctx, s.client, r, "jobs", nil) {
-				switch {
-				case err != nil:
-				case in.Name != "" && !strings.EqualFold(in.Name, job.Settings.Name):
-					continue
-				case skip > 0:
-					skip--
-					continue
-				}
-				if !yield(job, err) {
-					return
-				}
+	return r
+}
+
+// narrow yields those of all jobs that the list has.
+func (in ListJobs) narrow(jobs iter.Seq2[Job, error]) iter.Seq2[Job, error] {
+	return func(yield func(Job, error) bool) {
+		skip, count := in.Offset, 0
+		for job, err := range jobs {
+			switch {
+			case err != nil:
+			case in.Name != "" && !strings.EqualFold(in.Name, job.Settings.Name):
+				continue
+			case skip > 0:
+				skip--
+				continue
 			}
-		}, func() string { return "" }
-	})
+			if !yield(job, err) {
+				return
+			}
+			if count++; count == in.Limit {
+				return
+			}
+		}
+	}
 }
 
 // collect returns what a sequence yields.

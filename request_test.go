@@ -1,6 +1,8 @@
 package databricks
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -11,8 +13,10 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -149,14 +153,12 @@ func TestDo_replyWithoutItsID(t *testing.T) {
 }
 
 func TestDo_replyIsBounded(t *testing.T) {
-	defer func(n int64) { maxReply = n }(maxReply)
-	maxReply = 1000
 	endless := func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: io.NopCloser(spaces{}), ContentLength: 10 << 30, Header: http.Header{}, Request: r}, nil
 	}
 	c, _ := scriptedClient(t, nil, endless)
 	_, err := do[struct{}](t.Context(), c, aRead)
-	assert.ErrorContains(t, err, "the response is over")
+	assert.ErrorContains(t, err, "white space")
 	assert.NoError(t, c.Do(t.Context(), aRead, nil), "what is not wanted is not read to its end")
 }
 
@@ -361,5 +363,70 @@ func TestJudgePoll(t *testing.T) {
 	} {
 		assert.Equal(t, row.first, judgePoll(row.err, false), row.name)
 		assert.Equal(t, row.before, judgePoll(row.err, true), row.name)
+	}
+}
+
+// zipped is a response with a compressed body.
+func zipped(body string) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		var text bytes.Buffer
+		z := gzip.NewWriter(&text)
+		io.WriteString(z, body)
+		z.Close()
+		return &http.Response{
+			StatusCode: 200, Header: http.Header{"Content-Encoding": {"gzip"}, "Content-Length": {strconv.Itoa(text.Len())}},
+			ContentLength: int64(text.Len()), Body: io.NopCloser(&text), Request: r,
+		}, nil
+	}
+}
+
+// What really arrives is no bomb: long lists of little, and of much that repeats.
+func TestDo_longLists(t *testing.T) {
+	for name, cluster := range map[string]string{
+		"small": `{"cluster_id":"0101-120000-%08x"},`,
+		"usual": `{"cluster_id":"0101-120000-%08[1]x","cluster_name":"etl %[1]d","default_tags":{"ClusterName":"etl %[1]d"},"spark_conf":{"a":"b"},"executors":[{"node_id":"a"},{"node_id":"b"}],` +
+			`"state_message":"` + strings.Repeat("the same ", 200) + `"},`,
+	} {
+		var text strings.Builder
+		text.WriteString(`{"clusters":[`)
+		for i := range 30_000 {
+			fmt.Fprintf(&text, cluster, uint32(i)*2654435761) // as good as random
+		}
+		body := strings.TrimSuffix(text.String(), ",") + "]}"
+		for form, response := range map[string]func(*http.Request) (*http.Response, error){"plain": answer(200, body), "compressed": zipped(body)} {
+			c, s := scriptedClient(t, nil, response, response)
+			list, err := c.Clusters.List(t.Context(), ListClusters{})
+			require.NoError(t, err, "%s, %s", name, form)
+			assert.Len(t, list, 30_000)
+			n := 0
+			for _, err := range c.Clusters.All(t.Context(), ListClusters{}) {
+				require.NoError(t, err)
+				n++
+			}
+			assert.Equal(t, 30_000, n)
+			assert.Equal(t, []string{"gzip"}, s.sent[0].Header["Accept-Encoding"])
+		}
+	}
+}
+
+// A file that breaks off, compressed or not, is an error and not a shorter file.
+func TestExport_cutIsNoEnd(t *testing.T) {
+	whole := strings.Repeat("print(1)\n", 10_000)
+	for name, response := range map[string]func(*http.Request) (*http.Response, error){"plain": answer(200, whole), "compressed": zipped(whole)} {
+		cut := func(r *http.Request) (*http.Response, error) {
+			resp, err := response(r)
+			if err == nil {
+				resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, resp.ContentLength/2), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			}
+			return resp, err
+		}
+		c, _ := scriptedClient(t, nil, response, cut, cut, cut, cut, cut)
+		in := ExportObject{Path: "/a", DirectDownload: true}
+		got, err := c.Workspace.Export(t.Context(), in)
+		require.NoError(t, err, name)
+		assert.Equal(t, whole, string(got.Content))
+		got, err = c.Workspace.Export(t.Context(), in)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF, name)
+		assert.Nil(t, got)
 	}
 }

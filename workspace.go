@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // WorkspaceService manages the tree of notebooks, folders, libraries and files
@@ -152,7 +154,7 @@ func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*Worksp
 	}
 	out := new(WorkspaceExport)
 	err := s.client.Do(ctx, request, func(body io.Reader) (err error) {
-		out.Content, err = io.ReadAll(io.LimitReader(body, maxReply))
+		out.Content, err = reply.ReadAll(body)
 		return err
 	})
 	if err != nil {
@@ -265,13 +267,13 @@ func listObjects(in ListObjects) Request { return get("/api/2.0/workspace/list")
 // List returns what is in a directory, one level deep, in no order; or, if the
 // path is no directory, the one object at it.
 func (s *WorkspaceService) List(ctx context.Context, in ListObjects) ([]WorkspaceObject, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		Objects []WorkspaceObject `json:"objects"`
 	}](ctx, s.client, listObjects(in))
 	if err != nil {
 		return nil, err
 	}
-	return reply.Objects, nil
+	return response.Objects, nil
 }
 
 // All is List, one object after the other as they arrive, in constant memory

@@ -25,7 +25,6 @@ package v12
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +38,7 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/query"
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // A Client makes the calls of REST API 1.2. It is safe for use by any number of
@@ -189,20 +189,15 @@ func (c *Client) done(ctx context.Context, r request) error {
 func (c *Client) id(ctx context.Context, r request) (string, error) {
 	var id string
 	err := c.do(ctx, r, func(in io.Reader) error {
-		var reply struct {
-			ID any `json:"id"`
+		var response struct {
+			ID string `json:"id"`
 		}
-		dec := json.NewDecoder(in)
-		dec.UseNumber()
-		if err := dec.Decode(&reply); err != nil && err != io.EOF {
+		s := reply.NewScanner(in, nil)
+		defer s.Free()
+		if err := reply.Decode(s, &response); err != nil {
 			return err
 		}
-		switch v := reply.ID.(type) {
-		case string:
-			id = v
-		case json.Number:
-			id = v.String()
-		}
+		id = response.ID
 		if id == "" {
 			return errors.New("the reply names no id")
 		}

@@ -48,7 +48,7 @@ const TextSize = len(`{"handle":-9223372036854775808,"data":""}`) + (Size+2)/3*4
 func Decode(r io.Reader, dst []byte) (n int, err error) {
 	text := texts.Get().(*[textSize]byte)
 	defer texts.Put(text)
-	in := reply.NewScanner(r, text[:], textSize)
+	in := reply.NewScanner(r, text[:])
 	said, seen := int64(-1), false
 	err = in.Members(func(name string) error {
 		if name == "data" {

@@ -14,38 +14,9 @@ import (
 // method's result, all elements of a sequence as a slice, and the arguments by
 // their names on the wire.
 func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (result any, sent map[string]any, err error) {
-	service := reflect.ValueOf(client).Elem()
-	m, err := c2m(service.Type(), row.Go)
+	m, results, sent, err := invoke(ctx, client, area, op, row)
 	if err != nil {
 		return nil, nil, err
-	}
-	names := strings.Fields(row.Args)
-	sent, err = arguments(area, op, row, names)
-	if err != nil {
-		return nil, nil, err
-	}
-	args := []reflect.Value{reflect.ValueOf(ctx)}
-	for i, t := range m.params {
-		var from any = sent
-		if i < len(names) {
-			from = sent[names[i]]
-		}
-		arg, err := argument(from, t, row.Base)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: parameter %d: %w", row.Go, i+1, err)
-		}
-		args = append(args, arg)
-	}
-	receiver := reflect.ValueOf(client)
-	if m.field != "" {
-		receiver = service.FieldByName(m.field)
-	}
-	call := receiver.MethodByName(m.Name)
-	var results []reflect.Value
-	if call.Type().IsVariadic() {
-		results = call.CallSlice(args)
-	} else {
-		results = call.Call(args)
 	}
 	last := results[len(results)-1]
 	if last.Kind() == reflect.Func {
@@ -64,6 +35,55 @@ func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (re
 		result = results[0].Interface()
 	}
 	return result, sent, err
+}
+
+// drain is Try, but keeps nothing.
+func drain(ctx context.Context, client any, area *Area, op Operation, row Row) error {
+	_, results, _, err := invoke(ctx, client, area, op, row)
+	if err != nil {
+		return err
+	}
+	last := results[len(results)-1]
+	if last.Kind() == reflect.Func {
+		for _, e := range last.Seq2() {
+			err, _ = e.Interface().(error)
+		}
+		return err
+	}
+	err, _ = last.Interface().(error)
+	return err
+}
+
+func invoke(ctx context.Context, client any, area *Area, op Operation, row Row) (m *method, results []reflect.Value, sent map[string]any, err error) {
+	service := reflect.ValueOf(client).Elem()
+	if m, err = c2m(service.Type(), row.Go); err != nil {
+		return m, nil, nil, err
+	}
+	names := strings.Fields(row.Args)
+	if sent, err = arguments(area, op, row, names); err != nil {
+		return m, nil, nil, err
+	}
+	args := []reflect.Value{reflect.ValueOf(ctx)}
+	for i, t := range m.params {
+		var from any = sent
+		if i < len(names) {
+			from = sent[names[i]]
+		}
+		arg, err := argument(from, t, row.Base)
+		if err != nil {
+			return m, nil, nil, fmt.Errorf("%s: parameter %d: %w", row.Go, i+1, err)
+		}
+		args = append(args, arg)
+	}
+	receiver := reflect.ValueOf(client)
+	if m.field != "" {
+		receiver = service.FieldByName(m.field)
+	}
+	call := receiver.MethodByName(m.Name)
+	if call.Type().IsVariadic() {
+		return m, call.CallSlice(args), sent, nil
+	}
+	return m, call.Call(args), sent, nil
 }
 
 func required(_ string, f Field) bool { return f.Required }

@@ -71,8 +71,10 @@ func TestUnmarshal_whatIsNoJSON(t *testing.T) {
 	}
 }
 
-func collect(r io.Reader, limit int64) (names []string, rest []string, err error) {
-	err = Elements(r, "list", limit, func(name string, value json.RawMessage) { rest = append(rest, name+"="+string(value)) },
+func collect(r io.Reader) (names []string, rest []string, err error) {
+	s := NewScanner(r, nil)
+	defer s.Free()
+	err = Elements(s, "list", func(name string, value json.RawMessage) { rest = append(rest, name+"="+string(value)) },
 		func(v inner) bool {
 			names = append(names, v.Name)
 			return v.Name != "stop"
@@ -94,7 +96,7 @@ func TestElements(t *testing.T) {
 		{"null in the list", `{"list":[null,{"name":"a"}]}`, []string{"", "a"}, nil, nil},
 		{"odd shapes in the list", `{"list":[{"name":"a"},{"id":"7","name":8} , {"name":9}]}`, []string{"a", "8", "9"}, nil, nil},
 		{"empty object", `{}`, nil, nil, nil},
-		{"nothing at all", ``, nil, nil, nil},
+		{"nothing at all", ``, nil, nil, io.ErrUnexpectedEOF},
 		{"stopped", `{"list":[{"name":"a"},{"name":"stop"},{"name":"c"}]}`, []string{"a", "stop"}, nil, ErrStopped},
 		{"breaks off in an element", `{"list":[{"name":"a"},{"na`, []string{"a"}, nil, io.ErrUnexpectedEOF},
 		{"breaks off between elements", `{"list":[{"name":"a"},`, []string{"a"}, nil, io.ErrUnexpectedEOF},
@@ -104,14 +106,14 @@ func TestElements(t *testing.T) {
 		{"breaks off before the list", `{"list":`, nil, nil, io.ErrUnexpectedEOF},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			names, rest, err := collect(strings.NewReader(row.text), 1<<20)
+			names, rest, err := collect(strings.NewReader(row.text))
 			assert.Equal(t, row.want, names)
 			assert.Equal(t, row.rest, rest)
 			assert.ErrorIs(t, err, row.err)
 		})
 	}
 	for _, text := range []string{`[]`, `"x"`, `{"list":{}}`, `{"list":7}`, `<html>`, `{"list":[}`, `{"list":[{]}]}`, `{"list":[1,]}`, `{"list":[1 2]}`, `{"a":1,}`, `{1:2}`, `{"a" 1}`, `{"a":x}`, `{"list":[{"name":"a"}],}`} {
-		_, _, err := collect(strings.NewReader(text), 1<<20)
+		_, _, err := collect(strings.NewReader(text))
 		assert.Error(t, err, text)
 		assert.NotErrorIs(t, err, io.ErrUnexpectedEOF, text)
 	}
@@ -120,8 +122,8 @@ func TestElements(t *testing.T) {
 // An endless element is given up; an endless list is not, for it is not held.
 func TestElements_bounds(t *testing.T) {
 	endless := io.MultiReader(strings.NewReader(`{"list":[{"name":"`), letters{})
-	_, _, err := collect(endless, 1<<20)
-	assert.ErrorContains(t, err, "1 MiB")
+	_, _, err := collect(endless)
+	assert.ErrorContains(t, err, "over 16 MiB")
 
 	var list strings.Builder
 	list.WriteString(`{"list":[{"name":"0"}`)
@@ -130,7 +132,7 @@ func TestElements_bounds(t *testing.T) {
 	}
 	list.WriteString(`]}`)
 	n := 0
-	require.NoError(t, Elements(strings.NewReader(list.String()), "list", 1<<20, nil, func(inner) bool { n++; return true }))
+	require.NoError(t, Elements(NewScanner(strings.NewReader(list.String()), nil), "list", nil, func(inner) bool { n++; return true }))
 	assert.Equal(t, 100_001, n)
 }
 
@@ -154,6 +156,6 @@ func FuzzUnmarshal(f *testing.F) {
 		if err != nil && object && !strings.Contains(text, "bytes") {
 			t.Errorf("%q: %v", text, err)
 		}
-		Elements(strings.NewReader(text), "list", 1<<16, nil, func(inner) bool { return true })
+		Elements(NewScanner(strings.NewReader(text), nil), "list", nil, func(inner) bool { return true })
 	})
 }

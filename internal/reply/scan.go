@@ -3,8 +3,10 @@ package reply
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // A Scanner splits JSON text into tokens and values as it arrives. It only
@@ -13,17 +15,60 @@ import (
 // [io.ErrUnexpectedEOF].
 type Scanner struct {
 	r     io.Reader
+	body  *Body // that r reads from; nil if it is no response
 	buf   []byte
 	at    int // buf[at:end] was read and not taken
 	end   int
-	limit int64 // of one value, in bytes
-	ended bool  // r came to its end
+	limit int    // of one value, in bytes
+	ended bool   // r came to its end
+	own   *roomy // where it is from; nil if the buffer is the caller's
 }
 
-// NewScanner returns a scanner of r. It reads into buf, which grows with values
-// that do not fit, up to limit bytes.
-func NewScanner(r io.Reader, buf []byte, limit int64) *Scanner {
-	return &Scanner{r: r, buf: buf[:cap(buf)], limit: limit}
+// bufferSize is what is read at a time. Most responses, and most elements of
+// the others, fit.
+const bufferSize = 64 << 10
+
+// A roomy scanner has a buffer of its own.
+type roomy struct {
+	Scanner
+	room [bufferSize]byte
+}
+
+var scanners = sync.Pool{New: func() any { return new(roomy) }}
+
+// NewScanner returns a scanner of r. It reads into buf, or into a buffer of its
+// own if that is nil. A value that does not fit makes the buffer grow.
+func NewScanner(r io.Reader, buf []byte) *Scanner {
+	if buf != nil {
+		return &Scanner{r: r, body: boundsOf(r), buf: buf, limit: maxValue}
+	}
+	own := scanners.Get().(*roomy)
+	own.Scanner = Scanner{r: r, body: boundsOf(r), buf: own.room[:], limit: maxValue, own: own}
+	return &own.Scanner
+}
+
+// Free takes back a scanner with a buffer of its own. Neither it nor text that
+// it returned may be used any more.
+func (s *Scanner) Free() {
+	if own := s.own; own != nil {
+		*s = Scanner{}
+		scanners.Put(own)
+	}
+}
+
+// Fill reads until the buffer is full or the input ends, and returns what the
+// buffer has. It takes nothing but the mark that some servers put before UTF-8.
+func (s *Scanner) Fill() (text []byte, whole bool, err error) {
+	for s.end < len(s.buf) && err == nil {
+		err = s.more()
+	}
+	if bytes.HasPrefix(s.buf[s.at:s.end], []byte("\ufeff")) {
+		s.at += len("\ufeff")
+	}
+	if s.ended {
+		err = nil
+	}
+	return s.buf[s.at:s.end], s.ended, err
 }
 
 // more reads some more text behind what is buffered.
@@ -35,11 +80,17 @@ func (s *Scanner) more() error {
 	case s.at >= len(s.buf)/2 && held > 0:
 		s.at, s.end = 0, copy(s.buf, s.buf[s.at:s.end])
 	case s.end == len(s.buf):
-		if int64(held) >= s.limit {
+		if held >= s.limit {
 			return fmt.Errorf("one value of the response is over %d MiB", s.limit>>20)
+		}
+		if err := s.body.fits(int64(3 * held)); err != nil {
+			return err
 		}
 		grown := make([]byte, max(2*len(s.buf), 512))
 		s.at, s.end, s.buf = 0, copy(grown, s.buf[s.at:s.end]), grown
+	}
+	if err := s.body.plausible(); err != nil {
+		return err
 	}
 	n, err := io.ReadAtLeast(s.r, s.buf[s.end:], 1)
 	s.end += n
@@ -51,16 +102,19 @@ func (s *Scanner) more() error {
 
 // Peek returns the next byte that is not white space, and does not take it.
 func (s *Scanner) Peek() (byte, error) {
-	for {
+	for skipped := 0; skipped < maxElement; {
+		begin := s.at
 		for ; s.at < s.end; s.at++ {
 			if c := s.buf[s.at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
 				return c, nil
 			}
 		}
+		skipped += s.at - begin
 		if err := s.more(); err != nil {
 			return 0, err
 		}
 	}
+	return 0, errors.New("it has over 16 MiB of white space in one place")
 }
 
 // Take takes the next byte that is not white space, which must be want.

@@ -7,10 +7,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Unmarshal is json.Unmarshal, but for values whose JSON type is not the one
@@ -19,8 +19,9 @@ import (
 func Unmarshal(text []byte, out any) error {
 	err := json.Unmarshal(text, out)
 	if err != nil && json.Valid(text) { // so it is the types that are wrong
-		if leniently(text, out) == nil {
-			return nil
+		switch lenient := leniently(text, out); lenient {
+		case nil, errOtherType:
+			return lenient
 		}
 	}
 	return err
@@ -41,7 +42,7 @@ func leniently(text []byte, out any) error {
 	}
 	fitted := fit(v, target.Type())
 	if fitted == nil && v != nil {
-		return errors.New("the whole is of another type")
+		return errOtherType
 	}
 	text, err := json.Marshal(fitted)
 	if err != nil {
@@ -63,11 +64,10 @@ func fit(v any, t reflect.Type) any {
 	case map[string]any:
 		switch t.Kind() {
 		case reflect.Struct:
-			fields := map[string]reflect.Type{}
-			jsonFields(t, fields)
+			fields := fieldsOf(t)
 			for key, member := range v {
-				if ft, ok := fields[strings.ToLower(key)]; ok {
-					v[key] = fit(member, ft)
+				if f, ok := fields[strings.ToLower(key)]; ok {
+					v[key] = fit(member, f.typ)
 				}
 			}
 			return v
@@ -129,16 +129,27 @@ func fit(v any, t reflect.Type) any {
 	return nil
 }
 
-// jsonFields lists the types of a struct's fields by their JSON names in lower case.
-func jsonFields(t reflect.Type, fields map[string]reflect.Type) {
-	for i := range t.NumField() {
-		field := t.Field(i)
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		switch {
-		case field.Anonymous && name == "":
-			jsonFields(field.Type, fields)
-		case name != "-":
-			fields[strings.ToLower(cmp.Or(name, field.Name))] = field.Type
+// A field is a field of a struct that has a name in JSON.
+type field struct {
+	index []int
+	typ   reflect.Type
+}
+
+var structs sync.Map // map[string]field by reflect.Type
+
+// fieldsOf lists a struct's fields by their JSON names, in lower case.
+func fieldsOf(t reflect.Type) map[string]field {
+	if known, ok := structs.Load(t); ok {
+		return known.(map[string]field)
+	}
+	fields := map[string]field{}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		_, err := reflect.Zero(t).FieldByIndexErr(f.Index) // fails behind a pointer
+		if err == nil && f.IsExported() && name != "-" && (name != "" || !f.Anonymous) {
+			fields[strings.ToLower(cmp.Or(name, f.Name))] = field{f.Index, f.Type}
 		}
 	}
+	structs.Store(t, fields)
+	return fields
 }

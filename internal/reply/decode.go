@@ -1,0 +1,153 @@
+package reply
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+)
+
+// Decode decodes the JSON text that s is at into what out points to, as
+// [Unmarshal] does, to the end of the input. Of an object it holds no more text
+// than one member has, or one element of a member that is a list.
+func Decode(s *Scanner, out any) error {
+	target := reflect.ValueOf(out).Elem()
+	c, err := s.Peek()
+	switch {
+	case err != nil:
+		return err
+	case c == '{' && target.Kind() == reflect.Struct && !decodesItself(target.Type()):
+		fields := fieldsOf(target.Type())
+		err = s.Members(func(name string) error {
+			f, known := fields[strings.ToLower(name)]
+			if known {
+				return s.decodeMember(target.FieldByIndex(f.index))
+			}
+			text, err := s.Value()
+			if err == nil && !json.Valid(text) {
+				err = fmt.Errorf("its member %.40q is not JSON", name)
+			}
+			return err
+		})
+	default:
+		var text []byte
+		if text, err = s.Value(); err == nil {
+			err = s.Unmarshal(text, out)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.End()
+}
+
+// Unmarshal decodes a value that is held as text; see [Unmarshal].
+func (s *Scanner) Unmarshal(text []byte, out any) error {
+	if err := s.body.fitsDecoded(text, reflect.TypeOf(out).Elem()); err != nil {
+		return err
+	}
+	return Unmarshal(text, out)
+}
+
+// decodeMember decodes the value of a member into a field. A value of another
+// type is left out.
+func (s *Scanner) decodeMember(field reflect.Value) error {
+	c, err := s.Peek()
+	if err != nil {
+		return err
+	}
+	if t := field.Type(); c == '[' && t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 && !decodesItself(t) {
+		return s.decodeList(field)
+	}
+	text, err := s.Value()
+	if err == nil {
+		err = s.Unmarshal(text, field.Addr().Interface())
+	}
+	return leftOut(err, field)
+}
+
+// leftOut sets v to zero if err is that its text is of another type.
+func leftOut(err error, v reflect.Value) error {
+	if err == errOtherType {
+		v.SetZero()
+		return nil
+	}
+	return err
+}
+
+// decodeList decodes an array into a slice, one element after the other.
+func (s *Scanner) decodeList(list reflect.Value) error {
+	defer s.bound(maxElement)()
+	t := list.Type()
+	size := int64(t.Elem().Size())
+	list.Set(reflect.MakeSlice(t, 0, 0))
+	err := s.Elements(func() error {
+		text, err := s.Value()
+		if err != nil {
+			return err
+		}
+		n := list.Len()
+		if n == list.Cap() {
+			grown := max(16, n+n/4)
+			if err := s.body.fits(int64(grown) * size); err != nil { // for a moment, both are there
+				return err
+			}
+			list.Grow(grown - n)
+			s.body.hold(int64(list.Cap()-n) * size)
+		}
+		list.SetLen(n + 1)
+		element := list.Index(n)
+		element.SetZero()
+		if err := leftOut(s.Unmarshal(text, element.Addr().Interface()), element); err != nil {
+			return err
+		}
+		s.body.hold(sizeOf(element))
+		return s.body.fits(0)
+	})
+	return err
+}
+
+// bound sets the limit of one value, until the function that it returns is called.
+func (s *Scanner) bound(limit int) func() {
+	before := s.limit
+	s.limit = limit
+	return func() { s.limit = before }
+}
+
+// decodesItself reports whether a type says itself how it is decoded.
+func decodesItself(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
+}
+
+// ReadAll reads to the end of r, which is the text of a file and not JSON. It
+// fails rather than return a part.
+func ReadAll(r io.Reader) ([]byte, error) {
+	body := boundsOf(r)
+	var text []byte
+	for {
+		if len(text) == cap(text) {
+			if err := body.fits(int64(3 * len(text))); err != nil {
+				return nil, err
+			}
+			if len(text) > maxValue {
+				return nil, fmt.Errorf("the response is over %d MiB", maxValue>>20)
+			}
+			text = append(make([]byte, 0, max(4<<10, 2*cap(text))), text...)
+		}
+		if err := body.plausible(); err != nil {
+			return nil, err
+		}
+		n, err := r.Read(text[len(text):cap(text)])
+		text = text[:len(text)+n]
+		if err == io.EOF {
+			return text, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+var errOtherType = errors.New("the whole is of another type")
