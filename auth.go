@@ -368,3 +368,16 @@ func credentialRejected(err error) bool {
 	return ok && (e.StatusCode == http.StatusUnauthorized ||
 		e.StatusCode == http.StatusForbidden && e.Code == "" && strings.HasPrefix(e.Message, "Invalid access token"))
 }
+
+// sentSecrets returns the secrets of a request's credential, as they were sent
+// and as they are.
+func sentSecrets(h http.Header) []string {
+	secrets := []string{h.Get("X-Databricks-Azure-SP-Management-Token")}
+	if _, credential, ok := strings.Cut(h.Get("Authorization"), " "); ok {
+		secrets = append(secrets, credential)
+	}
+	if _, password, ok := (&http.Request{Header: h}).BasicAuth(); ok {
+		secrets = append(secrets, password)
+	}
+	return secrets
+}

@@ -188,7 +188,7 @@ func readAPIError(resp *http.Response) *APIError {
 	}
 	report := failure.Read(resp.Request.URL.Path, resp.StatusCode, resp.Header, body, err)
 	// A credential that the server sent back stays out of the error.
-	report.Hide(resp.Request.Header.Get("Authorization"))
+	report.Hide(sentSecrets(resp.Request.Header)...)
 	e := &APIError{
 		Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode,
 		Code: ErrorCode(report.Code), Message: report.Message, RequestID: report.RequestID,

@@ -122,16 +122,22 @@ func (r *Report) fromText(status int, body string) {
 	}
 }
 
-// Hide takes the credential of a request's Authorization header out of what the
-// server sent back.
-func (r *Report) Hide(authorization string) {
-	_, credential, _ := strings.Cut(authorization, " ")
-	if len(credential) < 4 {
-		return
+// Hide takes secrets of the request out of what the server sent back. What is
+// shorter than four characters is not a secret.
+func (r *Report) Hide(secrets ...string) {
+	for _, secret := range secrets {
+		if len(secret) < 4 {
+			continue
+		}
+		for _, text := range []*string{&r.Code, &r.Message, &r.RequestID} {
+			*text = strings.ReplaceAll(*text, secret, "[redacted]")
+		}
+		quoted, _ := json.Marshal(secret) // a string has a JSON form
+		quoted = quoted[1 : len(quoted)-1]
+		r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool {
+			return bytes.Contains(d, []byte(secret)) || bytes.Contains(d, quoted)
+		})
 	}
-	r.Message = strings.ReplaceAll(r.Message, credential, "[redacted]")
-	r.RequestID = strings.ReplaceAll(r.RequestID, credential, "[redacted]")
-	r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool { return bytes.Contains(d, []byte(credential)) })
 }
 
 // text is the plain text of a JSON value: a string itself, anything else as JSON.

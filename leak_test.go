@@ -25,27 +25,27 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// Canaries, one for each kind of secret.
+// Secrets that the leak test plants, one of each kind.
 const (
-	canaryToken    = "dapi-canary-token-0001"
-	canarySecret   = "canary-secret-0002"
-	canaryBytes    = "canary-bytes-0003"
-	canaryEnv      = "canary-env-0004"
-	canaryConf     = "canary-conf-0005"
-	canaryDocker   = "canary-docker-0006"
-	canaryCommand  = "canary-command-0007"
-	canaryPassword = "canary-password-0008"
+	leakToken    = "dapi-planted-token-0001"
+	leakSecret   = "planted-secret-0002"
+	leakBytes    = "planted-bytes-0003"
+	leakEnv      = "planted-env-0004"
+	leakConf     = "planted-conf-0005"
+	leakDocker   = "planted-docker-0006"
+	leakCommand  = "planted-command-0007"
+	leakPassword = "planted-password-0008"
 )
 
-var canaries = []string{canaryToken, canarySecret, canaryBytes, canaryEnv, canaryConf, canaryDocker, canaryCommand, canaryPassword}
+var leakSecrets = []string{leakToken, leakSecret, leakBytes, leakEnv, leakConf, leakDocker, leakCommand, leakPassword}
 
-// A cage is where everything goes that a program may show. It can be searched.
-type cage struct {
+// A sink is where everything goes that a program may show. It can be searched.
+type sink struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (c *cage) Write(p []byte) (int, error) {
+func (c *sink) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.text.Write(p)
@@ -54,7 +54,7 @@ func (c *cage) Write(p []byte) (int, error) {
 // show prints values and errors in all the ways that there are. Verbs that do
 // not fit, such as %s for a struct with pointers, are none: package fmt then
 // asks no type how it wants to be printed, and vet reports them.
-func (c *cage) show(values ...any) {
+func (c *sink) show(values ...any) {
 	text, js := slog.New(slog.NewTextHandler(c, nil)), slog.New(slog.NewJSONHandler(c, nil))
 	for _, v := range values {
 		fmt.Fprintf(c, "%v %+v %#v\n", v, v, v)
@@ -68,18 +68,18 @@ func (c *cage) show(values ...any) {
 	}
 }
 
-// birds lists the canaries that can be seen, in clear or in the usual codes.
-func (c *cage) birds() (seen []string) {
+// leaks lists the planted secrets that can be seen, in clear or in the usual codes.
+func (c *sink) leaks() (seen []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text := c.text.String()
-	for _, bird := range canaries {
+	for _, secret := range leakSecrets {
 		for code, form := range map[string]string{
-			"": bird, "base64 ": strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(bird)), "="), "hex ": hex.EncodeToString([]byte(bird)),
-			"basic ": base64.StdEncoding.EncodeToString([]byte("token:" + bird)),
+			"": secret, "base64 ": strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "="), "hex ": hex.EncodeToString([]byte(secret)),
+			"basic ": base64.StdEncoding.EncodeToString([]byte("token:" + secret)),
 		} {
 			if i := strings.Index(text, form); i >= 0 {
-				seen = append(seen, code+bird+" in "+text[max(0, i-100):min(len(text), i+60)])
+				seen = append(seen, code+secret+" in "+text[max(0, i-100):min(len(text), i+60)])
 			}
 		}
 	}
@@ -87,12 +87,12 @@ func (c *cage) birds() (seen []string) {
 }
 
 // everything makes calls that carry secrets, and some that fail with them.
-func everything(ctx context.Context, c *databricks.Client, out *cage) {
+func everything(ctx context.Context, c *databricks.Client, out *sink) {
 	in := databricks.ClusterSpec{
-		ClusterName: "canary", SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1),
-		SparkEnvVars: databricks.SparkEnvVars{"TOKEN": canaryEnv},
-		SparkConf:    databricks.SparkConf{"fs.azure.account.key.store.blob.core.windows.net": canaryConf, "spark.speculation": "true"},
-		DockerImage:  &databricks.DockerImage{URL: "r.example.com/i", BasicAuth: &databricks.DockerBasicAuth{Username: "u", Password: canaryDocker}},
+		ClusterName: "leakSecrets", SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1),
+		SparkEnvVars: databricks.SparkEnvVars{"TOKEN": leakEnv},
+		SparkConf:    databricks.SparkConf{"fs.azure.account.key.store.blob.core.windows.net": leakConf, "spark.speculation": "true"},
+		DockerImage:  &databricks.DockerImage{URL: "r.example.com/i", BasicAuth: &databricks.DockerBasicAuth{Username: "u", Password: leakDocker}},
 	}
 	id, err := c.Clusters.Create(ctx, in)
 	out.show(in, *in.DockerImage.BasicAuth, id, err)
@@ -111,18 +111,18 @@ func everything(ctx context.Context, c *databricks.Client, out *cage) {
 		out.show(e, err)
 	}
 
-	put := databricks.PutSecret{Scope: "s", Key: "k", StringValue: new(databricks.Secret(canarySecret))}
+	put := databricks.PutSecret{Scope: "s", Key: "k", StringValue: new(databricks.Secret(leakSecret))}
 	out.show(c.Secrets.CreateScope(ctx, databricks.CreateScope{Scope: "s"}), c.Secrets.Put(ctx, put), put)
-	put = databricks.PutSecret{Scope: "s", Key: "b", BytesValue: []byte(canaryBytes)}
+	put = databricks.PutSecret{Scope: "s", Key: "b", BytesValue: []byte(leakBytes)}
 	out.show(c.Secrets.Put(ctx, put), put)
 	put.Scope = "none"
 	out.show(c.Secrets.Put(ctx, put))
-	put.StringValue = new(databricks.Secret(canarySecret))
+	put.StringValue = new(databricks.Secret(leakSecret))
 	out.show(c.Secrets.Put(ctx, put))
 	value, err := c.Secrets.Get(ctx, "s", "k")
 	out.show(value, err)
 
-	job := databricks.CreateJob{Name: "canary", NewCluster: &in, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}
+	job := databricks.CreateJob{Name: "leakSecrets", NewCluster: &in, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}
 	jobID, err := c.Jobs.Create(ctx, job)
 	out.show(job, *job.NewCluster, jobID, err)
 	run := databricks.SubmitRun{RunName: "r", NewCluster: &in, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}
@@ -134,16 +134,16 @@ func everything(ctx context.Context, c *databricks.Client, out *cage) {
 	session, err := v12.NewClient(c).NewSession(ctx, id, v12.Python)
 	out.show(session, err)
 	if err == nil {
-		for _, code := range []string{"print('" + canaryCommand + "')", "fail('" + canaryCommand + "')", "\xff" + canaryCommand} {
+		for _, code := range []string{"print('" + leakCommand + "')", "fail('" + leakCommand + "')", "\xff" + leakCommand} {
 			_, err = session.Run(ctx, code)
 			out.show(err)
 		}
 		out.show(session.Close())
-		_, err = session.Run(ctx, canaryCommand)
+		_, err = session.Run(ctx, leakCommand)
 		out.show(err)
 	}
-	out.show(c, c.Do(ctx, databricks.Request{Method: "POST", Path: "/api/2.0/none", Body: map[string]string{"token_value": canarySecret}}, nil))
-	out.show(c.Do(ctx, databricks.Request{Method: "GET", Path: "/api/2.0/none", Query: url.Values{"password": {canarySecret}}}, nil))
+	out.show(c, c.Do(ctx, databricks.Request{Method: "POST", Path: "/api/2.0/none", Body: map[string]string{"token_value": leakSecret}}, nil))
+	out.show(c.Do(ctx, databricks.Request{Method: "GET", Path: "/api/2.0/none", Query: url.Values{"password": {leakSecret}}}, nil))
 }
 
 type failing struct{}
@@ -155,19 +155,19 @@ func (failing) Execute(c databrickstest.Command) databrickstest.CommandResult {
 	return databrickstest.CommandResult{Text: "ok"}
 }
 
-func TestCanaries_nothingSings(t *testing.T) {
+func TestLeaks_everyCall(t *testing.T) {
 	for _, fault := range []*databrickstest.Fault{
 		nil,
 		{Rate: 0.3, Times: -1, Reset: true, WorkDone: true},
-		{Rate: 0.3, Times: -1, Status: 502, Body: "<html><pre>" + canaryToken + "</pre></html>"}, // a gateway that sends the credential back
+		{Rate: 0.3, Times: -1, Status: 502, Body: "<html><pre>" + leakToken + "</pre></html>"}, // a gateway that sends the credential back
 		{Rate: 0.3, Times: -1, Truncate: true, Keep: 20},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
-			out := new(cage)
+			out := new(sink)
 			logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-100)}))
-			server := databrickstest.NewServer(databrickstest.WithToken(canaryToken), databrickstest.WithExecutor(failing{}), databrickstest.WithLogger(logger))
+			server := databrickstest.NewServer(databrickstest.WithToken(leakToken), databrickstest.WithExecutor(failing{}), databrickstest.WithLogger(logger))
 			defer server.Close()
 			if fault != nil {
 				server.Inject(*fault)
@@ -181,33 +181,33 @@ func TestCanaries_nothingSings(t *testing.T) {
 			for _, r := range server.Requests() {
 				fmt.Fprintf(out, "%s %s %s %v %s\n", r.Method, r.Path, r.Query.Encode(), r.Header, r.Body)
 			}
-			assert.Empty(t, out.birds())
+			assert.Empty(t, out.leaks())
 			assert.Greater(t, out.text.Len(), 10_000, "there was something to search")
 		})
 	}
 }
 
 // A client that cannot sign in shows neither its password nor its token.
-func TestCanaries_credentials(t *testing.T) {
+func TestLeaks_staticCredentials(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
-	for _, auth := range []databricks.Option{databricks.WithToken(canaryToken), databricks.WithBasicAuth("alice@example.com", canaryPassword)} {
-		out := new(cage)
+	for _, auth := range []databricks.Option{databricks.WithToken(leakToken), databricks.WithBasicAuth("alice@example.com", leakPassword)} {
+		out := new(sink)
 		c, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), auth, databricks.WithHTTPClient(&http.Client{Transport: server.Transport()}),
 			databricks.WithLogger(slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.Level(-100)}))))
 		require.NoError(t, err)
 		_, err = c.Clusters.List(t.Context(), databricks.ListClusters{})
 		require.Error(t, err)
 		out.show(c, err, *c, auth)
-		_, err = databricks.NewClient(auth, databricks.WithToken(canarySecret), databricks.WithHost("https://u:"+canaryPassword+"@h"))
+		_, err = databricks.NewClient(auth, databricks.WithToken(leakSecret), databricks.WithHost("https://u:"+leakPassword+"@h"))
 		out.show(err)
-		assert.Empty(t, out.birds())
+		assert.Empty(t, out.leaks())
 	}
 }
 
 // The search itself finds what is there.
-func TestCanaries_areFound(t *testing.T) {
-	out := new(cage)
-	io.Copy(out, bytes.NewReader([]byte("log: password="+canaryPassword+" "+base64.StdEncoding.EncodeToString([]byte(canarySecret)))))
-	assert.Len(t, out.birds(), 2)
+func TestLeaks_areFound(t *testing.T) {
+	out := new(sink)
+	io.Copy(out, bytes.NewReader([]byte("log: password="+leakPassword+" "+base64.StdEncoding.EncodeToString([]byte(leakSecret)))))
+	assert.Len(t, out.leaks(), 2)
 }
