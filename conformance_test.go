@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -26,6 +27,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/internal/contract"
+	"github.com/go-databricks/databricks/scim"
 	"github.com/go-databricks/databricks/v12"
 )
 
@@ -53,6 +55,7 @@ type conformance struct {
 	c      *databricks.Client
 	client func(...databricks.Option) *databricks.Client // makes others
 	v12    *v12.Client
+	scim   *scim.Client
 	real   bool   // what is there before is somebody's
 	name   string // is in the names of all that it makes
 	where  string // what it is doing
@@ -148,6 +151,10 @@ func (s *conformance) run() {
 	s.name = "conformance-" + strings.ToLower(rand.Text()[:12])
 	defer s.sweep()
 	s.part("groups", s.groups)
+	s.part("identities", s.identities)
+	s.part("policies", s.policies)
+	s.part("pools", s.pools)
+	s.part("permissions", s.permissions)
 	s.part("secrets", s.secrets)
 	s.part("tokens", s.tokens)
 	s.part("workspace", s.workspace)
@@ -160,6 +167,7 @@ func (s *conformance) run() {
 	}
 	if s.cluster != "" {
 		s.part("libraries", s.libraries)
+		s.part("compliance", s.compliance)
 		s.part("REST 1.2", s.commands)
 		s.part("libraries of REST 1.2", s.oldLibraries)
 	}
@@ -230,6 +238,34 @@ func (s *conformance) sweep() {
 	each("files", func() { gone(s.c.DBFS.Delete(s.ctx, databricks.DeleteFile{Path: s.directory(), Recursive: true})) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-inner")) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-outer")) })
+	each("identities", func() {
+		for user, err := range s.scim.Users.All(s.ctx, scim.ListOptions{Filter: scim.StartsWith("userName", s.name)}) {
+			s.ok(err)
+			gone(s.scim.Users.Delete(s.ctx, user.ID))
+		}
+		for principal, err := range s.scim.ServicePrincipals.All(s.ctx, scim.ListOptions{Filter: scim.StartsWith("displayName", s.name)}) {
+			s.ok(err)
+			gone(s.scim.ServicePrincipals.Delete(s.ctx, principal.ID))
+		}
+		for group, err := range s.scim.Groups.All(s.ctx, scim.ListOptions{Filter: scim.StartsWith("displayName", s.name)}) {
+			s.ok(err)
+			gone(s.scim.Groups.Delete(s.ctx, group.ID))
+		}
+	})
+	each("policies", func() {
+		for _, policy := range got[[]databricks.ClusterPolicy](s)(s.c.Policies.List(s.ctx, databricks.ListPolicies{})) {
+			if strings.HasPrefix(policy.Name, s.name) {
+				gone(s.c.Policies.Delete(s.ctx, policy.PolicyID))
+			}
+		}
+	})
+	each("pools", func() {
+		for _, pool := range got[[]databricks.InstancePool](s)(s.c.Pools.List(s.ctx)) {
+			if strings.HasPrefix(pool.InstancePoolName, s.name) {
+				gone(s.c.Pools.Delete(s.ctx, pool.InstancePoolID))
+			}
+		}
+	})
 	each("a scope", func() { gone(s.c.Secrets.DeleteScope(s.ctx, s.name)) })
 	each("tokens", func() {
 		for _, token := range got[[]databricks.TokenInfo](s)(s.c.Tokens.List(s.ctx)) {
@@ -262,6 +298,127 @@ func (s *conformance) groups() {
 	}
 	_, err := s.c.Groups.ListMembers(s.ctx, outer)
 	s.gone(err)
+}
+
+// identities needs no compute, and invites nobody: a user that it makes in a real
+// workspace has an address that receives no mail.
+func (s *conformance) identities() {
+	me := got[*scim.User](s)(s.scim.Me(s.ctx, scim.GetMe{}))
+	assert.NotEmpty(s, me.UserName)
+	home := got[string](s)(s.scim.HomeDir(s.ctx))
+	s.is("/Users/"+me.UserName, home, "the home directory")
+
+	user := got[*scim.User](s)(s.scim.Users.Create(s.ctx, scim.User{UserName: s.name + "@example.com"}))
+	s.is(user.UserName, got[*scim.User](s)(s.scim.Users.Get(s.ctx, scim.GetOptions{ID: user.ID})).UserName, "the user")
+	s.ok(s.scim.Users.Patch(s.ctx, user.ID, scim.AddEntitlements(scim.WorkspaceAccess)))
+	s.ok(s.scim.Users.Modify(s.ctx, user.ID, func(u *scim.User) { u.DisplayName = "Conformance" }))
+	changed := got[*scim.User](s)(s.scim.Users.Get(s.ctx, scim.GetOptions{ID: user.ID}))
+	s.is("Conformance", changed.DisplayName, "the display name")
+	holds(s, changed.Entitlements, "the entitlement", func(v scim.ComplexValue) bool { return v.Value == string(scim.WorkspaceAccess) })
+	s.until("the user is listed", func() bool {
+		_, err := s.scim.Users.Find(s.ctx, user.UserName)
+		return err == nil
+	})
+
+	principal := got[*scim.ServicePrincipal](s)(s.scim.ServicePrincipals.Create(s.ctx, scim.ServicePrincipal{DisplayName: s.name}))
+	assert.NotEmpty(s, principal.ApplicationID)
+	s.ok(s.scim.ServicePrincipals.Patch(s.ctx, principal.ID, scim.AddEntitlements(scim.AllowClusterCreate)))
+	s.ok(s.scim.ServicePrincipals.Update(s.ctx, scim.ServicePrincipal{ID: principal.ID, ApplicationID: principal.ApplicationID, DisplayName: s.name + "-2"}))
+	assert.Empty(s, got[*scim.ServicePrincipal](s)(s.scim.ServicePrincipals.Get(s.ctx, scim.GetOptions{ID: principal.ID})).Entitlements, "what a replacement left out")
+	s.until("the service principal is listed", func() bool {
+		_, err := s.scim.ServicePrincipals.Find(s.ctx, principal.ApplicationID)
+		return err == nil
+	})
+
+	group := got[*scim.Group](s)(s.scim.Groups.Create(s.ctx, scim.Group{DisplayName: s.name + "-scim", Members: scim.Values(user.ID)}))
+	s.ok(s.scim.Groups.Patch(s.ctx, group.ID, scim.AddMembers(principal.ID), scim.RemoveMember(user.ID)))
+	members := got[*scim.Group](s)(s.scim.Groups.Get(s.ctx, scim.GetOptions{ID: group.ID})).Members
+	require.Len(s, members, 1)
+	s.is(principal.ID, members[0].Value, "the member")
+	s.ok(s.scim.Groups.Modify(s.ctx, group.ID, func(g *scim.Group) { g.Entitlements = scim.Values(scim.WorkspaceAccess) }))
+	require.Len(s, got[*scim.Group](s)(s.scim.Groups.Get(s.ctx, scim.GetOptions{ID: group.ID})).Members, 1)
+	s.until("the group is listed", func() bool {
+		_, err := s.scim.Groups.Find(s.ctx, group.DisplayName)
+		return err == nil
+	})
+	_, err := s.scim.Groups.Create(s.ctx, scim.Group{DisplayName: group.DisplayName})
+	assert.ErrorIs(s, err, fs.ErrExist)
+
+	s.ok(s.scim.Groups.Delete(s.ctx, group.ID))
+	s.ok(s.scim.ServicePrincipals.Delete(s.ctx, principal.ID))
+	s.ok(s.scim.Users.Delete(s.ctx, user.ID))
+	_, err = s.scim.Users.Get(s.ctx, scim.GetOptions{ID: user.ID})
+	s.gone(err)
+}
+
+func (s *conformance) policies() {
+	definition := databricks.PolicyDefinition{"autotermination_minutes": {Type: databricks.PolicyFixed, Value: 20}}
+	id := got[string](s)(s.c.Policies.Create(s.ctx, databricks.CreatePolicy{Name: s.name, Definition: definition.JSON()}))
+	policy := got[*databricks.ClusterPolicy](s)(s.c.Policies.Get(s.ctx, id))
+	s.is(s.name, policy.Name, "the policy")
+	s.ok(s.c.Policies.Edit(s.ctx, databricks.EditPolicy{PolicyID: id, CreatePolicy: databricks.CreatePolicy{Name: s.name + "-2", Definition: policy.Definition}}))
+	holds(s, got[[]databricks.ClusterPolicy](s)(s.c.Policies.List(s.ctx, databricks.ListPolicies{})), "the policy in the list", func(p databricks.ClusterPolicy) bool {
+		return p.PolicyID == id && p.Name == s.name+"-2"
+	})
+	s.is(0, len(got[[]databricks.ClusterCompliance](s)(s.c.Policies.ListCompliance(s.ctx, databricks.ListCompliance{PolicyID: id}))), "clusters under a new policy")
+	families := got[[]databricks.PolicyFamily](s)(s.c.Policies.ListFamilies(s.ctx, databricks.ListPolicyFamilies{}))
+	require.NotEmpty(s, families)
+	family := got[*databricks.PolicyFamily](s)(s.c.Policies.GetFamily(s.ctx, databricks.GetPolicyFamily{PolicyFamilyID: families[0].PolicyFamilyID}))
+	s.is(families[0].Name, family.Name, "the family")
+	s.ok(s.c.Policies.Delete(s.ctx, id))
+	_, err := s.c.Policies.Get(s.ctx, id)
+	s.gone(err)
+}
+
+// compliance is of the cluster that runs.
+func (s *conformance) compliance() {
+	id := got[string](s)(s.c.Policies.Create(s.ctx, databricks.CreatePolicy{Name: s.name, Definition: "{}"}))
+	s.ok(s.c.Clusters.Modify(s.ctx, s.cluster, func(spec *databricks.ClusterSpec) { spec.PolicyID = id }))
+	got[*databricks.Cluster](s)(s.c.Clusters.WaitRunning(s.ctx, s.cluster))
+	assert.True(s, got[*databricks.PolicyCompliance](s)(s.c.Policies.GetCompliance(s.ctx, s.cluster)).IsCompliant)
+	definition := databricks.PolicyDefinition{"autotermination_minutes": {Type: databricks.PolicyFixed, Value: 30}}
+	s.ok(s.c.Policies.Edit(s.ctx, databricks.EditPolicy{PolicyID: id, CreatePolicy: databricks.CreatePolicy{Name: s.name, Definition: definition.JSON()}}))
+	s.until("the cluster is known not to comply", func() bool {
+		return !got[*databricks.PolicyCompliance](s)(s.c.Policies.GetCompliance(s.ctx, s.cluster)).IsCompliant
+	})
+	in := databricks.EnforceCompliance{ClusterID: s.cluster, EnforceMode: databricks.EnforceWaitForTermination}
+	s.is(databricks.EnforceDeferred, got[*databricks.EnforcedCompliance](s)(s.c.Policies.EnforceCompliance(s.ctx, in)).EnforceResult, "the result")
+	s.ok(s.c.Policies.CancelPendingEnforcement(s.ctx, databricks.CancelPendingEnforcement{ClusterID: s.cluster}))
+	in.EnforceMode = ""
+	enforced := got[*databricks.EnforcedCompliance](s)(s.c.Policies.EnforceCompliance(s.ctx, in))
+	s.is([]databricks.ClusterSettingsChange{{Field: "autotermination_minutes", PreviousValue: "20", NewValue: "30"}}, enforced.Changes, "the changes")
+	s.is(30, *got[*databricks.Cluster](s)(s.c.Clusters.WaitRunning(s.ctx, s.cluster)).AutoterminationMinutes, "what the policy fixes")
+	s.ok(s.c.Clusters.Modify(s.ctx, s.cluster, func(spec *databricks.ClusterSpec) { spec.PolicyID, spec.AutoterminationMinutes = "", new(20) }))
+	got[*databricks.Cluster](s)(s.c.Clusters.WaitRunning(s.ctx, s.cluster))
+	s.ok(s.c.Policies.Delete(s.ctx, id))
+}
+
+func (s *conformance) pools() {
+	in := databricks.CreatePool{InstancePoolName: s.name, NodeTypeID: s.spec().NodeTypeID, MaxCapacity: 2}
+	id := got[string](s)(s.c.Pools.Create(s.ctx, in))
+	pool := got[*databricks.InstancePool](s)(s.c.Pools.Get(s.ctx, id))
+	s.is([]any{s.name, in.NodeTypeID, 2}, []any{pool.InstancePoolName, pool.NodeTypeID, pool.MaxCapacity}, "the pool")
+	s.ok(s.c.Pools.Edit(s.ctx, databricks.EditPool{InstancePoolID: id, InstancePoolName: s.name, NodeTypeID: in.NodeTypeID, MaxCapacity: 3}))
+	holds(s, got[[]databricks.InstancePool](s)(s.c.Pools.List(s.ctx)), "the pool in the list", func(p databricks.InstancePool) bool {
+		return p.InstancePoolID == id && p.MaxCapacity == 3
+	})
+	s.ok(s.c.Pools.Delete(s.ctx, id))
+	_, err := s.c.Pools.Get(s.ctx, id)
+	s.gone(err)
+}
+
+func (s *conformance) permissions() {
+	id := got[string](s)(s.c.Policies.Create(s.ctx, databricks.CreatePolicy{Name: s.name, Definition: "{}"}))
+	on := databricks.PermissionsOnClusterPolicies
+	levels := got[[]databricks.PermissionDescription](s)(s.c.Permissions.Levels(s.ctx, on, id))
+	holds(s, levels, "the level", func(l databricks.PermissionDescription) bool { return l.PermissionLevel == databricks.CanUse })
+	use := []databricks.AccessControl{{GroupName: "users", PermissionLevel: databricks.CanUse}}
+	permissions := got[*databricks.ObjectPermissions](s)
+	s.is(use, permissions(s.c.Permissions.Update(s.ctx, databricks.UpdatePermissions{Object: on, ID: id, AccessControlList: use})).Direct(), "permissions after an update")
+	s.is(use, permissions(s.c.Permissions.Get(s.ctx, on, id)).Direct(), "permissions")
+	assert.Empty(s, permissions(s.c.Permissions.Revoke(s.ctx, databricks.RevokePermission{Object: on, ID: id, GroupName: "users"})).Direct())
+	s.is(use, permissions(s.c.Permissions.Set(s.ctx, databricks.SetPermissions{Object: on, ID: id, AccessControlList: use})).Direct(), "permissions that were set")
+	s.ok(s.c.Policies.Delete(s.ctx, id))
 }
 
 func (s *conformance) secrets() {
@@ -734,7 +891,7 @@ func fakeConformance(t *testing.T) (*conformance, *databrickstest.Server) {
 		})))
 	t.Cleanup(server.Close)
 	c := server.Client()
-	return &conformance{log: t, ctx: ctx, c: c, client: server.Client, v12: v12.NewClient(c)}, server
+	return &conformance{log: t, ctx: ctx, c: c, client: server.Client, v12: v12.NewClient(c), scim: scim.NewClient(c)}, server
 }
 
 func TestConformance(t *testing.T) {
@@ -787,12 +944,20 @@ func realConformance(t *testing.T) {
 		return c
 	}
 	c := client()
-	(&conformance{log: t, ctx: ctx, c: c, client: client, v12: v12.NewClient(c), real: true}).run()
+	(&conformance{log: t, ctx: ctx, c: c, client: client, v12: v12.NewClient(c), scim: scim.NewClient(c), real: true}).run()
 }
+
+// patterns are the keys of calls with parameters in the path.
+var patterns = map[string]*regexp.Regexp{}
 
 // callKey is what the contract calls a request.
 func callKey(r databrickstest.Request) string {
 	key := r.Method + " " + r.Path
+	for call, pattern := range patterns {
+		if pattern.MatchString(key) {
+			return call
+		}
+	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
 		key += " multipart"
 	}
@@ -802,7 +967,7 @@ func callKey(r databrickstest.Request) string {
 // inScope lists the calls that the suite must make: those of version 2.1 of the
 // Jobs API are there at 2.2 as well.
 func inScope(t *testing.T) (keys []string) {
-	areas, err := contract.Load("testdata/contract", "clusters", "dbfs", "groups", "jobs", "jobs-2.1-delta", "libraries", "secrets", "tokens", "workspace", "v12")
+	areas, err := contract.Load("testdata/contract", "clusters", "cluster-policies", "dbfs", "groups", "instance-pools", "jobs", "jobs-2.1-delta", "libraries", "permissions", "scim", "secrets", "tokens", "workspace", "v12")
 	require.NoError(t, err)
 	checker := &contract.Checker{Areas: areas, OutOfScope: databricks.ContractOutOfScope}
 	for _, ops := range checker.Scope() {
@@ -810,6 +975,9 @@ func inScope(t *testing.T) (keys []string) {
 			key := op.Key()
 			if op.RequestIn == "multipart" && !strings.HasSuffix(key, " multipart") {
 				key += " multipart"
+			}
+			if strings.Contains(key, "{") && patterns[key] == nil {
+				patterns[key] = regexp.MustCompile("^" + parameter.ReplaceAllString(regexp.QuoteMeta(key), `[^/]+`) + "$")
 			}
 			keys = append(keys, key)
 			if later := strings.Replace(key, "/api/2.1/jobs/", "/api/2.2/jobs/", 1); later != key {
@@ -821,12 +989,14 @@ func inScope(t *testing.T) (keys []string) {
 	return slices.Compact(keys)
 }
 
+var parameter = regexp.MustCompile(`\\\{\w+\\\}`)
+
 // notCalled lists the calls in scope that no request made with success. Requests
 // with the key that is left out do not count.
 func notCalled(t *testing.T, requests []databrickstest.Request, leftOut string) (missing []string) {
 	for _, key := range inScope(t) {
 		if !slices.ContainsFunc(requests, func(r databrickstest.Request) bool {
-			return r.Status == http.StatusOK && callKey(r) == key && key != leftOut
+			return r.Status/100 == 2 && callKey(r) == key && key != leftOut
 		}) {
 			missing = append(missing, key)
 		}
@@ -864,7 +1034,7 @@ func TestConformance_cleansUp(t *testing.T) {
 				return server.Client(append(opts, databricks.WithHTTPClient(interrupting))...)
 			}
 			suite.c = suite.client()
-			suite.v12 = v12.NewClient(suite.c)
+			suite.v12, suite.scim = v12.NewClient(suite.c), scim.NewClient(suite.c)
 			suite.run()
 			for _, text := range log.errors {
 				assert.NotContains(t, text, "cleaning up", "at request %d", at)
@@ -882,14 +1052,18 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func inventory(t *testing.T, c *databricks.Client) map[string]int {
 	ctx := t.Context()
 	return map[string]int{
-		"files":     len(must(c.DBFS.List(ctx, "/"))),
-		"groups":    len(must(c.Groups.List(ctx))),
-		"scopes":    len(must(c.Secrets.ListScopes(ctx))),
-		"tokens":    len(must(c.Tokens.List(ctx))),
-		"notebooks": len(must(c.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared"}))),
-		"clusters":  len(must(c.Clusters.List(ctx, databricks.ListClusters{}))),
-		"jobs":      len(must(c.Jobs.List(ctx, databricks.ListJobs{}))),
-		"active":    len(must(c.Jobs.ListRuns(ctx, databricks.ListRuns{ActiveOnly: true}))),
-		"libraries": len(must(v12.NewClient(c).Libraries.List(ctx))),
+		"files":      len(must(c.DBFS.List(ctx, "/"))),
+		"groups":     len(must(c.Groups.List(ctx))),
+		"users":      len(must(scim.NewClient(c).Users.List(ctx, scim.ListOptions{}))),
+		"principals": len(must(scim.NewClient(c).ServicePrincipals.List(ctx, scim.ListOptions{}))),
+		"policies":   len(must(c.Policies.List(ctx, databricks.ListPolicies{}))),
+		"pools":      len(must(c.Pools.List(ctx))),
+		"scopes":     len(must(c.Secrets.ListScopes(ctx))),
+		"tokens":     len(must(c.Tokens.List(ctx))),
+		"notebooks":  len(must(c.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared"}))),
+		"clusters":   len(must(c.Clusters.List(ctx, databricks.ListClusters{}))),
+		"jobs":       len(must(c.Jobs.List(ctx, databricks.ListJobs{}))),
+		"active":     len(must(c.Jobs.ListRuns(ctx, databricks.ListRuns{ActiveOnly: true}))),
+		"libraries":  len(must(v12.NewClient(c).Libraries.List(ctx))),
 	}
 }
