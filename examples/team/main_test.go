@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"io/fs"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	db "github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+	"github.com/go-databricks/databricks/scim"
+)
+
+// The team's service principal signs in with its secret. It can do what its group
+// was granted, and nothing else.
+func TestTeam(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := databrickstest.NewServer()
+		defer server.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
+		defer cancel()
+		admin := server.Client()
+		etl, other := setUp(ctx, admin, "etl"), setUp(ctx, admin, "other")
+		client := signIn(server, etl.applicationID)
+
+		me, err := scim.NewClient(client).CachedMe(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, etl.applicationID, me.UserName)
+
+		// What it may.
+		allowed := map[string]func() error{
+			"see the cluster": func() error { _, err := client.Clusters.WaitRunning(ctx, etl.cluster); return err },
+			"restart it":      func() error { return client.Clusters.Restart(ctx, db.RestartCluster{ClusterID: etl.cluster}) },
+			"see the policy":  func() error { _, err := client.Policies.Get(ctx, etl.policy); return err },
+			"see the pool":    func() error { _, err := client.Pools.Get(ctx, etl.pool); return err },
+			"see the job":     func() error { _, err := client.Jobs.Get(ctx, db.GetJob{JobID: etl.job}); return err },
+			"read the secret": func() error { _, err := client.Secrets.Get(ctx, "etl", "password"); return err },
+			"work at home":    func() error { return client.Workspace.Mkdirs(ctx, "/Users/"+me.UserName+"/work") },
+			"make a cluster by rule": func() error {
+				_, err := client.Clusters.Create(ctx, db.CreateCluster{PolicyID: etl.policy, NumWorkers: new(2)})
+				return err
+			},
+			"run the job to its end": func() error {
+				run, err := client.Jobs.RunNow(ctx, db.RunNow{JobID: etl.job})
+				if err == nil {
+					_, err = client.Jobs.WaitRun(ctx, run.RunID)
+				}
+				return err
+			},
+		}
+		for _, what := range []string{"see the cluster", "restart it", "see the policy", "see the pool", "see the job", "read the secret", "work at home", "make a cluster by rule", "run the job to its end"} {
+			assert.NoError(t, allowed[what](), what)
+		}
+
+		// What it may not.
+		for what, call := range map[string]func() error{
+			"edit the cluster": func() error {
+				return client.Clusters.Resize(ctx, db.ResizeCluster{ClusterID: etl.cluster, NumWorkers: new(2)})
+			},
+			"delete the cluster": func() error { return client.Clusters.PermanentDelete(ctx, etl.cluster) },
+			"make a cluster freely": func() error {
+				_, err := client.Clusters.Create(ctx, db.CreateCluster{SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)})
+				return err
+			},
+			"use another's policy": func() error {
+				_, err := client.Clusters.Create(ctx, db.CreateCluster{PolicyID: other.policy, NumWorkers: new(1)})
+				return err
+			},
+			"edit the policy": func() error { return client.Policies.Delete(ctx, etl.policy) },
+			"delete the pool": func() error { return client.Pools.Delete(ctx, etl.pool) },
+			"make a pool": func() error {
+				_, err := client.Pools.Create(ctx, db.CreatePool{InstancePoolName: "p", NodeTypeID: "Standard_DS3_v2"})
+				return err
+			},
+			"delete the job": func() error { return client.Jobs.Delete(ctx, etl.job) },
+			"change its permissions": func() error {
+				_, err := client.Permissions.Get(ctx, db.PermissionsOnJobs, strconv.FormatInt(etl.job, 10))
+				return err
+			},
+			"change a secret":       func() error { return client.Secrets.Delete(ctx, "etl", "password") },
+			"see another's cluster": func() error { _, err := client.Clusters.Get(ctx, other.cluster); return err },
+			"run another's job":     func() error { _, err := client.Jobs.RunNow(ctx, db.RunNow{JobID: other.job}); return err },
+			"read another's secret": func() error { _, err := client.Secrets.Get(ctx, "other", "password"); return err },
+			"write to the root":     func() error { return client.Workspace.Mkdirs(ctx, "/etl") },
+			"see who there is":      func() error { _, err := scim.NewClient(client).Users.List(ctx, scim.ListOptions{}); return err },
+		} {
+			assert.ErrorIs(t, call(), fs.ErrPermission, what)
+		}
+		_, err = client.Clusters.Create(ctx, db.CreateCluster{PolicyID: etl.policy, NumWorkers: new(4)})
+		assert.ErrorIs(t, err, db.ErrInvalidParameterValue)
+		assert.ErrorContains(t, err, "num_workers")
+
+		// It sees its own, and what it made.
+		clusters, err := client.Clusters.List(ctx, db.ListClusters{})
+		require.NoError(t, err)
+		assert.Len(t, clusters, 2)
+		cluster, err := client.Clusters.Get(ctx, etl.cluster)
+		require.NoError(t, err)
+		assert.Equal(t, []any{etl.pool, "15.4.x-scala2.12", 30}, []any{cluster.InstancePoolID, cluster.SparkVersion, *cluster.AutoterminationMinutes})
+
+		// The pool has room for six nodes, and five are in use.
+		id, err := client.Clusters.Create(ctx, db.CreateCluster{PolicyID: etl.policy, NumWorkers: new(1)})
+		require.NoError(t, err)
+		_, err = client.Clusters.WaitRunning(ctx, id)
+		var failed *db.ClusterError
+		require.ErrorAs(t, err, &failed)
+		assert.ErrorContains(t, err, "INSTANCE_POOL_MAX_CAPACITY_REACHED")
+	})
+}
