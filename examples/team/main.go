@@ -46,9 +46,9 @@ func setUp(ctx context.Context, client *db.Client, name string) team {
 		"num_workers":             {Type: db.PolicyRange, MaxValue: new(3.0)},
 	}.JSON()}))
 	t.cluster = must(client.Clusters.Create(ctx, db.CreateCluster{ClusterName: name, PolicyID: t.policy, NumWorkers: new(1)}))
-	t.job = must(client.Jobs.Create(ctx, db.CreateJob{
-		Name: name, ExistingClusterID: t.cluster, NotebookTask: &db.NotebookTask{NotebookPath: "/Shared/" + name},
-	}))
+	notebook := "/Shared/" + name
+	must(client.Workspace.Import(ctx, db.ImportObject{Path: notebook, Language: db.LanguagePython, Content: []byte("print(1)")}))
+	t.job = must(client.Jobs.Create(ctx, db.CreateJob{Name: name, ExistingClusterID: t.cluster, NotebookTask: &db.NotebookTask{NotebookPath: notebook}}))
 	check(client.Secrets.CreateScope(ctx, db.CreateScope{Scope: name}))
 	check(client.Secrets.Put(ctx, db.PutSecret{Scope: name, Key: "password", StringValue: new(db.Secret("correct horse"))}))
 	check(client.Secrets.PutACL(ctx, db.PutACL{Scope: name, Principal: name, Permission: db.ACLRead}))
