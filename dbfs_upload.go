@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	mathrand "math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -133,10 +131,10 @@ func (u *upload) run(ctx context.Context) error {
 		return u.plan(ctx)
 	}
 	free, err := u.prepare(ctx)
+	defer free()
 	if err != nil {
 		return err
 	}
-	defer free()
 	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
 	defer u.meter.stop()
 	if size := u.content.Size(); 0 <= size && size <= u.small {
@@ -144,7 +142,7 @@ func (u *upload) run(ctx context.Context) error {
 	}
 	err = u.lookAndWrite(ctx)
 	if err == nil {
-		err = u.finishSource()
+		err = u.source.Finish()
 	}
 	if err == nil {
 		err = u.verify(ctx)
@@ -180,96 +178,14 @@ func (u *upload) plan(ctx context.Context) error {
 // prepare finds out what is to be sent. A small file is read at once, so that
 // what is sent cannot change.
 func (u *upload) prepare(ctx context.Context) (free func(), err error) {
-	u.content, free = u.source, func() {}
 	size := u.source.Size()
 	if size > u.small || size < 0 && u.opts.Unbuffered {
-		return free, nil
-	}
-	in, err := u.source.Open()
-	if err != nil {
-		return free, err
-	}
-	in = &contextReader{in, ctx}
-	if size >= 0 {
-		content := make([]byte, size)
-		if _, err := io.ReadFull(in, content); err != nil {
-			return free, err
-		}
-		u.content = source.New(bytes.NewReader(content))
-		return free, u.finishSource()
-	}
-	var memory bytes.Buffer
-	switch _, err := io.CopyN(&memory, in, maxInMemory); {
-	case err == io.EOF:
-		u.content = source.New(bytes.NewReader(memory.Bytes()))
-		return free, u.finishSource()
-	case err != nil:
-		return free, err
-	}
-	return u.buffer(in, &memory)
-}
-
-// buffer writes a source to a temporary file. What does not fit is sent in blocks.
-func (u *upload) buffer(in io.Reader, begin *bytes.Buffer) (free func(), err error) {
-	file, err := os.CreateTemp("", "databricks-upload-*")
-	if err != nil { // it goes without
-		u.content = source.New(io.MultiReader(begin, in))
+		u.content = u.source
 		return func() {}, nil
 	}
-	free = func() {
-		file.Close()
-		_ = os.Remove(file.Name())
-	}
-	size, chunk, next := int64(0), make([]byte, MaxBlockSize), begin.Next
-	for size < maxBuffered {
-		piece, end := next(len(chunk)), error(nil)
-		if len(piece) == 0 {
-			var n int
-			n, end = io.ReadFull(in, chunk)
-			piece = chunk[:n]
-		}
-		n, err := file.Write(piece)
-		size += int64(n)
-		if err != nil { // the disk is full, perhaps
-			rest := bytes.NewReader(bytes.Clone(piece[n:]))
-			u.content = source.New(io.MultiReader(io.NewSectionReader(file, 0, size), rest, begin, in))
-			return free, nil
-		}
-		switch end {
-		case nil:
-		case io.EOF, io.ErrUnexpectedEOF:
-			if err := u.finishSource(); err != nil {
-				return free, err
-			}
-			if _, err := file.Seek(0, io.SeekStart); err != nil {
-				return free, err
-			}
-			u.content = source.New(file)
-			return free, nil
-		default:
-			free()
-			return func() {}, end
-		}
-	}
-	u.content = source.New(io.MultiReader(io.NewSectionReader(file, 0, size), in))
-	return free, nil
+	u.content, free, err = u.source.Buffer(ctx, maxInMemory, maxBuffered)
+	return free, err
 }
-
-// A contextReader ends with a context.
-type contextReader struct {
-	io.ReadCloser
-	ctx context.Context
-}
-
-func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.ReadCloser.Read(p)
-}
-
-// finishSource says that the source was read to its end.
-func (u *upload) finishSource() error { return u.source.Finish() }
 
 // put writes a small file in one request. If that is done late, it is done right.
 func (u *upload) put(ctx context.Context, size int64) error {
@@ -534,187 +450,6 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 		err = context.Cause(ctx)
 	}
 	return size, err
-}
-
-// verify checks that everything that was sent has arrived.
-func (u *upload) verify(ctx context.Context) error {
-	info, err := u.s.GetStatus(ctx, u.temp)
-	if err != nil {
-		return fmt.Errorf("checking its size: %w", err)
-	}
-	if info.FileSize != u.size {
-		return fmt.Errorf("%d bytes were sent, but the file has %d", u.size, info.FileSize)
-	}
-	return nil
-}
-
-// maxCollisions bounds how often other writers may be faster.
-const maxCollisions = 100
-
-// publish moves the file to its path, as often as it takes among others that do
-// the same.
-func (u *upload) publish(ctx context.Context) error {
-	for collisions := 0; ; collisions++ {
-		if u.there != nil {
-			if err := u.moveAway(ctx); err != nil {
-				return err
-			}
-			u.there = nil
-		}
-		err := u.move(ctx, u.temp, u.path)
-		if err == nil {
-			u.written = false // there is nothing at temp
-		}
-		if !u.opts.Overwrite || !errors.Is(err, ErrResourceAlreadyExists) || collisions == maxCollisions {
-			return err
-		}
-		if collisions > 0 && poll.Sleep(ctx, mathrand.N(100*time.Millisecond)) != nil {
-			return ended(ctx, ctx.Err(), err)
-		}
-		if err := u.look(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// moveAway gives what is at the path another name. If the response is lost, the
-// call may still be carried out, and would then move whatever is at the path. So
-// nothing goes there before it was.
-func (u *upload) moveAway(ctx context.Context) error {
-	old := beside(u.path)
-	err := u.s.Move(ctx, u.path, old)
-	switch {
-	case errors.Is(err, ErrResourceDoesNotExist): // it has gone meanwhile
-		return nil
-	case outcomeUnknown(err):
-		if !u.await(ctx, old, func(there *FileInfo) bool { return there != nil }) {
-			return fmt.Errorf("%w; the file that is at %s may be moved to %s", err, u.path, old)
-		}
-	case err != nil:
-		return err
-	}
-	u.olds = append(u.olds, old)
-	return nil
-}
-
-// move moves a file from a name that only this upload uses. However often it is
-// called and however late it is done, it moves that file once.
-func (u *upload) move(ctx context.Context, from, to string) error {
-	for attempt := 1; ; attempt++ {
-		err := u.s.Move(ctx, from, to)
-		lost := outcomeUnknown(err)
-		if err == nil || !lost && attempt == 1 {
-			return err
-		}
-		last := !lost || attempt >= u.s.client.retry.MaxAttempts || ctx.Err() != nil
-		gone := func(there *FileInfo) bool { return there == nil }
-		if last && lost && u.await(ctx, from, gone) || u.check(ctx, from, gone) {
-			return nil
-		}
-		if last {
-			if lost {
-				err = fmt.Errorf("%w; it may be at %s or %s", err, from, to)
-			}
-			return err
-		}
-		if pauseErr := u.s.client.pause(ctx, attempt, err); pauseErr != nil {
-			return err
-		}
-	}
-}
-
-// lateWork is how long a call whose response was lost is given to do its work.
-const lateWork = 30 * time.Second
-
-// await waits until the status of a path is as it should be, for a while.
-func (u *upload) await(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	ctx, end := context.WithTimeout(ctx, lateWork)
-	defer end()
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		if u.check(ctx, path, ready) {
-			return true
-		}
-		if poll.Sleep(ctx, pause) != nil {
-			return false
-		}
-	}
-}
-
-// check reports whether the status of a path is as it should be.
-func (u *upload) check(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	there, err := u.s.stat(ctx, path)
-	return err == nil && ready(there)
-}
-
-// tidy removes what an upload leaves, and returns what became of it.
-func (u *upload) tidy(ctx context.Context, err error) error {
-	if err != nil && u.written {
-		u.discard(ctx)
-	}
-	if err != nil && len(u.olds) > 0 {
-		err = u.putBack(ctx, err)
-	}
-	if err == nil {
-		for _, old := range u.olds {
-			if u.remove(ctx, old) != nil {
-				u.late = append(u.late, old)
-			}
-		}
-	}
-	if u.opts.InPlace {
-		if err != nil && len(u.late) > 0 {
-			return fmt.Errorf("%w; a part may be left at %s", err, u.path)
-		}
-		return err
-	}
-	// A name that a lost call creates is created once.
-	u.late = slices.DeleteFunc(u.late, func(name string) bool {
-		return u.check(ctx, name, func(there *FileInfo) bool { return there != nil }) && u.remove(ctx, name) == nil
-	})
-	if len(u.late) > 0 {
-		return &LeftoverError{u.late, err}
-	}
-	return err
-}
-
-// putBack gives what was at the path its name back, unless something else has
-// it. It returns why, and where the file is.
-func (u *upload) putBack(ctx context.Context, why error) error {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	last := len(u.olds) - 1
-	if u.move(ctx, u.olds[last], u.path) == nil {
-		u.olds = u.olds[:last]
-	}
-	if len(u.olds) == 0 {
-		return why
-	}
-	return fmt.Errorf("%w; what was there before may be at %s", why, strings.Join(u.olds, ", "))
-}
-
-// discard removes what was written.
-func (u *upload) discard(ctx context.Context) {
-	if u.remove(ctx, u.temp) == nil {
-		u.written = false
-	} else if !slices.Contains(u.late, u.temp) {
-		u.late = append(u.late, u.temp)
-	}
-}
-
-// remove deletes one of our files. It must not fail easily.
-func (u *upload) remove(ctx context.Context, path string) (err error) {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	for attempt := range 3 {
-		if err = u.s.Delete(ctx, DeleteFile{Path: path}); err == nil || u.s.client.pause(ctx, attempt+1, err) != nil {
-			break
-		}
-	}
-	return err
 }
 
 // cleanupContext returns a context for putting things in order: it outlives ctx by a

@@ -1,0 +1,83 @@
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSource_Buffer(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	for _, disk := range []string{dir, filepath.Join(dir, "none")} {
+		t.Setenv("TMPDIR", disk)
+		for _, size := range []int{0, 1, 9, 10, 11, 99, 100, 101, 3 << 20} {
+			for _, onDisk := range []int64{100, 4 << 20} {
+				want := bytes.Repeat([]byte("x"), size)
+				from := New(io.MultiReader(bytes.NewReader(want)))
+				buffered, free, err := from.Buffer(t.Context(), 10, onDisk)
+				require.NoError(t, err)
+				known := size <= 10 || int64(size) < onDisk && disk == dir
+				if known {
+					assert.EqualValues(t, size, buffered.Size(), "%d of %d", size, onDisk)
+				} else {
+					assert.EqualValues(t, -1, buffered.Size(), "%d of %d", size, onDisk)
+				}
+				assert.Equal(t, known, buffered.Rewindable())
+				for range 2 {
+					in, err := buffered.Open()
+					if !known && err != nil {
+						break // the second time
+					}
+					require.NoError(t, err)
+					got, err := io.ReadAll(in)
+					require.NoError(t, err)
+					require.True(t, bytes.Equal(want, got), "%d of %d: %d", size, onDisk, len(got))
+				}
+				free()
+				left, err := os.ReadDir(dir)
+				require.NoError(t, err)
+				require.Empty(t, left)
+			}
+		}
+	}
+}
+
+func TestSource_Buffer_fails(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	broken := errors.New("broken")
+	for _, n := range []int{5, 50, 2 << 20} {
+		from := New(io.MultiReader(strings.NewReader(strings.Repeat("x", n)), iotest.ErrReader(broken)))
+		_, free, err := from.Buffer(t.Context(), 10, 4<<20)
+		assert.Equal(t, broken, err)
+		free()
+	}
+	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(broken)
+	_, free, err := New(io.MultiReader(strings.NewReader("x"))).Buffer(ctx, 10, 100)
+	assert.Equal(t, broken, err)
+	free()
+
+	// What is read is what there was, or an error.
+	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	require.NoError(t, err)
+	defer file.Close()
+	require.NoError(t, file.Truncate(8))
+	from := New(file)
+	require.NoError(t, file.Truncate(5))
+	_, free, err = from.Buffer(t.Context(), 10, 100)
+	assert.ErrorIs(t, err, ErrChanged)
+	free()
+}
