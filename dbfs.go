@@ -150,20 +150,29 @@ var partlyDeleted = regexp.MustCompile(`has deleted (\d+) files`)
 
 func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool, progress func(files int64)) error {
 	r := post("/api/2.0/dbfs/delete").requiredPath("path", path).optional("recursive", recursive).idempotent()
-	var pacer poll.Pacer
-	for files := int64(0); ; {
+	var (
+		pacer     poll.Pacer
+		tolerance poll.Tolerance
+		files     int64
+		partly    bool // a part was deleted, so it takes long
+	)
+	for {
 		err := s.client.Do(ctx, r, nil)
-		if !errors.Is(err, ErrPartialDelete) {
-			return err
-		}
-		if e, ok := errors.AsType[*APIError](err); ok {
-			if m := partlyDeleted.FindStringSubmatch(e.Message); m != nil {
-				n, _ := strconv.ParseInt(m[1], 10, 64)
-				files += n
+		switch {
+		case errors.Is(err, ErrPartialDelete):
+			partly = true
+			tolerance.Reset()
+			if e, ok := errors.AsType[*APIError](err); ok {
+				if m := partlyDeleted.FindStringSubmatch(e.Message); m != nil {
+					n, _ := strconv.ParseInt(m[1], 10, 64)
+					files += n
+				}
 			}
-		}
-		if progress != nil {
-			progress(files)
+			if progress != nil {
+				progress(files)
+			}
+		case err == nil, !partly, judgePoll(err, true) != poll.Transient, tolerance.Exceeded():
+			return err
 		}
 		if pacer.Wait(ctx) != nil {
 			return fmt.Errorf("databricks: deleting %s, of which %d files are gone: %w", path, files, ended(ctx, ctx.Err(), err))

@@ -7,9 +7,11 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
@@ -304,6 +306,33 @@ func pathSent(t *testing.T, r *http.Request, member string) string {
 	}
 	path, _ := body[member].(string)
 	return path
+}
+
+// Deleting a tree takes long, so it outlasts what a wait outlasts.
+func TestDBFS_DeleteTree_outlastsOutages(t *testing.T) {
+	partly := answer(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining."}`)
+	down := answer(500, `{"error_code": "INTERNAL_ERROR", "message": "x"}`)
+	for _, row := range []struct {
+		name    string
+		answers []func(*http.Request) (*http.Response, error)
+		fails   ErrorCode
+	}{
+		{"midway", append(append(slices.Repeat([]func(*http.Request) (*http.Response, error){partly}, 20), slices.Repeat([]func(*http.Request) (*http.Response, error){down}, 12)...), partly, answer(200, `{}`)), ""},
+		{"for good", append(slices.Repeat([]func(*http.Request) (*http.Response, error){partly}, 20), slices.Repeat([]func(*http.Request) (*http.Response, error){down}, 10_000)...), ErrInternalError},
+		{"a refusal", []func(*http.Request) (*http.Response, error){partly, answer(400, `{"error_code": "INVALID_STATE"}`)}, ErrInvalidState},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _ := scriptedClient(t, nil, row.answers...)
+			began := time.Now()
+			err := c.DBFS.DeleteTree(t.Context(), "/big", nil)
+			if row.fails == "" {
+				require.NoError(t, err, row.name)
+				return
+			}
+			require.ErrorIs(t, err, row.fails, row.name)
+			assert.Less(t, time.Since(began), 10*time.Minute, row.name)
+		})
+	}
 }
 
 func TestDBFS_Delete_goesOnUntilAllIsGone(t *testing.T) {
