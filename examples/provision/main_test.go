@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,26 +15,37 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-const all = `  make group analysts
-  add alice@example.com to group analysts
-  make group data
-  add analysts to group data
-  make secret scope etl
-  put secret storage-key into scope etl
-  give analysts the permission to READ scope etl
-  make folder /Shared/etl
-  make folder /Shared/reports
-  make cluster shared
-  pin cluster shared
-  make job nightly
+const all = `  + service principal etl
+  + group analysts
+  + member alice@example.com of group analysts
+  + member etl of group analysts
+  + group data
+  + member analysts of group data
+  + secret scope etl
+  + secret storage-key in scope etl
+  + READ on secret scope etl for analysts
+  + directory /Shared/etl
+  + directory /Shared/reports
+  + pool standard
+  + policy small
+  + cluster shared
+  + pin of cluster shared
+  + job nightly
+  + CAN_EDIT on directory /Shared/etl for analysts
+  + CAN_ATTACH_TO on pool standard for analysts
+  + CAN_USE on policy small for analysts
+  + CAN_RESTART on cluster shared for analysts
+  + CAN_MANAGE_RUN on job nightly for etl
 `
 
 func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Equal(t, "DATABRICKS_HOST is not set: this is a workspace in memory.\n"+all+"12 steps done.\nAnd once more:\nNothing to do.\n", out.String())
+	assert.Equal(t, "DATABRICKS_HOST is not set: this is a workspace in memory.\n"+all+"21 steps done.\nAnd once more:\nNothing to do.\n", out.String())
 }
+
+var definitions = regexp.MustCompile("definition: .*")
 
 func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	quick := databrickstest.Timings{ClusterStart: -1, ClusterRestart: -1}
@@ -70,13 +82,13 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	client := server.Client()
 	out, err := provisioned(t, []string{"-dry-run"})
 	require.NoError(t, err)
-	assert.Equal(t, all+"12 steps to do; this was a dry run.\n", out)
+	assert.Equal(t, all+"21 steps to do; this was a dry run.\n", out)
 	assert.Empty(t, writes(server))
 
 	out, err = provisioned(t, nil)
 	require.NoError(t, err)
-	assert.Equal(t, all+"12 steps done.\n", out)
-	assert.Len(t, writes(server), 12)
+	assert.Equal(t, all+"21 steps done.\n", out)
+	assert.Len(t, writes(server), 21)
 	secret, err := client.Secrets.Get(t.Context(), "etl", "storage-key")
 	require.NoError(t, err)
 	assert.Equal(t, "hush", string(secret))
@@ -87,6 +99,12 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, jobs, 1)
 	assert.Equal(t, clusters[0].ClusterID, jobs[0].Settings.ExistingClusterID)
+	pools, err := client.Pools.List(t.Context())
+	require.NoError(t, err)
+	policies, err := client.Policies.List(t.Context(), databricks.ListPolicies{})
+	require.NoError(t, err)
+	assert.Equal(t, []string{policies[0].PolicyID, pools[0].InstancePoolID}, []string{clusters[0].PolicyID, clusters[0].InstancePoolID})
+	assert.Contains(t, policies[0].Definition, pools[0].InstancePoolID)
 
 	out, err = provisioned(t, nil)
 	require.NoError(t, err)
@@ -97,20 +115,31 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	require.NoError(t, client.Groups.RemoveMember(t.Context(), "data", databricks.GroupMember{GroupName: "analysts"}))
 	require.NoError(t, client.Secrets.PutACL(t.Context(), databricks.PutACL{Scope: "etl", Principal: "analysts", Permission: databricks.ACLWrite}))
 	require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/reports"}))
+	_, err = client.Permissions.Set(t.Context(), databricks.SetPermissions{Object: databricks.PermissionsOnClusters, ID: clusters[0].ClusterID})
+	require.NoError(t, err)
 	t.Setenv("ETL_STORAGE_KEY", "hush hush")
 	server.ForgetRequests()
-	changes := []string{`"64"`, `"8"`, `"max_workers": 4`, `"max_workers": 6`, `"max_retries": 2`, `"max_retries": 3`}
+	changes := []string{`"maxValue": 120`, `"maxValue": 90`, `"max_capacity": 10`, `"max_capacity": 12`, `"64"`, `"8"`, `"max_workers": 4`, `"max_workers": 6`, `"max_retries": 2`, `"max_retries": 3`}
 	out, err = provisioned(t, nil, changes...)
 	require.NoError(t, err)
-	assert.Equal(t, `  add analysts to group data
-  put secret storage-key into scope etl
-  give analysts the permission to READ scope etl
-  make folder /Shared/reports
-  change cluster shared, which is RUNNING: autoscale, spark_conf
-  change job nightly: max_retries
-6 steps done.
-`, out)
-	assert.Len(t, writes(server), 6)
+	assert.Equal(t, `  + member analysts of group data
+  ~ secret storage-key in scope etl
+  + READ on secret scope etl for analysts
+  + directory /Shared/reports
+  ~ pool standard
+      max_capacity: 10 → 12
+  ~ policy small
+      definition: "POLICY" → "NEW"
+  ~ cluster shared, which is RUNNING
+      autoscale: {"max_workers":4,"min_workers":1} → {"max_workers":6,"min_workers":1}
+      spark_conf: {"spark.sql.shuffle.partitions":"64"} → {"spark.sql.shuffle.partitions":"8"}
+  ~ job nightly
+      max_retries: 2 → 3
+  + CAN_RESTART on cluster shared for analysts
+9 steps done.
+`, definitions.ReplaceAllString(out, `definition: "POLICY" → "NEW"`))
+	assert.Contains(t, out, `\"maxValue\":90`)
+	assert.Len(t, writes(server), 9)
 	out, err = provisioned(t, nil, changes...)
 	require.NoError(t, err)
 	assert.Equal(t, "Nothing to do.\n", out)
@@ -121,18 +150,18 @@ func TestRun_goesOn(t *testing.T) {
 	server := start(t)
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/clusters/create", Status: 403})
 	out, err := provisioned(t, nil)
-	assert.ErrorContains(t, err, "make cluster shared: ")
-	assert.ErrorContains(t, err, "9 of 12 steps are done")
+	assert.ErrorContains(t, err, "+ cluster shared: ")
+	assert.ErrorContains(t, err, "13 of 21 steps are done")
 	assert.NotContains(t, out, "steps done")
 	out, err = provisioned(t, nil)
 	require.NoError(t, err)
-	assert.Equal(t, "  make cluster shared\n  pin cluster shared\n  make job nightly\n3 steps done.\n", out)
+	assert.Equal(t, all[strings.Index(all, "  + cluster"):]+"8 steps done.\n", out)
 }
 
 // Permissions of a job can be given when it is made, but not be read.
 func TestRun_permissionsOfJobs(t *testing.T) {
 	start(t)
-	for _, want := range []string{all + "12 steps done.\n", "Nothing to do.\n"} {
+	for _, want := range []string{all + "21 steps done.\n", "Nothing to do.\n"} {
 		out, err := provisioned(t, nil, `"max_retries": 2`, `"access_control_list": [{"group_name": "data", "permission_level": "CAN_VIEW"}]`)
 		require.NoError(t, err)
 		assert.Equal(t, want, out)
@@ -142,7 +171,7 @@ func TestRun_permissionsOfJobs(t *testing.T) {
 // Where nobody may read secrets, there is no telling whether they differ.
 func TestRun_secretsCannotBeRead(t *testing.T) {
 	start(t, databrickstest.WithSecretsInNotebooksOnly())
-	for _, want := range []string{all + "12 steps done.\n", "  put secret storage-key into scope etl\n1 steps done.\n"} {
+	for _, want := range []string{all + "21 steps done.\n", "  ~ secret storage-key in scope etl\n1 steps done.\n"} {
 		out, err := provisioned(t, nil)
 		require.NoError(t, err)
 		assert.Equal(t, want, out)
@@ -175,12 +204,32 @@ func TestDiffering(t *testing.T) {
 	} {
 		assert.Empty(t, differing(want, now))
 	}
-	for name, want := range map[string]databricks.JobSettings{
-		"max_retries, name": {Name: "b", MaxRetries: new(0)},
-		"schedule":          {Schedule: &databricks.CronSchedule{TimezoneID: "UTC"}},
-		"tags":              {Tags: map[string]string{"c": "3"}},
-		"tasks":             {Tasks: []databricks.Task{{TaskKey: "x"}, {TaskKey: "y"}}},
+	for lines, want := range map[string]databricks.JobSettings{
+		"\n      max_retries: 2 → 0\n      name: \"a\" → \"b\"":                                                 {Name: "b", MaxRetries: new(0)},
+		"\n      schedule: unset → {\"quartz_cron_expression\":\"\",\"timezone_id\":\"UTC\"}":                   {Schedule: &databricks.CronSchedule{TimezoneID: "UTC"}},
+		"\n      tags: {\"a\":\"1\",\"b\":\"2\"} → {\"c\":\"3\"}":                                               {Tags: map[string]string{"c": "3"}},
+		"\n      tasks: [{\"max_retries\":1,\"task_key\":\"x\"}] → [{\"task_key\":\"x\"},{\"task_key\":\"y\"}]": {Tasks: []databricks.Task{{TaskKey: "x"}, {TaskKey: "y"}}},
 	} {
-		assert.Equal(t, name, differing(want, now))
+		assert.Equal(t, lines, differing(want, now))
 	}
+}
+
+// A secret that differs is named and not shown.
+func TestDiffering_secrets(t *testing.T) {
+	spec := func(value string) databricks.ClusterSpec {
+		return databricks.ClusterSpec{SparkEnvVars: databricks.SparkEnvVars{"KEY": value}}
+	}
+	assert.Equal(t, "\n      spark_env_vars: a secret", differing(spec("hush"), spec("hush hush")))
+}
+
+func TestRun_unsupported(t *testing.T) {
+	start(t)
+	_, err := provisioned(t, nil, `"on": "jobs"`, `"on": "apps"`)
+	assert.ErrorContains(t, err, "permissions on apps are not supported")
+	_, err = provisioned(t, nil, "alice@", "bob@")
+	assert.ErrorContains(t, err, `no user with the name "bob@example.com"`)
+	_, err = provisioned(t, nil)
+	require.NoError(t, err)
+	_, err = provisioned(t, nil, `"node_type_id": "Standard_DS3_v2"`, `"node_type_id": "Standard_DS4_v2"`)
+	assert.ErrorContains(t, err, "pool standard cannot be changed like this")
 }
