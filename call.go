@@ -58,7 +58,7 @@ func (x *call) run(ctx context.Context) (err error) {
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	if x.prepareAttempt(req.Request) == nil {
-		sender.Do(req)
+		_, _ = sender.Do(req) // the attempts know how it went
 	}
 	if x.last != nil && x.last.err == nil && x.stopped == nil {
 		return nil // the response is where out says

@@ -401,7 +401,10 @@ func (s *JobsService) List(ctx context.Context, in ListJobs) ([]Job, error) {
 		return nil, err
 	}
 	jobs := response.Jobs[:0]
-	for job := range in.narrow((&Page[Job]{Items: response.Jobs}).all(nil)) {
+	for job, err := range in.narrow((&Page[Job]{Items: response.Jobs}).all(nil)) {
+		if err != nil {
+			return nil, err
+		}
 		jobs = append(jobs, job)
 	}
 	return jobs[:len(jobs):len(jobs)], nil

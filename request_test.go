@@ -309,14 +309,14 @@ func TestWatch(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, []string{"A", "B", "C"}, seen)
 
-		f, n := look("A", bad)
+		f, _ = look("A", bad)
 		start := time.Now()
 		_, err = states(watch(ctx, c, "thing x", f, same), "")
 		assert.ErrorIs(t, err, bad)
 		assert.ErrorContains(t, err, "watching thing x: polls have failed for 1m")
 		assert.WithinRange(t, time.Now(), start.Add(time.Minute), start.Add(70*time.Second))
 
-		f, n = look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
+		f, n := look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
 		_, err = states(watch(ctx, c, "x", f, same), "")
 		assert.ErrorIs(t, err, ErrInvalidParameterValue)
 		assert.Equal(t, 2, *n, "what is wrong for good ends the wait")

@@ -279,9 +279,10 @@ func (n *fileNode) send(r *http.Request) reply {
 	if err == nil && modified.After(since) || match != "" && match != "*" && match != n.etag {
 		return failReply(http.StatusPreconditionFailed, "FAILED_PRECONDITION", "The file was modified")
 	}
-	from, to, ok := int64(0), n.content.size, true
+	from, to := int64(0), n.content.size
 	status := http.StatusOK
 	if wanted, is := strings.CutPrefix(r.Header.Get("Range"), "bytes="); is && r.Method == http.MethodGet {
+		var ok bool
 		if from, to, ok = byteRange(wanted, n.content.size); !ok {
 			refused := failReply(http.StatusRequestedRangeNotSatisfiable, "OUT_OF_RANGE", "The range is outside of the file")
 			refused.header.Set("Content-Range", fmt.Sprintf("bytes */%d", n.content.size))
