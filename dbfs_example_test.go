@@ -121,7 +121,8 @@ func ExampleDBFSService_FS() {
 	// Output: [2024/a.csv 2025/b.csv]
 }
 
-// A folder is copied, many files at a time. With Update it is brought up to date.
+// A directory is copied, many files at a time. SkipUnchanged continues a copy that
+// was interrupted.
 func ExampleDBFSService_UploadDir() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -146,4 +147,45 @@ func ExampleDBFSService_UploadDir() {
 		fmt.Println("not copied:", skipped.Path, skipped.Err)
 	}
 	// Output: 2 files, 16 bytes
+}
+
+// To synchronize two directories, SkipUnchanged copies what changed, and Delete
+// deletes what is gone. A dry run shows what that would do.
+func ExampleDBFSService_UploadDir_synchronize() {
+	workspace := databrickstest.NewServer()
+	defer workspace.Close()
+	client, ctx := workspace.Client(), context.Background()
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{"new.csv", "notes.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("id,name\n"), 0o600); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := client.DBFS.Put(ctx, databricks.PutContents{Path: "/data/gone.csv"}); err != nil {
+		log.Fatal(err)
+	}
+
+	sync := databricks.DirOptions{SkipUnchanged: true, Delete: true, Ignore: []string{"*.tmp"}}
+	dry := sync
+	dry.DryRun = true
+	plan, err := client.DBFS.UploadDir(ctx, dir, "/data", dry)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, change := range plan.Changes {
+		fmt.Println("would", change.Op, change.Path)
+	}
+	done, err := client.DBFS.UploadDir(ctx, dir, "/data", sync)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(done.Files, "copied,", done.Deleted, "deleted")
+	// Output:
+	// would DELETE /data/gone.csv
+	// would CREATE /data/new.csv
+	// 1 copied, 1 deleted
 }

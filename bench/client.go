@@ -24,6 +24,11 @@ type client interface {
 	DownloadDir(ctx context.Context, path, dir string) error
 	UploadDir(ctx context.Context, dir, path string) error
 
+	// The same again, which "plain" does as fast as handwritten code can.
+	FastUploadDir(ctx context.Context, dir, path string) error
+	FastUpload(ctx context.Context, path string, from io.ReadSeeker, size int64) error
+	FastStream(ctx context.Context, path string, from io.Reader, size int64) error
+
 	RunCommand(ctx context.Context, code string) error // in a context that is there already
 	WaitRunning(ctx context.Context, id string) error
 }

@@ -115,3 +115,16 @@ func (o *ours) UploadDir(ctx context.Context, dir, path string) error {
 	_, err := o.DBFS.UploadDir(ctx, dir, path, databricks.DirOptions{})
 	return err
 }
+
+func (o *ours) FastUploadDir(ctx context.Context, dir, path string) error {
+	return o.UploadDir(ctx, dir, path)
+}
+
+func (o *ours) FastUpload(ctx context.Context, path string, from io.ReadSeeker, _ int64) error {
+	return o.Upload(ctx, path, from)
+}
+
+// FastStream does not know the size.
+func (o *ours) FastStream(ctx context.Context, path string, from io.Reader, _ int64) error {
+	return o.DBFS.Upload(ctx, io.MultiReader(from), path, databricks.UploadOptions{})
+}

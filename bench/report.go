@@ -70,7 +70,8 @@ func (r *report) write(dir string) error {
 
 Written by `+"`make bench`"+`; do not edit. "Plain" is the least code that does the same
 work with net/http and encoding/json: the same structs, the token, a look at the
-status, blocks of a file one after another (plain.go).
+status, blocks of a file one after another (plain.go). In rows that begin with "limit" it
+is the fastest that is known to do by hand.
 
 - Machine: %s, %s
 - Load while this was measured: %s

@@ -105,6 +105,12 @@ func rows() []row {
 	return append(list,
 		row{Name: "200 files of 64 KB up, 5 ms", job: job{Work: "upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
 		row{Name: "200 files of 64 KB down, 5 ms", job: job{Work: "download-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
+		// Beside the limit: plain does these as fast as handwritten code can.
+		row{Name: "limit: 200 files of 64 KB up, 32 requests in flight, 5 ms", job: job{Work: "fast-upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 0.8), cpu(0)}},
+		row{Name: "limit: 40 files of 64 KB up, one after another, 5 ms", job: job{Work: "small-uploads", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(smallFiles*fileSize, 1/1.2), cpu(0)}},
+		row{Name: "limit: 40 files of 64 KB down, one after another, 5 ms", job: job{Work: "small-downloads", Times: 2, Size: fileSize, Latency: 5 * time.Millisecond}, figures: []figure{rate(smallFiles*fileSize, 1/1.2), cpu(0)}},
+		row{Name: "limit: 64 MB of unknown size up, against known size, 5 ms", job: job{Work: "fast-stream", Times: 2, Size: 64 * mega, Latency: 5 * time.Millisecond}, figures: []figure{rate(64*mega, 0.6), cpu(0)}},
+		row{Name: "limit: 64 MB of unknown size up, against known size, 20 ms", job: job{Work: "fast-stream", Times: 1, Size: 64 * mega, Latency: 20 * time.Millisecond}, figures: []figure{rate(64*mega, 0), cpu(0)}},
 		row{Name: "a command of 50 ms", job: job{Work: "command", Times: 5}, figures: []figure{late(commandTime, 0.060)}},
 		row{Name: "a cluster that is up after 300 ms", job: job{Work: "wait-running", Times: 3}, figures: []figure{late(upTime, 0.100)}},
 	)

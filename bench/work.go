@@ -37,6 +37,7 @@ const (
 const (
 	filesInDir = 200
 	fileSize   = 64 << 10
+	smallFiles = 40 // that are copied one after another
 )
 
 // works are the kinds of work. Each returns what does it once, and may keep
@@ -73,6 +74,28 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 		name := fmt.Sprintf("/files/upload-%d", uploads.Add(1))
 		return c.Upload(ctx, name, io.NewSectionReader(endless{}, 0, int64(j.Size)))
 	}),
+	"fast-stream": simply(func(ctx context.Context, c client, j job) error {
+		name := fmt.Sprintf("/files/upload-%d", uploads.Add(1))
+		return c.FastStream(ctx, name, io.NewSectionReader(endless{}, 0, int64(j.Size)), int64(j.Size))
+	}),
+	"small-uploads": simply(func(ctx context.Context, c client, j job) error {
+		for range smallFiles {
+			name := fmt.Sprintf("/files/upload-%d", uploads.Add(1))
+			if err := c.FastUpload(ctx, name, bytes.NewReader(pattern[:fileSize]), fileSize); err != nil {
+				return err
+			}
+		}
+		return nil
+	}),
+	"small-downloads": simply(func(ctx context.Context, c client, j job) error {
+		for range smallFiles {
+			var to counter
+			if err := c.Download(ctx, "/files/large", &to); err != nil || int(to) != j.Size {
+				return counted(int(to), j.Size, err)
+			}
+		}
+		return nil
+	}),
 	"download-dir": func(j job) (func(context.Context, client) (any, error), error) {
 		dir, err := os.MkdirTemp(scratch(), "bench")
 		return func(ctx context.Context, c client) (any, error) {
@@ -87,7 +110,20 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 			return nil, counted(len(entries), filesInDir, err)
 		}, err
 	},
-	"upload-dir": func(j job) (func(context.Context, client) (any, error), error) {
+	"upload-dir":      uploadDir(client.UploadDir),
+	"fast-upload-dir": uploadDir(client.FastUploadDir),
+	"command":         simply(func(ctx context.Context, c client, j job) error { return c.RunCommand(ctx, "1+1") }),
+	"wait-running": simply(func(ctx context.Context, c client, j job) error {
+		if _, err := control(j.Control, &settings{UpIn: upTime}); err != nil {
+			return err
+		}
+		return c.WaitRunning(ctx, "c-1")
+	}),
+}
+
+// uploadDir makes a work of a way to upload a directory.
+func uploadDir(upload func(c client, ctx context.Context, dir, path string) error) func(j job) (func(context.Context, client) (any, error), error) {
+	return func(j job) (func(context.Context, client) (any, error), error) {
 		dir, err := os.MkdirTemp(scratch(), "bench")
 		for i := range filesInDir {
 			if err == nil {
@@ -95,16 +131,9 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 			}
 		}
 		return func(ctx context.Context, c client) (any, error) {
-			return nil, c.UploadDir(ctx, dir, fmt.Sprintf("/upload-%d", uploads.Add(1)))
+			return nil, upload(c, ctx, dir, fmt.Sprintf("/upload-%d", uploads.Add(1)))
 		}, err
-	},
-	"command": simply(func(ctx context.Context, c client, j job) error { return c.RunCommand(ctx, "1+1") }),
-	"wait-running": simply(func(ctx context.Context, c client, j job) error {
-		if _, err := control(j.Control, &settings{UpIn: upTime}); err != nil {
-			return err
-		}
-		return c.WaitRunning(ctx, "c-1")
-	}),
+	}
 }
 
 var uploads atomic.Int64
@@ -138,7 +167,7 @@ func counted(got, want int, err error, counters ...*counter) error {
 func (j job) serverFiles() map[string]int64 {
 	files := map[string]int64{}
 	switch j.Work {
-	case "download":
+	case "download", "small-downloads":
 		files["/files/large"] = int64(j.Size)
 	case "download-dir":
 		for i := range filesInDir {
