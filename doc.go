@@ -40,13 +40,32 @@
 //
 // # Host and credential
 //
-// For each setting the first of these counts: an option given to [NewClient];
-// the environment (DATABRICKS_HOST, DATABRICKS_TOKEN, DATABRICKS_USERNAME and
-// DATABRICKS_PASSWORD); a profile of ~/.databrickscfg (DATABRICKS_CONFIG_PROFILE
-// and DATABRICKS_CONFIG_FILE choose another). If none of them has a credential,
-// the .netrc entry of the host is used. The credential of a profile goes to no
-// host but the profile's own. Two credentials given in code, or in one place,
-// are an error, and so is none; the message says where was looked.
+// For each setting the first of these counts:
+//
+//   - an option given to [NewClient];
+//   - the profile of ~/.databrickscfg that [WithProfile] names;
+//   - the environment, by the names of the vendor's tools (DATABRICKS_HOST,
+//     DATABRICKS_TOKEN and so on);
+//   - the profile that DATABRICKS_CONFIG_PROFILE names, or else the default;
+//   - variables of other tools (ARM_*, AZURE_*) and the identity of the machine
+//     or of the CI job;
+//   - the host's entry in .netrc;
+//   - the programs databricks and az, if somebody is signed in there.
+//
+// Within one of them auth_type decides. Without it, a token comes before a
+// secret, and a secret before an identity. [Credential] lists the kinds. The
+// credential of a profile is sent to the profile's own host only. Two
+// credentials in code are an error. No credential is an error that lists what
+// was checked and what each kind lacks.
+//
+// NewClient sends nothing and starts no program. The first call that needs a
+// token gets it, once for all calls that wait for it, and each of them can stop
+// waiting when its own context ends. A token is renewed in the background before
+// it expires. If the service rejects a token earlier, with 401 or with 403 and
+// "Invalid access token", the client renews it once and sends the call again,
+// since the service did nothing. Token requests have retries of their own,
+// follow no redirect, and do not count against [WithRateLimit]. If they fail, the
+// error is a [*CredentialError].
 //
 // Redirects are not followed, and plain http goes to this machine only, unless
 // [WithInsecureHTTP] says otherwise. Proxies are those of the environment
