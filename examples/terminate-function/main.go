@@ -2,8 +2,11 @@
 // a cluster when it is called over HTTP, such as at the end of a pipeline. Who
 // calls it needs the function's key and has no say in which cluster it is.
 //
-// The app's settings say that: DATABRICKS_HOST, DATABRICKS_TOKEN and
-// DATABRICKS_CLUSTER_ID. To build and publish it, from this folder:
+// The app's settings say that: DATABRICKS_HOST and DATABRICKS_CLUSTER_ID. The
+// function signs in with its managed identity, which has to be a service
+// principal of the workspace. Set ARM_CLIENT_ID if the app has several
+// identities. Without one, set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and
+// DATABRICKS_CLIENT_SECRET. To build and publish it, from this folder:
 //
 //	GOOS=linux GOARCH=amd64 go build -o terminate-function .
 //	func azure functionapp publish NAME
@@ -69,7 +72,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	server := http.Server{Handler: f.handler(), ReadHeaderTimeout: 10 * time.Second}
-	fmt.Fprintf(out, "Serving http://%s/api/terminate-cluster\n", listener.Addr())
+	fmt.Fprintf(out, "Serving http://%s/api/terminate-cluster with %s\n", listener.Addr(), f.client.Credential())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

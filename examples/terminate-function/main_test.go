@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -110,6 +111,54 @@ func TestFunction_forwarded(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, post(f, "/api/terminate-cluster", "").Code)
 }
 
+// Azure Functions offers an app its identity at an address that it sets.
+func TestFunction_signsInWithItsIdentity(t *testing.T) {
+	const appID = "3f8a1f4e-0000-4000-8000-00000000000a"
+	server := databrickstest.NewServer(databrickstest.WithoutSocket(),
+		databrickstest.WithServicePrincipal(databrickstest.ServicePrincipal{ApplicationID: appID, Admin: true}))
+	t.Cleanup(server.Close)
+	identities := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-IDENTITY-HEADER") != "of this app" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"access_token": server.IssueToken(appID, time.Hour), "expires_on": time.Now().Add(time.Hour).Unix()})
+	}))
+	t.Cleanup(identities.Close)
+	for _, name := range []string{"DATABRICKS_TOKEN", "DATABRICKS_CLIENT_ID", "ARM_CLIENT_SECRET", "DATABRICKS_CONFIG_FILE", "DATABRICKS_CONFIG_PROFILE", "DATABRICKS_AUTH_TYPE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("IDENTITY_ENDPOINT", identities.URL+"/msi/token")
+	t.Setenv("IDENTITY_HEADER", "of this app")
+
+	const host = "adb-1.1.azuredatabricks.net"
+	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithHTTPClient(&http.Client{Transport: transport{host, server.Transport()}}))
+	require.NoError(t, err)
+	assert.Equal(t, "azure-msi: the identity of this machine", client.Credential())
+	f := &function{client: client, out: t.Output()}
+	f.clusterID, err = server.Client().Clusters.Create(t.Context(), databricks.CreateCluster{
+		ClusterName: "shared", SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1),
+	})
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, post(f, "/terminate-cluster", posted).Code)
+	_, err = client.Clusters.WaitTerminated(t.Context(), f.clusterID)
+	require.NoError(t, err)
+}
+
+// A transport takes requests for a workspace to one in memory.
+type transport struct {
+	host      string
+	workspace http.RoundTripper
+}
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Host == t.host {
+		return t.workspace.RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
 func TestFunction_fails(t *testing.T) {
 	f, server := fixture(t)
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/clusters/delete", Status: http.StatusForbidden})
@@ -189,6 +238,7 @@ func TestRun(t *testing.T) {
 	require.True(t, lines.Scan(), lines.Err())
 	address, ok := strings.CutPrefix(lines.Text(), "Serving ")
 	require.True(t, ok, lines.Text())
+	address, _, _ = strings.Cut(address, " ")
 	answer, err := http.Post(strings.Replace(address, "/api", "", 1), "application/json", strings.NewReader(posted))
 	require.NoError(t, err)
 	defer answer.Body.Close()
