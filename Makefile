@@ -12,7 +12,7 @@ GO_CURRENT ?= go1.27.4
 
 .PHONY: check fmt vet platforms lint tidy build modules interop test current zones 386 windows fuzz bench matrix
 
-check: fmt vet platforms lint tidy build modules interop matrix current zones 386 test
+check: fmt vet platforms lint tidy build api-check release-check actions modules interop matrix current zones 386 test
 
 fmt:
 	@files=$$(gofmt -l .); test -z "$$files" || { gofmt -d $$files; exit 1; }
