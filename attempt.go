@@ -130,7 +130,10 @@ func (a *attempt) prepare() error {
 		return ctx.Err()
 	}
 	if err := a.call.client.signIn(a.request); err != nil {
-		a.unsigned = true
+		a.unsigned = ctx.Err() == nil
+		if !a.unsigned {
+			err = ctx.Err()
+		}
 		return err
 	}
 	for name, values := range a.request.Header {
@@ -391,6 +394,6 @@ func (b *sentBody) wait(ctx context.Context) error {
 		<-b.busy
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }

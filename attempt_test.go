@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -494,7 +495,12 @@ func TestAttempt_causeOfTheContextDecidesNothing(t *testing.T) {
 			err := newTestClient(t, server.URL).Do(ctx, r, nil)
 			assert.ErrorAs(t, err, new(*OutcomeUnknownError), name)
 			assert.ErrorIs(t, err, context.Canceled, name)
-			assert.ErrorIs(t, err, ErrResourceDoesNotExist, name+": the cause is there for those who ask")
+			assert.ErrorIs(t, err, other, name+": the cause is there for those who know it")
+			assert.NotErrorIs(t, err, ErrResourceDoesNotExist, name+": but it says nothing of this call")
+			assert.NotErrorIs(t, err, fs.ErrNotExist, name)
+			if first == nil {
+				assert.NotErrorAs(t, err, new(*APIError), name)
+			}
 			server.Close()
 			cancel(nil)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"net/http"
 	"net/url"
@@ -202,12 +203,34 @@ func (e *callError) Unwrap() error { return e.err }
 func ended(ctx context.Context, reason, failure error) error {
 	errs := []error{reason}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(reason, cause) {
-		errs = append(errs, cause)
+		errs = append(errs, &causeError{cause})
 	}
 	if failure != nil && !errors.Is(failure, reason) {
 		errs = append(errs, failure)
 	}
 	return &joined{errs}
+}
+
+// A causeError is the cause of a context that ended. It is someone else's error:
+// what the service said to another call, or that another file does not exist. So
+// it matches what its cause matches, except for what says something of this call.
+type causeError struct{ error }
+
+func (e *causeError) Is(target error) bool {
+	switch target {
+	case fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, ErrTooLarge:
+		return false
+	}
+	_, code := target.(ErrorCode)
+	return !code && errors.Is(e.error, target)
+}
+
+func (e *causeError) As(target any) bool {
+	switch target.(type) {
+	case **APIError, **OutcomeUnknownError, **ArgumentError:
+		return false
+	}
+	return errors.As(e.error, target)
 }
 
 // joined is errors.Join in one line.

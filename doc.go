@@ -81,7 +81,8 @@
 // form in which the service says so. An argument that cannot be right is an
 // [*ArgumentError], before anything is sent. Waits end with errors that carry
 // what they waited for: [*ClusterError], [*RunError], [*LibraryError]. If the
-// context ends, the error matches its error, its cause and the last failure.
+// context ends, the error matches its error, its cause and the last failure. A
+// cause that is itself an error of the service is not taken for one of this call.
 //
 // # Exactly once, or say so
 //

@@ -245,7 +245,7 @@ func runHostile(t *testing.T, rows []hostileRow, names ...string) {
 						}
 					}
 					got = fields
-					return wireReply(""), nil
+					return wireReply(`{"content":""}`), nil
 				})
 				client := newTestClient(t, "https://workspace.example.com",
 					WithHTTPClient(&http.Client{Transport: transport}), WithRetryPolicy(RetryPolicy{MaxAttempts: 1}))

@@ -145,6 +145,10 @@ type WorkspaceExport struct {
 	FileType string `json:"file_type,omitzero"` // such as py, ipynb, dbc or html; empty from older servers and with DirectDownload
 }
 
+func (e *WorkspaceExport) validate() error {
+	return named("content", e.Content != nil || e.FileType != "")
+}
+
 // Export returns an object's content, of at most 10 MiB. Above that the error
 // matches [ErrTooLarge]. Libraries cannot be exported.
 func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*WorkspaceExport, error) {

@@ -39,6 +39,9 @@ type Suite struct {
 	// Contents are calls whose reply is the content of a file: it is whole, or
 	// the call fails.
 	Contents []string
+
+	// NonEmpty are calls for which an empty object is no response.
+	NonEmpty []string
 }
 
 // Types checks that every operation has a method, every field a Go field that
