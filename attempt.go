@@ -167,13 +167,27 @@ func (a *attempt) setBody() (err error) {
 		return nil
 	case len(payload.text) > 0:
 		r.ContentLength = int64(len(payload.text))
-		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(payload.text)), nil }
+		r.GetBody = func() (io.ReadCloser, error) { return newSentText(payload.text), nil }
 	default:
 		return nil
 	}
 	r.Body, err = r.GetBody()
 	return err
 }
+
+// A sentText is a body that is in memory.
+type sentText struct {
+	bytes.Reader
+	text []byte
+}
+
+func newSentText(text []byte) *sentText {
+	t := &sentText{text: text}
+	t.Reset(text)
+	return t
+}
+
+func (*sentText) Close() error { return nil }
 
 // openSource opens the caller's source, once nobody reads it any more.
 func (a *attempt) openSource() (io.ReadCloser, error) {

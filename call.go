@@ -193,7 +193,7 @@ type callError struct {
 
 func (e *callError) Error() string {
 	prefix := "databricks: " + e.method + " " + e.path + ": "
-	return prefix + strings.ReplaceAll(e.err.Error(), prefix, "") + e.history
+	return oneLine(prefix+strings.ReplaceAll(e.err.Error(), prefix, ""), maxLine) + e.history
 }
 
 func (e *callError) Unwrap() error { return e.err }

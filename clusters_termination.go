@@ -98,7 +98,7 @@ func (e *ClusterError) Error() string {
 	if len(why) > 0 {
 		fmt.Fprintf(&b, " (%s)", strings.Join(why, ", "))
 	}
-	return b.String()
+	return oneLine(b.String(), maxLine)
 }
 
 // A TerminationCode is why a cluster was terminated. The service adds some now

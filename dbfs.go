@@ -191,13 +191,31 @@ func (s *DBFSService) GetStatus(ctx context.Context, path string) (*FileInfo, er
 // fails with [ErrResourceDoesNotExist]. The service gives up on directories of
 // very many files, upwards of about 10,000, after a minute.
 func (s *DBFSService) List(ctx context.Context, path string) ([]FileInfo, error) {
-	reply, err := do[struct {
-		Files []FileInfo `json:"files"`
-	}](ctx, s.client, get("/api/2.0/dbfs/list").requiredPath("path", path))
+	list, err := do[fileList](ctx, s.client, get("/api/2.0/dbfs/list").requiredPath("path", path))
 	if err != nil {
 		return nil, err
 	}
-	return reply.Files, nil
+	return list.Files, nil
+}
+
+type fileList struct {
+	Files []FileInfo `json:"files"`
+}
+
+func (l *fileList) validate() error {
+	for _, file := range l.Files {
+		if err := file.validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *FileInfo) validate() error {
+	if f.FileSize < 0 {
+		return fmt.Errorf("the response is invalid: file_size is %d", f.FileSize)
+	}
+	return nil
 }
 
 // Mkdirs makes a directory and those above it that are missing. One that is

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"slices"
 
 	"github.com/go-databricks/databricks/internal/blocks"
 	"github.com/go-databricks/databricks/internal/parallel"
@@ -162,9 +163,14 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 
 // readAll reads the whole file, for FS.
 func (f *File) readAll() ([]byte, error) {
-	content := make([]byte, f.remote.size)
-	if _, err := f.ReadAt(content, 0); err != nil {
-		return nil, err
+	content := []byte{}
+	for have := int64(0); have < f.remote.size; have = int64(len(content)) {
+		// The size is the service's word, so memory grows with what it sends.
+		step := int(min(f.remote.size-have, max(have, 32<<20)))
+		content = slices.Grow(content, step)[:len(content)+step]
+		if _, err := f.ReadAt(content[have:], have); err != nil {
+			return nil, err
+		}
 	}
 	return content, f.failed("read", f.remote.unchanged(f.ctx, 0))
 }

@@ -3,6 +3,7 @@ package databricks
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"mime"
 	"mime/multipart"
@@ -353,4 +354,21 @@ func TestDBFS_Delete_goesOnUntilAllIsGone(t *testing.T) {
 		assert.EqualValues(t, 324, told[0])
 		assert.EqualValues(t, 20*324, told[19])
 	})
+}
+
+// A size that no file has is an error, and one that only the service has a reason
+// to believe takes no memory.
+func TestFS_absurdSizes(t *testing.T) {
+	for size, want := range map[string]string{"-1": "file_size is -1", "4611686018427387904": "changed"} {
+		reply := func(r *http.Request) (*http.Response, error) {
+			body := `{"path":"/a","is_dir":false,"file_size":` + size + `}`
+			if strings.HasSuffix(r.URL.Path, "/read") {
+				body = `{"bytes_read":0,"data":""}`
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+		}
+		client := newTestClient(t, "https://w.example.com", WithHTTPClient(&http.Client{Transport: roundTripFunc(reply)}))
+		_, err := fs.ReadFile(client.DBFS.FS(t.Context(), "/"), "a")
+		assert.ErrorContains(t, err, want, size)
+	}
 }

@@ -159,7 +159,7 @@ func checkDropped(text []byte) error {
 	case text[0] == '{' || text[0] == '[':
 		return io.ErrUnexpectedEOF
 	}
-	return fmt.Errorf("the response is not JSON: %q", oneLine(string(text), 50))
+	return errors.New("the response is not JSON")
 }
 
 // decodeWhole decodes a response that is held as text into what out points to.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-databricks/databricks/internal/failure"
+	"github.com/go-databricks/databricks/internal/redact"
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
@@ -50,7 +51,7 @@ func (e *APIError) Error() string {
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request id %s)", oneLine(e.RequestID, 100))
 	}
-	return b.String() + e.history
+	return oneLine(b.String(), maxLine) + e.history
 }
 
 // Is reports whether the error is of the kind of target: an [ErrorCode], or
@@ -187,8 +188,7 @@ func readAPIError(resp *http.Response) *APIError {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	}
 	report := failure.Read(resp.Request.URL.Path, resp.StatusCode, resp.Header, body, err)
-	// A credential that the server sent back stays out of the error.
-	report.Hide(sentSecrets(resp.Request.Header)...)
+	report.Hide(hiderOf(resp.Request))
 	e := &APIError{
 		Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode,
 		Code: ErrorCode(report.Code), Message: report.Message, RequestID: report.RequestID,
@@ -206,11 +206,19 @@ func readAPIError(resp *http.Response) *APIError {
 	return e
 }
 
-// oneLine folds white space and cuts at a bound, for messages.
-func oneLine(s string, bound int) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > bound {
-		s = strings.ToValidUTF8(s[:bound], "") + "…"
+// hiderOf returns what takes the secrets of a request out of what the service
+// sent back: its credential, and those in its query and its body.
+func hiderOf(r *http.Request) redact.Hider {
+	secrets := append(sentSecrets(r.Header), redact.Secrets([]byte(r.URL.RawQuery))...)
+	if sent, ok := r.Body.(*sentText); ok {
+		secrets = append(secrets, redact.Secrets(sent.text)...)
 	}
-	return s
+	return redact.Hide(secrets...)
 }
+
+// oneLine makes what the service wrote part of a message; see [redact.Line].
+func oneLine(s string, bound int) string { return redact.Line(s, bound) }
+
+// maxLine bounds the text of an error as a whole, which has parts with bounds of
+// their own.
+const maxLine = 8 << 10

@@ -272,7 +272,7 @@ func (e *RunError) Error() string {
 	if e.PageURL != "" {
 		b.WriteString("; see " + oneLine(e.PageURL, 500))
 	}
-	return b.String()
+	return oneLine(b.String(), maxLine)
 }
 
 // runError gathers what there is to say about a run that did not succeed.

@@ -209,7 +209,7 @@ func (e *LibraryError) Error() string {
 	if len(e.Messages) > 0 {
 		text += ": " + oneLine(strings.Join(e.Messages, "; "), 500)
 	}
-	return text
+	return oneLine(text, maxLine)
 }
 
 // unlisted is how long a library may be missing from the cluster's list after

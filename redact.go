@@ -23,6 +23,9 @@ type Secret string
 // Format prints a stand-in, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redact.Mark) }
 
+// String returns a stand-in, which is what a panic with a Secret prints.
+func (s Secret) String() string { return redact.Mark }
+
 // LogValue logs a stand-in.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
 

@@ -430,3 +430,33 @@ func TestExport_cutIsNoEnd(t *testing.T) {
 		assert.Nil(t, got)
 	}
 }
+
+// What the service sends back of a request's secrets is in no error, and neither
+// is what a terminal would obey.
+func TestErrors_serversText(t *testing.T) {
+	echo := func(r *http.Request) (*http.Response, error) {
+		body, _ := r.GetBody()
+		sent, _ := io.ReadAll(body)
+		said, _ := json.Marshal(map[string]any{
+			"error_code": "NO " + r.Header.Get("Authorization"), "message": "not \x1b[2J\u0084\n" + string(sent),
+			"details": []any{map[string]any{"request_id": r.Header.Get("Authorization")}, map[string]any{"reason": string(sent)}},
+		})
+		return answer(400, string(said))(r)
+	}
+	c, _ := scriptedClient(t, nil, echo, echo)
+	for _, err := range []error{
+		c.Secrets.Put(t.Context(), PutSecret{Scope: "vault", Key: "k", StringValue: new(Secret("hunter2!"))}),
+		c.Libraries.Install(t.Context(), "x", []Library{{PyPI: &PyPILibrary{Package: "p", Repo: "https://me:hunter2!@pypi.example.com"}}}),
+	} {
+		e, ok := errors.AsType[*APIError](err)
+		require.True(t, ok, "%v", err)
+		said := fmt.Sprintf("%v %+v %q", err, *e, e.Details)
+		for _, secret := range []string{"hunter2!", "dapi-test-token"} {
+			assert.NotContains(t, said, secret)
+		}
+		assert.NotContains(t, err.Error()+e.Message, "\x1b")
+		assert.NotContains(t, err.Error()+e.Message, "\u0084")
+		assert.NotContains(t, err.Error(), "\n")
+		assert.Contains(t, err.Error(), "not [2J")
+	}
+}

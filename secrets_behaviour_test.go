@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -197,4 +199,17 @@ func TestSecretsService_unseen(t *testing.T) {
 		assert.NotContains(t, text.String(), secret)
 	}
 	assert.Contains(t, text.String(), "[redacted]")
+}
+
+// What the runtime prints of a panic asks String.
+func TestSecret_panic(t *testing.T) {
+	if os.Getenv("TEST_PANIC_CHILD") != "" {
+		panic(databricks.Secret("hunter2!"))
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestSecret_panic$")
+	child.Env = append(os.Environ(), "TEST_PANIC_CHILD=1")
+	out, err := child.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(out), "[redacted]")
+	assert.NotContains(t, string(out), "hunter2!")
 }

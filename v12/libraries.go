@@ -136,9 +136,9 @@ type LibraryError struct {
 func (e *LibraryError) Error() string {
 	text := fmt.Sprintf("databricks: library %s on cluster %s is %s", e.LibraryID, e.ClusterID, e.Status)
 	if e.Message != "" {
-		text += ": " + oneLine(e.Message)
+		text += ": " + e.Message
 	}
-	return text
+	return oneLine(text)
 }
 
 // WaitAttached waits until a library that was attached to a cluster can be used

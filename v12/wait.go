@@ -9,10 +9,10 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/poll"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 const (
@@ -110,18 +110,5 @@ func (e *aboutError) Error() string {
 
 func (e *aboutError) Unwrap() error { return e.err }
 
-// oneLine folds white space, drops what cannot be seen and cuts at a bound, for
-// messages.
-func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return -1
-		}
-		return r
-	}, s)
-	if len(s) > 500 {
-		s = strings.ToValidUTF8(s[:500], "") + "…"
-	}
-	return s
-}
+// oneLine makes what the service wrote part of a message; see [redact.Line].
+func oneLine(s string) string { return redact.Line(s, 500) }

@@ -64,10 +64,10 @@ func Decode(r io.Reader, dst []byte) (n int, err error) {
 		case err != nil:
 			return err
 		case !json.Valid(value):
-			return fmt.Errorf("its member %.40q is not JSON", name)
+			return errors.New("one of its members is not JSON")
 		case name == "bytes_read" && string(value) != "null":
 			if said, err = strconv.ParseInt(strings.Trim(string(value), `"`), 10, 64); err != nil || said < 0 {
-				return fmt.Errorf("bytes_read is %.40s, not a count", value)
+				return errors.New("bytes_read is not a count")
 			}
 		}
 		return nil

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // A Report is what a reply says of a failure. Message is never empty.
@@ -57,6 +59,7 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 		r.RequestID = m[1]
 	}
 	r.RequestID = cmp.Or(r.RequestID, header.Get("X-Request-Id"))
+	r.Code, r.Message, r.RequestID = redact.Line(r.Code, 200), redact.Text(r.Message), redact.Line(r.RequestID, 200)
 	return r
 }
 
@@ -122,22 +125,10 @@ func (r *Report) fromText(status int, body string) {
 	}
 }
 
-// Hide takes secrets of the request out of what the server sent back. What is
-// shorter than four characters is not a secret.
-func (r *Report) Hide(secrets ...string) {
-	for _, secret := range secrets {
-		if len(secret) < 4 {
-			continue
-		}
-		for _, text := range []*string{&r.Code, &r.Message, &r.RequestID} {
-			*text = strings.ReplaceAll(*text, secret, "[redacted]")
-		}
-		quoted, _ := json.Marshal(secret) // a string has a JSON form
-		quoted = quoted[1 : len(quoted)-1]
-		r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool {
-			return bytes.Contains(d, []byte(secret)) || bytes.Contains(d, quoted)
-		})
-	}
+// Hide takes secrets of the request out of what the server sent back.
+func (r *Report) Hide(secrets redact.Hider) {
+	r.Code, r.Message, r.RequestID = secrets.In(r.Code), secrets.In(r.Message), secrets.In(r.RequestID)
+	r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool { return secrets.In(string(d)) != string(d) })
 }
 
 // text is the plain text of a JSON value: a string itself, anything else as JSON.

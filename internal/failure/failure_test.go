@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 func TestRead(t *testing.T) {
@@ -78,11 +80,11 @@ func TestRead_detailsOfAnyShape(t *testing.T) {
 
 func TestHide(t *testing.T) {
 	r := Read("/api/2.0/x", 400, http.Header{}, []byte(`{"message":"token abcd1234 is bad","details":[{"a":"abcd1234"},{"b":1}]}`), nil)
-	r.Hide("abcd1234")
+	r.Hide(redact.Hide("abcd1234"))
 	assert.Equal(t, "token [redacted] is bad", r.Message)
 	assert.Len(t, r.Details, 1)
-	r.Hide("") // nothing to hide
-	r.Hide("")
+	r.Hide(redact.Hide("")) // nothing to hide
+	r.Hide(redact.Hide())
 	assert.Equal(t, "token [redacted] is bad", r.Message)
 }
 
@@ -92,7 +94,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		r := Read("/api/1.2/x", status, http.Header{}, []byte(body), nil)
-		r.Hide("secret")
+		r.Hide(redact.Hide("secret"))
 		if r.Message == "" || strings.Contains(r.Message, "secret") {
 			t.Errorf("%q: %+v", body, r)
 		}

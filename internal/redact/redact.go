@@ -66,8 +66,8 @@ func values(fields map[string][]string) map[string][]string {
 	clean := make(map[string][]string, len(fields))
 	for name, list := range fields {
 		list = slices.Clone(list)
-		if SensitiveKey(name) {
-			for i := range list {
+		for i := range list {
+			if list[i] = URL(list[i]); SensitiveKey(name) {
 				list[i] = Mark
 			}
 		}
@@ -202,6 +202,11 @@ func (s *scanner) string(show bool) (string, bool) {
 			text := string(s.in[1:n])
 			if strings.Contains(text, `\`) && json.Unmarshal(s.in[:n+1], &text) != nil {
 				return "", false
+			}
+			if clean := URL(string(s.in[1:n])); len(clean) != n-1 {
+				s.in = s.in[n+1:]
+				s.out = append(s.out, `"`+clean+`"`...)
+				return text, true
 			}
 			s.copy(n + 1)
 			return text, true

@@ -27,7 +27,7 @@ func Decode(s *Scanner, out any) error {
 			}
 			text, err := s.Value()
 			if err == nil && !json.Valid(text) {
-				err = fmt.Errorf("its member %.40q is not JSON", name)
+				err = errNotJSON
 			}
 			return err
 		})
@@ -150,4 +150,7 @@ func ReadAll(r io.Reader) ([]byte, error) {
 	}
 }
 
-var errOtherType = errors.New("the whole is of another type")
+var (
+	errOtherType = errors.New("the whole is of another type")
+	errNotJSON   = errors.New("one of its members is not JSON")
+)

@@ -42,7 +42,7 @@ func Elements[T any](s *Scanner, key string, rest func(name string, value json.R
 		case err != nil:
 			return err
 		case !json.Valid(text):
-			return fmt.Errorf("its member %.40q is not JSON", name)
+			return errNotJSON
 		case name == key && c != 'n':
 			return fmt.Errorf("%s is not a list", key)
 		case name != key && rest != nil:
