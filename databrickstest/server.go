@@ -395,6 +395,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fau
 	w.WriteHeader(answer.status)
 	if answer.stream == nil {
 		answer.stream = func(w io.Writer) error {
+			if len(answer.body) == 0 { // some statuses allow no body, and some writers not even an empty one
+				return nil
+			}
 			_, err := w.Write(answer.body)
 			return err
 		}

@@ -227,7 +227,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	body = response.Body.Bytes()
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	if r.Method != http.MethodHead && response.Code != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	w.WriteHeader(response.Code)
 	if f.At == InResponse {
 		_, _ = w.Write(body[:min(f.Bytes, max(0, len(body)-1))])
