@@ -14,19 +14,19 @@ import (
 // A ServicePrincipal signs in to the workspace by OAuth, with one of its
 // secrets or with an ID token that one of its policies trusts.
 type ServicePrincipal struct {
-	ApplicationID string // its client ID, a UUID
-	Secrets       []string
-	Policies      []FederationPolicy
-	Admin         bool     // a member of the group admins
-	Groups        []string // further groups, which are made if need be
+	ApplicationID string             `json:"application_id"` // its client ID, a UUID
+	Secrets       []string           `json:"secrets"`
+	Policies      []FederationPolicy `json:"policies"`
+	Admin         bool               `json:"admin"`  // a member of the group admins
+	Groups        []string           `json:"groups"` // further groups, which are made if need be
 }
 
 // A FederationPolicy trusts ID tokens that somebody else issued. The workspace
 // looks at what a token says, and at the time. It does not check signatures.
 type FederationPolicy struct {
-	Issuer    string   // the token's iss
-	Subject   string   // the token's sub; in a policy of the account, empty stands for any
-	Audiences []string // one of them is the token's aud; default: the workspace's token endpoint
+	Issuer    string   `json:"issuer"`    // the token's iss
+	Subject   string   `json:"subject"`   // the token's sub; in a policy of the account, empty stands for any
+	Audiences []string `json:"audiences"` // one of them is the token's aud; default: the workspace's token endpoint
 }
 
 // WithServicePrincipal adds a service principal to the workspace.
@@ -219,15 +219,20 @@ func (a *oauthArea) reject(status int, code, description string) *reply {
 func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if name, password, ok := r.BasicAuth(); ok {
-		id, _ = url.QueryUnescape(name)
-		secret, _ = url.QueryUnescape(password)
+		id, secret = name, password
 	}
-	p := a.principals[id]
-	if p == nil || secret == "" || !slices.Contains(p.Secrets, secret) {
-		return nil
+	// RFC 6749 wants both encoded in the header. Not all clients do that.
+	for _, decode := range []func(string) (string, error){url.QueryUnescape, plain} {
+		id, idErr := decode(id)
+		secret, secretErr := decode(secret)
+		if p := a.principals[id]; idErr == nil && secretErr == nil && p != nil && secret != "" && slices.Contains(p.Secrets, secret) {
+			return a.active(id)
+		}
 	}
-	return a.active(id)
+	return nil
 }
+
+func plain(text string) (string, error) { return text, nil }
 
 // active finds somebody who may sign in. Others were deleted or deactivated.
 func (a *oauthArea) active(name string) *user {

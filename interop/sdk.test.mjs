@@ -348,6 +348,15 @@ describe("services", concurrently, () => {
     assert.equal((await all(alice.tokens.list())).length, 1, "hers, and not the admin's");
   });
 
+  test("sign-in by OAuth", async () => {
+    const clientId = "5d6c1a52-0000-4000-8000-000000000001";
+    const robot = connect({ host, clientId, clientSecret: "dose of +%&=/", authType: "oauth-m2m" });
+    await robot.dbfs.mkdirs({ path: "/interop-robot" });
+    assert.deepEqual(await all(robot.tokens.list()), [], "a token of OAuth is not a personal access token");
+    const stranger = connect({ host, clientId, clientSecret: "wrong", authType: "oauth-m2m" });
+    await assert.rejects(stranger.dbfs.mkdirs({ path: "/interop-stranger" }), /invalid_client|Client authentication failed|401/);
+  });
+
   test("an operation that is not there", async () => {
     await fails(client.tokenManagement.createOboToken({ application_id: "x" }), 404, "ENDPOINT_NOT_FOUND");
   });

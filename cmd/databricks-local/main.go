@@ -16,6 +16,7 @@
 //
 //	{
 //		"users": [{"name": "alice@example.com", "token": "dapi1", "groups": ["analysts"]}],
+//		"service_principals": [{"application_id": "5d6c1a52-…", "secrets": ["dose1"]}],
 //		"secrets": {"scope": {"key": "value"}},
 //		"dbfs": {"/data/names.csv": "id,name\n"},
 //		"workspace": {"/Shared/hello.py": "print('hello')"},
@@ -120,6 +121,9 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	}
 	for _, u := range begin.Users {
 		opts = append(opts, databrickstest.WithUser(u))
+	}
+	for _, p := range begin.Principals {
+		opts = append(opts, databrickstest.WithServicePrincipal(p))
 	}
 	server := databrickstest.NewServer(opts...)
 	if err := begin.fill(ctx, server.Client()); err != nil {

@@ -163,6 +163,7 @@ func TestRun_refuses(t *testing.T) {
 		{"-state", `{"cluster": []}`, `unknown field "cluster"`},
 		{"-state", `{} {}`, "more than one"},
 		{"-state", `{"users": [{"token": "dapi1"}]}`, "no name"},
+		{"-state", `{"service_principals": [{"secrets": ["x"]}]}`, "no application_id"},
 		{"-state", `{"clusters": [{}]}`, "clusters: number 1: "},
 		{"-state", `{"jobs": [{"name": 5, "tasks": 5}]}`, "jobs: number 1: "},
 		{"-state", `{"secrets": {"a b": {}}}`, "secrets: "},

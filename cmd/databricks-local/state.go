@@ -17,12 +17,13 @@ import (
 
 // A state is what is in the workspace from the beginning.
 type state struct {
-	Users     []databrickstest.User        `json:"users"`
-	Secrets   map[string]map[string]string `json:"secrets"`   // values by key, by scope
-	DBFS      map[string]string            `json:"dbfs"`      // texts by path
-	Workspace map[string]string            `json:"workspace"` // sources by path
-	Clusters  []json.RawMessage            `json:"clusters"`  // what clusters/create takes
-	Jobs      []json.RawMessage            `json:"jobs"`      // what jobs/create takes
+	Users      []databrickstest.User             `json:"users"`
+	Principals []databrickstest.ServicePrincipal `json:"service_principals"`
+	Secrets    map[string]map[string]string      `json:"secrets"`   // values by key, by scope
+	DBFS       map[string]string                 `json:"dbfs"`      // texts by path
+	Workspace  map[string]string                 `json:"workspace"` // sources by path
+	Clusters   []json.RawMessage                 `json:"clusters"`  // what clusters/create takes
+	Jobs       []json.RawMessage                 `json:"jobs"`      // what jobs/create takes
 }
 
 // languages of notebooks by the endings of their paths here.
@@ -55,6 +56,11 @@ func (s *state) check() error {
 	for i, u := range s.Users {
 		if u.Name == "" {
 			return fmt.Errorf("users: number %d has no name", i+1)
+		}
+	}
+	for i, p := range s.Principals {
+		if p.ApplicationID == "" {
+			return fmt.Errorf("service_principals: number %d has no application_id", i+1)
 		}
 	}
 	return nil
