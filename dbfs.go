@@ -268,13 +268,15 @@ type PutFileOptions struct {
 func (s *DBFSService) PutFile(ctx context.Context, path string, file io.ReadSeeker, opts PutFileOptions) error {
 	from := source.New(file)
 	defer from.Close()
-	if err := s.putFile(ctx, path, from.Size(), from.Open, opts.Overwrite); err != nil {
+	r := putFile(path, from.Size(), from.Open, opts.Overwrite)
+	r.Idempotent = opts.Overwrite
+	if err := s.client.Do(ctx, r, nil); err != nil {
 		return err
 	}
 	return from.Finish()
 }
 
-func (s *DBFSService) putFile(ctx context.Context, path string, size int64, open func() (io.ReadCloser, error), overwrite bool) error {
+func putFile(path string, size int64, open func() (io.ReadCloser, error), overwrite bool) Request {
 	r := post("/api/2.0/dbfs/put").requiredPath("path", path)
 	switch {
 	case size < 0:
@@ -282,10 +284,9 @@ func (s *DBFSService) putFile(ctx context.Context, path string, size int64, open
 	case size > maxPutFile:
 		r = r.check(badArg("contents", "has %d bytes; PutFile takes %d at most, Upload takes more", size, int64(maxPutFile)))
 	}
-	r.Idempotent = overwrite
 	r.Body = Multipart([][2]string{{"path", strings.TrimPrefix(path, "dbfs:")}, {"overwrite", strconv.FormatBool(overwrite)}},
 		FilePart{Field: "contents", Name: "contents", Size: size, Open: open})
-	return s.client.Do(ctx, r, nil)
+	return r
 }
 
 // ReadBlock names a part of a file.

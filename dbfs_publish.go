@@ -63,7 +63,7 @@ func (u *upload) moveAway(ctx context.Context) error {
 	case errors.Is(err, ErrResourceDoesNotExist): // it has gone meanwhile
 		return nil
 	case outcomeUnknown(err):
-		if !u.await(ctx, old, func(there *FileInfo) bool { return there != nil }) {
+		if !await(ctx, u.status(old, exists)) {
 			return fmt.Errorf("%w; the file that is at %s may be moved to %s", err, u.path, old)
 		}
 	case err != nil:
@@ -83,8 +83,8 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 			return err
 		}
 		last := !lost || attempt >= u.s.client.retry.MaxAttempts || ctx.Err() != nil
-		gone := func(there *FileInfo) bool { return there == nil }
-		if last && lost && u.await(ctx, from, gone) || u.check(ctx, from, gone) {
+		moved := u.status(from, gone)
+		if last && lost && await(ctx, moved) || moved(ctx) {
 			return nil
 		}
 		if last {
@@ -102,14 +102,14 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 // lateWork is how long a call whose response was lost is given to do its work.
 const lateWork = 30 * time.Second
 
-// await waits until the status of a path is as it should be, for a while.
-func (u *upload) await(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
+// await tries until something is so, for a while.
+func await(ctx context.Context, so func(context.Context) bool) bool {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	ctx, end := context.WithTimeout(ctx, lateWork)
 	defer end()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		if u.check(ctx, path, ready) {
+		if so(ctx) {
 			return true
 		}
 		if poll.Sleep(ctx, pause) != nil {
@@ -118,13 +118,18 @@ func (u *upload) await(ctx context.Context, path string, ready func(*FileInfo) b
 	}
 }
 
-// check reports whether the status of a path is as it should be.
-func (u *upload) check(ctx context.Context, path string, ready func(*FileInfo) bool) bool {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	there, err := u.s.stat(ctx, path)
-	return err == nil && ready(there)
+// status is whether the status of a path is as it should be.
+func (u *upload) status(path string, right func(*FileInfo) bool) func(context.Context) bool {
+	return func(ctx context.Context) bool {
+		ctx, cancel := cleanupContext(ctx)
+		defer cancel()
+		there, err := u.s.stat(ctx, path)
+		return err == nil && right(there)
+	}
 }
+
+func exists(there *FileInfo) bool { return there != nil }
+func gone(there *FileInfo) bool   { return there == nil }
 
 // tidy removes what an upload leaves, and returns what became of it.
 func (u *upload) tidy(ctx context.Context, err error) error {
@@ -149,7 +154,7 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 	}
 	// A name that a lost call creates is created once.
 	u.late = slices.DeleteFunc(u.late, func(name string) bool {
-		return u.check(ctx, name, func(there *FileInfo) bool { return there != nil }) && u.remove(ctx, name) == nil
+		return u.status(name, exists)(ctx) && u.remove(ctx, name) == nil
 	})
 	if len(u.late) > 0 {
 		return &LeftoverError{u.late, err}

@@ -168,7 +168,7 @@ func (u *upload) plan(ctx context.Context) error {
 	if large {
 		u.temp = beside(u.path)
 	}
-	err := u.s.putFile(ctx, u.temp, max(u.source.Size(), 0), u.source.Open, !large && u.opts.Overwrite)
+	err := u.s.client.Do(ctx, putFile(u.temp, max(u.source.Size(), 0), u.source.Open, !large && u.opts.Overwrite), nil)
 	if err == nil && large {
 		err = u.publish(ctx)
 	}
@@ -187,26 +187,30 @@ func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 	return free, err
 }
 
-// put writes a small file in one request. If that is done late, it is done right.
+// put writes a small file in one request. If the response is lost, the request
+// may still be carried out. One that overwrites could then undo a later upload,
+// so that it is given time to be done. One that does not finds a file.
 func (u *upload) put(ctx context.Context, size int64) error {
 	u.reading, u.stop = ctx, func(error) {}
+	there := func(ctx context.Context) bool { same, err := u.same(ctx, size); return same && err == nil }
 	var lost error
 	for attempt := 1; ; attempt++ {
-		err := u.s.putFile(ctx, u.path, size, u.open, u.opts.Overwrite)
+		err := u.s.client.Do(ctx, putFile(u.path, size, u.open, u.opts.Overwrite), nil)
 		switch {
 		case outcomeUnknown(err):
 			lost = err
-			if attempt < u.s.client.retry.MaxAttempts && !u.opts.Overwrite && u.s.client.pause(ctx, attempt, err) == nil {
+			if u.opts.Overwrite && await(ctx, there) {
+				return nil
+			}
+			if attempt < u.s.client.retry.MaxAttempts && u.s.client.pause(ctx, attempt, err) == nil {
 				continue
 			}
 		case lost == nil || err == nil:
 			return err
-		case !errors.Is(err, fs.ErrExist):
-			return lost
 		}
 		// Who wrote what is there may be unknown. If it is the same, that does not matter.
 		switch same, readErr := u.same(ctx, size); {
-		case same:
+		case same && readErr == nil:
 			return nil
 		case readErr == nil && errors.Is(err, fs.ErrExist):
 			return err
@@ -320,7 +324,9 @@ func (u *upload) write(ctx context.Context) error {
 func (u *upload) writeOnce(ctx context.Context) error {
 	if size := u.content.Size(); 0 <= size && size <= u.most {
 		u.size = size
-		err := u.s.putFile(ctx, u.temp, size, u.open, u.opts.InPlace && u.opts.Overwrite)
+		r := putFile(u.temp, size, u.open, u.opts.InPlace && u.opts.Overwrite)
+		r.Idempotent = u.opts.InPlace && u.opts.Overwrite
+		err := u.s.client.Do(ctx, r, nil)
 		if outcomeUnknown(err) {
 			u.late = append(u.late, u.temp)
 			if !u.opts.InPlace && u.appears(ctx) {
@@ -366,7 +372,7 @@ func (u *upload) writeOnce(ctx context.Context) error {
 // appears waits for a file of the right size at temp, after a call that may
 // still create it. Then the call was carried out, and cannot be again.
 func (u *upload) appears(ctx context.Context) bool {
-	came := u.await(ctx, u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size })
+	came := await(ctx, u.status(u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size }))
 	if came {
 		u.late = slices.DeleteFunc(u.late, func(name string) bool { return name == u.temp })
 	}

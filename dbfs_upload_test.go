@@ -570,6 +570,38 @@ func (hugeSeeker) Seek(_ int64, whence int) (int64, error) {
 	return 0, nil
 }
 
+// The late work of one upload does not undo a later one.
+func TestDBFS_Upload_lateWorkMeetsTheNextUpload(t *testing.T) {
+	for _, m := range lateMishaps[:5] {
+		for name, upload := range map[string]func(context.Context, *databricks.DBFSService, string, io.Reader, databricks.UploadOptions) error{
+			"beside": databricks.UploadBeside, "blocks": databricks.UploadInBlocks,
+			"straight": func(ctx context.Context, s *databricks.DBFSService, path string, from io.Reader, opts databricks.UploadOptions) error {
+				return s.Upload(ctx, from, path, opts)
+			},
+		} {
+			for at := range 8 {
+				synctest.Test(t, func(t *testing.T) {
+					server := databrickstest.NewServer()
+					defer server.Close()
+					client, over := server.Client(), databricks.UploadOptions{Overwrite: true}
+					put(t, client, "/f", []byte("zero"))
+					fault := m.fault
+					fault.Skip = at
+					server.Inject(fault)
+					first := upload(t.Context(), client.DBFS, "/f", strings.NewReader("one"), over)
+					server.ClearFaults()
+					second := upload(t.Context(), client.DBFS, "/f", strings.NewReader("two"), over)
+					time.Sleep(time.Hour)
+					if succeeded(first) {
+						require.NoError(t, second)
+						require.Equal(t, "two", dbfsTree(t, client, "/")["/f"], "%s, %s at request %d", name, m.name, at+1)
+					}
+				})
+			}
+		}
+	}
+}
+
 // Several writers replace a file at the same time. One of their files is there
 // afterwards, and all reports are right.
 func TestDBFS_Upload_concurrentWriters(t *testing.T) {

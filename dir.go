@@ -151,7 +151,7 @@ type remoteEntry struct {
 	sys      any       // the area's own description of it
 }
 
-// remoteEntryIn completes an entry that was listed in dir under a path. A path
+// in completes an entry that was listed in dir under a path. A path
 // that does not belong there is not trusted: the entry cannot be copied.
 func (e remoteEntry) in(dir, listed string) remoteEntry {
 	prefix := strings.TrimSuffix(dir, "/") + "/"

@@ -10,10 +10,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-databricks/databricks/internal/newfile"
+	"github.com/go-databricks/databricks/internal/safename"
 )
 
 // A dirDownload is the copy of a directory of an area to a local one. Nothing
@@ -96,7 +96,7 @@ func (d *dirDownload) visitAll(ctx context.Context, from string, yield func(dirT
 		names := d.store.localNames(found)
 		kept, below := map[string]bool{}, make([]listing, len(found))
 		for i, e := range found {
-			kept[fold(names[i])] = true
+			kept[safename.Fold(names[i])] = true
 			if e.dir && e.err == nil && !d.ignore.Match(path.Join(local, names[i]), true) {
 				below[i] = list(e.path)
 			}
@@ -128,8 +128,6 @@ func (d *dirDownload) visitAll(ctx context.Context, from string, yield func(dirT
 	visit(from, ".", list(from))
 	return failed
 }
-
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 func (d *dirDownload) mkdir(local string) error {
 	if d.opts.DryRun {
@@ -193,7 +191,7 @@ func (d *dirDownload) prune(ctx context.Context, local string, all bool) (empty 
 	empty = true
 	for _, e := range entries {
 		at := path.Join(local, e.Name())
-		kept := !all && d.kept[local][fold(e.Name())]
+		kept := !all && d.kept[local][safename.Fold(e.Name())]
 		switch {
 		case ctx.Err() != nil, d.ignore.Match(at, e.IsDir()), !e.IsDir() && (kept || !e.Type().IsRegular() || isTemp(e.Name())):
 			empty = false

@@ -78,13 +78,15 @@ func EncodeAll(names []string) map[string]string {
 	taken := make(map[string]bool, len(names))
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		form := Encode(name)
-		for letters := 1; taken[fold(form)]; letters++ {
+		for letters := 1; taken[Fold(form)]; letters++ {
 			form = encode(name, letters)
 		}
-		taken[fold(form)] = true
+		taken[Fold(form)] = true
 		safe[name] = form
 	}
 	return safe
 }
 
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+// Fold returns what names have in common that a system which ignores case takes
+// for one.
+func Fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
