@@ -263,3 +263,30 @@ func (h hostile) scalar() string {
 	return pick(h, "", " ", "x", "true", "-1", "0", "1e18", "9223372036854775807", "NaN", "\x00", "../..", "//", "/a/../b", "%s%n", "é\u202e", "=",
 		"* * * * * ?", "0 0/0 0 L W #", "0 0 0 31 2 ? 2099", "Mars/Olympus", "dbfs:/x", "{{a.b.c}}", "a[b", strings.Repeat("x", 70000))
 }
+
+// The page is for the server's own address, and what strangers send without a
+// credential does not fill the memory.
+func TestServer_strangers(t *testing.T) {
+	anonymous := func(r *http.Request) { r.Header.Del("Authorization") }
+	s := open(newServer(t, WithStatusPage(), WithRecording(Recording{Total: 1 << 20})))
+	for host, want := range map[string]int{"": 200, "localhost:80": 200, "[::1]": 200, "127.0.0.1": 200, "rebound.example.com": 421, "rebound.example.com:8080": 421, "localhost.example.com": 421} {
+		got := send(t, s, "GET", "/", "", anonymous, func(r *http.Request) { r.Host = host })
+		assert.Equal(t, want, got.status, host)
+	}
+	large := func(size int) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set("X-Large", strings.Repeat("x", size)) }
+	}
+	got := send(t, s, "GET", "/api/2.0/clusters/list", "", anonymous, large(900<<10))
+	assert.Equal(t, http.StatusRequestHeaderFieldsTooLarge, got.status)
+	for range 100 {
+		send(t, s, "GET", "/api/2.0/clusters/list", "", anonymous, large(60<<10))
+	}
+	held := 0
+	requests := s.Requests()
+	for _, r := range requests {
+		held += len(r.Header.Get("X-Large"))
+	}
+	assert.Len(t, requests, 100)
+	assert.LessOrEqual(t, held, 1<<20)
+	assert.NotZero(t, held)
+}

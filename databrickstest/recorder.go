@@ -35,7 +35,7 @@ type Request struct {
 type Recording struct {
 	Requests  int  // how many of the latest to keep; 10,000; negative for none
 	BodyBytes int  // of each body, at most; 64 KiB; negative for none
-	Total     int  // of all bodies together, older ones are dropped; 64 MiB
+	Total     int  // of all bodies, headers and URLs together, older ones are dropped; 64 MiB
 	Secrets   bool // keep them; they are replaced otherwise
 }
 
@@ -81,8 +81,28 @@ type recorder struct {
 	Recording
 	mu      sync.Mutex
 	entries []*Request // at least those to keep, and some older ones
-	bytes   int        // of the bodies in entries
-	bare    int        // the first so many entries lost their bodies
+	bytes   int        // of what is in entries
+	bare    int        // the first so many entries lost what they had
+}
+
+// size is how many bytes an entry holds.
+func (r *Request) size() int {
+	size := len(r.Path) + len(r.Body)
+	for _, fields := range []map[string][]string{r.Header, r.Query} {
+		for name, values := range fields {
+			for _, value := range values {
+				size += len(name) + len(value)
+			}
+		}
+	}
+	return size
+}
+
+// strip takes from an entry what can be large.
+func (rec *recorder) strip(r *Request) {
+	rec.bytes -= r.size()
+	r.Path, r.Query, r.Header, r.Body = r.Path[:min(len(r.Path), 1000)], nil, nil, nil
+	rec.bytes += r.size()
 }
 
 func (rec *recorder) keep() int { return orDefault(rec.Requests, 10_000) }
@@ -105,12 +125,12 @@ func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
 	defer rec.mu.Unlock()
 	if len(rec.entries) >= 2*keep { // a copy now and then, not for each request
 		for _, old := range rec.entries[:keep] {
-			rec.bytes -= len(old.Body)
-			old.Body = nil
+			rec.bytes -= old.size()
 		}
 		rec.entries, rec.bare = slices.Clone(rec.entries[keep:]), max(0, rec.bare-keep)
 	}
 	rec.entries = append(rec.entries, body.entry)
+	rec.bytes += body.entry.size()
 	return body
 }
 
@@ -122,8 +142,7 @@ func (rec *recorder) end(body *recordedBody, status int, fault string, done bool
 	entry.Body, entry.BodySize, entry.Status, entry.Fault, entry.WorkDone = body.prefix, body.size, status, fault, done
 	rec.bytes += len(entry.Body)
 	for total := orDefault(rec.Total, 64<<20); rec.bytes > total && rec.bare < len(rec.entries); rec.bare++ {
-		rec.bytes -= len(rec.entries[rec.bare].Body)
-		rec.entries[rec.bare].Body = nil
+		rec.strip(rec.entries[rec.bare])
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	_ "embed"
 	"html/template"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,8 +40,25 @@ func (t *statusTable) add(row func() []string) {
 	}
 }
 
+// isLocal reports whether a request names this server by an address, as localhost
+// or by its own URL. Any other name can be one that a web site lets its visitors'
+// browsers resolve to this machine, to read what is here.
+func (s *Server) isLocal(host string) bool {
+	if host == strings.TrimPrefix(strings.TrimPrefix(s.host(), "https://"), "http://") {
+		return true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.EqualFold(host, "localhost") || net.ParseIP(strings.Trim(host, "[]")) != nil
+}
+
 func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
+	if !s.isLocal(r.Host) {
+		http.Error(w, "This page is only for the address of the server, such as "+s.host(), http.StatusMisdirectedRequest)
+		return
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "This page can only be read.", http.StatusMethodNotAllowed)
