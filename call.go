@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"net/http"
 	"net/url"
@@ -50,6 +51,9 @@ func (x *call) run(ctx context.Context) (err error) {
 		URL:    &url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host, Path: x.request.Path, RawQuery: x.request.Query.Encode()},
 		Host:   endpoint.Host,
 	}).WithContext(ctx)}
+	if x.request.object {
+		req.URL.RawPath = escapePath(x.request.Path)
+	}
 	sender := retryablehttp.Client{
 		HTTPClient:   &http.Client{Transport: x, Jar: x.client.jar, CheckRedirect: followNoRedirect},
 		RetryMax:     math.MaxInt,
@@ -85,6 +89,7 @@ func (x *call) prepareAttempt(req *http.Request) error {
 		x.waited = time.Since(start)
 	}
 	req.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {x.client.userAgent}}
+	maps.Copy(req.Header, x.request.header)
 	if x.payload.contentType != "" {
 		req.Header["Content-Type"] = []string{x.payload.contentType}
 	}

@@ -23,6 +23,7 @@ import (
 type Client struct {
 	Clusters    *ClustersService
 	DBFS        *DBFSService
+	Files       *FilesService
 	Groups      *GroupsService
 	Jobs        *JobsService
 	Libraries   *LibrariesService
@@ -31,6 +32,7 @@ type Client struct {
 	Pools       *PoolsService
 	Secrets     *SecretsService
 	Tokens      *TokensService
+	Volumes     *VolumesService
 	Workspace   *WorkspaceService
 
 	endpoint   auth.Endpoint
@@ -94,6 +96,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	s := &service{c}
 	c.Clusters = (*ClustersService)(s)
 	c.DBFS = (*DBFSService)(s)
+	c.Files = (*FilesService)(s)
 	c.Groups = (*GroupsService)(s)
 	c.Jobs = (*JobsService)(s)
 	c.Libraries = (*LibrariesService)(s)
@@ -102,6 +105,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	c.Pools = (*PoolsService)(s)
 	c.Secrets = (*SecretsService)(s)
 	c.Tokens = (*TokensService)(s)
+	c.Volumes = (*VolumesService)(s)
 	c.Workspace = (*WorkspaceService)(s)
 	c.clusterPolls = &poll.Shared[string, Cluster]{Get: c.Clusters.poll, List: c.Clusters.pending, Final: noList}
 	c.runPolls = &poll.Shared[int64, Run]{Get: c.Jobs.poll, List: c.Jobs.pending, Final: noList}

@@ -142,6 +142,13 @@ var contractRows = []contract.Row{
 	{Call: "GET /api/2.0/token/list", Go: "Tokens.List"},
 	{Call: "POST /api/2.0/token/delete", Go: "Tokens.Delete", Args: "token_id"},
 
+	{Call: "POST /api/2.1/unity-catalog/volumes", Go: "Volumes.Create"},
+	{Call: "GET /api/2.1/unity-catalog/volumes", Go: "Volumes.List", Inner: "next_page_token"},
+	{Call: "GET /api/2.1/unity-catalog/volumes", Go: "Volumes.All", Inner: "next_page_token"},
+	{Call: "GET /api/2.1/unity-catalog/volumes/{full_name}", Go: "Volumes.Get", Sample: `{"full_name": "c.s.v"}`},
+	{Call: "PATCH /api/2.1/unity-catalog/volumes/{full_name}", Go: "Volumes.Update", Sample: `{"full_name": "c.s.v"}`},
+	{Call: "DELETE /api/2.1/unity-catalog/volumes/{full_name}", Go: "Volumes.Delete", Args: "full_name", Sample: `{"full_name": "c.s.v"}`},
+
 	{Call: "POST /api/2.0/workspace/delete", Go: "Workspace.Delete"},
 	{Call: "GET /api/2.0/workspace/export", Go: "Workspace.Export"},
 	{Call: "GET /api/2.0/workspace/get-status", Go: "Workspace.GetStatus"},
@@ -155,11 +162,12 @@ var contractRows = []contract.Row{
 // contractRepeats are the calls that the client repeats, or not, against what the
 // contract says.
 var contractRepeats = map[string]string{
-	"POST /api/2.0/policies/clusters/delete": "ids are never given twice, and a repeat that finds no policy found it deleted",
-	"POST /api/2.0/instance-pools/delete":    "ids are never given twice, and a repeat that finds no pool found it deleted",
-	"POST /api/2.0/instance-pools/create":    "it has a token, and a repeat cannot make a second pool of the same name",
-	"POST /api/2.0/dbfs/close":               "a repeat that finds no handle found it closed",
-	"POST /api/2.0/token/delete":             "ids are never given twice, and a repeat that finds no token found it revoked",
+	"POST /api/2.0/policies/clusters/delete":            "ids are never given twice, and a repeat that finds no policy found it deleted",
+	"POST /api/2.0/instance-pools/delete":               "ids are never given twice, and a repeat that finds no pool found it deleted",
+	"POST /api/2.0/instance-pools/create":               "it has a token, and a repeat cannot make a second pool of the same name",
+	"DELETE /api/2.1/unity-catalog/volumes/{full_name}": "a repeat that finds no volume found it deleted",
+	"POST /api/2.0/dbfs/close":                          "a repeat that finds no handle found it closed",
+	"POST /api/2.0/token/delete":                        "ids are never given twice, and a repeat that finds no token found it revoked",
 }
 
 // contractNames are the members without which the reply to a create is of no use:
@@ -181,7 +189,7 @@ var contractNames = map[string]string{
 
 // contractChecker reads the contract.
 func contractChecker() *contract.Checker {
-	areas, err := contract.Load("testdata/contract", "clusters", "cluster-policies", "dbfs", "groups", "instance-pools", "jobs", "jobs-2.1-delta", "libraries", "permissions", "secrets", "tokens", "workspace")
+	areas, err := contract.Load("testdata/contract", "clusters", "cluster-policies", "dbfs", "groups", "instance-pools", "jobs", "jobs-2.1-delta", "libraries", "permissions", "secrets", "tokens", "volumes", "workspace")
 	if err != nil {
 		panic(err)
 	}

@@ -80,7 +80,15 @@ func (b *responseBody) Bounds() *reply.Body {
 // [Client.Do]. It returns an *APIError if the body is a rejection.
 func decodeResponse(resp *http.Response, out any) error {
 	in := &responseBody{r: resp.Body}
-	if consume, ok := out.(func(io.Reader) error); ok {
+	switch consume := out.(type) {
+	case func(*http.Response) error: // a file, which may hold anything, so it is no rejection
+		resp.Body = io.NopCloser(in)
+		err := consume(resp)
+		if err == nil {
+			_, err = io.Copy(io.Discard, io.LimitReader(in, maxRejection))
+		}
+		return judgeResponse(resp, in, nil, err)
+	case func(io.Reader) error:
 		// A file may hold anything, so it is no rejection.
 		in.keep = !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/octet-stream")
 		err := consume(in)

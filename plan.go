@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -167,7 +168,7 @@ func (d *dryRun) respond(r Request, number int, out any) error {
 		text = r.Query.Get
 	}
 	switch out := out.(type) {
-	case nil:
+	case nil, func(*http.Response) error:
 		return nil
 	case func(io.Reader) error:
 		if r.reading {

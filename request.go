@@ -37,10 +37,12 @@ type Request struct {
 	// Response, if not nil, is set to what the last response had beside its body.
 	Response *ResponseInfo
 
-	reading bool      // a POST that changes nothing
-	done    ErrorCode // what a retry fails with if the lost attempt did the work
-	token   string    // the idempotency token in the body
-	err     error     // the first argument found wrong
+	header  http.Header // of the request, besides what every request has
+	object  bool        // Path ends with the path of an object, which may hold any character
+	reading bool        // a POST that changes nothing
+	done    ErrorCode   // what a retry fails with if the lost attempt did the work
+	token   string      // the idempotency token in the body
+	err     error       // the first argument found wrong
 }
 
 func get(path string) Request  { return Request{Method: http.MethodGet, Path: path} }
@@ -188,7 +190,7 @@ func (r Request) checkTarget() error {
 		return &ArgumentError{Path: path, Name: "Method", Problem: missing + "; want one such as GET or POST"}
 	case !methodName.MatchString(r.Method):
 		return &ArgumentError{Path: path, Name: "Method", Problem: "has characters that no method has"}
-	case cut || !strings.HasPrefix(path, "/"):
+	case cut && !r.object || !strings.HasPrefix(path, "/"):
 		return &ArgumentError{r.Method, path, "Path", "must begin with a slash and have no query; that goes into Query"}
 	}
 	return nil

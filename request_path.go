@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -28,4 +29,22 @@ func (r Request) elements(name, value string) Request {
 	}
 	r.Path = strings.Replace(r.Path, "{"+name+"}", value, 1)
 	return r
+}
+
+// at puts the path of an object, which begins with a slash and whose names may hold
+// any character, in the place of /{name} in the path.
+func (r Request) at(name, path string) Request {
+	r.PathTemplate = r.Path
+	r.Path, r.object = strings.Replace(r.Path, "/{"+name+"}", path, 1), true
+	return r
+}
+
+// escapePath escapes each name in a path, semicolons and commas too, which some
+// servers take for more than a character of a name.
+func escapePath(path string) string {
+	names := strings.Split(path, "/")
+	for i, name := range names {
+		names[i] = url.PathEscape(name)
+	}
+	return strings.Join(names, "/")
 }

@@ -56,7 +56,7 @@ var initialisms = map[string]string{}
 func init() {
 	for _, word := range strings.Fields(`
 		ABFSS ACL ACLs AI API ARN AWS BI CIDR CLI CPU CPUs CRAN DAG DB DBC DBFS DBR DBT DL DLT DNS EBS ETag GB GCP GCS GPU GPUs HDD HTML
-		HTTP HTTPS ID IDs IO IOPS IP JAR JDBC JSON JWT KMS LRS MB ML MLflow NFS NVMe PyPI REPL REST S3 SHA SKU SQL SSD SSDs SSH TLS TTL
+		HTTP HTTPS ID IDs IO IOPS IP JAR JDBC JSON JWT KMS LRS MB ML MLflow NFS NVMe PyPI REPL REST S3 SHA SKU SQL SSD SSDs SSE SSH TLS TTL
 		UC UI URI URL UTC VCPUs VM VPC XML YAML`) {
 		initialisms[strings.ToLower(word)] = word
 	}
@@ -89,6 +89,7 @@ var renamed = map[string]string{
 	"SetPermissions.ID":           "parameters in the path are called for what they are",
 	"UpdatePermissions.Object":    "parameters in the path are called for what they are",
 	"UpdatePermissions.ID":        "parameters in the path are called for what they are",
+	"ListVolumes.PageSize":        "it is what the number of items requested at a time is called everywhere else",
 	"ListOptions.PageSize":        "it is what the number of items requested at a time is called everywhere else",
 	"ListOptions.PageToken":       "it is what a position in a list is called everywhere else",
 	"ComplexValue.Ref":            "Go names have no $",
