@@ -368,6 +368,9 @@ type identity interface{ ref() (id, name string) }
 // create creates an identity and returns it. A response without an ID says
 // nothing, so that the outcome is unknown.
 func create[T identity](ctx context.Context, c *Client, r request) (*T, error) {
+	if c.workspace.Planning() {
+		return read[T](ctx, c, r) // with placeholders for all IDs
+	}
 	var created T
 	err := c.do(ctx, r, func(in io.Reader) error {
 		created = *new(T)

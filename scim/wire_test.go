@@ -282,3 +282,31 @@ func TestLists_lag(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// In a dry run, what depends on a new identity is planned with its placeholders.
+func TestPlan(t *testing.T) {
+	server := databrickstest.NewServer()
+	defer server.Close()
+	var planned []string
+	client := server.Client(databricks.WithPlan(func(call databricks.PlannedCall) {
+		planned = append(planned, call.Method+" "+call.Path+" "+string(call.Body))
+	}))
+	identities := NewClient(client)
+	principal, err := identities.ServicePrincipals.Create(t.Context(), ServicePrincipal{DisplayName: "etl"})
+	require.NoError(t, err)
+	group, err := identities.Groups.Create(t.Context(), Group{DisplayName: "etl", Members: Values(principal.ID)})
+	require.NoError(t, err)
+	require.NoError(t, identities.Groups.Patch(t.Context(), group.ID, RemoveMember(principal.ID)))
+	policy, err := client.Policies.Create(t.Context(), databricks.CreatePolicy{Name: "p", Definition: "{}"})
+	require.NoError(t, err)
+	_, err = client.Permissions.Update(t.Context(), databricks.UpdatePermissions{Object: databricks.PermissionsOnClusterPolicies, ID: policy,
+		AccessControlList: []databricks.AccessControl{{ServicePrincipalName: principal.ApplicationID, PermissionLevel: databricks.CanUse}}})
+	require.NoError(t, err)
+	assert.Equal(t, []string{
+		`POST /api/2.0/preview/scim/v2/ServicePrincipals {"schemas":["urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"],"displayName":"etl"}`,
+		`POST /api/2.0/preview/scim/v2/Groups {"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"etl","members":[{"value":"<id of call 1>"}]}`,
+		`PATCH /api/2.0/preview/scim/v2/Groups/<id of call 2> {"Operations":[{"op":"remove","path":"members[value eq \"<id of call 1>\"]"}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}`,
+		`POST /api/2.0/policies/clusters/create {"name":"p","definition":"{}"}`,
+		`PATCH /api/2.0/permissions/cluster-policies/<policy_id of call 4> {"access_control_list":[{"service_principal_name":"<applicationId of call 1>","permission_level":"CAN_USE"}]}`,
+	}, planned)
+}
