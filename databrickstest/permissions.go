@@ -250,11 +250,28 @@ func (a *permissionsArea) show(o securable) any {
 	}{"/" + o.key(), objectType, all}
 }
 
-// check says what is wrong with entries that are to be an object's.
+// named finds a user or service principal by name, in any case.
+func (a *identities) named(name string) *user {
+	if u := a.byName[name]; u != nil || name == "" {
+		return u
+	}
+	if i := slices.IndexFunc(a.users, func(u *user) bool { return strings.EqualFold(u.name, name) }); i >= 0 {
+		return a.users[i]
+	}
+	return nil
+}
+
+// check says what is wrong with entries that are to be an object's, and writes
+// names as they are.
 func (a *permissionsArea) check(c *call, o securable, acl []jobACL) error {
-	for _, e := range acl {
+	for i, e := range acl {
 		levels := permissionKinds[o.kind].levels
-		user := c.identities.byName[e.User+e.Principal]
+		user := c.identities.named(e.User + e.Principal)
+		if user != nil && e.User != "" {
+			acl[i].User = user.name
+		} else if user != nil {
+			acl[i].Principal = user.name
+		}
 		switch {
 		case !exactlyOne(e.User, e.Group, e.Principal):
 			return invalid("Exactly one of user_name, group_name and service_principal_name must be specified in access_control_list.")

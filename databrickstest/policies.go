@@ -334,6 +334,9 @@ func put(node any, path []string, value any) any {
 	}
 	if i, err := strconv.Atoi(path[0]); err == nil {
 		list, _ := node.([]any)
+		if len(path) == 1 && value == nil && i < len(list) {
+			return slices.Delete(slices.Clone(list), i, i+1)
+		}
 		for list = slices.Clone(list); len(list) <= i && i < 100; {
 			list = append(list, nil)
 		}
@@ -670,6 +673,9 @@ func (p *policy) comply(spec *clusterSpec, clusterType string) (*clusterSpec, []
 					number = max(number, *rule.Min)
 				}
 				value = strconv.FormatFloat(number, 'f', -1, 64)
+			}
+			if rule.Type == "forbidden" {
+				at, _, _ = strings.Cut(path, ".*")
 			}
 			put(tree, steps(at), value)
 		}

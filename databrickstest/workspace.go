@@ -541,7 +541,7 @@ func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*works
 	case old.objectType != made.objectType || old.isDir():
 		return nil, exists("Node named '%s' already exists", name)
 	}
-	made.id, made.created = old.id, old.created
+	made.id, made.created, made.creator = old.id, old.created, old.creator
 	parent.children[name] = made
 	return made, nil
 }
