@@ -20,7 +20,8 @@
 // What goes wrong in the world can be made to go wrong here: see [Fault] and
 // [Server.Inject]. [Server.Requests] tells what was received, and
 // [Server.FailNextCluster] and its kin let things fail inside. What becomes of
-// jobs and commands is up to [WithRuns] and [WithExecutor].
+// jobs and commands is up to [WithRuns] and [WithExecutor], or to a Python of this
+// machine with [WithPython].
 //
 // # Who may do what
 //
@@ -87,7 +88,9 @@
 //     get prefixes, and that a trial ends.
 //   - Of REST 1.2: results that can be read only once, as old servers had it;
 //     other bounds of idleness than a day, and streaming queries, which keep
-//     contexts from being evicted; magics, all of
-//     which go to the [Executor] but for %run, which fails; and commands that
+//     contexts from being evicted; %run, which fails; and commands that
 //     outlive their context as something to look at.
+//   - With [WithPython]: widgets that can be seen, files of the workspace as
+//     modules or under /dbfs, what %pip installs, and other parts of dbutils than
+//     those that are named there. Spark was tried with a stub of pyspark only.
 package databrickstest

@@ -38,6 +38,7 @@ type jobsArea struct {
 	limits JobLimits
 	script func(RunSpec) RunOutcome
 
+	python    *PythonOptions  // that tasks run in; nil if they do not
 	anySource bool            // what tasks run need not be there
 	life      context.Context // ends with the server
 	end       context.CancelFunc
@@ -99,7 +100,10 @@ type jobView struct {
 		New map[string]any `json:"new_cluster"`
 	} `json:"job_clusters"`
 	Environments []struct {
-		Key string `json:"environment_key"`
+		Key  string `json:"environment_key"`
+		Spec struct {
+			Dependencies []string `json:"dependencies"`
+		} `json:"spec"`
 	} `json:"environments"`
 	Tags       map[string]string `json:"tags"`
 	Parameters []struct {

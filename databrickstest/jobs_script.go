@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,11 @@ func (a *jobsArea) outcome(t *attempt) RunOutcome {
 	var out RunOutcome
 	if a.script != nil {
 		out = a.script(a.spec(t))
+	}
+	if reflect.ValueOf(out).IsZero() {
+		if later, ok := a.inPython(t); ok {
+			return later
+		}
 	}
 	if condition := t.view().Condition; condition != nil && out.Output == "" {
 		out.Output = strconv.FormatBool(compare(condition.Left, condition.Op, condition.Right))

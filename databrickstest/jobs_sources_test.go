@@ -16,11 +16,11 @@ import (
 // outside of this package's tests.
 func withSources(s *Server) { s.jobs.anySource = false }
 
-// importSource imports a notebook or, if its name has a dot, a file.
+// importSource imports a notebook or, if its name ends in .py, a file.
 func importSource(t testing.TB, s *Server, path, text string) {
 	t.Helper()
 	kind := `"language":"PYTHON"`
-	if strings.Contains(path, ".") {
+	if strings.HasSuffix(path, ".py") {
 		kind = `"format":"RAW"`
 	}
 	callOK(t, s, "POST", "/api/2.0/workspace/import", fmt.Sprintf(`{"path":%q,%s,"overwrite":true,"content":%q}`, path, kind, base64.StdEncoding.EncodeToString([]byte(text))))

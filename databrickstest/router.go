@@ -57,14 +57,15 @@ import (
 // A call is one request on its way through a handler.
 type call struct {
 	*Server
-	ctx     context.Context
-	user    *user
-	token   *token    // nil for a user with a password
-	now     time.Time // of the workspace; stands still
-	version string    // of the API: "1.2", "2.0", …
-	header  http.Header
-	fields  map[string]any    // all of the input, known or not, as decode takes it
-	files   map[string]string // multipart: names of files by field
+	ctx        context.Context
+	user       *user
+	inNotebook bool      // the caller is code that runs in the workspace
+	token      *token    // nil for a user with a password
+	now        time.Time // of the workspace; stands still
+	version    string    // of the API: "1.2", "2.0", …
+	header     http.Header
+	fields     map[string]any    // all of the input, known or not, as decode takes it
+	files      map[string]string // multipart: names of files by field
 
 	segments map[string]any // {name} segments of the path
 }
@@ -224,20 +225,27 @@ func (t *router) match(method, path string) (*operation, map[string]any) {
 }
 
 // answer does what a request asks for.
-func (s *Server) answer(r *http.Request) (out reply) {
+func (s *Server) answer(r *http.Request) reply {
+	return s.respond(r.Method, r.URL.Path, func() (any, error) {
+		if signedIn := s.oauth.serve(r); signedIn != nil {
+			return *signedIn, nil
+		}
+		if s.isStorage(r) {
+			return s.files.serve(s, r), nil
+		}
+		return s.call(r)
+	})
+}
+
+// respond makes a reply of what serve returns, or panics with.
+func (s *Server) respond(method, path string, serve func() (any, error)) (out reply) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(fmt.Sprintf("%s %s: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
-			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(cleaned(r.URL.Path))
+			s.panicked(fmt.Sprintf("%s %s: %v\n%s", method, path, p, debug.Stack()))
+			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(cleaned(path))
 		}
 	}()
-	if signedIn := s.oauth.serve(r); signedIn != nil {
-		return *signedIn
-	}
-	if s.isStorage(r) {
-		return s.files.serve(s, r)
-	}
-	value, err := s.call(r)
+	value, err := serve()
 	if err == nil {
 		return okReply(value)
 	}
@@ -245,7 +253,7 @@ func (s *Server) answer(r *http.Request) (out reply) {
 	if !ok {
 		e = &apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
 	}
-	return e.reply(cleaned(r.URL.Path))
+	return e.reply(cleaned(path))
 }
 
 func (s *Server) call(r *http.Request) (any, error) {
@@ -266,8 +274,13 @@ func (s *Server) call(r *http.Request) (any, error) {
 		}
 		return nil, err
 	}
+	return s.dispatch(c, r)
+}
+
+// dispatch lets the operation that a request is for answer a caller who is known.
+func (s *Server) dispatch(c *call, r *http.Request) (any, error) {
 	op, segments := s.router.find(r.Method, r.URL.Path)
-	rest := path
+	rest := cleaned(r.URL.Path)
 	if after, ok := strings.CutPrefix(rest, "/api/"); ok {
 		c.version, rest, _ = strings.Cut(after, "/")
 		rest = "/" + rest

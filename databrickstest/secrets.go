@@ -332,7 +332,7 @@ func (a *secretsArea) get(c *call, in oneSecret) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.notebooksOnly {
+	if a.notebooksOnly && !c.inNotebook {
 		return nil, badRequest("This operation is not allowed outside databricks notebooks.")
 	}
 	var value []byte

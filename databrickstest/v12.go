@@ -375,7 +375,7 @@ func (a *v12Area) execute(c *call, in struct {
 	if !strings.HasPrefix(strings.TrimLeft(in.Command, " \t\r\n"), "%run") {
 		result = a.executor.Execute(Command{
 			ID: id, ClusterID: in.ClusterID, ContextID: in.ContextID, Language: in.Language, Code: in.Command,
-			FileName: c.files["command"], User: c.user.name, cleanup: x.cleanup.add,
+			FileName: c.files["command"], User: c.user.name, cleanup: x.cleanup.add, workspace: a.s.onBehalf(c.user),
 		})
 	}
 	return idReply{id}, c.locked(func() error {

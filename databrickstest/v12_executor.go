@@ -38,7 +38,8 @@ type Command struct {
 	FileName  string // if it was sent as a file
 	User      string // who sent it
 
-	cleanup func(func())
+	cleanup   func(func())
+	workspace workspaceCall // as the user
 }
 
 // Cleanup has f called once the command's context has ended: destroyed,
@@ -68,7 +69,10 @@ type CommandResult struct {
 
 // A TableColumn is a column of a table; its type is Spark's, such as long,
 // string, or {"type":"array",…} as JSON.
-type TableColumn struct{ Name, Type string }
+type TableColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
 
 // Bounds of results, as notebooks have them.
 const (

@@ -12,6 +12,12 @@
 // seconds, and a task of a run takes as long. With -fast that is a fraction of a
 // second; -speed makes the workspace's whole clock faster or slower.
 //
+// With -python, commands, notebooks in Python and SQL, Python files and the entry
+// points of wheels run in this machine's python3, and find a small dbutils. If
+// that Python has pyspark, they find spark, too: a session of its own or, with
+// -spark, of a Spark Connect server. This was tried with a stub of pyspark, and
+// not yet with a real one.
+//
 // With -state it begins with what a file says; each member may be left out:
 //
 //	{
@@ -75,7 +81,8 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	speed := flags.Float64("speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
 	fast := flags.Bool("fast", false, "let clusters and runs take fractions of a second, as tests want it, and not seconds, which can be watched")
 	token := flags.String("token", "", "the admin's personal access `token`; a random one if there is none")
-	python := flags.Bool("python", false, "run Python commands of REST 1.2 by this machine's python3, with all rights of this program")
+	python := flags.Bool("python", false, "run Python commands and tasks by this machine's python3, with all rights of this program")
+	spark := flags.String("spark", "", "`URL` of a Spark Connect server, such as sc://localhost:15002, that spark is of in Python; needs -python")
 	stateFile := flags.String("state", "", "JSON `file` of what is there from the beginning")
 	faultsFile := flags.String("faults", "", "JSON `file` of what goes wrong")
 	verbose := flags.Bool("v", false, "log each request, without its secrets")
@@ -87,6 +94,8 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		return fmt.Errorf("what is %q? There are only flags; see -help", flags.Arg(0))
 	case !(*speed > 0):
 		return fmt.Errorf("-speed %v: time must go forward", *speed)
+	case *spark != "" && !*python:
+		return errors.New("-spark needs -python")
 	case *token == "":
 		*token = fmt.Sprintf("dapi%x", randomBytes(16))
 	}
@@ -114,7 +123,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		opts = append(opts, databrickstest.WithTimings(databrickstest.WatchableTimings()))
 	}
 	if *python {
-		opts = append(opts, databrickstest.WithExecutor(databrickstest.LocalPython()))
+		opts = append(opts, databrickstest.WithPython(databrickstest.PythonOptions{SparkURL: *spark}))
 	}
 	if *verbose {
 		opts = append(opts, databrickstest.WithLogger(slog.New(slog.NewTextHandler(diag, &slog.HandlerOptions{Level: slog.LevelDebug}))))

@@ -142,6 +142,16 @@ func TestRun_python(t *testing.T) {
 	result, err := session.Run(t.Context(), "print(6 * 7)")
 	require.NoError(t, err)
 	assert.Equal(t, "42", strings.TrimSpace(result.Text))
+
+	require.NoError(t, client.DBFS.Put(t.Context(), databricks.PutContents{Path: "/job.py", Contents: []byte("import sys\nprint(sys.argv[1])")}))
+	run, err := client.Jobs.SubmitRun(t.Context(), databricks.SubmitRun{ExistingClusterID: id,
+		SparkPythonTask: &databricks.SparkPythonTask{PythonFile: "dbfs:/job.py", Parameters: []string{"from a job"}}})
+	require.NoError(t, err)
+	_, err = client.Jobs.WaitRun(t.Context(), run)
+	require.NoError(t, err)
+	output, err := client.Jobs.GetRunOutput(t.Context(), run)
+	require.NoError(t, err)
+	assert.Equal(t, "from a job", output.Logs)
 }
 
 func TestRun_refuses(t *testing.T) {
@@ -152,6 +162,7 @@ func TestRun_refuses(t *testing.T) {
 		"-addr 127.0.0.1:0 -speed 0": "forward",
 		"-addr 127.0.0.1:0 x":        "only flags",
 		"-none":                      "none",
+		"-spark sc://engine":         "-python",
 		"-state /nowhere":            "-state",
 		"-faults /nowhere":           "-faults",
 	} {

@@ -2,6 +2,7 @@ package databrickstest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os/exec"
@@ -98,6 +99,15 @@ func TestLocalPython(t *testing.T) {
 		{"there is nothing to read", "import sys\nsys.stdin.read()", "''"},
 		{"the main module", "print(__name__)\nclass A: pass\nimport pickle\ntype(pickle.loads(pickle.dumps(A()))) is A", "__main__\nTrue"},
 		{"much", "print('x' * 100000)", strings.Repeat("x", 100000)},
+		{"indented as a whole", "\n    inner = 1\n    if inner:\n        print('in')\n    inner", "in\n1"},
+		{"indented, with a text of several lines", "  s = \"\"\"a\n   b\"\"\"\n  len(s)", "4"},
+		{"a magic line", "%load_ext autoreload\n%autoreload 2\nprint('after')", "after"},
+		{"a magic line among code", "for i in range(2):\n    %time print(i)", "0\n1"},
+		{"no magic at all", "a = 7\n(a\n%4)", "3"},
+		{"Markdown", "%md\n# Title\nisn't code", ""},
+		{"pip", "%pip install nothing==1\nimport json", "Note: %pip changes nothing here; the packages are those of this machine's Python."},
+		{"a shell", "%sh\necho one\necho two", "one\ntwo"},
+		{"a shell line", "!echo one", "one"},
 		{"errors go to the same place", "import sys\nprint('a', file=sys.stderr)", "a"},
 	} {
 		assert.Equal(t, CommandResult{Text: row.text}, l.run(id, row.code), row.name)
@@ -116,7 +126,15 @@ func TestLocalPython(t *testing.T) {
 	}
 	assert.Equal(t, "42", l.run(id, "x").Text, "errors change nothing")
 
-	l.execute(id, "sql", "select 1")
+	l.execute(id, "sql", "select 1 as one, 'x' as text, null as none, 1.5 as half, 5000000000 as much;")
+	assert.Equal(t, CommandResult{
+		Columns: []TableColumn{{"one", "integer"}, {"text", "string"}, {"none", "string"}, {"half", "double"}, {"much", "long"}},
+		Rows:    [][]any{{json.Number("1"), "x", nil, json.Number("1.5"), json.Number("5000000000")}},
+	}, <-l.done)
+	l.execute(id, "sql", "show tables")
+	assert.Contains(t, (<-l.done).Cause, "There is no Spark here")
+	scala := l.post("contexts/create", map[string]any{"clusterId": l.cluster, "language": "scala"})["id"].(string)
+	l.execute(scala, "scala", "1")
 	assert.Contains(t, (<-l.done).Cause, "runs Python only")
 
 	assert.Contains(t, l.run(id, "import os\nos._exit(7)").Cause, "The Python process exited: exit status 7")

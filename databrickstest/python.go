@@ -1,0 +1,410 @@
+package databrickstest
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path"
+	"strings"
+	"sync"
+	"time"
+)
+
+// PythonOptions say which Python runs the code of a workspace, and how.
+type PythonOptions struct {
+	// Command is the interpreter's; empty stands for python3.
+	Command string
+
+	// SparkURL is the address of a Spark Connect server, such as
+	// sc://localhost:15002. Empty lets pyspark decide, which then runs Spark itself.
+	SparkURL string
+}
+
+// WithPython runs commands of REST 1.2 and tasks of jobs in Python on this
+// machine: notebooks in Python and SQL, spark_python_tasks, and the entry points
+// of wheels. Each execution context and each attempt at a task has a process of
+// its own. What the code prints, its errors, and the values that it sets are those
+// of the command or the task. A script (see [WithRuns]) comes first: a task runs in
+// Python if the script returns a zero [RunOutcome].
+//
+// The code finds a dbutils with widgets, notebook, secrets, fs and
+// jobs.taskValues, which acts as whoever runs the code. It finds spark if its
+// Python has pyspark; see [PythonOptions]. Without pyspark, spark fails when it is
+// used, and SQL is what SQLite understands of it.
+//
+// Tasks in other languages, from Git or from a storage that is not in the
+// workspace do not run. They succeed, as without this option.
+//
+// The code runs with all rights of this program: take care whose it is.
+func WithPython(options PythonOptions) Option {
+	return func(s *Server) {
+		s.jobs.python = &options
+		s.v12.executor = options.executor()
+	}
+}
+
+// LocalPython returns an executor that runs commands in Python on this machine,
+// by the command python3, in one process for each context. What one command
+// defines, the next one can use. A command's result is what it printed and the
+// value of the expression that it ends with, or a traceback. [WithPython] has the
+// rest of what there is to say, and runs jobs as well.
+//
+// A cancelled command is interrupted. If that does not stop it within a few
+// seconds, its process is killed, and the context begins anew with the next
+// command. Processes end with their contexts, and all of them with the server.
+//
+// The code runs with all rights of this program: take care whose it is.
+func LocalPython() Executor { return PythonOptions{}.executor() }
+
+func (o PythonOptions) executor() Executor {
+	return &localPython{options: o, interpreters: map[string]*interpreter{}}
+}
+
+type localPython struct {
+	options      PythonOptions
+	mu           sync.Mutex
+	interpreters map[string]*interpreter // by context
+}
+
+func (p *localPython) Execute(c Command) CommandResult {
+	if c.Language != "python" && c.Language != "sql" {
+		return CommandResult{Cause: "There is no " + c.Language + " here: this workspace runs Python only."}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	in := p.interpreters[c.ContextID]
+	if in == nil {
+		in = &interpreter{options: p.options}
+		p.interpreters[c.ContextID] = in
+		c.Cleanup(func() {
+			p.mu.Lock()
+			delete(p.interpreters, c.ContextID)
+			p.mu.Unlock()
+			in.end()
+		})
+	}
+	job := pythonJob{Op: "command", Code: []byte(c.Code), Language: c.Language, Spark: p.options.SparkURL}
+	return CommandResult{Later: func(ctx context.Context) CommandResult {
+		reply, problem := in.run(ctx, job, c.workspace)
+		switch {
+		case problem != nil:
+			return *problem
+		case reply.Table != nil && reply.Cause == "":
+			return CommandResult{Columns: reply.Table.Columns, Rows: reply.Table.Rows}
+		}
+		return CommandResult{Text: cmp.Or(reply.Text, reply.Exit), Cause: reply.Cause, Summary: reply.Summary}
+	}}
+}
+
+// inPython returns an outcome that Python finds out, and whether there is one.
+func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
+	options, spec, view := a.python, a.spec(t), t.view()
+	if options == nil {
+		return RunOutcome{}, false
+	}
+	now := a.server.now()
+	user := t.run.root().identity(a.server)
+	job := pythonJob{Path: spec.Target, Args: spec.Args, Params: spec.Params, Spark: options.SparkURL}
+	job.Values = map[string]map[string]any{}
+	for _, other := range t.run.root().tasks {
+		if other.last != nil {
+			job.Values[other.view.Key] = other.last.outcome.Values
+		}
+	}
+	found, problem := a.source(t, now)
+	switch {
+	case problem != "": // which the attempt will say itself
+		return RunOutcome{}, false
+	case found.notebook != nil && (found.notebook.language == "PYTHON" || found.notebook.language == "SQL"):
+		job.Op = "notebook"
+	case found.file != nil && view.Python != nil:
+		job.Op, job.Code = "file", found.file
+	case view.Wheel != nil:
+		job.Op, job.Package, job.Entry, job.Named = "wheel", view.Wheel.Package, view.Wheel.Entry, spec.Params
+		job.Wheels = map[string][]byte{}
+		c := &call{Server: a.server, user: user, now: now}
+		for _, wheel := range a.wheels(t) {
+			if content, _ := c.fileAt(wheel); content != nil {
+				job.Wheels[path.Base(wheel)] = content
+			}
+		}
+	default:
+		return RunOutcome{}, false
+	}
+	return RunOutcome{Later: func(ctx context.Context) RunOutcome {
+		in := &interpreter{options: *options}
+		defer in.end()
+		reply, problem := in.run(ctx, job, a.server.onBehalf(user))
+		if problem != nil {
+			return RunOutcome{Error: cmp.Or(problem.Cause, problem.Broken)}
+		}
+		return RunOutcome{Output: reply.Exit, Logs: reply.Text, Error: reply.Error, Trace: reply.Cause, Values: reply.Values}
+	}}, true
+}
+
+// wheels are the files of Python packages that a task asks for.
+func (a *jobsArea) wheels(t *attempt) (wheels []string) {
+	view := t.view()
+	for _, l := range view.Libraries {
+		if l.Whl != "" {
+			wheels = append(wheels, l.Whl)
+		}
+	}
+	for _, environment := range t.run.view.Environments {
+		if environment.Key != view.EnvKey {
+			continue
+		}
+		for _, name := range environment.Spec.Dependencies {
+			if strings.HasSuffix(name, ".whl") {
+				wheels = append(wheels, name)
+			}
+		}
+	}
+	return wheels
+}
+
+// A workspaceCall sends a request to the workspace as somebody.
+type workspaceCall func(ctx context.Context, method, path string, body []byte) (status int, reply []byte)
+
+// onBehalf lets code that runs in the workspace call it. The notebook is not
+// part of the API: it is the source of what is at the path.
+func (s *Server) onBehalf(u *user) workspaceCall {
+	return func(ctx context.Context, method, path string, body []byte) (int, []byte) {
+		answer := s.respond(method, path, func() (any, error) {
+			c := &call{Server: s, ctx: ctx, user: u, inNotebook: true}
+			if method == "NOTEBOOK" {
+				return c.notebookAt(path)
+			}
+			r, err := http.NewRequestWithContext(ctx, method, nowhere+path, bytes.NewReader(body))
+			if err != nil {
+				return nil, invalid("%v", err)
+			}
+			c.header = r.Header
+			if err := c.locked(func() error { return nil }); err != nil { // the time is that of the call
+				return nil, err
+			}
+			return s.dispatch(c, r)
+		})
+		if answer.stream == nil {
+			return answer.status, answer.body
+		}
+		var text bytes.Buffer
+		if err := answer.stream(&text); err != nil {
+			return http.StatusInternalServerError, nil
+		}
+		return answer.status, text.Bytes()
+	}
+}
+
+func (c *call) notebookAt(path string) (any, error) {
+	var out map[string]string
+	return out, c.locked(func() error {
+		node := c.workspace.readable(c, path, "CAN_RUN")
+		if node == nil || node.objectType != typeNotebook {
+			return notFound("The notebook %s does not exist, or %s lacks the required permissions.", path, c.user.name)
+		}
+		out = map[string]string{"language": node.notebook.language, "source": node.notebook.source}
+		return nil
+	})
+}
+
+//go:embed python_driver.py
+var pythonDriver string
+
+// stubborn is how long an interrupted command may take to stop.
+const stubborn = 3 * time.Second
+
+// An interpreter is a Python process that runs one command after another. It is
+// started by the first.
+type interpreter struct {
+	options PythonOptions
+
+	mu  sync.Mutex // held while a command runs
+	ask io.WriteCloser
+	say *bufio.Reader
+
+	life    sync.Mutex
+	process *exec.Cmd // nil if there is none
+	ended   bool
+}
+
+func (in *interpreter) start() error {
+	in.life.Lock()
+	defer in.life.Unlock()
+	if in.process != nil {
+		return nil
+	}
+	if in.ended {
+		return context.Canceled
+	}
+	process := exec.Command(cmp.Or(in.options.Command, "python3"), "-u", "-c", pythonDriver)
+	ownGroup(process)
+	ask, err := process.StdinPipe()
+	if err != nil {
+		return err
+	}
+	say, err := process.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := process.Start(); err != nil {
+		return err
+	}
+	in.process, in.ask, in.say = process, ask, bufio.NewReader(say)
+	return nil
+}
+
+// signal interrupts or kills the process and what it started.
+func (in *interpreter) signal(send func(*exec.Cmd)) {
+	in.life.Lock()
+	defer in.life.Unlock()
+	if in.process != nil {
+		send(in.process)
+	}
+}
+
+// bury waits for a process that is about to end, and forgets it.
+func (in *interpreter) bury() string {
+	in.life.Lock()
+	defer in.life.Unlock()
+	process := in.process
+	if process == nil {
+		return ""
+	}
+	kill(process) // what it started may go on
+	_ = process.Wait()
+	in.process = nil
+	return process.ProcessState.String()
+}
+
+// end kills the process for good.
+func (in *interpreter) end() {
+	in.life.Lock()
+	in.ended = true
+	in.life.Unlock()
+	in.signal(kill)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.bury()
+}
+
+// run does a job, or says what came of it instead.
+func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, problem *CommandResult) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if ctx.Err() != nil {
+		return reply, &CommandResult{Cause: cancelled}
+	}
+	if err := in.start(); err != nil {
+		return reply, &CommandResult{Broken: fmt.Sprintf("Python cannot be started: %v", err)}
+	}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		in.signal(interrupt)
+		select {
+		case <-stopped:
+		case <-time.After(stubborn):
+			in.signal(kill)
+		}
+	})
+	reply, err := in.exchange(ctx, job, workspace)
+	close(stopped)
+	stop()
+	if err != nil {
+		state := in.bury()
+		if ctx.Err() != nil {
+			return reply, &CommandResult{Cause: cancelled}
+		}
+		return reply, &CommandResult{Cause: "The Python process exited: " + state, Summary: "Fatal error: The Python process exited"}
+	}
+	if reply.Cancelled {
+		return reply, &CommandResult{Cause: cancelled}
+	}
+	return reply, nil
+}
+
+// A pythonJob is what the driver is asked to do: a command, a notebook, a file
+// or a wheel.
+type pythonJob struct {
+	Op       string                    `json:"op"`
+	Code     []byte                    `json:"code,omitzero"` // need not be UTF-8
+	Language string                    `json:"language,omitzero"`
+	Path     string                    `json:"path,omitzero"`
+	Args     []string                  `json:"args"`
+	Params   map[string]string         `json:"params"`
+	Named    map[string]string         `json:"named"`
+	Package  string                    `json:"package,omitzero"`
+	Entry    string                    `json:"entry,omitzero"`
+	Wheels   map[string][]byte         `json:"wheels,omitzero"`
+	Values   map[string]map[string]any `json:"values,omitzero"` // of tasks
+	Spark    string                    `json:"spark,omitzero"`
+}
+
+type pythonReply struct {
+	Text      string `json:"text"`
+	Cause     string `json:"cause"`
+	Summary   string `json:"summary"`
+	Error     string `json:"error"`
+	Cancelled bool   `json:"cancelled"`
+	Exit      string `json:"exit"`
+	Table     *struct {
+		Columns []TableColumn `json:"columns"`
+		Rows    [][]any       `json:"rows"`
+	} `json:"table"`
+	Values map[string]any `json:"values"`
+}
+
+// exchange sends a job to the process, serves its calls and returns its result:
+// one line of JSON each.
+func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, err error) {
+	if job.Args == nil {
+		job.Args = []string{}
+	}
+	if err := in.tell(job); err != nil {
+		return reply, err
+	}
+	for {
+		line, err := in.say.ReadBytes('\n')
+		if err != nil {
+			return reply, err
+		}
+		var out struct {
+			Call *struct {
+				Method string `json:"method"`
+				Path   string `json:"path"`
+				Body   []byte `json:"body"`
+			} `json:"call"`
+			Result *pythonReply `json:"result"`
+		}
+		decoder := json.NewDecoder(bytes.NewReader(line))
+		decoder.UseNumber()
+		if err := decoder.Decode(&out); err != nil {
+			return reply, err
+		}
+		if out.Result != nil {
+			return *out.Result, nil
+		}
+		if out.Call == nil {
+			return reply, fmt.Errorf("python said neither what it wants nor a result")
+		}
+		status, body := workspace(ctx, out.Call.Method, out.Call.Path, out.Call.Body)
+		if err := in.tell(map[string]any{"status": status, "body": body}); err != nil {
+			return reply, err
+		}
+	}
+}
+
+func (in *interpreter) tell(value any) error {
+	line, err := json.Marshal(value)
+	if err == nil {
+		_, err = in.ask.Write(append(line, '\n'))
+	}
+	return err
+}
