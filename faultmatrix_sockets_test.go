@@ -409,7 +409,9 @@ func TestFaultMatrixSockets(t *testing.T) {
 						attempts := playOver(t, &v, name, http2, none)
 						require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
 						for _, f := range socketFaults(http2) {
-							for f.Request = range attempts {
+							for at := range attempts {
+								f := f // of this cell
+								f.Request = at
 								play(func(v *verdict) { playOver(t, v, name, http2, f) })
 							}
 						}

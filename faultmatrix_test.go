@@ -483,11 +483,11 @@ func passes(f *databrickstest.Fault) bool {
 }
 
 // everyCell is what make matrix does. It takes minutes.
-var everyCell = flag.Bool("every-cell", false, "try every cell of the larger fault matrices, not only some")
+var everyCell = flag.Bool("every-cell", false, "try every cell of the fault matrices, not only some")
 
 var cellsSeen atomic.Int64
 
-// tried reports whether the next cell of a larger matrix is tried. The order of
+// tried reports whether the next cell of a matrix is tried. The order of
 // cells changes from run to run, and so do those that are.
 func tried() bool { return cellsSeen.Add(1)%11 == 0 || *everyCell }
 
@@ -623,6 +623,9 @@ func TestFaultMatrix(t *testing.T) {
 				require.NotEmpty(t, requests)
 				for _, fault := range faults() {
 					for _, at := range requests {
+						if !tried() {
+							continue
+						}
 						v, _ := play(t, name, &fault, at)
 						mu.Lock()
 						total.add(v)
