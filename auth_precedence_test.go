@@ -2,9 +2,11 @@ package databricks_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -81,6 +83,22 @@ azure_use_msi = false
 `
 	precedenceNetrc = "machine adb-1.1.azuredatabricks.net login token password net\n"
 )
+
+// A config file with secrets that others can read is worth a warning.
+func TestNewClient_warnsOfAFileThatOthersCanRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such modes")
+	}
+	for mode, want := range map[os.FileMode]bool{0o600: false, 0o644: true, 0o640: true, 0o604: true, 0o400: false} {
+		f := newIdentityFixture(t)
+		f.configFile("[DEFAULT]\nhost = w.example.com\ntoken = x\n")
+		require.NoError(t, os.Chmod(filepath.Join(f.home, ".databrickscfg"), mode))
+		out := new(sink)
+		_, err := f.newClient(databricks.WithLogger(slog.New(slog.NewTextHandler(out, nil))))
+		require.NoError(t, err)
+		assert.Equal(t, want, strings.Contains(out.text.String(), "level=WARN"), "%v: %s", mode, out.text.String())
+	}
+}
 
 func TestCredentialPrecedence(t *testing.T) {
 	token := databricks.WithToken("code")

@@ -75,7 +75,8 @@ func NewClient(opts ...Option) (*Client, error) {
 	if transport == nil {
 		transport = defaultTransport()
 	}
-	credential, err := cfg.Resolve(auth.Surroundings{Transport: transport, Log: cfg.log})
+	cfg.userAgent += ownUserAgent()
+	credential, err := cfg.Resolve(auth.Surroundings{Transport: transport, UserAgent: cfg.userAgent, Log: cfg.log})
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("databricks: %w", err)
@@ -83,7 +84,7 @@ func NewClient(opts ...Option) (*Client, error) {
 
 	c := &Client{
 		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, observers: cfg.observers, jobsAPI: cfg.jobsAPI,
-		userAgent: cfg.userAgent + ownUserAgent(),
+		userAgent: cfg.userAgent,
 	}
 	if cfg.plan != nil {
 		c.dryRun = &dryRun{report: cfg.plan}

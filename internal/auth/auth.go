@@ -84,6 +84,7 @@ func (o *Options) UseNetrc(option, path string) {
 // Surroundings are what a credential needs besides its settings.
 type Surroundings struct {
 	Transport http.RoundTripper // sends token requests
+	UserAgent string
 	Log       *slog.Logger
 }
 

@@ -57,7 +57,7 @@ func resolve(t *testing.T, rt http.RoundTripper, kind string, settings map[Attri
 	o.Endpoint, err = ParseEndpoint("adb-1.1.azuredatabricks.net", "code")
 	require.NoError(t, err)
 	require.NoError(t, o.Use("code", kind, settings))
-	c, err := o.Resolve(Surroundings{Transport: rt, Log: slog.New(slog.DiscardHandler)})
+	c, err := o.Resolve(Surroundings{Transport: rt, UserAgent: "my-tool/1", Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	return c
 }
@@ -210,12 +210,24 @@ func TestOAuth_endpoints(t *testing.T) {
 
 // Link-local addresses and this machine are reached without a proxy.
 func TestRequester_proxies(t *testing.T) {
+	emptyEnvironment(t)
 	proxied := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return url.Parse("http://proxy.example.com") }}
-	q := newRequester(proxied)
+	q := newRequester(Surroundings{Transport: proxied})
 	assert.Same(t, proxied, q.proxied)
 	direct := q.direct.(*http.Transport)
 	assert.Nil(t, direct.Proxy)
 	assert.NotNil(t, proxied.Proxy, "the caller's own is left alone")
+
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "my-tool/1", r.UserAgent())
+		io.WriteString(w, aToken)
+	}))
+	defer server.Close()
+	c := resolve(t, &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("a proxy was asked") }},
+		"metadata-service", map[Attribute]string{MetadataURL: server.URL})
+	_, err := sign(t, c)
+	assert.NoError(t, err)
+
 	for host, want := range map[string]bool{
 		"169.254.169.254": true, "127.0.0.1": true, "localhost": true, "::1": true, "fe80::1": true,
 		"login.microsoftonline.com": false, "10.0.0.1": false, "x.localhost": false,
@@ -253,7 +265,7 @@ func TestToken_life(t *testing.T) {
 		{`{"access_token":"t","expires_in":1e300}`, unknownLife},
 	} {
 		synctest.Test(t, func(t *testing.T) { // it is midnight, January 1, 2000
-			q := newRequester(transport(func(*http.Request) (int, http.Header, string) { return 200, nil, row.body }))
+			q := newRequester(Surroundings{Transport: transport(func(*http.Request) (int, http.Header, string) { return 200, nil, row.body })})
 			token, err := q.token(t.Context(), tokenRequest{method: "GET", url: "https://x"})
 			require.NoError(t, err)
 			assert.Equal(t, row.want, token.life(), row.body)

@@ -31,11 +31,12 @@ const (
 // retries of its own. It follows no redirect.
 type requester struct {
 	proxied, direct http.RoundTripper
+	userAgent       string
 }
 
-func newRequester(transport http.RoundTripper) *requester {
-	q := &requester{transport, transport}
-	if t, ok := transport.(*http.Transport); ok && t.Proxy != nil {
+func newRequester(s Surroundings) *requester {
+	q := &requester{s.Transport, s.Transport, s.UserAgent}
+	if t, ok := s.Transport.(*http.Transport); ok && t.Proxy != nil {
 		direct := t.Clone()
 		direct.Proxy, direct.DisableKeepAlives = nil, true
 		q.direct = direct
@@ -127,6 +128,7 @@ func (q *requester) attempt(ctx context.Context, t tokenRequest, u *url.URL) (*a
 		r.Header = http.Header{}
 	}
 	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", q.userAgent)
 	if t.form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

@@ -46,7 +46,7 @@ func (o *Options) Resolve(s Surroundings) (*Credential, error) {
 		return nil, fmt.Errorf("more than one credential: %s; use one", strings.Join(names, " and "))
 	}
 	r := &resolver{
-		Options: o, requester: newRequester(s.Transport), log: s.Log,
+		Options: o, requester: newRequester(s), log: s.Log,
 		levels:    []*level{{name: "code", get: o.code}, environment(variables)},
 		terraform: environment(terraformVariables), microsoft: environment(azureVariables),
 	}
