@@ -54,14 +54,16 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 	case len(body) > 0:
 		r.fromText(status, string(body))
 	}
-	r.Message = cmp.Or(r.Message, header.Get("X-Databricks-Reason-Phrase"), http.StatusText(status), "no reason given")
+	r.Message = cmp.Or(clean(r.Message), clean(header.Get("X-Databricks-Reason-Phrase")), http.StatusText(status), "no reason given")
 	if m := trailingRequestID.FindStringSubmatch(r.Message); m != nil {
 		r.RequestID = m[1]
 	}
 	r.RequestID = cmp.Or(r.RequestID, header.Get("X-Request-Id"))
-	r.Code, r.Message, r.RequestID = redact.Line(r.Code, 200), redact.Text(r.Message), redact.Line(r.RequestID, 200)
+	r.Code, r.RequestID = redact.Line(r.Code, 200), redact.Line(r.RequestID, 200)
 	return r
 }
+
+func clean(message string) string { return strings.TrimSpace(redact.Text(message)) }
 
 // fromJSON reads the standard form, and those of REST 1.2, of SCIM and of
 // Azure's resource manager.
