@@ -502,7 +502,7 @@ func (v CreateResumableUploadURL) LogValue() slog.Value { return redact.LogValue
 func (v CreateUploadPartURLs) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the upload without its token.
-func (v InitiatedUpload) LogValue() slog.Value { return redact.LogValue(v) }
+func (u InitiatedUpload) LogValue() slog.Value { return redact.LogValue(u) }
 
 // LogValue logs the upload without its token.
 func (v UploadSession) LogValue() slog.Value { return redact.LogValue(v) }
@@ -511,4 +511,4 @@ func (v UploadSession) LogValue() slog.Value { return redact.LogValue(v) }
 func (v PresignedHeader) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
 
 // LogValue logs the number of the part, and neither the URL nor the headers.
-func (v PresignedURL) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", v)) }
+func (u PresignedURL) LogValue() slog.Value { return slog.StringValue(fmt.Sprintf("%+v", u)) }

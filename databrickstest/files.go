@@ -450,17 +450,3 @@ func errorInfo(reason string, metadata map[string]string) any {
 		Metadata map[string]string `json:"metadata,omitzero"`
 	}{"type.googleapis.com/google.rpc.ErrorInfo", reason, "filesystem.databricks.com", metadata}
 }
-
-// fileSize returns the size of a file of a volume, for other areas. It must be
-// called under the lock.
-func (a *filesArea) fileSize(c *call, path string) (size int64, ok bool) {
-	vol, names, err := a.locate(c, path)
-	if err != nil {
-		return 0, false
-	}
-	node := vol.find(names)
-	if node == nil || node.isDir() {
-		return 0, false
-	}
-	return node.content.size, true
-}

@@ -34,7 +34,6 @@ func TestRuns_missingSources(t *testing.T) {
 		callOK(t, s, "POST", "/api/2.0/dbfs/put", `{"path":"/a/file.py","contents":"MQ=="}`)
 		callOK(t, s, "POST", "/api/2.1/unity-catalog/volumes", `{"catalog_name":"main","schema_name":"default","name":"v","volume_type":"MANAGED"}`)
 		send(t, s, "PUT", "/api/2.0/fs/files/Volumes/main/default/v/file.py", "1")
-		const cluster = `,"existing_cluster_id":"%s"`
 		id := newCluster(t, s, `,"num_workers":1`)
 		notebook := func(path string) string { return fmt.Sprintf(`"notebook_task":{"notebook_path":%q}`, path) }
 		python := func(file string) string {
