@@ -1,0 +1,5 @@
+//go:build !race
+
+package databricks_test
+
+const poolMisses = 0
