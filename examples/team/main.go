@@ -27,8 +27,7 @@ func main() {
 	defer server.Close()
 	ctx := context.Background()
 	etl := setUp(ctx, server.Client(), "etl")
-	run := must(signIn(server, etl.applicationID).Jobs.RunNow(ctx, db.RunNow{JobID: etl.job}))
-	fmt.Println(etl.applicationID, "started run", run.RunID)
+	fmt.Println("started run", must(signIn(server, etl.applicationID).Jobs.RunNow(ctx, db.RunNow{JobID: etl.job})).RunID)
 }
 
 // setUp creates all that a team works with.
