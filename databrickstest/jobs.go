@@ -509,7 +509,7 @@ func cutLists(object map[string]any, token string, names ...string) (next string
 			continue
 		}
 		if len(list) > begin+100 {
-			next = tokenOf("l", begin+100)
+			next = tokenOf("l", int64(begin)+100)
 		}
 		list = list[min(begin, len(list)):min(begin+100, len(list))]
 		if object[name] = list; len(list) == 0 {
@@ -520,7 +520,7 @@ func cutLists(object map[string]any, token string, names ...string) (next string
 }
 
 // tokenOf makes a page token of numbers that only offsetOf and the like understand.
-func tokenOf(kind string, numbers ...int) string {
+func tokenOf(kind string, numbers ...int64) string {
 	var b bytes.Buffer
 	b.WriteString(kind)
 	for _, n := range numbers {
@@ -585,10 +585,10 @@ func (a *jobsArea) list(c *call, in struct {
 	end := min(begin+limit, len(found))
 	rest := map[string]any{"has_more": end < len(found)}
 	if end < len(found) {
-		rest["next_page_token"] = tokenOf("j", int(found[end].id))
+		rest["next_page_token"] = tokenOf("j", found[end].id)
 	}
 	if begin > 0 {
-		rest["prev_page_token"] = tokenOf("j", int(found[max(begin-limit, 0)].id))
+		rest["prev_page_token"] = tokenOf("j", found[max(begin-limit, 0)].id)
 	}
 	var shown []any
 	for _, j := range found[begin:end] {

@@ -268,10 +268,10 @@ func (a *jobsArea) listRuns(c *call, in struct {
 	end := min(begin+limit, len(found))
 	rest := map[string]any{"has_more": end < len(found)}
 	if c.version != "2.0" && end < len(found) {
-		rest["next_page_token"] = tokenOf("r", int(found[end].id))
+		rest["next_page_token"] = tokenOf("r", found[end].id)
 	}
 	if c.version != "2.0" && begin > 0 {
-		rest["prev_page_token"] = tokenOf("r", int(found[max(begin-limit, 0)].id))
+		rest["prev_page_token"] = tokenOf("r", found[max(begin-limit, 0)].id)
 	}
 	shown := make([]any, 0, end-begin)
 	for _, r := range found[begin:end] {
