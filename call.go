@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -206,14 +207,14 @@ func (e *callError) Unwrap() error { return e.err }
 // ended makes the error of a call whose context is over or will be too soon:
 // it matches the context's error and cause and the failure before.
 func ended(ctx context.Context, reason, failure error) error {
-	errs := []error{reason}
+	all := []error{reason}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(reason, cause) {
-		errs = append(errs, &causeError{cause})
+		all = append(all, &causeError{cause})
 	}
 	if failure != nil && !errors.Is(failure, reason) {
-		errs = append(errs, failure)
+		all = append(all, failure)
 	}
-	return &joined{errs}
+	return errs.Join(all...)
 }
 
 // A causeError is the cause of a context that ended. It is someone else's error:
@@ -236,17 +237,4 @@ func (e *causeError) As(target any) bool {
 		return false
 	}
 	return errors.As(e.error, target)
-}
-
-// joined is errors.Join in one line.
-type joined struct{ errs []error }
-
-func (e *joined) Unwrap() []error { return e.errs }
-
-func (e *joined) Error() string {
-	texts := make([]string, len(e.errs))
-	for i, err := range e.errs {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/go-databricks/databricks/internal/cause"
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // WatchRun polls a run until it is over. It yields the run first as it is, and
@@ -51,18 +52,18 @@ func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
 // early ends the waits.
 func (s *JobsService) WaitRuns(ctx context.Context, runIDs []int64) iter.Seq2[*Run, error] {
 	return func(yield func(*Run, error) bool) {
-		type ended struct {
+		type result struct {
 			run *Run
 			err error
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		over := make(chan ended)
+		over := make(chan result)
 		var waits sync.WaitGroup
 		for _, id := range runIDs {
 			waits.Go(func() {
 				run, err := s.WaitRun(ctx, id)
 				select {
-				case over <- ended{run, err}:
+				case over <- result{run, err}:
 				case <-ctx.Done():
 				}
 			})
@@ -76,7 +77,7 @@ func (s *JobsService) WaitRuns(ctx context.Context, runIDs []int64) iter.Seq2[*R
 					return
 				}
 			case <-ctx.Done():
-				yield(nil, &watchError{fmt.Sprintf("%d runs", len(runIDs)), context.Cause(ctx)})
+				yield(nil, errs.About(fmt.Sprintf("watching %d runs", len(runIDs)), ended(ctx, ctx.Err(), nil)))
 				return
 			}
 		}

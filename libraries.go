@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // LibrariesService puts libraries on clusters and takes them off. A library
@@ -267,8 +269,5 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 			break
 		}
 	}
-	if len(failed) > 0 {
-		return &joined{failed}
-	}
-	return nil
+	return errs.Join(failed...)
 }

@@ -42,13 +42,15 @@ func withCluster(t *testing.T, test func(ctx context.Context, t *testing.T, serv
 // libraryErrors are what a wait failed with, by library.
 func libraryErrors(err error) map[string]*databricks.LibraryError {
 	found := map[string]*databricks.LibraryError{}
+	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, err := range joined.Unwrap() {
-			if e, ok := errors.AsType[*databricks.LibraryError](err); ok && found[e.Library.String()] == nil {
-				found[e.Library.String()] = e
-			} else {
-				found[err.Error()+", again"] = e
-			}
+		all = joined.Unwrap()
+	}
+	for _, err := range all {
+		if e, ok := errors.AsType[*databricks.LibraryError](err); ok && found[e.Library.String()] == nil {
+			found[e.Library.String()] = e
+		} else if err != nil {
+			found[err.Error()+", again"] = e
 		}
 	}
 	return found

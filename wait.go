@@ -5,9 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"iter"
-	"net/http"
-	"strings"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
@@ -57,6 +56,10 @@ func watchShared[K comparable, T any](ctx context.Context, c *Client, what strin
 }
 
 func watchPaced[T any](ctx context.Context, c *Client, what string, get func(context.Context) (*T, error), same func(old, new *T) bool, pause func(context.Context, *poll.Pacer) error) iter.Seq2[*T, error] {
+	operation := "waiting"
+	if what != "" {
+		operation = "watching " + what
+	}
 	failed := func(err error) error {
 		switch {
 		case err == nil:
@@ -64,26 +67,10 @@ func watchPaced[T any](ctx context.Context, c *Client, what string, get func(con
 		case badArgument(err):
 			return err
 		}
-		return &watchError{what, err}
+		return errs.About(operation, err)
 	}
 	return poll.Watch[T]{Get: get, Same: same, Judge: judgePoll, Failed: failed, Once: c.Planning(), Pause: pause}.All(ctx)
 }
-
-// A watchError is why a watch ended, and of what.
-type watchError struct {
-	what string
-	err  error
-}
-
-func (e *watchError) Error() string {
-	operation := "watching " + e.what
-	if e.what == "" {
-		operation = "waiting"
-	}
-	return "databricks: " + operation + ": " + strings.ReplaceAll(e.err.Error(), "databricks: ", "")
-}
-
-func (e *watchError) Unwrap() error { return e.err }
 
 func badArgument(err error) bool {
 	_, ok := errors.AsType[*ArgumentError](err)
@@ -93,19 +80,17 @@ func badArgument(err error) bool {
 // noList reports whether a list can never take the place of single polls.
 func noList(err error) bool { return judgePoll(err, false) == poll.Final }
 
-// judgePoll says what a failed poll means for the wait. If an earlier poll
-// succeeded, then the host and the credential were right, so that what speaks
-// against them may pass as well.
+// judgePoll says what a failed poll means for the wait. A successful poll shows
+// that the host is the right one, so that a certificate or a page of someone else
+// in a later response may be gone soon.
 func judgePoll(err error, before bool) poll.Verdict {
 	e, rejected := errors.AsType[*APIError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
-	case badArgument(err), !before && (certificate || errors.Is(err, errPage)):
+	case badArgument(err), rejected && e.legacy && e.StatusCode >= 500, !before && (certificate || errors.Is(err, errPage)):
 		return poll.Final
-	case !rejected, e.StatusCode >= 500 && !e.legacy, e.StatusCode == http.StatusTooManyRequests:
-		return poll.Transient
-	case before && (e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden):
-		return poll.OnceMore // the next poll gets a token once more
+	case rejected:
+		return poll.JudgeStatus(e.StatusCode, before)
 	}
-	return poll.Final
+	return poll.Transient
 }

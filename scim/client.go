@@ -24,14 +24,14 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/patch"
-	"github.com/go-databricks/databricks/internal/query"
 )
 
 // Codes of errors, for errors.Is.
@@ -49,8 +49,8 @@ type Client struct {
 	ServicePrincipals *ServicePrincipalsService
 	Groups            *GroupsService
 
-	workspace *databricks.Client
-	me        chan *User // holds one value: the cached user, nil if there is none
+	calls area.Client
+	me    chan *User // holds one value: the cached user, nil if there is none
 }
 
 type service struct{ client *Client }
@@ -58,7 +58,7 @@ type service struct{ client *Client }
 // NewClient returns a client that sends its calls through workspace, with its
 // host, credential, retries and limits.
 func NewClient(workspace *databricks.Client) *Client {
-	c := &Client{workspace: workspace, me: make(chan *User, 1)}
+	c := &Client{calls: area.Client{Workspace: workspace, Failed: failed}, me: make(chan *User, 1)}
 	c.me <- nil
 	s := &service{c}
 	c.Users = (*UsersService)(s)
@@ -76,7 +76,7 @@ type GetMe struct {
 // Me returns the caller: a user, or a service principal, whose UserName is its
 // application ID. It is the cheapest call to test a credential with.
 func (c *Client) Me(ctx context.Context, in GetMe) (*User, error) {
-	return read[User](ctx, c, get("/api/2.0/preview/scim/v2/Me", in))
+	return area.Read[User](ctx, c.calls, area.Get("/api/2.0/preview/scim/v2/Me", in))
 }
 
 // CachedMe returns the caller, like [Client.Me]. It sends one request in the life
@@ -87,7 +87,7 @@ func (c *Client) CachedMe(ctx context.Context) (*User, error) {
 	select {
 	case me = <-c.me:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("scim: waiting for another call's request: %w", context.Cause(ctx))
+		return nil, errs.About("waiting for another call's request", context.Cause(ctx))
 	}
 	defer func() { c.me <- me }()
 	if me == nil {
@@ -269,12 +269,12 @@ type ListOptions struct {
 func (in ListOptions) check() error {
 	switch {
 	case in.PageSize < 0:
-		return badArg("PageSize", "is %d; want 1 or more, or 0 for the default", in.PageSize)
+		return area.BadArg("PageSize", "is %d; want 1 or more, or 0 for the default", in.PageSize)
 	case in.Limit < 0:
-		return badArg("Limit", "is %d; want 1 or more, or 0 for no limit", in.Limit)
+		return area.BadArg("Limit", "is %d; want 1 or more, or 0 for no limit", in.Limit)
 	}
 	if n, err := strconv.ParseInt(in.PageToken, 10, 64); in.PageToken != "" && (err != nil || n < 1) {
-		return badArg("PageToken", "%q is not valid; want a number from 1", in.PageToken)
+		return area.BadArg("PageToken", "%q is not valid; want a number from 1", in.PageToken)
 	}
 	return nil
 }
@@ -286,62 +286,20 @@ type GetOptions struct {
 	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // do not return these, separated by commas
 }
 
-// A request is a call to be sent, or what is wrong with it.
-type request struct {
-	databricks.Request
-	err error
+// put returns a call that replaces an identity. It may be retried.
+func put(path, id string, body any) area.Request {
+	return area.Send(http.MethodPut, path, body).Element("id", id).MarkIdempotent()
 }
 
-func get(path string, in any) request {
-	r := request{Request: databricks.Request{Method: http.MethodGet, Path: path, Query: url.Values{}}}
-	query.Add(r.Query, "", in)
-	return r
-}
-
-func send(method, path string, body any) request {
-	return request{Request: databricks.Request{Method: method, Path: path, Body: body, Idempotent: method == http.MethodPut}}
-}
-
-// one is a call that returns the identity that in names.
-func one(path string, in GetOptions) request {
+// one returns a call for the identity that in names.
+func one(path string, in GetOptions) area.Request {
 	id := in.ID
 	in.ID = ""
-	return get(path, in).id(id)
+	return area.Get(path, in).Element("id", id)
 }
 
-// id puts an ID in its place in the path.
-func (r request) id(id string) request {
-	switch {
-	case id == "":
-		r = r.check(badArg("id", "is missing"))
-	case id == "." || id == ".." || strings.ContainsAny(id, "/?#"):
-		r = r.check(badArg("id", "%q is not valid; it cannot contain / ? or #", id))
-	}
-	r.PathTemplate = r.Path
-	r.Path = strings.Replace(r.Path, "{id}", id, 1)
-	return r
-}
-
-// check records that an argument is invalid, if err is not nil.
-func (r request) check(err error) request {
-	if r.err == nil {
-		r.err = err
-	}
-	return r
-}
-
-func badArg(name, format string, args ...any) error {
-	return &databricks.ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
-}
-
-func (c *Client) do(ctx context.Context, r request, out any) error {
-	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
-		e.Method, e.Path = r.Method, r.Path
-	}
-	if r.err != nil {
-		return r.err
-	}
-	err := c.workspace.Do(ctx, r.Request, out)
+// failed returns the error of a call.
+func failed(err error) error {
 	if e, ok := err.(*databricks.APIError); ok && e.Code == ErrConflict {
 		return &conflict{e}
 	}
@@ -354,25 +312,17 @@ type conflict struct{ *databricks.APIError }
 func (e *conflict) Unwrap() error        { return e.APIError }
 func (e *conflict) Is(target error) bool { return target == fs.ErrExist }
 
-func read[T any](ctx context.Context, c *Client, r request) (*T, error) {
-	out := new(T)
-	if err := c.do(ctx, r, out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // An identity is a User, a ServicePrincipal or a Group.
 type identity interface{ ref() (id, name string) }
 
 // create creates an identity and returns it. A response without an ID says
 // nothing, so that the outcome is unknown.
-func create[T identity](ctx context.Context, c *Client, r request) (*T, error) {
-	if c.workspace.Planning() {
-		return read[T](ctx, c, r) // with placeholders for all IDs
+func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, error) {
+	if c.calls.Workspace.Planning() {
+		return area.Read[T](ctx, c.calls, r) // with placeholders for all IDs
 	}
 	var created T
-	err := c.do(ctx, r, func(in io.Reader) error {
+	err := c.calls.Do(ctx, r, func(in io.Reader) error {
 		created = *new(T)
 		if err := json.NewDecoder(in).Decode(&created); err != nil {
 			return err
@@ -390,8 +340,8 @@ func create[T identity](ctx context.Context, c *Client, r request) (*T, error) {
 
 // modify changes an identity: it reads it, calls change, and replaces it with
 // what change made of it.
-func modify[T any](ctx context.Context, c *Client, get, put request, change func(*T)) error {
-	doc, err := read[map[string]json.RawMessage](ctx, c, get)
+func modify[T any](ctx context.Context, c *Client, get, put area.Request, change func(*T)) error {
+	doc, err := area.Read[map[string]json.RawMessage](ctx, c.calls, get)
 	if err != nil {
 		return err
 	}
@@ -401,31 +351,33 @@ func modify[T any](ctx context.Context, c *Client, get, put request, change func
 		err = errors.Join(json.Unmarshal(text, &before), json.Unmarshal(text, &after))
 	}
 	if err != nil {
-		return fmt.Errorf("scim: reading %s: %w", get.Path, err)
+		return errs.About("reading "+get.Path, err)
 	}
 	change(&after)
 	changed, err := patch.Object(*doc, before, after)
 	if err != nil {
-		return fmt.Errorf("scim: changing %s: %w", get.Path, err)
+		return errs.About("changing "+get.Path, err)
 	}
 	if !changed {
 		return nil
 	}
 	put.Body = *doc
-	return c.do(ctx, put, nil)
+	return c.calls.Do(ctx, put, nil)
 }
 
-// patchBody is a PATCH as the service wants it.
-func (r request) patchBody(operations []PatchOperation) request {
+// patchIdentity returns a call that applies operations to an identity.
+func patchIdentity(path, id string, operations []PatchOperation) area.Request {
+	r := area.Send(http.MethodPatch, path, map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations,
+	}).Element("id", id)
 	if len(operations) == 0 {
-		r = r.check(badArg("Operations", "is missing"))
+		r = r.Check(area.BadArg("Operations", area.Missing))
 	}
 	for i, op := range operations {
 		if op.Op == "" {
-			r = r.check(badArg(fmt.Sprintf("Operations[%d].op", i), "is missing"))
+			r = r.Check(area.BadArg(fmt.Sprintf("Operations[%d].op", i), area.Missing))
 		}
 	}
-	r.Body = map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations}
 	return r
 }
 
@@ -443,18 +395,18 @@ func (p pager[T]) page(ctx context.Context, start int64) (items []T, next int64,
 	if start > 1 || in.PageToken != "" {
 		in.PageToken = strconv.FormatInt(start, 10)
 	}
-	reply, err := read[struct {
+	response, err := area.Read[struct {
 		TotalResults int64 `json:"totalResults"`
 		Resources    []T   `json:"Resources"`
-	}](ctx, p.c, get(p.path, in).check(p.in.check()))
+	}](ctx, p.c.calls, area.Get(p.path, in).Check(p.in.check()))
 	if err != nil {
 		return nil, 0, err
 	}
-	next = start + int64(len(reply.Resources))
-	if len(reply.Resources) == 0 || next > reply.TotalResults {
+	next = start + int64(len(response.Resources))
+	if len(response.Resources) == 0 || next > response.TotalResults {
 		next = 0
 	}
-	return reply.Resources, next, nil
+	return response.Resources, next, nil
 }
 
 func (p pager[T]) first() int64 {
@@ -524,7 +476,7 @@ func (p pager[T]) single(ctx context.Context) (*databricks.Page[T], error) {
 // find returns the one item whose attribute has a value.
 func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, error) {
 	if value == "" {
-		return nil, badArg(attribute, "is missing")
+		return nil, area.BadArg(attribute, area.Missing)
 	}
 	p.in = ListOptions{Filter: Equal(attribute, value)}
 	for item, err := range p.all(ctx) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
 )
 
 // GroupsService manages the groups of a workspace. The groups admins and users
@@ -43,13 +44,13 @@ func (g Group) withSchema() Group {
 // there is a group with this name. The client does not retry it after a lost
 // response.
 func (s *GroupsService) Create(ctx context.Context, in Group) (*Group, error) {
-	r := send(http.MethodPost, "/api/2.0/preview/scim/v2/Groups", in.withSchema()).check(checkSet("displayName", in.DisplayName))
+	r := area.Send(http.MethodPost, "/api/2.0/preview/scim/v2/Groups", in.withSchema()).Check(checkSet("displayName", in.DisplayName))
 	return create[Group](ctx, s.client, r)
 }
 
 // Get returns a group by ID. It fails with [ErrNotFound] if there is none.
 func (s *GroupsService) Get(ctx context.Context, in GetOptions) (*Group, error) {
-	return read[Group](ctx, s.client, one("/api/2.0/preview/scim/v2/Groups/{id}", in))
+	return area.Read[Group](ctx, s.client.calls, one("/api/2.0/preview/scim/v2/Groups/{id}", in))
 }
 
 // Find returns the group with this name. It fails with an error that matches
@@ -83,18 +84,18 @@ func (s *GroupsService) pages(in ListOptions) pager[Group] {
 // [RemoveMember].
 // The client does not retry it after a lost response.
 func (s *GroupsService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
-	return s.client.do(ctx, send(http.MethodPatch, "/api/2.0/preview/scim/v2/Groups/{id}", nil).id(id).patchBody(operations), nil)
+	return s.client.calls.Do(ctx, patchIdentity("/api/2.0/preview/scim/v2/Groups/{id}", id, operations), nil)
 }
 
 // Update replaces a group. What is unset in the input is removed: members
 // that are not in the input leave the group.
 // [GroupsService.Modify] keeps what it does not change. The call is idempotent.
 func (s *GroupsService) Update(ctx context.Context, in Group) error {
-	return s.client.do(ctx, s.put(in.ID, in.withSchema()).check(checkSet("displayName", in.DisplayName)), nil)
+	return s.client.calls.Do(ctx, s.put(in.ID, in.withSchema()).Check(checkSet("displayName", in.DisplayName)), nil)
 }
 
-func (s *GroupsService) put(id string, body any) request {
-	return send(http.MethodPut, "/api/2.0/preview/scim/v2/Groups/{id}", body).id(id)
+func (s *GroupsService) put(id string, body any) area.Request {
+	return put("/api/2.0/preview/scim/v2/Groups/{id}", id, body)
 }
 
 // Modify changes some attributes of a group. It reads them, calls change with them, and
@@ -103,11 +104,11 @@ func (s *GroupsService) put(id string, body any) request {
 // another caller from changing the group between the two requests. Calling Modify again
 // with the same change is safe.
 func (s *GroupsService) Modify(ctx context.Context, id string, change func(*Group)) error {
-	return modify(ctx, s.client, get("/api/2.0/preview/scim/v2/Groups/{id}", struct{}{}).id(id), s.put(id, nil), change)
+	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/Groups/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }
 
 // Delete deletes a group. Its members stay. The client does not retry it
 // after a lost response. It fails with [ErrNotFound] if there is none.
 func (s *GroupsService) Delete(ctx context.Context, id string) error {
-	return s.client.do(ctx, send(http.MethodDelete, "/api/2.0/preview/scim/v2/Groups/{id}", nil).id(id), nil)
+	return s.client.calls.Do(ctx, area.Send(http.MethodDelete, "/api/2.0/preview/scim/v2/Groups/{id}", nil).Element("id", id), nil)
 }

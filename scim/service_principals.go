@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
 )
 
 // ServicePrincipalsService manages the service principals of a workspace: the
@@ -38,13 +39,13 @@ func (p ServicePrincipal) withSchema() ServicePrincipal {
 // there is a service principal with this application ID. The client does not retry it after a lost
 // response.
 func (s *ServicePrincipalsService) Create(ctx context.Context, in ServicePrincipal) (*ServicePrincipal, error) {
-	r := send(http.MethodPost, "/api/2.0/preview/scim/v2/ServicePrincipals", in.withSchema())
+	r := area.Send(http.MethodPost, "/api/2.0/preview/scim/v2/ServicePrincipals", in.withSchema())
 	return create[ServicePrincipal](ctx, s.client, r)
 }
 
 // Get returns a service principal by ID. It fails with [ErrNotFound] if there is none.
 func (s *ServicePrincipalsService) Get(ctx context.Context, in GetOptions) (*ServicePrincipal, error) {
-	return read[ServicePrincipal](ctx, s.client, one("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", in))
+	return area.Read[ServicePrincipal](ctx, s.client.calls, one("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", in))
 }
 
 // Find returns the service principal with this application ID. It fails with an error that matches
@@ -78,18 +79,18 @@ func (s *ServicePrincipalsService) pages(in ListOptions) pager[ServicePrincipal]
 // entitlements, roles, displayName and active.
 // The client does not retry it after a lost response.
 func (s *ServicePrincipalsService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
-	return s.client.do(ctx, send(http.MethodPatch, "/api/2.0/preview/scim/v2/ServicePrincipals/{id}", nil).id(id).patchBody(operations), nil)
+	return s.client.calls.Do(ctx, patchIdentity("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", id, operations), nil)
 }
 
 // Update replaces a service principal. What is unset in the input is removed: groups,
 // roles and entitlements, for example.
 // [ServicePrincipalsService.Modify] keeps what it does not change. The call is idempotent.
 func (s *ServicePrincipalsService) Update(ctx context.Context, in ServicePrincipal) error {
-	return s.client.do(ctx, s.put(in.ID, in.withSchema()), nil)
+	return s.client.calls.Do(ctx, s.put(in.ID, in.withSchema()), nil)
 }
 
-func (s *ServicePrincipalsService) put(id string, body any) request {
-	return send(http.MethodPut, "/api/2.0/preview/scim/v2/ServicePrincipals/{id}", body).id(id)
+func (s *ServicePrincipalsService) put(id string, body any) area.Request {
+	return put("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", id, body)
 }
 
 // Modify changes some attributes of a service principal. It reads them, calls change with them, and
@@ -98,11 +99,11 @@ func (s *ServicePrincipalsService) put(id string, body any) request {
 // another caller from changing the service principal between the two requests. Calling Modify again
 // with the same change is safe.
 func (s *ServicePrincipalsService) Modify(ctx context.Context, id string, change func(*ServicePrincipal)) error {
-	return modify(ctx, s.client, get("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", struct{}{}).id(id), s.put(id, nil), change)
+	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }
 
 // Delete deletes a service principal. It loses all access. The client does not retry it
 // after a lost response. It fails with [ErrNotFound] if there is none.
 func (s *ServicePrincipalsService) Delete(ctx context.Context, id string) error {
-	return s.client.do(ctx, send(http.MethodDelete, "/api/2.0/preview/scim/v2/ServicePrincipals/{id}", nil).id(id), nil)
+	return s.client.calls.Do(ctx, area.Send(http.MethodDelete, "/api/2.0/preview/scim/v2/ServicePrincipals/{id}", nil).Element("id", id), nil)
 }

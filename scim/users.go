@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
 )
 
 // UsersService manages the users of a workspace.
@@ -67,7 +68,7 @@ func schemas(of []string, kind string) []string {
 // checkSet rejects an empty argument.
 func checkSet(name, value string) error {
 	if value == "" {
-		return badArg(name, "is missing")
+		return area.BadArg(name, area.Missing)
 	}
 	return nil
 }
@@ -76,13 +77,13 @@ func checkSet(name, value string) error {
 // there is a user with this name. The client does not retry it after a lost
 // response.
 func (s *UsersService) Create(ctx context.Context, in User) (*User, error) {
-	r := send(http.MethodPost, "/api/2.0/preview/scim/v2/Users", in.withSchema()).check(checkSet("userName", in.UserName))
+	r := area.Send(http.MethodPost, "/api/2.0/preview/scim/v2/Users", in.withSchema()).Check(checkSet("userName", in.UserName))
 	return create[User](ctx, s.client, r)
 }
 
 // Get returns a user by ID. It fails with [ErrNotFound] if there is none.
 func (s *UsersService) Get(ctx context.Context, in GetOptions) (*User, error) {
-	return read[User](ctx, s.client, one("/api/2.0/preview/scim/v2/Users/{id}", in))
+	return area.Read[User](ctx, s.client.calls, one("/api/2.0/preview/scim/v2/Users/{id}", in))
 }
 
 // Find returns the user with this name. It fails with an error that matches
@@ -116,18 +117,18 @@ func (s *UsersService) pages(in ListOptions) pager[User] {
 // the e-mail addresses cannot be changed: the service ignores that.
 // The client does not retry it after a lost response.
 func (s *UsersService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
-	return s.client.do(ctx, send(http.MethodPatch, "/api/2.0/preview/scim/v2/Users/{id}", nil).id(id).patchBody(operations), nil)
+	return s.client.calls.Do(ctx, patchIdentity("/api/2.0/preview/scim/v2/Users/{id}", id, operations), nil)
 }
 
 // Update replaces a user. What is unset in the input is removed: groups, roles and
 // entitlements, for example.
 // [UsersService.Modify] keeps what it does not change. The call is idempotent.
 func (s *UsersService) Update(ctx context.Context, in User) error {
-	return s.client.do(ctx, s.put(in.ID, in.withSchema()).check(checkSet("userName", in.UserName)), nil)
+	return s.client.calls.Do(ctx, s.put(in.ID, in.withSchema()).Check(checkSet("userName", in.UserName)), nil)
 }
 
-func (s *UsersService) put(id string, body any) request {
-	return send(http.MethodPut, "/api/2.0/preview/scim/v2/Users/{id}", body).id(id)
+func (s *UsersService) put(id string, body any) area.Request {
+	return put("/api/2.0/preview/scim/v2/Users/{id}", id, body)
 }
 
 // Modify changes some attributes of a user. It reads them, calls change with them, and
@@ -136,11 +137,11 @@ func (s *UsersService) put(id string, body any) request {
 // another caller from changing the user between the two requests. Calling Modify again
 // with the same change is safe.
 func (s *UsersService) Modify(ctx context.Context, id string, change func(*User)) error {
-	return modify(ctx, s.client, get("/api/2.0/preview/scim/v2/Users/{id}", struct{}{}).id(id), s.put(id, nil), change)
+	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/Users/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }
 
 // Delete deletes a user. What only the user owns is deleted with it. The client does not retry it
 // after a lost response. It fails with [ErrNotFound] if there is none.
 func (s *UsersService) Delete(ctx context.Context, id string) error {
-	return s.client.do(ctx, send(http.MethodDelete, "/api/2.0/preview/scim/v2/Users/{id}", nil).id(id), nil)
+	return s.client.calls.Do(ctx, area.Send(http.MethodDelete, "/api/2.0/preview/scim/v2/Users/{id}", nil).Element("id", id), nil)
 }

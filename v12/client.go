@@ -26,39 +26,38 @@ package v12
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/go-databricks/databricks"
-	"github.com/go-databricks/databricks/internal/query"
+	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
-// A Client makes the calls of REST API 1.2. It is safe for use by any number of
-// goroutines and needs no closing.
+// A Client makes the calls of REST API 1.2. It is safe for concurrent use and needs
+// no closing.
 type Client struct {
 	Contexts  *ContextsService
 	Commands  *CommandsService
 	Clusters  *ClustersService
 	Libraries *LibrariesService
 
-	workspace *databricks.Client
+	calls area.Client
 }
 
-// service is what every area's type is made of.
+// service is the type that all services convert.
 type service struct{ client *Client }
 
-// NewClient makes a client that calls through workspace: with its host, its
-// credential, its repeats and limits, and its plan if it has one.
+// NewClient returns a client that sends its calls through workspace, with its
+// host, credential, retries and limits. If workspace is in a dry run, so is the
+// client.
 func NewClient(workspace *databricks.Client) *Client {
-	c := &Client{workspace: workspace}
+	c := &Client{calls: area.Client{Workspace: workspace, Failed: named}}
 	s := &service{c}
 	c.Contexts = (*ContextsService)(s)
 	c.Commands = (*CommandsService)(s)
@@ -67,40 +66,32 @@ func NewClient(workspace *databricks.Client) *Client {
 	return c
 }
 
-// A request is a call on its way to [databricks.Client.Do].
-type request struct {
-	databricks.Request
-	err error // what is wrong with its arguments
+// get returns a call with the fields of in as its query.
+func get(path string, in any) area.Request { return area.Get(path, in).Check(required(in)) }
+
+// post returns a call with in as its JSON body.
+func post(path string, in any) area.Request {
+	return area.Send(http.MethodPost, path, in).Check(required(in))
 }
 
-// get is a call with the fields of in as its query.
-func get(path string, in any) request {
-	return request{databricks.Request{Method: http.MethodGet, Path: path, Query: fields(in)}, required(in)}
-}
-
-// post is a call with in as its JSON body.
-func post(path string, in any) request {
-	return request{databricks.Request{Method: http.MethodPost, Path: path, Body: in}, required(in)}
-}
-
-// form is a call with the fields of in as its body, as an HTML form sends them.
-func form(path string, in any) request {
+// form returns a call with the fields of in as its body, as an HTML form sends them.
+func form(path string, in any) area.Request {
 	r := post(path, in)
-	r.Body = fields(in)
+	r.Body = area.Fields(in)
 	return r
 }
 
-// upload is a call with the fields of in and a file as its body.
-func upload(path string, in any, field string, file databricks.FilePart) request {
+// upload returns a call with the fields of in and a file as its body.
+func upload(path string, in any, field string, file databricks.FilePart) area.Request {
 	r := post(path, in)
 	switch {
 	case file.Open == nil:
-		r = r.check(badArg(field, missing))
+		r = r.Check(area.BadArg(field, area.Missing))
 	case file.Size == 0:
-		r = r.check(badArg(field, "is an empty file"))
+		r = r.Check(area.BadArg(field, "is an empty file"))
 	}
 	var texts [][2]string
-	values := fields(in)
+	values := area.Fields(in)
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		texts = append(texts, [2]string{name, values.Get(name)})
 	}
@@ -109,86 +100,32 @@ func upload(path string, in any, field string, file databricks.FilePart) request
 	return r
 }
 
-// check records that an argument is wrong, if err is not nil.
-func (r request) check(err error) request {
-	if r.err == nil {
-		r.err = err
-	}
-	return r
-}
-
-// idempotent says that the call may be repeated.
-func (r request) idempotent() request {
-	r.Idempotent = true
-	return r
-}
-
-// fields are the members of an input by their wire names.
-func fields(in any) url.Values {
-	values := url.Values{}
-	query.Add(values, "", in)
-	return values
-}
-
-// missing is what is wrong with an argument that was left out.
-const missing = "is missing"
-
-// required returns what is wrong with an input whose first text that is not
-// optional is empty.
+// required returns the error of an input that leaves out a required text.
 func required(in any) error {
 	v := reflect.ValueOf(in)
 	for field := range v.Type().Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if options == "" && name != "-" && field.Type.Kind() == reflect.String && v.FieldByIndex(field.Index).Len() == 0 {
-			return badArg(name, missing)
+			return area.BadArg(name, area.Missing)
 		}
 	}
 	return nil
 }
 
-func badArg(name, format string, args ...any) error {
-	return &databricks.ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
-}
-
-// do makes a call; see [databricks.Client.Do] for out.
-func (c *Client) do(ctx context.Context, r request, out any) error {
-	if e, ok := errors.AsType[*databricks.ArgumentError](r.err); ok {
-		e.Method, e.Path = r.Method, r.Path
-	}
-	if r.err != nil {
-		return r.err
-	}
-	return named(c.workspace.Do(ctx, r.Request, out))
-}
-
-// read makes a call that returns a T.
-func read[T any](ctx context.Context, c *Client, r request) (*T, error) {
-	out := new(T)
-	if err := c.do(ctx, r, out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// list makes a call whose reply is a bare list.
-func list[T any](ctx context.Context, c *Client, r request) ([]T, error) {
-	out, err := read[[]T](ctx, c, r)
+// list sends a call whose response is a JSON array.
+func list[T any](ctx context.Context, c *Client, r area.Request) ([]T, error) {
+	out, err := area.Read[[]T](ctx, c.calls, r)
 	if err != nil {
 		return nil, err
 	}
 	return *out, nil
 }
 
-// done makes a call whose reply says no more than that it was done.
-func (c *Client) done(ctx context.Context, r request) error {
-	return c.do(ctx, r, nil)
-}
-
-// id makes a call whose reply names what was made by it. It returns an empty ID
-// if the call was only planned.
-func (c *Client) id(ctx context.Context, r request) (string, error) {
+// id sends a call that creates something, and returns the ID from its response.
+// In a dry run the ID is empty.
+func (c *Client) id(ctx context.Context, r area.Request) (string, error) {
 	var id string
-	err := c.do(ctx, r, func(in io.Reader) error {
+	err := c.calls.Do(ctx, r, func(in io.Reader) error {
 		var response struct {
 			ID string `json:"id"`
 		}
@@ -199,7 +136,7 @@ func (c *Client) id(ctx context.Context, r request) (string, error) {
 		}
 		id = response.ID
 		if id == "" {
-			return errors.New("the reply names no id")
+			return errors.New("the response has no id")
 		}
 		return nil
 	})
@@ -213,7 +150,8 @@ func (c *Client) id(ctx context.Context, r request) (string, error) {
 // destroyed, evicted by the cluster, or lost with the cluster's driver.
 var ErrContextNotFound = errors.New("the context does not exist")
 
-// A namedError is an error of the API that says in words what others say in codes.
+// A namedError matches the errors that the message of an API error stands for. The
+// other versions of the API have error codes for them.
 type namedError struct {
 	error
 	is []error
@@ -222,7 +160,7 @@ type namedError struct {
 func (e *namedError) Unwrap() error        { return e.error }
 func (e *namedError) Is(target error) bool { return slices.Contains(e.is, target) }
 
-// named makes an error match what its message says.
+// named returns the error of a call, which matches what its message says.
 func named(err error) error {
 	e, ok := err.(*databricks.APIError)
 	if !ok {

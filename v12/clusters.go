@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
@@ -48,7 +49,7 @@ func (s *ClustersService) List(ctx context.Context) ([]Cluster, error) {
 // Status returns a cluster, whether it runs or not. If there is none, the error
 // matches fs.ErrNotExist.
 func (s *ClustersService) Status(ctx context.Context, clusterID string) (*Cluster, error) {
-	return read[Cluster](ctx, s.client, get("/api/1.2/clusters/status", clusterRef{clusterID}))
+	return area.Read[Cluster](ctx, s.client.calls, get("/api/1.2/clusters/status", clusterRef{clusterID}))
 }
 
 // CreateCluster asks for a new cluster.
@@ -82,17 +83,17 @@ type resizeCluster struct {
 // Resize begins to change how many workers a running cluster has. It may be
 // repeated.
 func (s *ClustersService) Resize(ctx context.Context, clusterID string, numWorkers int) error {
-	return s.client.done(ctx, form("/api/1.2/clusters/resize", resizeCluster{clusterID, numWorkers}).idempotent())
+	return s.client.calls.Do(ctx, form("/api/1.2/clusters/resize", resizeCluster{clusterID, numWorkers}).MarkIdempotent(), nil)
 }
 
 // Restart begins to restart a cluster. All its contexts are lost. The call is
 // not repeated when its answer is lost.
 func (s *ClustersService) Restart(ctx context.Context, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/clusters/restart", clusterRef{clusterID}))
+	return s.client.calls.Do(ctx, form("/api/1.2/clusters/restart", clusterRef{clusterID}), nil)
 }
 
 // Delete begins to terminate a cluster, which can be started again. It may be
 // repeated.
 func (s *ClustersService) Delete(ctx context.Context, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/clusters/delete", clusterRef{clusterID}).idempotent())
+	return s.client.calls.Do(ctx, form("/api/1.2/clusters/delete", clusterRef{clusterID}).MarkIdempotent(), nil)
 }

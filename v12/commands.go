@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
@@ -91,7 +92,7 @@ const executePath = "/api/1.2/commands/execute"
 func (s *CommandsService) Execute(ctx context.Context, in ExecuteCommand) (string, error) {
 	r := post(executePath, in)
 	if !utf8.ValidString(string(in.Command)) {
-		r = r.check(badArg("command", "is not valid UTF-8, and JSON cannot carry it unchanged; send it as a file"))
+		r = r.Check(area.BadArg("command", "is not valid UTF-8, and JSON cannot carry it unchanged; send it as a file"))
 	}
 	return s.client.id(ctx, r)
 }
@@ -106,13 +107,13 @@ func (s *CommandsService) ExecuteFile(ctx context.Context, in ExecuteCommandFile
 // servers give out the results only once. It fails with [ErrContextNotFound] if
 // the command's context is gone.
 func (s *CommandsService) Status(ctx context.Context, command CommandRef) (*CommandStatus, error) {
-	return read[CommandStatus](ctx, s.client, get("/api/1.2/commands/status", command))
+	return area.Read[CommandStatus](ctx, s.client.calls, get("/api/1.2/commands/status", command))
 }
 
 // Cancel begins to stop a command. The command then ends as [CommandCancelled],
 // or as [CommandFinished] with an error that says so. It may be repeated.
 func (s *CommandsService) Cancel(ctx context.Context, command CommandRef) error {
-	return s.client.done(ctx, post("/api/1.2/commands/cancel", command).idempotent())
+	return s.client.calls.Do(ctx, post("/api/1.2/commands/cancel", command).MarkIdempotent(), nil)
 }
 
 // FileFromPath is a local file, for [ExecuteCommandFile] and [UploadLibrary]. It must

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // ContextsService makes and destroys execution contexts. A context is a running
@@ -67,13 +69,13 @@ func (s *ContextsService) Create(ctx context.Context, clusterID string, language
 // Status returns how far a context is. It fails with [ErrContextNotFound] if
 // there is no such context, or no more.
 func (s *ContextsService) Status(ctx context.Context, clusterID, contextID string) (*ContextStatus, error) {
-	return read[ContextStatus](ctx, s.client, get("/api/1.2/contexts/status", contextRef{clusterID, contextID}))
+	return area.Read[ContextStatus](ctx, s.client.calls, get("/api/1.2/contexts/status", contextRef{clusterID, contextID}))
 }
 
 // Destroy ends a context and the commands that run in it. Destroying one that
 // is not there does nothing, so the call may be repeated.
 func (s *ContextsService) Destroy(ctx context.Context, clusterID, contextID string) error {
-	return s.client.done(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).idempotent())
+	return s.client.calls.Do(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).MarkIdempotent(), nil)
 }
 
 // open makes a context and waits until it takes commands. It leaves none
@@ -92,7 +94,7 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 		return "", ended(ctx, err)
 	}
 	if err := s.await(ctx, clusterID, id); err != nil {
-		return "", joined(about(err, "making a %s context on cluster %s", language, clusterID), s.close(ctx, clusterID, id))
+		return "", errs.Join(errs.About(fmt.Sprintf("making a %s context on cluster %s", language, clusterID), err), s.close(ctx, clusterID, id))
 	}
 	return id, nil
 }

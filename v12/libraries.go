@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/area"
+	"github.com/go-databricks/databricks/internal/errs"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // LibrariesService keeps libraries as files in workspace folders and attaches
@@ -84,7 +87,7 @@ func (s *LibrariesService) List(ctx context.Context) ([]Library, error) {
 // Status returns a library and how it is doing on its clusters. If there is none,
 // the error matches fs.ErrNotExist.
 func (s *LibrariesService) Status(ctx context.Context, libraryID string) (*LibraryStatus, error) {
-	return read[LibraryStatus](ctx, s.client, get("/api/1.2/libraries/status", libraryRef{libraryID}))
+	return area.Read[LibraryStatus](ctx, s.client.calls, get("/api/1.2/libraries/status", libraryRef{libraryID}))
 }
 
 // UploadLibrary asks for a new library.
@@ -111,19 +114,19 @@ func (s *LibrariesService) Upload(ctx context.Context, in UploadLibrary) (string
 
 // Delete deletes a library. The call is not repeated when its answer is lost.
 func (s *LibrariesService) Delete(ctx context.Context, libraryID string) error {
-	return s.client.done(ctx, form("/api/1.2/libraries/delete", libraryRef{libraryID}))
+	return s.client.calls.Do(ctx, form("/api/1.2/libraries/delete", libraryRef{libraryID}), nil)
 }
 
 // Attach begins to put a library on a cluster, or on [AllClusters].
 // [LibrariesService.WaitAttached] tells how it went. It may be repeated.
 func (s *LibrariesService) Attach(ctx context.Context, libraryID, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/libraries/attach", libraryOnCluster{libraryID, clusterID}).idempotent())
+	return s.client.calls.Do(ctx, form("/api/1.2/libraries/attach", libraryOnCluster{libraryID, clusterID}).MarkIdempotent(), nil)
 }
 
 // Detach begins to take a library off a cluster. From [AllClusters], it takes
 // it off those that it was not attached to one by one. It may be repeated.
 func (s *LibrariesService) Detach(ctx context.Context, libraryID, clusterID string) error {
-	return s.client.done(ctx, form("/api/1.2/libraries/detach", libraryOnCluster{libraryID, clusterID}).idempotent())
+	return s.client.calls.Do(ctx, form("/api/1.2/libraries/detach", libraryOnCluster{libraryID, clusterID}).MarkIdempotent(), nil)
 }
 
 // A LibraryError says that a library cannot be used on a cluster, and why not.
@@ -138,7 +141,7 @@ func (e *LibraryError) Error() string {
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
-	return oneLine(text)
+	return redact.Line(text, maxText)
 }
 
 // WaitAttached waits until a library that was attached to a cluster can be used
@@ -153,7 +156,7 @@ func (s *LibrariesService) WaitAttached(ctx context.Context, libraryID, clusterI
 	}
 	for seen, err := range watch(ctx, s.client, get, state) {
 		if err != nil {
-			return about(err, "waiting for library %s", libraryID)
+			return errs.About(fmt.Sprintf("waiting for library %s", libraryID), err)
 		}
 		switch on := state(seen); on.Status {
 		case LibraryAttached:

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-databricks/databricks/internal/cause"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // A ResultType is what kind of thing a command ended with. The service may add
@@ -85,7 +86,7 @@ func (e *CommandError) Error() string {
 	if reason := cause.Line(e.Summary, e.Cause); reason != "" {
 		text += ": " + reason
 	}
-	return oneLine(text)
+	return redact.Line(text, maxText)
 }
 
 // Canceled reports whether the command was stopped before it ended by itself:

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // A Session runs code on a cluster, in one context: what a command defines, the
@@ -127,7 +128,7 @@ func (s *Session) Close() error {
 	s.mu.Unlock()
 	var err error
 	for _, id := range owned {
-		err = joined(err, s.drop(s.life, id))
+		err = errs.Join(err, s.drop(s.life, id))
 	}
 	return err
 }
@@ -207,14 +208,14 @@ func (s *session) start(ctx context.Context, execute func(ctx context.Context, c
 		}
 		err = ended(ctx, err)
 		if _, lost := errors.AsType[*databricks.OutcomeUnknownError](err); lost {
-			return CommandRef{}, joined(err, s.drop(ctx, contextID))
+			return CommandRef{}, errs.Join(err, s.drop(ctx, contextID))
 		}
 		if !errors.Is(err, ErrContextNotFound) {
 			return CommandRef{}, err
 		}
 		dropped := s.drop(ctx, contextID) // some servers call it disconnected and keep it
 		if !s.recreate || refusals == 3 {
-			return CommandRef{}, joined(err, dropped)
+			return CommandRef{}, errs.Join(err, dropped)
 		}
 	}
 }
@@ -231,7 +232,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 			yield(nil, s.failed("was not run", err))
 			return
 		}
-		if s.client.workspace.Planning() {
+		if s.client.calls.Workspace.Planning() {
 			yield(&CommandStatus{State: CommandFinished}, nil)
 			return
 		}
@@ -250,10 +251,10 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 		for status, err := range watch(ctx, s.client, get, state) {
 			if errors.Is(err, ErrContextNotFound) {
 				running = false
-				err = joined(err, s.drop(ctx, command.ContextID))
+				err = errs.Join(err, s.drop(ctx, command.ContextID))
 			}
 			if err != nil { // it was begun, and how far it came is not known
-				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: joined(err, stop())}
+				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: errs.Join(err, stop())}
 				yield(nil, s.failed("did not end", err))
 				return
 			}
@@ -274,18 +275,18 @@ func (s *session) stop(ctx context.Context, command CommandRef) error {
 	if err == nil || errors.Is(err, ErrContextNotFound) {
 		return nil
 	}
-	return joined(err, s.drop(ctx, command.ContextID))
+	return errs.Join(err, s.drop(ctx, command.ContextID))
 }
 
 // failed says what became of a command, and that the session is closed if it is.
 func (s *session) failed(what string, err error) error {
 	if s.life.Err() != nil && !errors.Is(err, ErrSessionClosed) {
-		err = joined(err, ErrSessionClosed)
+		err = errs.Join(err, ErrSessionClosed)
 	}
 	if errors.Is(err, ErrContextNotFound) && !s.recreate {
 		err = fmt.Errorf("%w; variables are lost with it (WithAutoRecreate lets a session make a new one)", err)
 	}
-	return about(err, "a command on cluster %s %s", s.clusterID, what)
+	return errs.About(fmt.Sprintf("a command on cluster %s %s", s.clusterID, what), err)
 }
 
 // result returns what the last of the statuses says.
@@ -299,7 +300,7 @@ func (s *session) result(statuses iter.Seq2[*CommandStatus, error]) (*Result, er
 	}
 	result, err := last.Result()
 	if err != nil && s.life.Err() != nil {
-		err = joined(err, ErrSessionClosed)
+		err = errs.Join(err, ErrSessionClosed)
 	}
 	return result, err
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // A Table is the result of a query, or of display.
@@ -280,9 +282,9 @@ func integer(numeral string) string {
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:
-		return "the text " + strconv.Quote(oneLine(v))
+		return "the text " + strconv.Quote(redact.Line(v, maxText))
 	case json.Number:
-		return "the number " + oneLine(v.String())
+		return "the number " + redact.Line(v.String(), maxText)
 	case bool:
 		return "the bool " + strconv.FormatBool(v)
 	case []any:

@@ -134,7 +134,7 @@ func TestContexts_wire(t *testing.T) {
 		name:  "a success that names nothing may have made something",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Contexts.Create(ctx, "c", v12.R)) },
 		sends: "POST /api/1.2/contexts/create", body: `{"language": "r", "clusterId": "c"}`,
-		reply: `{"id": null}`, fails: "outcome unknown, it may have been done: the reply names no id",
+		reply: `{"id": null}`, fails: "outcome unknown, it may have been done: the response has no id",
 	}, {
 		name:  "create needs a language",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Contexts.Create(ctx, "c", "")) },

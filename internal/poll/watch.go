@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"time"
 )
 
@@ -19,6 +20,19 @@ const (
 	// OnceMore means that the next poll may succeed, and that it decides.
 	OnceMore
 )
+
+// JudgeStatus says what a failed poll means by its HTTP status, which is 0 if there
+// was no response. A rejected credential may have expired if an earlier poll
+// succeeded. The next poll gets a new token then.
+func JudgeStatus(status int, before bool) Verdict {
+	switch {
+	case status == 0, status >= 500, status == http.StatusTooManyRequests:
+		return Transient
+	case before && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+		return OnceMore
+	}
+	return Final
+}
 
 // A Watch is something to poll until its caller has seen enough.
 type Watch[T any] struct {
