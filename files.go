@@ -94,21 +94,27 @@ func onDirectory(method, path string) Request {
 func (s *FilesService) PutFile(ctx context.Context, path string, file io.ReadSeeker, opts PutFileOptions) error {
 	from := source.New(file)
 	defer from.Close()
-	if err := s.put(ctx, path, from.Size(), from.Open, opts.Overwrite); err != nil {
+	r := putVolumeFile(path, from.Size(), from.Open, opts.Overwrite)
+	r.Idempotent = opts.Overwrite
+	if err := s.client.Do(ctx, r, nil); err != nil {
 		return err
 	}
 	return from.Finish()
 }
 
-func (s *FilesService) put(ctx context.Context, path string, size int64, open func() (io.ReadCloser, error), overwrite bool) error {
+// putVolumeFile is the request that writes a file; a size of -1 is unknown.
+func putVolumeFile(path string, size int64, open func() (io.ReadCloser, error), overwrite bool) Request {
 	r := onFile(http.MethodPut, path)
 	if size > MaxUploadSize {
 		r = r.check(badArg("contents", "has %d bytes; one request takes %d at most, Upload takes more", size, int64(MaxUploadSize)))
 	}
 	r.Query = url.Values{"overwrite": {strconv.FormatBool(overwrite)}}
-	r.Body = RawBody{ContentType: "application/octet-stream", Size: size, Open: open}
-	r.Idempotent = overwrite
-	return s.client.Do(ctx, r, nil)
+	shown := "(a file)"
+	if size >= 0 {
+		shown = fmt.Sprintf("(a file of %d bytes)", size)
+	}
+	r.Body = RawBody{ContentType: "application/octet-stream", Size: size, Open: open, shown: url.Values{"contents": {shown}}}
+	return r
 }
 
 // FileMetadata is what the service says of a file without its content.

@@ -125,20 +125,44 @@ func (s *Source) Finish() error {
 	if size := max(0, end-s.start); size != s.size {
 		return changed(s.size, size)
 	}
-	if s.file != nil {
-		info, err := s.file.Stat()
-		if err != nil {
-			return err
-		}
-		if !info.ModTime().Equal(s.modified) {
-			return fmt.Errorf("the source %w", ErrChanged)
-		}
+	return s.Check()
+}
+
+// Check fails with ErrChanged if a file has another size or modification time
+// than it had at first. It does not move the position of the file.
+func (s *Source) Check() error {
+	if s.file == nil {
+		return nil
+	}
+	info, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	if size := max(0, info.Size()-s.start); size != s.size {
+		return changed(s.size, size)
+	}
+	if !info.ModTime().Equal(s.modified) {
+		return fmt.Errorf("the source %w", ErrChanged)
 	}
 	return nil
 }
 
 func changed(from, to int64) error {
 	return fmt.Errorf("the source %w: it had %d bytes, and has %d", ErrChanged, from, to)
+}
+
+// Advance is Finish for a source that was checked before its last byte was sent.
+// It does not matter what becomes of the source afterwards.
+func (s *Source) Advance() error {
+	s.Close()
+	if s.buffer != nil {
+		s.buffer.Next(int(s.size))
+	}
+	if s.seeker == nil {
+		return nil
+	}
+	_, err := s.seeker.Seek(s.start+s.size, io.SeekStart)
+	return err
 }
 
 // A reading is one time that a source is read.

@@ -78,6 +78,28 @@ func TestSource_readsFromWhereItStands(t *testing.T) {
 	}
 }
 
+func TestSource_Advance(t *testing.T) {
+	for name, reader := range map[string]io.Reader{
+		"a file": skipped(t, openFile(t, "0123456789"), 5), "strings.Reader": skipped(t, strings.NewReader("0123456789"), 5),
+		"bytes.Buffer": skipped(t, bytes.NewBufferString("0123456789"), 5), "any reader": io.MultiReader(strings.NewReader("")),
+	} {
+		s := New(reader)
+		if s.Rewindable() {
+			assert.NoError(t, s.Check(), name)
+		}
+		if f, ok := reader.(*os.File); ok { // after the last byte was sent
+			_, err := f.WriteAt([]byte("x"), 10)
+			require.NoError(t, err)
+			_, err = f.Seek(0, io.SeekStart)
+			require.NoError(t, err)
+		}
+		require.NoError(t, s.Advance(), name)
+		rest, err := io.ReadAll(reader)
+		require.NoError(t, err)
+		assert.Equal(t, name == "a file", string(rest) == "x", name)
+	}
+}
+
 func TestSource_beyondItsEnd(t *testing.T) {
 	f := openFile(t, "0123")
 	_, err := f.Seek(100, io.SeekStart)
@@ -136,6 +158,7 @@ func TestSource_whichChanges(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, "0123456789", string(text), "growth is not sent")
 			}
+			assert.ErrorIs(t, s.Check(), ErrChanged)
 			assert.ErrorIs(t, s.Finish(), ErrChanged)
 		})
 	}

@@ -1,0 +1,212 @@
+package databricks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/go-databricks/databricks/internal/source"
+)
+
+// Upload writes a file of a volume with everything that from has to read, from
+// its current position on. Missing directories are created. The file appears
+// under its name when it is complete.
+//
+// A failed upload leaves nothing of the file, and a file that it was to replace
+// stays as it was. If lost responses make that uncertain, the error is an
+// [*OutcomeUnknownError]. A source that changes during the upload is an
+// [ErrSourceChanged], and is not written.
+//
+// When Upload returns, it no longer uses from. Therefore it waits for a Read in
+// progress even if ctx has ended.
+func (s *FilesService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
+	src := source.New(from)
+	defer src.Close()
+	if err := newFileUpload(s, path, src, opts).run(ctx); err != nil {
+		return &fs.PathError{Op: "upload", Path: path, Err: err}
+	}
+	return nil
+}
+
+// A volumeUpload is one file on its way to a volume.
+type volumeUpload struct {
+	s      *FilesService
+	path   string
+	source *source.Source
+	opts   UploadOptions
+
+	content *source.Source // what is sent: source, or what was buffered of it
+	meter   *progressReporter
+	broken  atomic.Pointer[error] // why the source cannot be sent
+}
+
+func newFileUpload(s *FilesService, path string, src *source.Source, opts UploadOptions) *volumeUpload {
+	return &volumeUpload{s: s, path: volumePath(path), source: src, opts: opts}
+}
+
+func (u *volumeUpload) run(ctx context.Context) error {
+	if err := checkVolumePath("path", u.path, true); err != nil {
+		return err
+	}
+	if u.s.client.Planning() {
+		return u.plan(ctx)
+	}
+	u.content = u.source
+	if u.source.Size() < 0 && !u.opts.Unbuffered {
+		buffered, free, err := u.source.Buffer(ctx, maxInMemory, maxBuffered)
+		defer free()
+		if err != nil {
+			return err
+		}
+		u.content = buffered
+	}
+	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
+	defer u.meter.stop()
+	if err := u.put(ctx); err != nil {
+		return err
+	}
+	if u.content != u.source && u.content.Size() >= 0 {
+		return nil // Buffer finished the source
+	}
+	return u.source.Advance()
+}
+
+// plan makes the calls of an upload that reads nothing of its source.
+func (u *volumeUpload) plan(ctx context.Context) error {
+	if !u.opts.Overwrite {
+		switch _, err := u.s.GetMetadata(ctx, u.path); {
+		case err == nil:
+			return errFileExists
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	return u.s.client.Do(ctx, putVolumeFile(u.path, u.source.Size(), u.source.Open, u.opts.Overwrite), nil)
+}
+
+var errFileExists = fmt.Errorf("a file is at the path: %w: %w", ErrAlreadyExists, fs.ErrExist)
+
+// put writes the file in one request. If the response is lost, the request may
+// still be carried out. One that overwrites could then undo a later upload, so
+// that it is given time to be done. One that does not finds a file.
+func (u *volumeUpload) put(ctx context.Context) error {
+	var lost error
+	for attempt := 1; ; attempt++ {
+		err := u.s.client.Do(ctx, putVolumeFile(u.path, u.content.Size(), u.open, u.opts.Overwrite), nil)
+		if broken := u.broken.Load(); broken != nil && err != nil && lost == nil {
+			return *broken // the service got no whole request, whatever it says
+		}
+		switch {
+		case outcomeUnknown(err):
+			lost = err
+			if !u.content.Rewindable() {
+				return err
+			}
+			if u.opts.Overwrite && await(ctx, func(ctx context.Context) bool { same, err := u.same(ctx); return same && err == nil }) {
+				return nil
+			}
+			if attempt < u.s.client.retry.MaxAttempts && u.s.client.pause(ctx, attempt, err) == nil {
+				continue
+			}
+		case lost == nil || err == nil:
+			return err
+		}
+		// Who wrote what is there may be unknown. If it is the same, that does not matter.
+		switch same, readErr := u.same(ctx); {
+		case same && readErr == nil:
+			return nil
+		case readErr == nil && errors.Is(err, fs.ErrExist):
+			return err
+		}
+		return lost
+	}
+}
+
+// open opens the source for one attempt to send all of it.
+func (u *volumeUpload) open() (io.ReadCloser, error) {
+	in, err := u.content.Open()
+	if err != nil {
+		return nil, err
+	}
+	u.meter.set(0)
+	return &checkedReader{in, u, u.content.Size()}, nil
+}
+
+// A checkedReader is the source during one attempt. It fails before the last
+// byte if the source is another by then, so that the service does not write it.
+type checkedReader struct {
+	io.ReadCloser
+	u    *volumeUpload
+	left int64 // negative if unknown
+}
+
+func (r *checkedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if r.left -= int64(n); r.left == 0 && r.u.content == r.u.source {
+		if changed := r.u.source.Check(); changed != nil {
+			n, err = 0, changed
+		}
+	}
+	if err != nil && err != io.EOF {
+		r.u.broken.CompareAndSwap(nil, &err)
+		return 0, err
+	}
+	if n > 0 {
+		r.u.meter.add(n)
+	}
+	return n, err
+}
+
+// same reports whether what is at the path is what was sent. It compares all of
+// it, because others may write files of the same size at the same time.
+func (u *volumeUpload) same(ctx context.Context) (bool, error) {
+	m, err := u.s.GetMetadata(ctx, u.path)
+	if err != nil || m.ContentLength != u.content.Size() {
+		return false, ignoreNotExist(err)
+	}
+	same := false
+	r := onFile(http.MethodGet, u.path)
+	r.header = http.Header{"Accept": {"application/octet-stream"}}
+	err = u.s.client.Do(ctx, r, func(resp *http.Response) error {
+		want, err := u.content.Open()
+		if err != nil {
+			return err
+		}
+		same, err = sameBytes(want, resp.Body)
+		return err
+	})
+	return same, ignoreNotExist(err)
+}
+
+func ignoreNotExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sameBytes reports whether two readers have the same bytes. It stops at the first
+// difference.
+func sameBytes(a, b io.Reader) (bool, error) {
+	const size = 64 << 10
+	block := make([]byte, 2*size)
+	for {
+		n, errA := io.ReadFull(a, block[:size])
+		m, errB := io.ReadFull(b, block[size:])
+		switch {
+		case errA != nil && errA != io.EOF && errA != io.ErrUnexpectedEOF:
+			return false, errA
+		case errB != nil && errB != io.EOF && errB != io.ErrUnexpectedEOF:
+			return false, errB
+		case !bytes.Equal(block[:n], block[size:size+m]):
+			return false, nil
+		case errA != nil:
+			return true, nil
+		}
+	}
+}
