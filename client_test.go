@@ -276,7 +276,7 @@ func TestClient_requestsThatCannotBe(t *testing.T) {
 	}
 	assert.Empty(t, s.sent)
 	err := c.Do(t.Context(), post("/api/2.0/x/start").required("x_id", ""), nil)
-	assert.EqualError(t, err, "databricks: POST /api/2.0/x/start: x_id is missing")
+	assert.EqualError(t, err, "databricks: POST /api/2.0/x/start: x_id is required")
 	assert.ErrorIs(t, err, os.ErrInvalid)
 }
 

@@ -115,7 +115,7 @@ func (in UpdateCluster) check() error {
 	case in.ClusterID == "":
 		return badArg("cluster_id", missing)
 	case in.UpdateMask == "":
-		return badArg("update_mask", "is missing; want names of attributes separated by commas, or *")
+		return badArg("update_mask", "is required; want names of attributes separated by commas, or *")
 	case strings.ContainsAny(in.UpdateMask, " \t\r\n"):
 		return badArg("update_mask", "%q has spaces, which the service does not accept", in.UpdateMask)
 	case in.UpdateMask == "*":
@@ -185,7 +185,7 @@ func (in ResizeCluster) check() error {
 	case in.ClusterID == "":
 		return badArg("cluster_id", missing)
 	case in.NumWorkers == nil && in.Autoscale == nil:
-		return badArg("num_workers", "and autoscale are both missing; set one of them (0 workers is new(0))")
+		return badArg("num_workers", "and autoscale are both unset; set one of them (0 workers is new(0))")
 	}
 	return checkSize(in.NumWorkers, in.Autoscale)
 }

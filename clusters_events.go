@@ -189,7 +189,7 @@ func (in ListClusterEvents) check() error {
 	case in.Offset < 0:
 		return badArg("offset", "is %d; want 0 or more", in.Offset)
 	case in.Offset > 0 && in.EndTime == 0 && in.Order != Ascending:
-		return badArg("end_time", "is missing; without it, an offset from the latest event shifts with each new event")
+		return badArg("end_time", "is required; without it, an offset from the latest event shifts with each new event")
 	}
 	return checkPage(in.PageSize, in.Limit)
 }

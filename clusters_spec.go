@@ -359,11 +359,11 @@ func (s ClusterSpec) check() error {
 	case err != nil:
 		return err
 	case alone && s.NumWorkers == nil && s.Autoscale == nil:
-		return badArg("num_workers", "and autoscale are both missing; set one of them (0 workers is new(0))")
+		return badArg("num_workers", "and autoscale are both unset; set one of them (0 workers is new(0))")
 	case alone && s.SparkVersion == "":
-		return badArg("spark_version", "is missing; SparkVersions lists the valid ones")
+		return badArg("spark_version", "is required; SparkVersions lists the valid ones")
 	case alone && s.NodeTypeID == "" && s.InstancePoolID == "":
-		return badArg("node_type_id", "and instance_pool_id are both missing; set one of them")
+		return badArg("node_type_id", "and instance_pool_id are both unset; set one of them")
 	case s.NodeTypeID != "" && s.InstancePoolID != "":
 		return badArg("node_type_id", "cannot be set together with instance_pool_id, as the pool decides")
 	case s.DriverNodeTypeID != "" && s.InstancePoolID != "":

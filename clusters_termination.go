@@ -7,35 +7,35 @@ import (
 	"strings"
 )
 
-// A TerminationReason is why a cluster was terminated.
+// A TerminationReason says why a cluster was terminated.
 type TerminationReason struct {
 	Code       TerminationCode                 `json:"code"`
 	Type       TerminationType                 `json:"type"`       // may be empty
-	Parameters map[TerminationParameter]string `json:"parameters"` // more on the matter; may be nil
+	Parameters map[TerminationParameter]string `json:"parameters"` // details; may be nil
 }
 
-// A TerminationType says whose doing a termination was. The service may add
-// some, so a switch over it needs a default.
+// A TerminationType is the class of a termination reason. The service may add
+// types, so a switch over it needs a default.
 type TerminationType string
 
 // Types of terminations.
 const (
-	TerminationSuccess      TerminationType = "SUCCESS"       // as it was meant to be
-	TerminationClientError  TerminationType = "CLIENT_ERROR"  // it will happen again until something is put right
-	TerminationServiceFault TerminationType = "SERVICE_FAULT" // of the workspace's service; another try may do better
-	TerminationCloudFailure TerminationType = "CLOUD_FAILURE" // of the cloud; another try may do better once that is over
+	TerminationSuccess      TerminationType = "SUCCESS"       // the cluster terminated normally
+	TerminationClientError  TerminationType = "CLIENT_ERROR"  // caused by the user or the configuration; a retry fails again until that is fixed
+	TerminationServiceFault TerminationType = "SERVICE_FAULT" // caused by Databricks; a retry may succeed
+	TerminationCloudFailure TerminationType = "CLOUD_FAILURE" // caused by the cloud provider; a retry may succeed later
 )
 
-// A TerminationParameter is what a parameter of a termination is about. There
-// are others; values are texts, numbers included.
+// A TerminationParameter is the name of a parameter of a termination reason.
+// The service sends others too. All values are text, including numbers.
 type TerminationParameter string
 
 // Parameters of terminations.
 const (
-	TerminationUsername                 TerminationParameter = "username" // who terminated the cluster
+	TerminationUsername                 TerminationParameter = "username" // the user who terminated the cluster
 	TerminationDatabricksErrorMessage   TerminationParameter = "databricks_error_message"
-	TerminationInactivityDurationMin    TerminationParameter = "inactivity_duration_min" // for how many minutes nothing was done
-	TerminationInstanceID               TerminationParameter = "instance_id"             // the driver's machine
+	TerminationInactivityDurationMin    TerminationParameter = "inactivity_duration_min" // minutes without activity
+	TerminationInstanceID               TerminationParameter = "instance_id"             // the driver's instance
 	TerminationInstancePoolID           TerminationParameter = "instance_pool_id"
 	TerminationInstancePoolErrorCode    TerminationParameter = "instance_pool_error_code" // a PoolTerminationCode
 	TerminationInvalidSparkImagePrefix  TerminationParameter = "invalid_spark_image_prefix"
@@ -43,8 +43,8 @@ const (
 	TerminationAzureErrorMessage        TerminationParameter = "azure_error_message"
 	TerminationAWSAPIErrorCode          TerminationParameter = "aws_api_error_code"
 	TerminationAWSErrorMessage          TerminationParameter = "aws_error_message"
-	TerminationAWSInstanceStateReason   TerminationParameter = "aws_instance_state_reason" // why the driver's machine stopped
-	TerminationAWSInstanceStatusEvent   TerminationParameter = "aws_instance_status_event" // what AWS had planned for it
+	TerminationAWSInstanceStateReason   TerminationParameter = "aws_instance_state_reason" // why the driver's instance stopped
+	TerminationAWSInstanceStatusEvent   TerminationParameter = "aws_instance_status_event" // the event that AWS scheduled for the driver's instance
 	TerminationAWSImpairedStatusDetails TerminationParameter = "aws_impaired_status_details"
 	TerminationAWSSpotRequestStatus     TerminationParameter = "aws_spot_request_status"
 	TerminationAWSSpotRequestFaultCode  TerminationParameter = "aws_spot_request_fault_code"
@@ -52,20 +52,21 @@ const (
 	TerminationGCPErrorMessage          TerminationParameter = "gcp_error_message"
 )
 
-// A PoolTerminationCode is what was wrong with a pool.
+// A PoolTerminationCode says why an instance pool could not provide an
+// instance.
 type PoolTerminationCode string
 
-// What can be wrong with a pool.
+// Failures of instance pools.
 const (
-	PoolMaxCapacityFailure PoolTerminationCode = "INSTANCE_POOL_MAX_CAPACITY_FAILURE" // it has no more machines
+	PoolMaxCapacityFailure PoolTerminationCode = "INSTANCE_POOL_MAX_CAPACITY_FAILURE" // the pool has reached its maximum capacity
 	PoolNotFoundFailure    PoolTerminationCode = "INSTANCE_POOL_NOT_FOUND_FAILURE"
 )
 
-// A ClusterError says that a cluster is not, and will not be, in the state
-// that was waited for. Code, Type and Parameters are those of the cluster's
-// [TerminationReason], and zero if it has none.
+// A ClusterError says that a cluster is not in the state that a call waited
+// for, and will not reach it. The fields of the [TerminationReason] are zero if
+// the cluster has none.
 type ClusterError struct {
-	Cluster *Cluster // as it was last seen; StateMessage says more
+	Cluster *Cluster // the cluster when it was last polled; StateMessage has details
 	TerminationReason
 }
 
@@ -101,62 +102,62 @@ func (e *ClusterError) Error() string {
 	return oneLine(b.String(), maxLine)
 }
 
-// A TerminationCode is why a cluster was terminated. The service adds some now
-// and then, so a switch over it needs a default.
+// A TerminationCode says why a cluster was terminated. The service adds codes
+// from time to time, so a switch over it needs a default.
 type TerminationCode string
 
 // Codes of terminations.
 const (
-	// Ends that are no failures.
-	TerminationUserRequest                     TerminationCode = "USER_REQUEST"                       // Delete was called; TerminationUsername says by whom
-	TerminationJobFinished                     TerminationCode = "JOB_FINISHED"                       // the cluster was made for a run, which is over
+	// Terminations that are not failures.
+	TerminationUserRequest                     TerminationCode = "USER_REQUEST"                       // Delete was called; TerminationUsername names the user
+	TerminationJobFinished                     TerminationCode = "JOB_FINISHED"                       // the cluster was created for a run, and the run is over
 	TerminationInactivity                      TerminationCode = "INACTIVITY"                         // idle for ClusterSpec.AutoterminationMinutes
-	TerminationServerlessLongRunningTerminated TerminationCode = "SERVERLESS_LONG_RUNNING_TERMINATED" // it ran longer than allowed
-	TerminationDataAccessConfigChanged         TerminationCode = "DATA_ACCESS_CONFIG_CHANGED"         // the workspace got another one
-	TerminationDisasterRecoveryReplication     TerminationCode = "DISASTER_RECOVERY_REPLICATION"      // the workspace moved to its stand-in
-	TerminationGKEBasedClusterTermination      TerminationCode = "GKE_BASED_CLUSTER_TERMINATION"      // it ran in a way that GCP gives up
+	TerminationServerlessLongRunningTerminated TerminationCode = "SERVERLESS_LONG_RUNNING_TERMINATED" // it ran for longer than allowed
+	TerminationDataAccessConfigChanged         TerminationCode = "DATA_ACCESS_CONFIG_CHANGED"         // the data access configuration of the workspace changed
+	TerminationDisasterRecoveryReplication     TerminationCode = "DISASTER_RECOVERY_REPLICATION"      // the workspace failed over to its replica
+	TerminationGKEBasedClusterTermination      TerminationCode = "GKE_BASED_CLUSTER_TERMINATION"      // GCP no longer supports this kind of cluster
 	TerminationMaintenanceMode                 TerminationCode = "MAINTENANCE_MODE"
-	TerminationSkippedSlowNodes                TerminationCode = "SKIPPED_SLOW_NODES"            // it started, but without some nodes
-	TerminationSpotInstanceTermination         TerminationCode = "SPOT_INSTANCE_TERMINATION"     // the cloud took a machine back
-	TerminationUserInitiatedVMTermination      TerminationCode = "USER_INITIATED_VM_TERMINATION" // somebody deleted a machine in the cloud's own pages
-	TerminationWorkspaceUpdate                 TerminationCode = "WORKSPACE_UPDATE"              // of its network or keys
+	TerminationSkippedSlowNodes                TerminationCode = "SKIPPED_SLOW_NODES"            // the cluster started without some slow nodes
+	TerminationSpotInstanceTermination         TerminationCode = "SPOT_INSTANCE_TERMINATION"     // the cloud provider reclaimed a spot instance
+	TerminationUserInitiatedVMTermination      TerminationCode = "USER_INITIATED_VM_TERMINATION" // a user deleted an instance through the cloud provider
+	TerminationWorkspaceUpdate                 TerminationCode = "WORKSPACE_UPDATE"              // the network or the keys of the workspace changed
 
-	// The request, or what it names, is wrong.
-	TerminationInvalidArgument                       TerminationCode = "INVALID_ARGUMENT"             // such as a runtime that does not exist
+	// The request or a resource in it is invalid.
+	TerminationInvalidArgument                       TerminationCode = "INVALID_ARGUMENT"             // for example, a runtime that does not exist
 	TerminationEOSSparkImage                         TerminationCode = "EOS_SPARK_IMAGE"              // the runtime is no longer supported
-	TerminationDBRImageResolutionFailure             TerminationCode = "DBR_IMAGE_RESOLUTION_FAILURE" // no runtime was found that fits
+	TerminationDBRImageResolutionFailure             TerminationCode = "DBR_IMAGE_RESOLUTION_FAILURE" // no matching runtime was found
 	TerminationSparkImageNotFound                    TerminationCode = "SPARK_IMAGE_NOT_FOUND"
 	TerminationInvalidSparkImage                     TerminationCode = "INVALID_SPARK_IMAGE"
-	TerminationInvalidWorkerImageFailure             TerminationCode = "INVALID_WORKER_IMAGE_FAILURE" // a pool's machine had none
+	TerminationInvalidWorkerImageFailure             TerminationCode = "INVALID_WORKER_IMAGE_FAILURE" // an instance of a pool had no runtime
 	TerminationUnsupportedInstanceType               TerminationCode = "UNSUPPORTED_INSTANCE_TYPE"
-	TerminationDynamicSparkConfSizeExceeded          TerminationCode = "DYNAMIC_SPARK_CONF_SIZE_EXCEEDED" // properties of Spark that the service adds are too many
+	TerminationDynamicSparkConfSizeExceeded          TerminationCode = "DYNAMIC_SPARK_CONF_SIZE_EXCEEDED" // the Spark properties that the service adds are too large
 	TerminationAttachProjectFailure                  TerminationCode = "ATTACH_PROJECT_FAILURE"
 	TerminationUsagePolicyEntitlementDenied          TerminationCode = "USAGE_POLICY_ENTITLEMENT_DENIED"
-	TerminationBudgetPolicyLimitEnforcementActivated TerminationCode = "BUDGET_POLICY_LIMIT_ENFORCEMENT_ACTIVATED" // the budget is spent
+	TerminationBudgetPolicyLimitEnforcementActivated TerminationCode = "BUDGET_POLICY_LIMIT_ENFORCEMENT_ACTIVATED" // the budget is exhausted
 	TerminationBudgetPolicyResolutionFailure         TerminationCode = "BUDGET_POLICY_RESOLUTION_FAILURE"
 	TerminationSecretCreationFailure                 TerminationCode = "SECRET_CREATION_FAILURE"
-	TerminationSecretPermissionDenied                TerminationCode = "SECRET_PERMISSION_DENIED" // of a secret that the configuration refers to
-	TerminationSecretResolutionError                 TerminationCode = "SECRET_RESOLUTION_ERROR"  // of a secret that the configuration refers to
+	TerminationSecretPermissionDenied                TerminationCode = "SECRET_PERMISSION_DENIED" // for a secret in the configuration
+	TerminationSecretResolutionError                 TerminationCode = "SECRET_RESOLUTION_ERROR"  // for a secret in the configuration
 
 	// Init scripts, container images and file systems.
-	TerminationInitScriptFailure                       TerminationCode = "INIT_SCRIPT_FAILURE"         // one of ClusterSpec.InitScripts is missing or failed
-	TerminationGlobalInitScriptFailure                 TerminationCode = "GLOBAL_INIT_SCRIPT_FAILURE"  // one of the workspace's is missing or failed
-	TerminationAccessTokenFailure                      TerminationCode = "ACCESS_TOKEN_FAILURE"        // to fetch init scripts
-	TerminationInitContainerNotFinished                TerminationCode = "INIT_CONTAINER_NOT_FINISHED" // a SPARK_STARTUP_FAILURE
+	TerminationInitScriptFailure                       TerminationCode = "INIT_SCRIPT_FAILURE"         // a script of ClusterSpec.InitScripts does not exist or failed
+	TerminationGlobalInitScriptFailure                 TerminationCode = "GLOBAL_INIT_SCRIPT_FAILURE"  // a global init script of the workspace does not exist or failed
+	TerminationAccessTokenFailure                      TerminationCode = "ACCESS_TOKEN_FAILURE"        // while fetching init scripts
+	TerminationInitContainerNotFinished                TerminationCode = "INIT_CONTAINER_NOT_FINISHED" // a kind of SPARK_STARTUP_FAILURE
 	TerminationContainerLaunchFailure                  TerminationCode = "CONTAINER_LAUNCH_FAILURE"
 	TerminationDockerImagePullFailure                  TerminationCode = "DOCKER_IMAGE_PULL_FAILURE"
 	TerminationDockerImageTooLargeForInstanceException TerminationCode = "DOCKER_IMAGE_TOO_LARGE_FOR_INSTANCE_EXCEPTION"
 	TerminationDockerContainerCreationException        TerminationCode = "DOCKER_CONTAINER_CREATION_EXCEPTION"
 	TerminationDockerInvalidOSException                TerminationCode = "DOCKER_INVALID_OS_EXCEPTION"
-	TerminationImagePullPermissionDenied               TerminationCode = "IMAGE_PULL_PERMISSION_DENIED" // of the runtime's image
+	TerminationImagePullPermissionDenied               TerminationCode = "IMAGE_PULL_PERMISSION_DENIED" // for the runtime's image
 	TerminationNFSMountFailure                         TerminationCode = "NFS_MOUNT_FAILURE"
 
-	// Spark, its driver, and what they need.
+	// Spark, its driver, and the components that they depend on.
 	TerminationSparkStartupFailure              TerminationCode = "SPARK_STARTUP_FAILURE"
-	TerminationSparkError                       TerminationCode = "SPARK_ERROR" // the driver did not start; libraries and init scripts are the usual suspects
+	TerminationSparkError                       TerminationCode = "SPARK_ERROR" // the driver did not start, often because of a library or an init script
 	TerminationDriverUnreachable                TerminationCode = "DRIVER_UNREACHABLE"
 	TerminationDriverUnresponsive               TerminationCode = "DRIVER_UNRESPONSIVE"
-	TerminationDriverUnhealthy                  TerminationCode = "DRIVER_UNHEALTHY" // unreachable or unresponsive for long
+	TerminationDriverUnhealthy                  TerminationCode = "DRIVER_UNHEALTHY" // unreachable or unresponsive for a long time
 	TerminationDriverNodeUnreachable            TerminationCode = "DRIVER_NODE_UNREACHABLE"
 	TerminationDriverEviction                   TerminationCode = "DRIVER_EVICTION"
 	TerminationDriverLaunchTimeout              TerminationCode = "DRIVER_LAUNCH_TIMEOUT"
@@ -164,7 +165,7 @@ const (
 	TerminationDriverOutOfMemory                TerminationCode = "DRIVER_OUT_OF_MEMORY"
 	TerminationDriverPodCreationFailure         TerminationCode = "DRIVER_POD_CREATION_FAILURE"
 	TerminationDriverUnexpectedFailure          TerminationCode = "DRIVER_UNEXPECTED_FAILURE"
-	TerminationUnexpectedPodRecreation          TerminationCode = "UNEXPECTED_POD_RECREATION" // the driver's
+	TerminationUnexpectedPodRecreation          TerminationCode = "UNEXPECTED_POD_RECREATION" // for the driver's pod
 	TerminationExecutionComponentUnhealthy      TerminationCode = "EXECUTION_COMPONENT_UNHEALTHY"
 	TerminationExecutorPodUnscheduled           TerminationCode = "EXECUTOR_POD_UNSCHEDULED"
 	TerminationMetastoreComponentUnhealthy      TerminationCode = "METASTORE_COMPONENT_UNHEALTHY"
@@ -172,39 +173,39 @@ const (
 	TerminationHiveMetastoreProvisioningFailure TerminationCode = "HIVE_METASTORE_PROVISIONING_FAILURE"
 	TerminationDBFSComponentUnhealthy           TerminationCode = "DBFS_COMPONENT_UNHEALTHY"
 
-	// The cloud gives no machines, or takes them away.
-	TerminationCloudProviderLaunchFailure                  TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE" // the parameters have the cloud's own words
+	// The cloud provider cannot supply instances, or took them away.
+	TerminationCloudProviderLaunchFailure                  TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE" // the parameters have the cloud provider's message
 	TerminationCloudProviderLaunchFailureDueToMisconfig    TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE_DUE_TO_MISCONFIG"
-	TerminationCloudProviderShutdown                       TerminationCode = "CLOUD_PROVIDER_SHUTDOWN" // of the driver
+	TerminationCloudProviderShutdown                       TerminationCode = "CLOUD_PROVIDER_SHUTDOWN" // of the driver's instance
 	TerminationCloudProviderDiskSetupFailure               TerminationCode = "CLOUD_PROVIDER_DISK_SETUP_FAILURE"
-	TerminationCloudProviderInstanceNotLaunched            TerminationCode = "CLOUD_PROVIDER_INSTANCE_NOT_LAUNCHED"              // though the cloud said that it would
-	TerminationCloudProviderResourceStockout               TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT"                  // for now
-	TerminationCloudProviderResourceStockoutDueToMisconfig TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT_DUE_TO_MISCONFIG" // it is asked for what it never has
+	TerminationCloudProviderInstanceNotLaunched            TerminationCode = "CLOUD_PROVIDER_INSTANCE_NOT_LAUNCHED"              // although the cloud provider accepted the request
+	TerminationCloudProviderResourceStockout               TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT"                  // temporary
+	TerminationCloudProviderResourceStockoutDueToMisconfig TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT_DUE_TO_MISCONFIG" // the cloud provider never offers the requested resource there
 	TerminationCloudAccountSetupFailure                    TerminationCode = "CLOUD_ACCOUNT_SETUP_FAILURE"
 	TerminationCloudAccountPodQuotaExceeded                TerminationCode = "CLOUD_ACCOUNT_POD_QUOTA_EXCEEDED"
 	TerminationCloudOperationCancelled                     TerminationCode = "CLOUD_OPERATION_CANCELLED"
-	TerminationCommunicationLost                           TerminationCode = "COMMUNICATION_LOST" // with the driver's machine
+	TerminationCommunicationLost                           TerminationCode = "COMMUNICATION_LOST" // with the driver's instance
 	TerminationInstanceUnreachable                         TerminationCode = "INSTANCE_UNREACHABLE"
 	TerminationInstanceUnreachableDueToMisconfig           TerminationCode = "INSTANCE_UNREACHABLE_DUE_TO_MISCONFIG"
 	TerminationUnexpectedLaunchFailure                     TerminationCode = "UNEXPECTED_LAUNCH_FAILURE"
 	TerminationUpdateInstanceProfileFailure                TerminationCode = "UPDATE_INSTANCE_PROFILE_FAILURE"
 
 	// Instance pools.
-	TerminationInstancePoolClusterFailure       TerminationCode = "INSTANCE_POOL_CLUSTER_FAILURE" // TerminationInstancePoolErrorCode says which
+	TerminationInstancePoolClusterFailure       TerminationCode = "INSTANCE_POOL_CLUSTER_FAILURE" // TerminationInstancePoolErrorCode has the cause
 	TerminationInstancePoolMaxCapacityReached   TerminationCode = "INSTANCE_POOL_MAX_CAPACITY_REACHED"
 	TerminationInstancePoolNotFound             TerminationCode = "INSTANCE_POOL_NOT_FOUND"
-	TerminationInvalidInstancePlacementProtocol TerminationCode = "INVALID_INSTANCE_PLACEMENT_PROTOCOL" // it changed; try again
+	TerminationInvalidInstancePlacementProtocol TerminationCode = "INVALID_INSTANCE_PLACEMENT_PROTOCOL" // the protocol changed; try again
 
 	// Azure.
 	TerminationAzureResourceProviderThrottling          TerminationCode = "AZURE_RESOURCE_PROVIDER_THROTTLING" // too many requests; try again
-	TerminationAzureResourceManagerThrottling           TerminationCode = "AZURE_RESOURCE_MANAGER_THROTTLING"  // too many requests of the subscription this hour
+	TerminationAzureResourceManagerThrottling           TerminationCode = "AZURE_RESOURCE_MANAGER_THROTTLING"  // too many requests from the subscription in this hour
 	TerminationAzureQuotaExceededException              TerminationCode = "AZURE_QUOTA_EXCEEDED_EXCEPTION"
 	TerminationAzureOperationNotAllowedException        TerminationCode = "AZURE_OPERATION_NOT_ALLOWED_EXCEPTION"
 	TerminationAzureInvalidDeploymentTemplate           TerminationCode = "AZURE_INVALID_DEPLOYMENT_TEMPLATE"
 	TerminationAzureUnexpectedDeploymentTemplateFailure TerminationCode = "AZURE_UNEXPECTED_DEPLOYMENT_TEMPLATE_FAILURE"
 	TerminationAzurePackedDeploymentPartialFailure      TerminationCode = "AZURE_PACKED_DEPLOYMENT_PARTIAL_FAILURE"
-	TerminationAzureBYOKKeyPermissionFailure            TerminationCode = "AZURE_BYOK_KEY_PERMISSION_FAILURE" // of the key for managed disks
-	TerminationAzureEphemeralDiskFailure                TerminationCode = "AZURE_EPHEMERAL_DISK_FAILURE"      // the node type has no such disk for its system
+	TerminationAzureBYOKKeyPermissionFailure            TerminationCode = "AZURE_BYOK_KEY_PERMISSION_FAILURE" // for the key of managed disks
+	TerminationAzureEphemeralDiskFailure                TerminationCode = "AZURE_EPHEMERAL_DISK_FAILURE"      // the node type does not support ephemeral OS disks
 	TerminationAzureVMExtensionFailure                  TerminationCode = "AZURE_VM_EXTENSION_FAILURE"
 	TerminationAzureVNetConfigurationFailure            TerminationCode = "AZURE_VNET_CONFIGURATION_FAILURE"
 
@@ -234,22 +235,22 @@ const (
 	TerminationGCPNotFound                     TerminationCode = "GCP_NOT_FOUND"
 	TerminationGCPIAMTimeout                   TerminationCode = "GCP_IAM_TIMEOUT"
 	TerminationGCPDeniedByOrgPolicy            TerminationCode = "GCP_DENIED_BY_ORG_POLICY"
-	TerminationGCPTrustedImageProjectsViolated TerminationCode = "GCP_TRUSTED_IMAGE_PROJECTS_VIOLATED" // by the organisation's policy
+	TerminationGCPTrustedImageProjectsViolated TerminationCode = "GCP_TRUSTED_IMAGE_PROJECTS_VIOLATED" // by the organization's policy
 	TerminationGCPServiceAccountAccessDenied   TerminationCode = "GCP_SERVICE_ACCOUNT_ACCESS_DENIED"
 	TerminationGCPServiceAccountDeleted        TerminationCode = "GCP_SERVICE_ACCOUNT_DELETED"
 	TerminationGCPServiceAccountNotFound       TerminationCode = "GCP_SERVICE_ACCOUNT_NOT_FOUND"
 	TerminationGCPKMSKeyPermissionDenied       TerminationCode = "GCP_KMS_KEY_PERMISSION_DENIED"
 	TerminationGCPInaccessibleKMSKeyFailure    TerminationCode = "GCP_INACCESSIBLE_KMS_KEY_FAILURE"
 
-	// Network and storage. A code that ends in Misconfig puts it down to the
-	// workspace's own network.
+	// Network and storage. A code that ends in Misconfig means that the
+	// workspace's own network is the cause.
 	TerminationNetworkConfigurationFailure                         TerminationCode = "NETWORK_CONFIGURATION_FAILURE"
 	TerminationDNSResolutionError                                  TerminationCode = "DNS_RESOLUTION_ERROR"
 	TerminationIPExhaustionFailure                                 TerminationCode = "IP_EXHAUSTION_FAILURE"
 	TerminationSubnetExhaustedFailure                              TerminationCode = "SUBNET_EXHAUSTED_FAILURE"
 	TerminationControlPlaneConnectionFailure                       TerminationCode = "CONTROL_PLANE_CONNECTION_FAILURE"
 	TerminationControlPlaneConnectionFailureDueToMisconfig         TerminationCode = "CONTROL_PLANE_CONNECTION_FAILURE_DUE_TO_MISCONFIG"
-	TerminationControlPlaneRequestFailure                          TerminationCode = "CONTROL_PLANE_REQUEST_FAILURE" // nodes did not get their orders
+	TerminationControlPlaneRequestFailure                          TerminationCode = "CONTROL_PLANE_REQUEST_FAILURE" // nodes could not get their instructions
 	TerminationControlPlaneRequestFailureDueToMisconfig            TerminationCode = "CONTROL_PLANE_REQUEST_FAILURE_DUE_TO_MISCONFIG"
 	TerminationNetworkCheckControlPlaneFailure                     TerminationCode = "NETWORK_CHECK_CONTROL_PLANE_FAILURE"
 	TerminationNetworkCheckControlPlaneFailureDueToMisconfig       TerminationCode = "NETWORK_CHECK_CONTROL_PLANE_FAILURE_DUE_TO_MISCONFIG"
@@ -263,8 +264,8 @@ const (
 	TerminationNetworkCheckNICFailureDueToMisconfig                TerminationCode = "NETWORK_CHECK_NIC_FAILURE_DUE_TO_MISCONFIG"
 	TerminationNetworkCheckStorageFailure                          TerminationCode = "NETWORK_CHECK_STORAGE_FAILURE"
 	TerminationNetworkCheckStorageFailureDueToMisconfig            TerminationCode = "NETWORK_CHECK_STORAGE_FAILURE_DUE_TO_MISCONFIG"
-	TerminationNetvisorSetupTimeout                                TerminationCode = "NETVISOR_SETUP_TIMEOUT"    // the network was not ready
-	TerminationNPIPTunnelSetupFailure                              TerminationCode = "NPIP_TUNNEL_SETUP_FAILURE" // of nodes without public addresses
+	TerminationNetvisorSetupTimeout                                TerminationCode = "NETVISOR_SETUP_TIMEOUT"    // the network was not ready in time
+	TerminationNPIPTunnelSetupFailure                              TerminationCode = "NPIP_TUNNEL_SETUP_FAILURE" // for nodes without public IP addresses
 	TerminationNPIPTunnelTokenFailure                              TerminationCode = "NPIP_TUNNEL_TOKEN_FAILURE"
 	TerminationMTLSPortConnectivityFailure                         TerminationCode = "MTLS_PORT_CONNECTIVITY_FAILURE"
 	TerminationStorageDownloadFailure                              TerminationCode = "STORAGE_DOWNLOAD_FAILURE"
@@ -275,7 +276,7 @@ const (
 	TerminationSparkImageDownloadThrottled                         TerminationCode = "SPARK_IMAGE_DOWNLOAD_THROTTLED"
 	TerminationSlowImageDownload                                   TerminationCode = "SLOW_IMAGE_DOWNLOAD"
 
-	// Nodes that do not come up.
+	// Nodes that fail to start.
 	TerminationBootstrapTimeout                       TerminationCode = "BOOTSTRAP_TIMEOUT"
 	TerminationBootstrapTimeoutDueToMisconfig         TerminationCode = "BOOTSTRAP_TIMEOUT_DUE_TO_MISCONFIG"
 	TerminationBootstrapTimeoutCloudProviderException TerminationCode = "BOOTSTRAP_TIMEOUT_CLOUD_PROVIDER_EXCEPTION"
@@ -289,7 +290,7 @@ const (
 	TerminationK8sAutoscalingFailure                  TerminationCode = "K8S_AUTOSCALING_FAILURE"
 	TerminationK8sDBRClusterLaunchTimeout             TerminationCode = "K8S_DBR_CLUSTER_LAUNCH_TIMEOUT"
 
-	// Serverless compute, for which no place was found in time.
+	// Serverless compute that could not be allocated in time.
 	TerminationAllocationTimeout                             TerminationCode = "ALLOCATION_TIMEOUT"
 	TerminationAllocationTimeoutNodeDaemonNotReady           TerminationCode = "ALLOCATION_TIMEOUT_NODE_DAEMON_NOT_READY"
 	TerminationAllocationTimeoutNoHealthyAndWarmedUpClusters TerminationCode = "ALLOCATION_TIMEOUT_NO_HEALTHY_AND_WARMED_UP_CLUSTERS"
@@ -308,12 +309,12 @@ const (
 	TerminationInternalCapacityFailure     TerminationCode = "INTERNAL_CAPACITY_FAILURE"
 	TerminationDatabaseConnectionFailure   TerminationCode = "DATABASE_CONNECTION_FAILURE"
 	TerminationTemporarilyUnavailable      TerminationCode = "TEMPORARILY_UNAVAILABLE"     // try again
-	TerminationRequestRejected             TerminationCode = "REQUEST_REJECTED"            // for now; try again
-	TerminationRequestThrottled            TerminationCode = "REQUEST_THROTTLED"           // for now; try again
-	TerminationRateLimited                 TerminationCode = "RATE_LIMITED"                // for now; try again
-	TerminationClusterOperationThrottled   TerminationCode = "CLUSTER_OPERATION_THROTTLED" // for now; try again
+	TerminationRequestRejected             TerminationCode = "REQUEST_REJECTED"            // temporary; try again
+	TerminationRequestThrottled            TerminationCode = "REQUEST_THROTTLED"           // temporary; try again
+	TerminationRateLimited                 TerminationCode = "RATE_LIMITED"                // temporary; try again
+	TerminationClusterOperationThrottled   TerminationCode = "CLUSTER_OPERATION_THROTTLED" // temporary; try again
 	TerminationClusterOperationTimeout     TerminationCode = "CLUSTER_OPERATION_TIMEOUT"
-	TerminationInPenaltyBox                TerminationCode = "IN_PENALTY_BOX" // the same failed too often before
+	TerminationInPenaltyBox                TerminationCode = "IN_PENALTY_BOX" // the same request failed too often
 	TerminationResourceUsageBlocked        TerminationCode = "RESOURCE_USAGE_BLOCKED"
 	TerminationTrialExpired                TerminationCode = "TRIAL_EXPIRED"
 	TerminationAbuseDetected               TerminationCode = "ABUSE_DETECTED"

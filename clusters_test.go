@@ -621,12 +621,12 @@ func TestClusters_wire(t *testing.T) {
 		want string
 	}{
 		{"both sizes", small(func(s *ClusterSpec) { s.Autoscale = &AutoScale{MaxWorkers: 2} }), "num_workers cannot be set together with autoscale; leave one of them nil"},
-		{"no size", small(func(s *ClusterSpec) { s.NumWorkers = nil }), "num_workers and autoscale are both missing; set one of them (0 workers is new(0))"},
+		{"no size", small(func(s *ClusterSpec) { s.NumWorkers = nil }), "num_workers and autoscale are both unset; set one of them (0 workers is new(0))"},
 		{"both sizes with a policy", small(func(s *ClusterSpec) { s.PolicyID, s.Autoscale = "p", &AutoScale{MaxWorkers: 2} }), "num_workers cannot be set together with autoscale"},
 		{"fewer than no workers", small(func(s *ClusterSpec) { s.NumWorkers = new(-1) }), "num_workers is -1; want 0 or more"},
 		{"a range upside down", small(func(s *ClusterSpec) { s.NumWorkers, s.Autoscale = nil, &AutoScale{new(3), 2} }), "autoscale.min_workers is 3, over max_workers, which is 2"},
-		{"no runtime", small(func(s *ClusterSpec) { s.SparkVersion = "" }), "spark_version is missing; SparkVersions lists the valid ones"},
-		{"no node type", small(func(s *ClusterSpec) { s.NodeTypeID = "" }), "node_type_id and instance_pool_id are both missing; set one of them"},
+		{"no runtime", small(func(s *ClusterSpec) { s.SparkVersion = "" }), "spark_version is required; SparkVersions lists the valid ones"},
+		{"no node type", small(func(s *ClusterSpec) { s.NodeTypeID = "" }), "node_type_id and instance_pool_id are both unset; set one of them"},
 		{"a node type with a pool", small(func(s *ClusterSpec) { s.InstancePoolID = "p" }), "node_type_id cannot be set together with instance_pool_id"},
 		{"a driver's node type with a pool", small(func(s *ClusterSpec) { s.NodeTypeID, s.DriverNodeTypeID, s.InstancePoolID = "", "d", "p" }), "driver_node_type_id cannot be set together with instance_pool_id"},
 	} {
@@ -643,20 +643,20 @@ func TestClusters_wire(t *testing.T) {
 	}
 	refuse("edit refuses a token", edit("1", small(nil)), "idempotency_token is only for Create")
 	refuse("edit refuses a cluster to clone", edit("1", small(func(s *ClusterSpec) { s.IdempotencyToken, s.CloneFrom = "", &CloneCluster{} })), "clone_from is only for Create")
-	refuse("update refuses no mask", update("", ClusterSpec{}), "update_mask is missing")
+	refuse("update refuses no mask", update("", ClusterSpec{}), "update_mask is required")
 	refuse("update refuses a mask with blanks", update("cluster_name, num_workers", ClusterSpec{}), `update_mask "cluster_name, num_workers" has spaces`)
 	refuse("update refuses what the mask does not name", update("cluster_name", ClusterSpec{NumWorkers: new(0)}), "cluster.num_workers is set, but update_mask does not list it")
 	refuse("update refuses an impossible size", update("num_workers", ClusterSpec{NumWorkers: new(-1)}), "num_workers is -1")
-	refuse("update refuses half a spec for the whole", update("*", ClusterSpec{NumWorkers: new(1)}), "spark_version is missing")
-	refuse("resize refuses no size", resize(ResizeCluster{ClusterID: "1"}), "num_workers and autoscale are both missing")
+	refuse("update refuses half a spec for the whole", update("*", ClusterSpec{NumWorkers: new(1)}), "spark_version is required")
+	refuse("resize refuses no size", resize(ResizeCluster{ClusterID: "1"}), "num_workers and autoscale are both unset")
 	refuse("resize refuses two sizes", resize(ResizeCluster{"1", new(1), &AutoScale{nil, 2}}), "num_workers cannot be set together with autoscale")
 	refuse("list refuses a client with a filter", list(ListClusters{CanUseClient: ClusterClientJobs, PageSize: 1}), "can_use_client cannot be set together with")
 	refuse("all refuses what list refuses", stream(ListClusters{PageSize: -1}), "PageSize is -1")
-	refuse("events refuses an offset from a moving end", events(ListClusterEvents{ClusterID: "1", Offset: 1}), "end_time is missing")
+	refuse("events refuses an offset from a moving end", events(ListClusterEvents{ClusterID: "1", Offset: 1}), "end_time is required")
 	refuse("events refuses a negative offset", events(ListClusterEvents{ClusterID: "1", Offset: -1}), "offset is -1")
 	refuse("events refuses a negative limit", events(ListClusterEvents{ClusterID: "1", Limit: -1}), "Limit is -1")
 	refuse("events refuses a negative page size", events(ListClusterEvents{ClusterID: "1", PageSize: -1}), "PageSize is -1")
-	refuse("change-owner refuses no owner", func(ctx ctx, c *Client) (any, error) { return nil, c.Clusters.ChangeOwner(ctx, "1", "") }, "owner_username is missing")
+	refuse("change-owner refuses no owner", func(ctx ctx, c *Client) (any, error) { return nil, c.Clusters.ChangeOwner(ctx, "1", "") }, "owner_username is required")
 
 	for name, call := range map[string]func(ctx, *ClustersService) error{
 		"edit":             func(ctx ctx, s *ClustersService) error { return s.Edit(ctx, "", small(nil)) },
@@ -679,7 +679,7 @@ func TestClusters_wire(t *testing.T) {
 		"wait-terminated": func(ctx ctx, s *ClustersService) error { _, err := s.WaitTerminated(ctx, ""); return err },
 		"ensure-running":  func(ctx ctx, s *ClustersService) error { _, err := s.EnsureRunning(ctx, ""); return err },
 	} {
-		refuse(name+" refuses an empty id", func(ctx ctx, c *Client) (any, error) { return nil, call(ctx, c.Clusters) }, "cluster_id is missing")
+		refuse(name+" refuses an empty id", func(ctx ctx, c *Client) (any, error) { return nil, call(ctx, c.Clusters) }, "cluster_id is required")
 	}
 	runWire(t, rows)
 }

@@ -307,7 +307,7 @@ func TestDBFS_folders_refuse(t *testing.T) {
 		"is not absolute": func() (*databricks.DirResult, error) {
 			return client.DBFS.DownloadDir(t.Context(), "dir", t.TempDir(), databricks.DirOptions{})
 		},
-		"path is missing": func() (*databricks.DirResult, error) {
+		"path is required": func() (*databricks.DirResult, error) {
 			return client.DBFS.UploadDir(t.Context(), dir, "", databricks.DirOptions{})
 		},
 		"a file is at /file": func() (*databricks.DirResult, error) {

@@ -427,7 +427,7 @@ func TestFile(t *testing.T) {
 	assert.Equal(t, io.EOF, err)
 	assert.Zero(t, n)
 
-	for path, fails := range map[string]string{"/none": "open /none: ", "/": "open /: is a directory", "": "path is missing"} {
+	for path, fails := range map[string]string{"/none": "open /none: ", "/": "open /: is a directory", "": "path is required"} {
 		_, err = client.DBFS.Open(t.Context(), path)
 		assert.ErrorContains(t, err, fails)
 	}

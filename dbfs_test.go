@@ -62,7 +62,7 @@ func TestDBFS_wire(t *testing.T) {
 		name:  "a handle of zero is refused",
 		call:  func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 0, nil) },
 		is:    fs.ErrInvalid,
-		fails: "handle is missing",
+		fails: "handle is required",
 	}, {
 		name: "add-block says that the handle is gone",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 7, nil) },
@@ -152,7 +152,7 @@ func TestDBFS_wire(t *testing.T) {
 		name:  "move to nowhere",
 		call:  func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.Move(ctx, "/a", "") },
 		is:    fs.ErrInvalid,
-		fails: "destination_path is missing",
+		fails: "destination_path is required",
 	}, {
 		name: "put",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -266,7 +266,7 @@ func TestDBFS_paths(t *testing.T) {
 				}
 			}
 			for path, problem := range map[string]string{
-				"":          "is missing",
+				"":          "is required",
 				"a":         "is not absolute",
 				"dbfs:a":    "is not absolute",
 				"dbfs:":     "is not absolute",

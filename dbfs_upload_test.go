@@ -169,7 +169,7 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 		{"/dir", databricks.UploadOptions{Overwrite: true, InPlace: true}, fs.ErrExist, "upload /dir"},
 		{"/dir/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
 		{"/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
-		{"", databricks.UploadOptions{}, fs.ErrInvalid, "path is missing"},
+		{"", databricks.UploadOptions{}, fs.ErrInvalid, "path is required"},
 		{"dir/new", databricks.UploadOptions{}, fs.ErrInvalid, "is not absolute"},
 		{"/Volumes/x", databricks.UploadOptions{}, fs.ErrPermission, "No operations allowed"},
 	} {

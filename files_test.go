@@ -289,7 +289,7 @@ func TestFiles_badPaths(t *testing.T) {
 			return nil, io.EOF
 		})}))
 	for path, problem := range map[string]string{
-		"":                                 "file_path is missing",
+		"":                                 "file_path is required",
 		"Volumes/main/default/files/x":     `"Volumes/main/default/files/x" is not in a volume`,
 		"/tmp/x":                           `"/tmp/x" is not in a volume; want something like /Volumes/main/default/files/data.csv`,
 		"/Volumes/main/default":            "is not in a volume",

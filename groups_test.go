@@ -43,11 +43,11 @@ func TestGroups_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.Groups.AddMember(ctx, "ops", GroupMember{})
 		},
-		is: fs.ErrInvalid, fails: "user_name or group_name is missing",
+		is: fs.ErrInvalid, fails: "user_name or group_name is required",
 	}, {
 		name: "a parent without a name is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.AddMember(ctx, "", user) },
-		is:   fs.ErrInvalid, fails: "parent_name is missing",
+		is:   fs.ErrInvalid, fails: "parent_name is required",
 	}, {
 		name: "create",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Create(ctx, "data") },
@@ -76,7 +76,7 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "create without a name is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Create(ctx, "") },
-		is:   fs.ErrInvalid, fails: "group_name is missing",
+		is:   fs.ErrInvalid, fails: "group_name is required",
 	}, {
 		name: "list-members returns users and groups",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListMembers(ctx, "ops") },
@@ -96,7 +96,7 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "list-members without a name is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListMembers(ctx, "") },
-		is:   fs.ErrInvalid, fails: "group_name is missing",
+		is:   fs.ErrInvalid, fails: "group_name is required",
 	}, {
 		name: "list returns the names",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.List(ctx) },
@@ -126,7 +126,7 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "list-parents of nobody is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Groups.ListParents(ctx, GroupMember{}) },
-		is:   fs.ErrInvalid, fails: "user_name or group_name is missing",
+		is:   fs.ErrInvalid, fails: "user_name or group_name is required",
 	}, {
 		name: "remove-member takes a user",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.RemoveMember(ctx, "ops", user) },
@@ -144,7 +144,7 @@ func TestGroups_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.Groups.RemoveMember(ctx, "ops", GroupMember{})
 		},
-		is: fs.ErrInvalid, fails: "user_name or group_name is missing",
+		is: fs.ErrInvalid, fails: "user_name or group_name is required",
 	}, {
 		name: "delete",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Delete(ctx, "data") },
@@ -157,7 +157,7 @@ func TestGroups_wire(t *testing.T) {
 	}, {
 		name: "delete without a name is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Delete(ctx, "") },
-		is:   fs.ErrInvalid, fails: "group_name is missing",
+		is:   fs.ErrInvalid, fails: "group_name is required",
 	}})
 }
 

@@ -11,9 +11,9 @@ import (
 // API: required input that is unset, and input that contradicts itself. Limits
 // that the service may change are left to the service.
 
-// A choice is a field of a group in which fields exclude each other.
+// A choice is a field of a group of mutually exclusive fields.
 type choice struct {
-	name string // on the wire
+	name string // JSON name
 	set  bool
 }
 
@@ -54,16 +54,17 @@ func (c choices) atMostOne() error {
 	return nil
 }
 
-// exactlyOne rejects a second field that is set, and a group without one.
+// exactlyOne rejects a group without a field that is set, and a second field
+// that is set.
 func (c choices) exactlyOne() error {
 	if c.first() == "" {
-		return badArg(c[0].name, "is missing; exactly one must be set of %s", c.all())
+		return badArg(c[0].name, "is required; set exactly one of %s", c.all())
 	}
 	return c.atMostOne()
 }
 
-// taskKinds are the fields of a task, a job or a submission that say what to
-// run. They are pointers to structs whose names on the wire end in _task.
+// taskKinds returns the task fields of a task, a job or a submission. They are
+// pointers to structs, and their JSON names end in _task.
 func taskKinds(v any) choices {
 	var kinds choices
 	for name, field := range jsonFields(v) {
@@ -74,7 +75,7 @@ func taskKinds(v any) choices {
 	return kinds
 }
 
-// within prefixes the argument that err is about with its location.
+// within prefixes the argument name in err with a location.
 func within(location string, err error) error {
 	if e, ok := err.(*ArgumentError); ok {
 		return badArg(location+"."+e.Name, "%s", e.Problem)
@@ -92,7 +93,7 @@ func checkEach[T interface{ check() error }](name string, list []T) error {
 	return nil
 }
 
-// checkSome checks a field that may be nil.
+// checkSome checks an optional field. nil is valid.
 func checkSome[T interface{ check() error }](name string, field *T) error {
 	if field == nil {
 		return nil
@@ -108,20 +109,20 @@ func checkSet[T comparable](name string, value T) error {
 	return nil
 }
 
-// checkUnique rejects a second element with the same key.
+// checkUnique rejects two elements with the same key.
 func checkUnique[T any](list, name string, elements []T, key func(T) string) error {
 	seen := map[string]bool{}
 	for i, element := range elements {
 		k := key(element)
 		if seen[k] {
-			return badArg(fmt.Sprintf("%s[%d].%s", list, i, name), "is %q, as is that of another one", k)
+			return badArg(fmt.Sprintf("%s[%d].%s", list, i, name), "is %q, which is already used", k)
 		}
 		seen[k] = true
 	}
 	return nil
 }
 
-// check rejects settings that contradict themselves, whole or in part.
+// check rejects settings that contradict each other.
 func (j JobSettings) check() error {
 	return cmp.Or(
 		checkWork(taskKinds(j), j.Tasks, j.JobClusters),
@@ -134,10 +135,11 @@ func (j JobSettings) check() error {
 	)
 }
 
-// check rejects a submission that contradicts itself or has nothing to run.
+// check rejects a submission without a task, and settings that contradict each
+// other.
 func (in SubmitRun) check() error {
 	if kinds := taskKinds(in); len(in.Tasks) == 0 && kinds.first() == "" {
-		return badArg("tasks", "is missing; there must be tasks, or one of %s", kinds.all())
+		return badArg("tasks", "is required; set it, or one of %s", kinds.all())
 	}
 	return cmp.Or(
 		checkWork(taskKinds(in), in.Tasks, in.JobClusters),
@@ -147,11 +149,11 @@ func (in SubmitRun) check() error {
 	)
 }
 
-// checkWork checks what there is to run: a single task, or tasks and the
-// clusters that they share.
+// checkWork checks either a single task, or a list of tasks and their shared
+// clusters.
 func checkWork(kinds choices, tasks []Task, clusters []JobCluster) error {
 	if kind := kinds.first(); kind != "" && len(tasks) > 0 {
-		return badArg(kind, "cannot stand beside tasks; make it one of them")
+		return badArg(kind, "cannot be set together with tasks; add it to tasks instead")
 	}
 	return cmp.Or(
 		kinds.atMostOne(),

@@ -5,17 +5,17 @@ import (
 	"iter"
 )
 
-// ViewsToExport says what of a notebook run is exported.
+// ViewsToExport selects the views of a notebook run to export.
 type ViewsToExport string
 
-// Views of a notebook.
+// Views to export.
 const (
 	ViewsCode       ViewsToExport = "CODE" // the default
 	ViewsDashboards ViewsToExport = "DASHBOARDS"
 	ViewsAll        ViewsToExport = "ALL"
 )
 
-// A ViewType says what an exported view shows.
+// A ViewType is the kind of an exported view.
 type ViewType string
 
 // Kinds of views.
@@ -24,21 +24,21 @@ const (
 	ViewDashboard ViewType = "DASHBOARD"
 )
 
-// An AlertState is what an alert found.
+// An AlertState is the result of evaluating an alert.
 type AlertState string
 
-// Findings of an alert.
+// Results of an evaluation.
 const (
-	AlertUnknown   AlertState = "UNKNOWN" // not evaluated
-	AlertOK        AlertState = "OK"      // its condition is not met
-	AlertTriggered AlertState = "TRIGGERED"
-	AlertError     AlertState = "ERROR" // could not be evaluated
+	AlertUnknown   AlertState = "UNKNOWN"   // not evaluated yet
+	AlertOK        AlertState = "OK"        // the alert's condition is not met
+	AlertTriggered AlertState = "TRIGGERED" // the alert's condition is met
+	AlertError     AlertState = "ERROR"     // the evaluation failed
 )
 
-// A DBTRunStatus is where a step at the dbt platform is.
+// A DBTRunStatus is the status of a step on the dbt platform.
 type DBTRunStatus string
 
-// States of a step.
+// Statuses of a step.
 const (
 	DBTRunQueued    DBTRunStatus = "QUEUED"
 	DBTRunStarting  DBTRunStatus = "STARTING"
@@ -48,10 +48,10 @@ const (
 	DBTRunCancelled DBTRunStatus = "CANCELLED"
 )
 
-// A SQLWidgetStatus is where a widget of a dashboard is.
+// A SQLWidgetStatus is the status of a dashboard widget.
 type SQLWidgetStatus string
 
-// States of a widget.
+// Statuses of a widget.
 const (
 	SQLWidgetPending   SQLWidgetStatus = "PENDING"
 	SQLWidgetRunning   SQLWidgetStatus = "RUNNING"
@@ -60,17 +60,17 @@ const (
 	SQLWidgetCancelled SQLWidgetStatus = "CANCELLED"
 )
 
-// A RunOutput is what a task run left behind: the output field of its kind of
-// task, or Error if it failed.
+// A RunOutput is the output of a task run. The output field for the task's kind
+// is set. If the task failed, Error is set instead.
 type RunOutput struct {
 	Metadata      *Run   `json:"metadata,omitzero"`       // the run itself
-	Error         string `json:"error,omitzero"`          // why it failed, or why there is no output
-	ErrorTrace    string `json:"error_trace,omitzero"`    // the stack trace, if there is one
-	Info          string `json:"info,omitzero"`           // what else the service has to say
-	Logs          string `json:"logs,omitzero"`           // the last 5 MB that a JAR, a Python file or a wheel printed
-	LogsTruncated bool   `json:"logs_truncated,omitzero"` // there was more
+	Error         string `json:"error,omitzero"`          // why the task failed, or why there is no output
+	ErrorTrace    string `json:"error_trace,omitzero"`    // the stack trace; empty if there is none
+	Info          string `json:"info,omitzero"`           // additional information from the service
+	Logs          string `json:"logs,omitzero"`           // the last 5 MB of the text that a JAR, a Python file or a wheel printed
+	LogsTruncated bool   `json:"logs_truncated,omitzero"` // there was more text
 
-	NotebookOutput           *NotebookOutput           `json:"notebook_output,omitzero"` // of each notebook task, even one that returned nothing
+	NotebookOutput           *NotebookOutput           `json:"notebook_output,omitzero"` // set for every notebook task, even if the notebook returned nothing
 	SQLOutput                *SQLOutput                `json:"sql_output,omitzero"`
 	DBTOutput                *DBTOutput                `json:"dbt_output,omitzero"`
 	DBTPlatformOutput        *DBTPlatformOutput        `json:"dbt_platform_output,omitzero"`
@@ -93,49 +93,51 @@ func (o *RunOutput) NotebookResult() string {
 	return o.NotebookOutput.Result
 }
 
-// A NotebookOutput is what a notebook gave to dbutils.notebook.exit.
+// A NotebookOutput is the value that a notebook passed to
+// dbutils.notebook.exit.
 type NotebookOutput struct {
-	Result    string `json:"result,omitzero"`    // its first 5 MB; empty if the notebook gave nothing
-	Truncated bool   `json:"truncated,omitzero"` // there was more
+	Result    string `json:"result,omitzero"`    // the first 5 MB of the value; empty if the notebook returned nothing
+	Truncated bool   `json:"truncated,omitzero"` // the value was longer
 }
 
-// A SQLOutput is that of a SQL task: the field of its kind.
+// A SQLOutput is the output of a SQL task. The field for the task's kind is
+// set.
 type SQLOutput struct {
 	QueryOutput     *SQLQueryOutput     `json:"query_output,omitzero"`
 	AlertOutput     *SQLAlertOutput     `json:"alert_output,omitzero"`
 	DashboardOutput *SQLDashboardOutput `json:"dashboard_output,omitzero"`
 }
 
-// A SQLQueryOutput is that of a query or a file.
+// A SQLQueryOutput is the output of a query or of a file of SQL statements.
 type SQLQueryOutput struct {
-	QueryText     string         `json:"query_text,omitzero"` // empty without the right to run the query
+	QueryText     string         `json:"query_text,omitzero"` // empty if the caller may not run the query
 	OutputLink    string         `json:"output_link,omitzero"`
 	SQLStatements []SQLStatement `json:"sql_statements,omitzero"`
 	WarehouseID   string         `json:"warehouse_id,omitzero"`
 	EndpointID    string         `json:"endpoint_id,omitzero"`
 }
 
-// A SQLAlertOutput is that of an alert of the older kind.
+// A SQLAlertOutput is the output of a legacy alert.
 type SQLAlertOutput struct {
 	AlertState    AlertState     `json:"alert_state,omitzero"`
-	QueryText     string         `json:"query_text,omitzero"` // empty without the right to run the query
+	QueryText     string         `json:"query_text,omitzero"` // empty if the caller may not run the query
 	OutputLink    string         `json:"output_link,omitzero"`
 	SQLStatements []SQLStatement `json:"sql_statements,omitzero"`
 	WarehouseID   string         `json:"warehouse_id,omitzero"`
 }
 
-// A SQLStatement is a statement that was run.
+// A SQLStatement is a statement that a task ran.
 type SQLStatement struct {
-	LookupKey string `json:"lookup_key,omitzero"` // finds its details in the query history
+	LookupKey string `json:"lookup_key,omitzero"` // identifies the statement in the query history
 }
 
-// A SQLDashboardOutput is that of a dashboard of the older kind.
+// A SQLDashboardOutput is the output of a legacy dashboard.
 type SQLDashboardOutput struct {
 	WarehouseID string      `json:"warehouse_id,omitzero"`
 	Widgets     []SQLWidget `json:"widgets,omitzero"`
 }
 
-// A SQLWidget is a widget that was refreshed.
+// A SQLWidget is a dashboard widget that a task refreshed.
 type SQLWidget struct {
 	WidgetID    string          `json:"widget_id,omitzero"`
 	WidgetTitle string          `json:"widget_title,omitzero"`
@@ -146,82 +148,82 @@ type SQLWidget struct {
 	Error       *WidgetError    `json:"error,omitzero"`
 }
 
-// A WidgetError says why a widget was not refreshed.
+// A WidgetError says why a widget could not be refreshed.
 type WidgetError struct {
 	Message string `json:"message,omitzero"`
 }
 
-// A DBTOutput says where the files are that dbt made.
+// A DBTOutput is the location of the files that dbt created.
 type DBTOutput struct {
-	ArtifactsLink    string            `json:"artifacts_link,omitzero"`    // of an archive, for 30 minutes; whoever has it can read it
-	ArtifactsHeaders map[string]string `json:"artifacts_headers,omitzero"` // to send along
+	ArtifactsLink    string            `json:"artifacts_link,omitzero"`    // URL of an archive, valid for 30 minutes; anybody who has the URL can read the archive
+	ArtifactsHeaders map[string]string `json:"artifacts_headers,omitzero"` // headers to send with the request for the archive
 }
 
-// A DBTPlatformOutput is that of a job of the dbt platform.
+// A DBTPlatformOutput is the output of a job of the dbt platform.
 type DBTPlatformOutput struct {
 	DBTPlatformJobRunID     string       `json:"dbt_platform_job_run_id,omitzero"`
 	DBTPlatformJobRunURL    string       `json:"dbt_platform_job_run_url,omitzero"`
 	DBTPlatformJobRunOutput []DBTRunStep `json:"dbt_platform_job_run_output,omitzero"` // the first 20 steps
-	StepsTruncated          bool         `json:"steps_truncated,omitzero"`             // there were more
+	StepsTruncated          bool         `json:"steps_truncated,omitzero"`             // there were more steps
 }
 
-// A DBTCloudOutput is that of a job of dbt Cloud.
+// A DBTCloudOutput is the output of a job of dbt Cloud.
 type DBTCloudOutput struct {
 	DBTCloudJobRunID     int64        `json:"dbt_cloud_job_run_id,omitzero"`
 	DBTCloudJobRunURL    string       `json:"dbt_cloud_job_run_url,omitzero"`
 	DBTCloudJobRunOutput []DBTRunStep `json:"dbt_cloud_job_run_output,omitzero"`
 }
 
-// A DBTRunStep is a step at the dbt platform.
+// A DBTRunStep is a step of a job on the dbt platform.
 type DBTRunStep struct {
-	Index         int          `json:"index,omitzero"` // its place among the steps
+	Index         int          `json:"index,omitzero"` // position among the steps
 	Name          string       `json:"name,omitzero"`  // the first 100 characters
 	NameTruncated bool         `json:"name_truncated,omitzero"`
 	Status        DBTRunStatus `json:"status,omitzero"`
-	Logs          string       `json:"logs,omitzero"` // 10,000 characters of them
+	Logs          string       `json:"logs,omitzero"` // at most 10,000 characters
 	LogsTruncated bool         `json:"logs_truncated,omitzero"`
 }
 
-// A RunJobOutput names the run of the other job.
+// A RunJobOutput identifies the run of the other job.
 type RunJobOutput struct {
 	RunID int64 `json:"run_id,omitzero"`
 }
 
-// An AlertOutput is what an alert found.
+// An AlertOutput is the result of an alert task.
 type AlertOutput struct {
 	AlertState AlertState `json:"alert_state,omitzero"`
 }
 
-// A DashboardOutput tells about the pages of a snapshot.
+// A DashboardOutput describes the pages of a dashboard snapshot.
 type DashboardOutput struct {
-	PageSnapshots []DashboardPageSnapshot `json:"page_snapshots,omitzero"` // only if a PDF was asked for by hand
+	PageSnapshots []DashboardPageSnapshot `json:"page_snapshots,omitzero"` // set only if a user requested a PDF manually
 }
 
-// A DashboardPageSnapshot is a page of a dashboard.
+// A DashboardPageSnapshot is a page of a dashboard snapshot.
 type DashboardPageSnapshot struct {
 	PageDisplayName    string        `json:"page_display_name,omitzero"`
 	WidgetErrorDetails []WidgetError `json:"widget_error_details,omitzero"`
 }
 
-// A CleanRoomsNotebookOutput is that of a notebook of a clean room.
+// A CleanRoomsNotebookOutput is the output of a clean room notebook.
 type CleanRoomsNotebookOutput struct {
-	CleanRoomJobRunState *RunState       `json:"clean_room_job_run_state,omitzero"` // without a message
+	CleanRoomJobRunState *RunState       `json:"clean_room_job_run_state,omitzero"` // has no message
 	NotebookOutput       *NotebookOutput `json:"notebook_output,omitzero"`
 	OutputSchemaInfo     *OutputSchema   `json:"output_schema_info,omitzero"`
 }
 
-// An OutputSchema is a schema that a clean room wrote to.
+// An OutputSchema is a schema that a clean room notebook wrote to.
 type OutputSchema struct {
 	CatalogName    string `json:"catalog_name,omitzero"`
 	SchemaName     string `json:"schema_name,omitzero"`
-	ExpirationTime Millis `json:"expiration_time,omitzero"` // when it is removed
+	ExpirationTime Millis `json:"expiration_time,omitzero"` // when the service deletes the schema
 }
 
-// An AIRuntimeOutput tells where an AI runtime task wrote to.
+// An AIRuntimeOutput identifies the MLflow run of an AI runtime task.
 type AIRuntimeOutput struct {
 	MLflowExperimentID string `json:"mlflow_experiment_id,omitzero"`
 	MLflowRunID        string `json:"mlflow_run_id,omitzero"`
-	StatusMessage      string `json:"status_message,omitzero"` // for people
+	StatusMessage      string `json:"status_message,omitzero"` // human-readable
 }
 
 // A GenAIComputeOutput is the older form of [AIRuntimeOutput].
@@ -229,30 +231,31 @@ type GenAIComputeOutput struct {
 	RunInfo *GenAIComputeRunInfo `json:"run_info,omitzero"`
 }
 
-// A GenAIComputeRunInfo says where a GenAI compute task wrote to.
+// A GenAIComputeRunInfo identifies the MLflow run of a GenAI compute task.
 type GenAIComputeRunInfo struct {
 	MLflowExperimentID string `json:"mlflow_experiment_id,omitzero"`
 	MLflowRunID        string `json:"mlflow_run_id,omitzero"`
 }
 
-// GetRunOutput returns the output of a task run. What a notebook returned is in
-// NotebookOutput. What a script or a JAR printed is in Logs. A run with Tasks has
-// an output for each task, under the task's own RunID:
-// [JobsService.AllRunOutputs] reads them all. The service keeps outputs for 60 days.
+// GetRunOutput returns the output of a task run. NotebookOutput holds the value
+// that a notebook returned. Logs holds the text that a script or a JAR printed.
+// If a run has several tasks, each task has its own output. Pass the RunID of
+// the task, or read all outputs with [JobsService.AllRunOutputs]. The service
+// keeps outputs for 60 days.
 func (s *JobsService) GetRunOutput(ctx context.Context, runID int64) (*RunOutput, error) {
 	return do[RunOutput](ctx, s.client, get(s.path("/jobs/runs/get-output")).required("run_id", runID))
 }
 
 // A TaskOutput is the output of one task of a run.
 type TaskOutput struct {
-	TaskKey string // empty for a run that has a single task and no list of tasks
-	RunID   int64  // of the task's last attempt
+	TaskKey string // empty for a run with a single task and no list of tasks
+	RunID   int64  // the run ID of the task's last attempt
 	RunOutput
 }
 
-// AllRunOutputs yields the output of each task of a run, in the order of its
-// tasks. Of a task that was retried or repaired it yields the output of the last
-// attempt. It reads one output at a time. The first error ends it.
+// AllRunOutputs yields the output of each task of a run, in the order of the
+// tasks. If a task was retried or repaired, it yields the output of the last
+// attempt. It reads one output at a time. The first error ends the sequence.
 func (s *JobsService) AllRunOutputs(ctx context.Context, runID int64) iter.Seq2[TaskOutput, error] {
 	return func(yield func(TaskOutput, error) bool) {
 		run, err := s.GetRun(ctx, GetRun{RunID: runID})
@@ -277,16 +280,16 @@ func (s *JobsService) AllRunOutputs(ctx context.Context, runID int64) iter.Seq2[
 	}
 }
 
-// ExportRun says what to export of a notebook run.
+// ExportRun selects a notebook run and the views to export.
 type ExportRun struct {
 	RunID         int64         `json:"run_id"`
-	ViewsToExport ViewsToExport `json:"views_to_export,omitzero"` // empty: ViewsCode
+	ViewsToExport ViewsToExport `json:"views_to_export,omitzero"` // empty for ViewsCode
 }
 
-// A RunView is an exported view, an HTML document.
+// A RunView is an exported view. Its content is an HTML document.
 type RunView struct {
 	Type    ViewType `json:"type,omitzero"`
-	Name    string   `json:"name,omitzero"` // of the notebook or the dashboard
+	Name    string   `json:"name,omitzero"` // name of the notebook or dashboard
 	Content string   `json:"content,omitzero"`
 }
 

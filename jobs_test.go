@@ -643,50 +643,50 @@ func TestJobs_refused(t *testing.T) {
 	}{
 		{"new_cluster cannot be set together with existing_cluster_id", CreateJob{NotebookTask: notebook, ExistingClusterID: "c", NewCluster: &ClusterSpec{}}},
 		{"spark_jar_task cannot be set together with notebook_task", CreateJob{NotebookTask: notebook, SparkJARTask: &SparkJARTask{}, ExistingClusterID: "c"}},
-		{"notebook_task cannot stand beside tasks", CreateJob{NotebookTask: notebook, Tasks: []Task{{TaskKey: "a"}}}},
-		{"tasks[0].task_key is missing", one(Task{})},
-		{`tasks[1].task_key is "a", as is that of another one`, CreateJob{Tasks: []Task{{TaskKey: "a"}, {TaskKey: "a"}}}},
+		{"notebook_task cannot be set together with tasks", CreateJob{NotebookTask: notebook, Tasks: []Task{{TaskKey: "a"}}}},
+		{"tasks[0].task_key is required", one(Task{})},
+		{`tasks[1].task_key is "a", which is already used`, CreateJob{Tasks: []Task{{TaskKey: "a"}, {TaskKey: "a"}}}},
 		{"tasks[0].sql_task cannot be set together with notebook_task", one(Task{TaskKey: "a", NotebookTask: notebook, SQLTask: &SQLTask{}})},
 		{"tasks[0].job_cluster_key cannot be set together with existing_cluster_id", one(Task{TaskKey: "a", ExistingClusterID: "c", JobClusterKey: "k"})},
-		{"tasks[0].libraries holds an empty library", one(Task{TaskKey: "a", Libraries: []Library{{}}})},
-		{"tasks[0].for_each_task.task.task_key is missing", one(Task{TaskKey: "a", ForEachTask: &ForEachTask{Inputs: "[]"}})},
-		{"tasks[0].run_job_task.job_id is missing", one(Task{TaskKey: "a", RunJobTask: &RunJobTask{}})},
-		{"job_clusters[0].job_cluster_key is missing", with(func(j *JobSettings) { j.JobClusters = []JobCluster{{}} })},
+		{"tasks[0].libraries contains an empty library", one(Task{TaskKey: "a", Libraries: []Library{{}}})},
+		{"tasks[0].for_each_task.task.task_key is required", one(Task{TaskKey: "a", ForEachTask: &ForEachTask{Inputs: "[]"}})},
+		{"tasks[0].run_job_task.job_id is required", one(Task{TaskKey: "a", RunJobTask: &RunJobTask{}})},
+		{"job_clusters[0].job_cluster_key is required", with(func(j *JobSettings) { j.JobClusters = []JobCluster{{}} })},
 		{"continuous cannot be set together with schedule", with(func(j *JobSettings) {
 			j.Continuous, j.Schedule = &Continuous{}, &CronSchedule{QuartzCronExpression: "0 0 0 * * ?", TimezoneID: "UTC"}
 		})},
-		{"schedule.timezone_id is missing", with(func(j *JobSettings) { j.Schedule = &CronSchedule{QuartzCronExpression: "0 0 0 * * ?"} })},
+		{"schedule.timezone_id is required", with(func(j *JobSettings) { j.Schedule = &CronSchedule{QuartzCronExpression: "0 0 0 * * ?"} })},
 		{"schedule.quartz_cron_expression has 5 fields", with(func(j *JobSettings) { j.Schedule = &CronSchedule{QuartzCronExpression: "0 0 * * *", TimezoneID: "UTC"} })},
-		{"trigger.file_arrival is missing; exactly one must be set of file_arrival", with(func(j *JobSettings) { j.Trigger = &TriggerSettings{} })},
+		{"trigger.file_arrival is required; set exactly one of file_arrival", with(func(j *JobSettings) { j.Trigger = &TriggerSettings{} })},
 		{"triggers[0].model cannot be set together with periodic", with(func(j *JobSettings) {
 			j.Triggers = []JobTrigger{{Periodic: &PeriodicTrigger{Interval: 1, Unit: PeriodicDays}, Model: &ModelTrigger{Condition: ModelCreated}}}
 		})},
-		{"trigger.periodic.interval is missing", with(func(j *JobSettings) { j.Trigger = &TriggerSettings{Periodic: &PeriodicTrigger{Unit: PeriodicDays}} })},
-		{"git_source.git_provider is missing", with(func(j *JobSettings) { j.GitSource = &GitSource{GitURL: "u", GitBranch: "b"} })},
-		{"git_source.git_branch is missing; exactly one", with(func(j *JobSettings) { j.GitSource = &GitSource{GitURL: "u", GitProvider: GitHub} })},
+		{"trigger.periodic.interval is required", with(func(j *JobSettings) { j.Trigger = &TriggerSettings{Periodic: &PeriodicTrigger{Unit: PeriodicDays}} })},
+		{"git_source.git_provider is required", with(func(j *JobSettings) { j.GitSource = &GitSource{GitURL: "u", GitBranch: "b"} })},
+		{"git_source.git_branch is required; set exactly one", with(func(j *JobSettings) { j.GitSource = &GitSource{GitURL: "u", GitProvider: GitHub} })},
 		{"git_source.git_tag cannot be set together with git_branch", with(func(j *JobSettings) {
 			j.GitSource = &GitSource{GitURL: "u", GitProvider: GitHub, GitBranch: "b", GitTag: "t"}
 		})},
-		{"run_as.user_name is missing; exactly one", with(func(j *JobSettings) { j.RunAs = &JobRunAs{} })},
+		{"run_as.user_name is required; set exactly one", with(func(j *JobSettings) { j.RunAs = &JobRunAs{} })},
 		{"access_control_list[0].group_name cannot be set together with user_name", with(func(j *JobSettings) {
 			j.AccessControlList = []JobAccessControl{{UserName: "u", GroupName: "g"}}
 		})},
 
-		{"job_id is missing", GetJob{}},
-		{"job_id is missing", UpdateJob{}},
+		{"job_id is required", GetJob{}},
+		{"job_id is required", UpdateJob{}},
 		{"Limit is -1", ListJobs{Limit: -1}},
 		{"PageSize is -1", ListRuns{PageSize: -1}},
 		{"page_token is not part of version 2.0", ListJobs{PageToken: "t"}},
 		{"offset is -1", ListRuns{Offset: -1}},
 		{"completed_only cannot be set together with active_only", ListRuns{ActiveOnly: true, CompletedOnly: true}},
-		{"job_id is missing", RunNow{}},
+		{"job_id is required", RunNow{}},
 		{"notebook_params cannot be set together with jar_params", RunNow{JobID: 1, RunParameters: RunParameters{JARParams: []string{}, NotebookParams: map[string]string{}}}},
-		{"tasks is missing; there must be tasks", SubmitRun{}},
-		{"run_id is missing", GetRun{}},
-		{"run_id is missing", ExportRun{}},
-		{"job_id is missing", CancelAllRuns{}},
-		{"run_id is missing", RepairRun{}},
-		{"rerun_tasks is missing; exactly one", RepairRun{RunID: 1}},
+		{"tasks is required; set it", SubmitRun{}},
+		{"run_id is required", GetRun{}},
+		{"run_id is required", ExportRun{}},
+		{"job_id is required", CancelAllRuns{}},
+		{"run_id is required", RepairRun{}},
+		{"rerun_tasks is required; set exactly one", RepairRun{RunID: 1}},
 		{"rerun_all_failed_tasks cannot be set together with rerun_tasks", RepairRun{RunID: 1, RerunTasks: []string{"a"}, RerunAllFailedTasks: true}},
 	} {
 		t.Run(fmt.Sprintf("%T %s", row.in, row.fails), func(t *testing.T) {
@@ -728,22 +728,22 @@ func TestJobs_refused(t *testing.T) {
 	client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()}))
 	ctx, s := t.Context(), client.Jobs
 	_, err := s.Get(ctx, GetJob{JobID: 0})
-	assert.ErrorContains(t, err, "job_id is missing")
+	assert.ErrorContains(t, err, "job_id is required")
 	_, err = s.GetRun(ctx, GetRun{RunID: 0})
-	assert.ErrorContains(t, err, "run_id is missing")
+	assert.ErrorContains(t, err, "run_id is required")
 	_, err = s.GetRunOutput(ctx, 0)
-	assert.ErrorContains(t, err, "run_id is missing")
+	assert.ErrorContains(t, err, "run_id is required")
 	_, err = s.WaitRun(ctx, 0)
-	assert.ErrorContains(t, err, "run_id is missing")
+	assert.ErrorContains(t, err, "run_id is required")
 	for _, err := range []error{s.Delete(ctx, 0), s.Reset(ctx, 0, one(Task{TaskKey: "a"}))} {
-		assert.ErrorContains(t, err, "job_id is missing")
+		assert.ErrorContains(t, err, "job_id is required")
 	}
 	for _, err := range []error{s.CancelRun(ctx, 0), s.DeleteRun(ctx, 0)} {
-		assert.ErrorContains(t, err, "run_id is missing")
+		assert.ErrorContains(t, err, "run_id is required")
 	}
 	acl := JobSettings{AccessControlList: []JobAccessControl{{UserName: "u"}}}
-	assert.ErrorContains(t, s.Reset(ctx, 1, acl), "access_control_list is taken by Create only")
-	assert.ErrorContains(t, s.Update(ctx, UpdateJob{JobID: 1, NewSettings: acl}), "access_control_list is taken by Create only")
+	assert.ErrorContains(t, s.Reset(ctx, 1, acl), "access_control_list is accepted by Create only")
+	assert.ErrorContains(t, s.Update(ctx, UpdateJob{JobID: 1, NewSettings: acl}), "access_control_list is accepted by Create only")
 }
 
 // scriptedRuns answers runs/get with one reply after another, the last one for

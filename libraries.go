@@ -12,62 +12,63 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// LibrariesService puts libraries on clusters and takes them off. A library
-// has no id: the [Library] value, all its fields, is what tells it from others.
+// LibrariesService installs libraries on clusters and uninstalls them. A
+// library has no ID. All fields of the [Library] value together identify it.
 //
 // See https://docs.databricks.com/api/workspace/libraries.
 type LibrariesService service
 
-// A LibraryInstallStatus is how far a library is on its cluster. The service
-// may add some, so a switch over it needs a default.
+// A LibraryInstallStatus is the status of a library on a cluster. The service
+// may add statuses, so a switch over it needs a default.
 type LibraryInstallStatus string
 
 // Statuses of a library on a cluster.
 const (
-	LibraryPending            LibraryInstallStatus = "PENDING"              // not begun; stays so while the cluster does not run
-	LibraryResolving          LibraryInstallStatus = "RESOLVING"            // its repository is being asked
-	LibraryInstalling         LibraryInstallStatus = "INSTALLING"           // on its way to the nodes
+	LibraryPending            LibraryInstallStatus = "PENDING"              // not started; also while the cluster is not running
+	LibraryResolving          LibraryInstallStatus = "RESOLVING"            // the service is querying the library's repository
+	LibraryInstalling         LibraryInstallStatus = "INSTALLING"           // the nodes are installing the library
 	LibraryInstalled          LibraryInstallStatus = "INSTALLED"            // ready for use
-	LibrarySkipped            LibraryInstallStatus = "SKIPPED"              // left out, as it does not go with the runtime's Scala
-	LibraryFailed             LibraryInstallStatus = "FAILED"               // Messages say why
-	LibraryUninstallOnRestart LibraryInstallStatus = "UNINSTALL_ON_RESTART" // still there; gone after the cluster's next restart
-	LibraryRestored           LibraryInstallStatus = "RESTORED"             // there again, of an earlier state
-	LibraryInError            LibraryInstallStatus = "ERROR"                // an older word for FAILED
+	LibrarySkipped            LibraryInstallStatus = "SKIPPED"              // not installed, because it does not support the runtime's Scala version
+	LibraryFailed             LibraryInstallStatus = "FAILED"               // Messages give the reason
+	LibraryUninstallOnRestart LibraryInstallStatus = "UNINSTALL_ON_RESTART" // still installed; removed by the next restart of the cluster
+	LibraryRestored           LibraryInstallStatus = "RESTORED"             // restored from an earlier state
+	LibraryInError            LibraryInstallStatus = "ERROR"                // older name of FAILED
 )
 
-// A Library is something to install on a cluster, for a cluster as well as for
-// the tasks of a job. Exactly one field is set.
+// A Library is a library to install on a cluster or for the tasks of a job. Set
+// exactly one field.
 type Library struct {
-	JAR          string        `json:"jar,omitzero"`          // URI of a JAR, such as dbfs:/FileStore/jars/etl.jar
-	Egg          string        `json:"egg,omitzero"`          // URI of an egg; refused by runtimes from 14 on
-	Whl          string        `json:"whl,omitzero"`          // URI of a wheel, or of a .wheelhouse.zip of several
-	PyPI         *PyPILibrary  `json:"pypi,omitzero"`         // from a Python index
-	Maven        *MavenLibrary `json:"maven,omitzero"`        // from a Maven repository
-	CRAN         *CRANLibrary  `json:"cran,omitzero"`         // from a CRAN mirror
-	Requirements string        `json:"requirements,omitzero"` // path of a requirements.txt in /Workspace or /Volumes
+	JAR          string        `json:"jar,omitzero"`          // URI of a JAR file, such as dbfs:/FileStore/jars/etl.jar
+	Egg          string        `json:"egg,omitzero"`          // URI of an egg; rejected by runtimes from version 14 on
+	Whl          string        `json:"whl,omitzero"`          // URI of a wheel, or of a .wheelhouse.zip that contains several wheels
+	PyPI         *PyPILibrary  `json:"pypi,omitzero"`         // package from a Python package index
+	Maven        *MavenLibrary `json:"maven,omitzero"`        // package from a Maven repository
+	CRAN         *CRANLibrary  `json:"cran,omitzero"`         // package from a CRAN mirror
+	Requirements string        `json:"requirements,omitzero"` // path of a requirements.txt file in /Workspace or /Volumes
 }
 
-// A PyPILibrary is a package of a Python index.
+// A PyPILibrary is a package in a Python package index.
 type PyPILibrary struct {
-	Package string `json:"package"`       // as pip takes it: simplejson, simplejson==3.8.0
-	Repo    string `json:"repo,omitzero"` // URL of the index; empty for pip's own
+	Package string `json:"package"`       // pip requirement, such as simplejson or simplejson==3.8.0
+	Repo    string `json:"repo,omitzero"` // URL of the index; empty for pip's default
 }
 
-// A MavenLibrary is a package of a Maven repository, with what it depends on.
+// A MavenLibrary is a package in a Maven repository. The service also installs
+// its dependencies.
 type MavenLibrary struct {
 	Coordinates string   `json:"coordinates"`         // group:artifact:version
-	Repo        string   `json:"repo,omitzero"`       // URL; empty for Maven Central and Spark Packages
-	Exclusions  []string `json:"exclusions,omitzero"` // dependencies to leave out: group:artifact, *:artifact
+	Repo        string   `json:"repo,omitzero"`       // URL of the repository; empty for Maven Central and Spark Packages
+	Exclusions  []string `json:"exclusions,omitzero"` // dependencies to exclude, as group:artifact or *:artifact
 }
 
-// A CRANLibrary is a package of R.
+// A CRANLibrary is an R package.
 type CRANLibrary struct {
 	Package string `json:"package"`
-	Repo    string `json:"repo,omitzero"` // URL of the mirror; empty for the usual one
+	Repo    string `json:"repo,omitzero"` // URL of the mirror; empty for the default
 }
 
-// String names the library by its kind and what it is, such as
-// "pypi simplejson==3.8.0". Repositories and passwords in URLs are left out.
+// String returns the kind and the name of the library, such as "pypi
+// simplejson==3.8.0". It omits repositories, and passwords in URLs.
 func (l Library) String() string {
 	var kinds []string
 	for _, k := range l.kinds() {
@@ -78,8 +79,8 @@ func (l Library) String() string {
 
 var userInfo = regexp.MustCompile(`(https?://)[^/@\s]*@`)
 
-// kinds lists the fields that are set, by name, each with the part that must
-// not be empty.
+// kinds returns the name of each field that is set, and the part of its value
+// that must not be empty.
 func (l Library) kinds() (kinds []struct{ name, what string }) {
 	add := func(set bool, name, what string) {
 		if set {
@@ -102,21 +103,20 @@ func (l Library) kinds() (kinds []struct{ name, what string }) {
 	return kinds
 }
 
-// check says what is wrong with the library. Services whose inputs hold
-// libraries call it, with checkLibraries, in checks of their own.
+// check rejects a library with no kind, several kinds or an empty name.
 func (l Library) check() error {
 	switch kinds := l.kinds(); {
 	case len(kinds) == 0:
-		return badArg("libraries", "holds an empty library; exactly one of jar, egg, whl, pypi, maven, cran and requirements must be set")
+		return badArg("libraries", "contains an empty library; set exactly one of jar, egg, whl, pypi, maven, cran and requirements")
 	case len(kinds) > 1:
-		return badArg("libraries", "holds one library that is several (%s); give each its own", l)
+		return badArg("libraries", "contains a library with several kinds (%s); use one library for each", l)
 	case kinds[0].what == "":
-		return badArg("libraries", "holds a %s library without its name", kinds[0].name)
+		return badArg("libraries", "contains a %s library without a name", kinds[0].name)
 	}
 	return nil
 }
 
-// checkLibraries returns what is wrong with the first library that is wrong.
+// checkLibraries returns the error of the first invalid library.
 func checkLibraries(libraries []Library) error {
 	for _, l := range libraries {
 		if err := l.check(); err != nil {
@@ -126,7 +126,7 @@ func checkLibraries(libraries []Library) error {
 	return nil
 }
 
-// same reports whether two values name one library.
+// same reports whether two values identify the same library.
 func (l Library) same(m Library) bool {
 	if l.Maven != nil && m.Maven != nil {
 		a, b := *l.Maven, *m.Maven
@@ -144,22 +144,25 @@ func equal[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// A LibraryStatus is how one library of a cluster is doing.
+// A LibraryStatus is the status of one library on a cluster.
 type LibraryStatus struct {
 	Library                 Library              `json:"library"`
 	Status                  LibraryInstallStatus `json:"status"`
-	Messages                []string             `json:"messages"`                    // what went wrong, and what else there is to say
+	Messages                []string             `json:"messages"`                    // errors and other messages about the installation
 	IsLibraryForAllClusters bool                 `json:"is_library_for_all_clusters"` // installed on every cluster of the workspace
 }
 
-// ClusterLibraryStatuses are all libraries of one cluster: its own in the order
-// they were added, then those of all clusters, then those about to be removed.
+// ClusterLibraryStatuses are the statuses of all libraries of one cluster:
+// first its own libraries in the order in which they were added, then the
+// libraries of all clusters, and last the libraries that are about to be
+// removed.
 type ClusterLibraryStatuses struct {
 	ClusterID       string          `json:"cluster_id"`
 	LibraryStatuses []LibraryStatus `json:"library_statuses"`
 }
 
-// AllClusterStatuses returns the libraries of every cluster that has some.
+// AllClusterStatuses returns the library statuses of every cluster that has
+// libraries.
 func (s *LibrariesService) AllClusterStatuses(ctx context.Context) ([]ClusterLibraryStatuses, error) {
 	reply, err := do[struct {
 		Statuses []ClusterLibraryStatuses `json:"statuses"`
@@ -170,32 +173,34 @@ func (s *LibrariesService) AllClusterStatuses(ctx context.Context) ([]ClusterLib
 	return reply.Statuses, nil
 }
 
-// ClusterStatus returns the libraries of a cluster, whether it runs or not. It
-// fails with [ErrResourceDoesNotExist] if there is no such cluster.
+// ClusterStatus returns the library statuses of a cluster, even if the cluster
+// is not running. It fails with [ErrResourceDoesNotExist] if the cluster does
+// not exist.
 func (s *LibrariesService) ClusterStatus(ctx context.Context, clusterID string) (*ClusterLibraryStatuses, error) {
 	return do[ClusterLibraryStatuses](ctx, s.client, get("/api/2.0/libraries/cluster-status").required("cluster_id", clusterID))
 }
 
-// Install asks for libraries to be put on a cluster, beside those it has. It
-// returns at once; [LibrariesService.WaitInstalled] tells how it went. A
-// cluster that does not run installs them when it starts. Asking again for a
-// library that is there does nothing, so the call may be repeated. It fails
-// with [ErrResourceDoesNotExist] if there is no such cluster.
+// Install requests the installation of libraries on a cluster. It returns at
+// once. [LibrariesService.WaitInstalled] waits for the result. A cluster that
+// is not running installs the libraries when it starts. Installing a library
+// again has no effect, so the client retries the call. Install fails with
+// [ErrResourceDoesNotExist] if the cluster does not exist.
 func (s *LibrariesService) Install(ctx context.Context, clusterID string, libraries []Library) error {
 	return s.client.Do(ctx, post("/api/2.0/libraries/install").
 		required("cluster_id", clusterID).required("libraries", libraries).check(checkLibraries(libraries)).idempotent(), nil)
 }
 
-// Uninstall marks libraries of a cluster for removal. They stay until the
-// cluster restarts. Each must be spelled as ClusterStatus returns it, all
-// fields; one that is not there is passed over, so the call may be repeated.
-// It fails with [ErrResourceDoesNotExist] if there is no such cluster.
+// Uninstall marks libraries of a cluster for removal. The next restart of the
+// cluster removes them. All fields of each library must have the values that
+// ClusterStatus returns. The service ignores libraries that are not installed,
+// so the client retries the call. Uninstall fails with
+// [ErrResourceDoesNotExist] if the cluster does not exist.
 func (s *LibrariesService) Uninstall(ctx context.Context, clusterID string, libraries []Library) error {
 	return s.client.Do(ctx, post("/api/2.0/libraries/uninstall").
 		required("cluster_id", clusterID).required("libraries", libraries).check(checkLibraries(libraries)).idempotent(), nil)
 }
 
-// A LibraryError says that a library is not on a cluster, and why not.
+// A LibraryError says why a library is not installed on a cluster.
 type LibraryError struct {
 	ClusterID string
 	LibraryStatus
@@ -205,7 +210,7 @@ type LibraryError struct {
 func (e *LibraryError) Error() string {
 	text := fmt.Sprintf("databricks: cluster %s: library %s ", e.ClusterID, e.Library)
 	if e.Status == "" {
-		return text + "is not among those to install"
+		return text + "is not installed, and its installation was not requested"
 	}
 	text += "is " + string(e.Status)
 	if len(e.Messages) > 0 {
@@ -214,19 +219,20 @@ func (e *LibraryError) Error() string {
 	return oneLine(text, maxLine)
 }
 
-// unlisted is how long a library may be missing from the cluster's list after
-// the service took the order to install it.
+// unlisted is how long a library may be absent from the cluster's list after
+// the service accepted the request to install it.
 const unlisted = 10 * time.Second
 
-// WaitInstalled waits until the given libraries are on the cluster, and looks
-// at no others. It asks for nothing: Install them first. Libraries that the
-// service skips or will remove at the next restart count as done.
+// WaitInstalled waits until the given libraries are installed on the cluster.
+// It ignores other libraries. It does not install anything: call Install first.
+// Libraries that the service skips, and libraries that it will remove at the
+// next restart, count as installed.
 //
-// Once each of them is done or has failed, WaitInstalled returns a
-// [*LibraryError] for each that failed, or that nobody asked the cluster to
-// install, all joined into one error. There is no other bound than the context: a
-// cluster that does not run, or stops meanwhile, leaves its libraries
-// [LibraryPending] until it starts. A client that only plans looks once.
+// WaitInstalled returns when each library is either installed or failed. The
+// error then joins a [*LibraryError] for each library that failed or was never
+// requested. The wait has no limit other than the context. If the cluster is
+// not running, its libraries remain [LibraryPending] until it starts. In a dry
+// run, WaitInstalled gets the status once.
 func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, libraries []Library) error {
 	if err := checkLibraries(libraries); err != nil || len(libraries) == 0 {
 		return err

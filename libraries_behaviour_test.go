@@ -119,7 +119,7 @@ func TestLibrariesService_WaitInstalled_failures(t *testing.T) {
 		assert.Equal(t, &databricks.LibraryError{ClusterID: id, LibraryStatus: databricks.LibraryStatus{
 			Library: jar, Status: databricks.LibraryFailed, Messages: []string{"no such file"}}}, failed["jar dbfs:/a.jar"])
 		assert.Equal(t, "databricks: cluster "+id+": library pypi numpy is FAILED: no network", failed["pypi numpy"].Error())
-		assert.Equal(t, "databricks: cluster "+id+": library cran ada is not among those to install", failed["cran ada"].Error())
+		assert.Equal(t, "databricks: cluster "+id+": library cran ada is not installed, and its installation was not requested", failed["cran ada"].Error())
 
 		// Alone, what nobody asked for is given up soon.
 		begun = time.Now()

@@ -78,12 +78,12 @@ func TestLibraries_wire(t *testing.T) {
 		wire: []wireStep{{request, body, `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "x"}`}},
 		is:   ErrInvalidParameterValue,
 	},
-		refused("install of nothing", "is missing"),
-		refused("install of an empty library", "holds an empty library; exactly one of", Library{JAR: "j"}, Library{}),
-		refused("install of one that is two", "holds one library that is several (jar j, pypi p)", Library{JAR: "j", PyPI: &PyPILibrary{Package: "p"}}),
-		refused("install of a package without a name", "holds a pypi library without its name", Library{PyPI: &PyPILibrary{Repo: "r"}}),
-		refused("install of coordinates that are missing", "holds a maven library without its name", Library{Maven: &MavenLibrary{}}),
-		refused("install of a package of R without a name", "holds a cran library without its name", Library{CRAN: &CRANLibrary{}}),
+		refused("install of nothing", "is required"),
+		refused("install of an empty library", "contains an empty library; set exactly one of", Library{JAR: "j"}, Library{}),
+		refused("install of one that is two", "contains a library with several kinds (jar j, pypi p)", Library{JAR: "j", PyPI: &PyPILibrary{Package: "p"}}),
+		refused("install of a package without a name", "contains a pypi library without a name", Library{PyPI: &PyPILibrary{Repo: "r"}}),
+		refused("install of coordinates that are missing", "contains a maven library without a name", Library{Maven: &MavenLibrary{}}),
+		refused("install of a package of R without a name", "contains a cran library without a name", Library{CRAN: &CRANLibrary{}}),
 		{
 			name: "uninstall",
 			call: uninstall(kinds...),
@@ -96,7 +96,7 @@ func TestLibraries_wire(t *testing.T) {
 		}, {
 			name: "uninstall of an empty library is refused",
 			call: uninstall(Library{}),
-			is:   fs.ErrInvalid, fails: "libraries holds an empty library",
+			is:   fs.ErrInvalid, fails: "libraries contains an empty library",
 		}, {
 			name: "cluster-status",
 			call: one,
@@ -136,7 +136,7 @@ func TestLibraries_wire(t *testing.T) {
 			return nil, c.Libraries.WaitInstalled(ctx, "", []Library{{JAR: "j"}})
 		},
 	} {
-		runWire(t, []wireRow{{name: name + " without a cluster is refused", call: call, is: fs.ErrInvalid, fails: "cluster_id is missing"}})
+		runWire(t, []wireRow{{name: name + " without a cluster is refused", call: call, is: fs.ErrInvalid, fails: "cluster_id is required"}})
 	}
 	runHostile(t, []hostileRow{
 		{"GET /api/2.0/libraries/cluster-status", "cluster_id", "", func(ctx context.Context, c *Client, name string) error {

@@ -67,10 +67,10 @@ func TestPermissions_wire(t *testing.T) {
 		is:   fs.ErrPermission,
 	}, {
 		name: "no kind",
-		call: read("", "c"), is: fs.ErrInvalid, fails: "request_object_type is missing",
+		call: read("", "c"), is: fs.ErrInvalid, fails: "request_object_type is required",
 	}, {
 		name: "no ID",
-		call: read(PermissionsOnClusters, ""), is: fs.ErrInvalid, fails: "request_object_id is missing",
+		call: read(PermissionsOnClusters, ""), is: fs.ErrInvalid, fails: "request_object_id is required",
 	}, {
 		name: "an ID that would change the path",
 		call: read(PermissionsOnClusters, "../jobs"), is: fs.ErrInvalid, fails: "request_object_id",
@@ -104,7 +104,7 @@ func TestPermissions_wire(t *testing.T) {
 	}, {
 		name: "no level",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{GroupName: "ops"}}}),
-		is:   fs.ErrInvalid, fails: "permission_level is missing",
+		is:   fs.ErrInvalid, fails: "permission_level is required",
 	}, {
 		name: "nobody",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{PermissionLevel: CanView}}}),
@@ -116,7 +116,7 @@ func TestPermissions_wire(t *testing.T) {
 	}, {
 		name: "update with no list",
 		call: update(UpdatePermissions{Object: PermissionsOnJobs, ID: "12"}),
-		is:   fs.ErrInvalid, fails: "access_control_list is missing",
+		is:   fs.ErrInvalid, fails: "access_control_list is required",
 	}, {
 		name: "update",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{owner}}),

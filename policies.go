@@ -127,7 +127,7 @@ func (in CreatePolicy) check() error {
 	case in.Name == "":
 		return badArg("name", missing)
 	case in.Definition == "" && in.PolicyFamilyID == "":
-		return badArg("definition", "and policy_family_id are both missing; set one of them")
+		return badArg("definition", "and policy_family_id are both unset; set one of them")
 	case in.Definition != "" && in.PolicyFamilyID != "":
 		return badArg("definition", "cannot be set together with policy_family_id; policy_family_definition_overrides can")
 	case in.PolicyFamilyDefinitionOverrides != "" && in.PolicyFamilyID == "":

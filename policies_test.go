@@ -48,9 +48,9 @@ func TestPolicies_wire(t *testing.T) {
 		wire: []wireStep{{created, `{` + fields + `}`, `403 {"error_code": "PERMISSION_DENIED", "message": "x"}`}},
 		is:   ErrPermissionDenied,
 	}, {
-		name: "no name", call: create(CreatePolicy{Definition: "{}"}), is: fs.ErrInvalid, fails: "name is missing",
+		name: "no name", call: create(CreatePolicy{Definition: "{}"}), is: fs.ErrInvalid, fails: "name is required",
 	}, {
-		name: "no definition", call: create(CreatePolicy{Name: "n"}), is: fs.ErrInvalid, fails: "policy_family_id are both missing",
+		name: "no definition", call: create(CreatePolicy{Name: "n"}), is: fs.ErrInvalid, fails: "policy_family_id are both unset",
 	}, {
 		name: "a definition and a family", call: create(CreatePolicy{Name: "n", Definition: "{}", PolicyFamilyID: "f"}), is: fs.ErrInvalid, fails: "cannot be set together",
 	}, {
@@ -64,9 +64,9 @@ func TestPolicies_wire(t *testing.T) {
 		call: edit(EditPolicy{"P", full}),
 		wire: []wireStep{{"POST /api/2.0/policies/clusters/edit", `{"policy_id": "P", ` + fields + `}`, ""}},
 	}, {
-		name: "edit without an ID", call: edit(EditPolicy{CreatePolicy: full}), is: fs.ErrInvalid, fails: "policy_id is missing",
+		name: "edit without an ID", call: edit(EditPolicy{CreatePolicy: full}), is: fs.ErrInvalid, fails: "policy_id is required",
 	}, {
-		name: "edit of nothing", call: edit(EditPolicy{PolicyID: "P"}), is: fs.ErrInvalid, fails: "name is missing",
+		name: "edit of nothing", call: edit(EditPolicy{PolicyID: "P"}), is: fs.ErrInvalid, fails: "name is required",
 	}, {
 		name: "get returns every field",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Policies.Get(ctx, "P") },
@@ -136,7 +136,7 @@ func TestPolicies_wireCompliance(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Policies.ListCompliance(ctx, ListCompliance{})
 		},
-		is: fs.ErrInvalid, fails: "policy_id is missing",
+		is: fs.ErrInvalid, fails: "policy_id is required",
 	}, {
 		name: "enforce with every field",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -170,7 +170,7 @@ func TestPolicies_wireCompliance(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return nil, c.Policies.CancelPendingEnforcement(ctx, CancelPendingEnforcement{})
 		},
-		is: fs.ErrInvalid, fails: "cluster_id is missing",
+		is: fs.ErrInvalid, fails: "cluster_id is required",
 	}})
 }
 
@@ -206,7 +206,7 @@ func TestPolicies_wireFamilies(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Policies.GetFamily(ctx, GetPolicyFamily{})
 		},
-		is: fs.ErrInvalid, fails: "policy_family_id is missing",
+		is: fs.ErrInvalid, fails: "policy_family_id is required",
 	}})
 }
 

@@ -150,7 +150,7 @@ func (in EditPool) check() error {
 	case in.InstancePoolName == "":
 		return badArg("instance_pool_name", missing)
 	case in.NodeTypeID == "":
-		return badArg("node_type_id", "is missing; want the one that the pool has")
+		return badArg("node_type_id", "is required; want the one that the pool has")
 	}
 	return checkPoolSize(in.MinIdleInstances, in.MaxCapacity)
 }

@@ -66,10 +66,10 @@ func TestPools_wire(t *testing.T) {
 		is:   ErrPermissionDenied,
 	}, {
 		name: "create without a name",
-		call: create(CreatePool{NodeTypeID: "n"}), is: fs.ErrInvalid, fails: "instance_pool_name is missing",
+		call: create(CreatePool{NodeTypeID: "n"}), is: fs.ErrInvalid, fails: "instance_pool_name is required",
 	}, {
 		name: "create without a node type",
-		call: create(CreatePool{InstancePoolName: "p"}), is: fs.ErrInvalid, fails: "node_type_id is missing",
+		call: create(CreatePool{InstancePoolName: "p"}), is: fs.ErrInvalid, fails: "node_type_id is required",
 	}, {
 		name: "create with limits that contradict each other",
 		call: create(CreatePool{InstancePoolName: "p", NodeTypeID: "n", MinIdleInstances: new(3), MaxCapacity: 2}),
@@ -81,7 +81,7 @@ func TestPools_wire(t *testing.T) {
 			"max_capacity": 5, "idle_instance_autotermination_minutes": 10, "custom_tags": {"team": "etl"}, "remote_disk_throughput": 6, "total_initial_remote_disk_size": 7}`, ""}},
 	}, {
 		name: "edit without an ID",
-		call: edit(EditPool{InstancePoolName: "p", NodeTypeID: "n"}), is: fs.ErrInvalid, fails: "instance_pool_id is missing",
+		call: edit(EditPool{InstancePoolName: "p", NodeTypeID: "n"}), is: fs.ErrInvalid, fails: "instance_pool_id is required",
 	}, {
 		name: "edit without the node type",
 		call: edit(EditPool{InstancePoolID: "id", InstancePoolName: "p"}), is: fs.ErrInvalid, fails: "want the one that the pool has",

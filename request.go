@@ -126,8 +126,8 @@ func (r Request) idempotencyToken(token string) Request {
 	return r.idempotent()
 }
 
-// missing is what is wrong with an argument that was left out.
-const missing = "is missing"
+// missing says that a required argument is unset.
+const missing = "is required"
 
 // newIdempotencyToken returns a token that nobody used before. In a dry run it
 // is always the same, so that two dry runs can be compared.

@@ -67,7 +67,7 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "create without a name is refused",
 		call: create(CreateScope{}),
-		is:   fs.ErrInvalid, fails: "scope is missing",
+		is:   fs.ErrInvalid, fails: "scope is required",
 	}, {
 		name: "create with too long a name is refused",
 		call: create(CreateScope{Scope: strings.Repeat("n", 129)}),
@@ -87,15 +87,15 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "create in a key vault that is not named is refused",
 		call: create(CreateScope{Scope: "etl", ScopeBackendType: ScopeBackendAzureKeyvault}),
-		is:   fs.ErrInvalid, fails: "backend_azure_keyvault is missing",
+		is:   fs.ErrInvalid, fails: "backend_azure_keyvault is required",
 	}, {
 		name: "create in a key vault without an id is refused",
 		call: create(CreateScope{Scope: "etl", ScopeBackendType: ScopeBackendAzureKeyvault, BackendAzureKeyvault: &AzureKeyvault{DNSName: "d"}}),
-		is:   fs.ErrInvalid, fails: "backend_azure_keyvault.resource_id is missing",
+		is:   fs.ErrInvalid, fails: "backend_azure_keyvault.resource_id is required",
 	}, {
 		name: "create in a key vault without a host is refused",
 		call: create(CreateScope{Scope: "etl", ScopeBackendType: ScopeBackendAzureKeyvault, BackendAzureKeyvault: &AzureKeyvault{ResourceID: "r"}}),
-		is:   fs.ErrInvalid, fails: "backend_azure_keyvault.dns_name is missing",
+		is:   fs.ErrInvalid, fails: "backend_azure_keyvault.dns_name is required",
 	}, {
 		name: "create in the workspace with a key vault is refused",
 		call: create(CreateScope{Scope: "etl", BackendAzureKeyvault: vault}),
@@ -117,7 +117,7 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "delete without a name is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Secrets.DeleteScope(ctx, "") },
-		is:   fs.ErrInvalid, fails: "scope is missing",
+		is:   fs.ErrInvalid, fails: "scope is required",
 	}, {
 		name: "list",
 		call: list,
@@ -181,10 +181,10 @@ func TestSecrets_wireSecrets(t *testing.T) {
 		refused("put of too much text", text(long+"v"), "string_value is of 131073 bytes; a secret has at most 131072"),
 		refused("put of too many bytes", binary([]byte(long+"v")), "bytes_value is of 131073 bytes; a secret has at most 131072"),
 		refused("put of what is no text", text("\xff"), "string_value is not UTF-8, so JSON cannot carry it; use bytes_value"),
-		refused("put of nothing", PutSecret{Scope: "etl", Key: "k"}, "string_value or bytes_value is missing"),
+		refused("put of nothing", PutSecret{Scope: "etl", Key: "k"}, "string_value or bytes_value is required"),
 		refused("put of text and bytes", PutSecret{"etl", "k", new(Secret("")), SecretBytes{}}, "string_value and bytes_value are both set"),
-		refused("put without a scope", PutSecret{Key: "k", BytesValue: SecretBytes{}}, "scope is missing"),
-		refused("put without a key", PutSecret{Scope: "etl", BytesValue: SecretBytes{}}, "key is missing"),
+		refused("put without a scope", PutSecret{Key: "k", BytesValue: SecretBytes{}}, "scope is required"),
+		refused("put without a key", PutSecret{Scope: "etl", BytesValue: SecretBytes{}}, "key is required"),
 		refused("put with a key that is no name", PutSecret{Scope: "etl", Key: "a b", BytesValue: SecretBytes{}}, `key "a b" is no name`),
 		refused("put with too long a key", PutSecret{Scope: "etl", Key: strings.Repeat("n", 129), BytesValue: SecretBytes{}}, `key "nnn`),
 		fails(put(text("v")), stored, `{"scope": "etl", "key": "k", "string_value": "v"}`,
@@ -245,7 +245,7 @@ func TestSecrets_wireSecrets(t *testing.T) {
 		"key 2":   func(ctx context.Context, c *Client) (any, error) { return c.Secrets.Get(ctx, "etl", "") },
 		"scope 3": func(ctx context.Context, c *Client) (any, error) { return c.Secrets.List(ctx, "") },
 	} {
-		runWire(t, []wireRow{{name: arg + " is refused when empty", call: call, is: fs.ErrInvalid, fails: strings.Fields(arg)[0] + " is missing"}})
+		runWire(t, []wireRow{{name: arg + " is refused when empty", call: call, is: fs.ErrInvalid, fails: strings.Fields(arg)[0] + " is required"}})
 	}
 }
 
@@ -298,7 +298,7 @@ func TestSecrets_wireACLs(t *testing.T) {
 	}}
 	for i, in := range []PutACL{{"", "data", ACLRead}, {"etl", "", ACLRead}, {"etl", "data", ""}} {
 		arg := []string{"scope", "principal", "permission"}[i]
-		rows = append(rows, wireRow{name: "put without " + arg + " is refused", call: put(in), is: fs.ErrInvalid, fails: arg + " is missing"})
+		rows = append(rows, wireRow{name: "put without " + arg + " is refused", call: put(in), is: fs.ErrInvalid, fails: arg + " is required"})
 	}
 	for i, call := range []func(context.Context, *Client) (any, error){
 		func(ctx context.Context, c *Client) (any, error) { return nil, c.Secrets.DeleteACL(ctx, "", "data") },
@@ -308,7 +308,7 @@ func TestSecrets_wireACLs(t *testing.T) {
 		func(ctx context.Context, c *Client) (any, error) { return c.Secrets.ListACLs(ctx, "") },
 	} {
 		arg := []string{"scope", "principal"}[i%2]
-		rows = append(rows, wireRow{name: fmt.Sprintf("%s is refused when empty, %d", arg, i), call: call, is: fs.ErrInvalid, fails: arg + " is missing"})
+		rows = append(rows, wireRow{name: fmt.Sprintf("%s is refused when empty, %d", arg, i), call: call, is: fs.ErrInvalid, fails: arg + " is required"})
 	}
 	for request, call := range map[string]func(context.Context, *Client) (any, error){
 		"POST /api/2.0/secrets/acls/delete":                      remove,

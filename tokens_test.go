@@ -90,7 +90,7 @@ func TestTokens_wire(t *testing.T) {
 	}, {
 		name: "delete without an id is refused",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Tokens.Delete(ctx, "") },
-		is:   fs.ErrInvalid, fails: "token_id is missing",
+		is:   fs.ErrInvalid, fails: "token_id is required",
 	}})
 	runHostile(t, []hostileRow{{"POST /api/2.0/token/delete", "token_id", "", func(ctx context.Context, c *Client, name string) error {
 		return c.Tokens.Delete(ctx, name)

@@ -37,7 +37,7 @@ func TestVolumes_wire(t *testing.T) {
 	}, {
 		name: "create without a type is refused",
 		call: doCreate(CreateVolume{CatalogName: "main", SchemaName: "default", Name: "files"}),
-		is:   fs.ErrInvalid, fails: "POST /api/2.1/unity-catalog/volumes: volume_type is missing",
+		is:   fs.ErrInvalid, fails: "POST /api/2.1/unity-catalog/volumes: volume_type is required",
 	}, {
 		name: "create what exists",
 		call: doCreate(CreateVolume{CatalogName: "main", SchemaName: "default", Name: "files", VolumeType: VolumeManaged}),
@@ -77,7 +77,7 @@ func TestVolumes_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Volumes.List(ctx, ListVolumes{CatalogName: "main"})
 		},
-		is: fs.ErrInvalid, fails: "schema_name is missing",
+		is: fs.ErrInvalid, fails: "schema_name is required",
 	}, {
 		name: "get",
 		call: get(GetVolume{FullName: "main.default.files", IncludeBrowse: true}),

@@ -47,7 +47,7 @@ type wireStep struct {
 //		}, {
 //			name: "an empty id is refused",
 //			call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Telescopes.Delete(ctx, "") },
-//			is:   fs.ErrInvalid, fails: "telescope_id is missing",
+//			is:   fs.ErrInvalid, fails: "telescope_id is required",
 //		}})
 //	}
 func runWire(t *testing.T, rows []wireRow, opts ...Option) {

@@ -288,7 +288,7 @@ func TestWorkspace_hostilePaths(t *testing.T) {
 func TestWorkspace_badPaths(t *testing.T) {
 	client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()}))
 	for _, row := range workspaceCalls {
-		for name, why := range map[string]string{"": "path is missing", "Users/x": "not absolute", "dbfs:/x": "not absolute", "/a\x00": "zero byte", "/a\xff": "UTF-8"} {
+		for name, why := range map[string]string{"": "path is required", "Users/x": "not absolute", "dbfs:/x": "not absolute", "/a\x00": "zero byte", "/a\xff": "UTF-8"} {
 			err := row.call(t.Context(), client, name)
 			assert.ErrorIs(t, err, fs.ErrInvalid, "%s %q", row.request, name)
 			assert.ErrorContains(t, err, why, "%s %q", row.request, name)

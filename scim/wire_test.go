@@ -114,8 +114,8 @@ func TestWire(t *testing.T) {
 			return c.Users.Create(ctx, User{UserName: "a@example.com"})
 		},
 			[]step{{"POST Users", `{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "a@example.com"}`, "201 " + user}}, &ann, nil, ""},
-		{"create without a name", func(ctx context.Context, c *Client) (any, error) { return c.Users.Create(ctx, User{}) }, nil, nil, fs.ErrInvalid, "userName is missing"},
-		{"create of a group without a name", func(ctx context.Context, c *Client) (any, error) { return c.Groups.Create(ctx, Group{}) }, nil, nil, fs.ErrInvalid, "displayName is missing"},
+		{"create without a name", func(ctx context.Context, c *Client) (any, error) { return c.Users.Create(ctx, User{}) }, nil, nil, fs.ErrInvalid, "userName is required"},
+		{"create of a group without a name", func(ctx context.Context, c *Client) (any, error) { return c.Groups.Create(ctx, Group{}) }, nil, nil, fs.ErrInvalid, "displayName is required"},
 		{"create of a name that is taken", func(ctx context.Context, c *Client) (any, error) {
 			return c.Groups.Create(ctx, Group{DisplayName: "etl"})
 		},
@@ -139,7 +139,7 @@ func TestWire(t *testing.T) {
 			[]step{{"GET Groups/9?attributes=displayName&excludedAttributes=members", "", group}}, &etl, nil, ""},
 		{"get of what does not exist", func(ctx context.Context, c *Client) (any, error) { return c.Users.Get(ctx, GetOptions{ID: "7"}) },
 			[]step{{"GET Users/7", "", failure(404, "User 7 not found")}}, nil, fs.ErrNotExist, "User 7 not found"},
-		{"get of no ID", func(ctx context.Context, c *Client) (any, error) { return c.Users.Get(ctx, GetOptions{}) }, nil, nil, fs.ErrInvalid, "id is missing"},
+		{"get of no ID", func(ctx context.Context, c *Client) (any, error) { return c.Users.Get(ctx, GetOptions{}) }, nil, nil, fs.ErrInvalid, "id is required"},
 		{"get of an ID that would change the path", func(ctx context.Context, c *Client) (any, error) { return c.Users.Get(ctx, GetOptions{ID: "../Me"}) }, nil, nil, fs.ErrInvalid, "is not valid"},
 		{"patch a group", done(func(ctx context.Context, c *Client) error {
 			return c.Groups.Patch(ctx, "9", AddMembers("1", "2"), RemoveMember(`3"`))
@@ -153,10 +153,10 @@ func TestWire(t *testing.T) {
 				{"op": "replace", "path": "active", "value": false}, {"op": "replace", "path": "active", "value": true}, {"op": "replace", "path": "displayName", "value": "A"},
 				{"op": "add", "path": "entitlements", "value": [{"value": "workspace-access"}]}, {"op": "remove", "path": "entitlements[value eq \"databricks-sql-access\"]"},
 				{"op": "add", "path": "roles", "value": [{"value": "arn"}]}, {"op": "remove", "path": "roles[value eq \"arn2\"]"}]}`, user}}, nil, nil, ""},
-		{"patch without operations", done(func(ctx context.Context, c *Client) error { return c.Users.Patch(ctx, "1") }), nil, nil, fs.ErrInvalid, "Operations is missing"},
+		{"patch without operations", done(func(ctx context.Context, c *Client) error { return c.Users.Patch(ctx, "1") }), nil, nil, fs.ErrInvalid, "Operations is required"},
 		{"patch with an operation that does nothing", done(func(ctx context.Context, c *Client) error {
 			return c.Users.Patch(ctx, "1", PatchOperation{Path: "active"})
-		}), nil, nil, fs.ErrInvalid, "Operations[0].op is missing"},
+		}), nil, nil, fs.ErrInvalid, "Operations[0].op is required"},
 		{"update replaces", done(func(ctx context.Context, c *Client) error {
 			return c.Groups.Update(ctx, Group{ID: "9", DisplayName: "etl"})
 		}),
@@ -195,7 +195,7 @@ func TestWire(t *testing.T) {
 			[]step{{"GET Groups?filter=displayName+eq+%22ETL%22", "", page(2, 1, `{"id": "8", "displayName": "etl-2"}`, group)}}, &etl, nil, ""},
 		{"find of what is not listed", func(ctx context.Context, c *Client) (any, error) { return c.Users.Find(ctx, "a@example.com") },
 			[]step{{"GET Users?filter=userName+eq+%22a%40example.com%22", "", `{"totalResults": 0}`}}, nil, fs.ErrNotExist, "may not be listed yet"},
-		{"find of nothing", func(ctx context.Context, c *Client) (any, error) { return c.ServicePrincipals.Find(ctx, "") }, nil, nil, fs.ErrInvalid, "applicationId is missing"},
+		{"find of nothing", func(ctx context.Context, c *Client) (any, error) { return c.ServicePrincipals.Find(ctx, "") }, nil, nil, fs.ErrInvalid, "applicationId is required"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			service := &transport{steps: row.steps}

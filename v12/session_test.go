@@ -476,7 +476,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 			says: "is not running",
 		},
 		"the language is unknown": {language: "cobol", says: "Unsupported language: cobol"},
-		"there is no cluster id":  {cluster: func(*lab) string { return "" }, is: fs.ErrInvalid, says: "clusterId is missing", quiet: true},
+		"there is no cluster id":  {cluster: func(*lab) string { return "" }, is: fs.ErrInvalid, says: "clusterId is required", quiet: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -775,7 +775,7 @@ func TestSession_codeIsSentAsItIs(t *testing.T) {
 		assert.ErrorIs(t, err, fs.ErrInvalid)
 		assert.ErrorContains(t, err, "not valid UTF-8")
 		_, err = session.Run(ctx, "")
-		assert.ErrorContains(t, err, "command is missing")
+		assert.ErrorContains(t, err, "command is required")
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
 		_, err = session.RunFile(ctx, path)
 		assert.ErrorContains(t, err, "command is an empty file")

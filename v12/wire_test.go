@@ -138,7 +138,7 @@ func TestContexts_wire(t *testing.T) {
 	}, {
 		name:  "create needs a language",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Contexts.Create(ctx, "c", "")) },
-		fails: "databricks: POST /api/1.2/contexts/create: language is missing", is: fs.ErrInvalid,
+		fails: "databricks: POST /api/1.2/contexts/create: language is required", is: fs.ErrInvalid,
 	}, {
 		name: "status asks in the query",
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
@@ -201,7 +201,7 @@ func TestCommands_wire(t *testing.T) {
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
 			return as(c.Commands.Execute(ctx, v12.ExecuteCommand{Language: v12.SQL, ClusterID: "c", ContextID: "17"}))
 		},
-		fails: "command is missing", is: fs.ErrInvalid,
+		fails: "command is required", is: fs.ErrInvalid,
 	}, {
 		name:  "execute with a file sends its bytes",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Commands.ExecuteFile(ctx, file)) },
@@ -217,7 +217,7 @@ func TestCommands_wire(t *testing.T) {
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
 			return as(c.Commands.ExecuteFile(ctx, v12.ExecuteCommandFile{Language: v12.SQL, ClusterID: "c", ContextID: "17"}))
 		},
-		fails: "command is missing", is: fs.ErrInvalid,
+		fails: "command is required", is: fs.ErrInvalid,
 	}, {
 		name:  "status, every field",
 		call:  func(ctx context.Context, c *v12.Client) (any, error) { return as(c.Commands.Status(ctx, ref)) },
@@ -241,7 +241,7 @@ func TestCommands_wire(t *testing.T) {
 		call: only(func(ctx context.Context, c *v12.Client) error {
 			return c.Commands.Cancel(ctx, v12.CommandRef{ClusterID: "c", ContextID: "1"})
 		}),
-		fails: "commandId is missing", is: fs.ErrInvalid,
+		fails: "commandId is required", is: fs.ErrInvalid,
 	}})
 }
 
@@ -286,7 +286,7 @@ func TestClusters_wire(t *testing.T) {
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
 			return as(c.Clusters.Create(ctx, v12.CreateCluster{}))
 		},
-		fails: "name is missing", is: fs.ErrInvalid,
+		fails: "name is required", is: fs.ErrInvalid,
 	}, {
 		name:  "resize to nothing",
 		call:  only(func(ctx context.Context, c *v12.Client) error { return c.Clusters.Resize(ctx, "p", 0) }),
@@ -302,7 +302,7 @@ func TestClusters_wire(t *testing.T) {
 	}, {
 		name:  "delete needs a cluster",
 		call:  only(func(ctx context.Context, c *v12.Client) error { return c.Clusters.Delete(ctx, "") }),
-		fails: "clusterId is missing", is: fs.ErrInvalid,
+		fails: "clusterId is required", is: fs.ErrInvalid,
 	}})
 }
 
@@ -348,7 +348,7 @@ func TestLibraries_wire(t *testing.T) {
 		call: func(ctx context.Context, c *v12.Client) (any, error) {
 			return as(c.Libraries.Upload(ctx, v12.UploadLibrary{LibType: v12.LibraryScala, Name: "etl", File: jar.File}))
 		},
-		fails: "folder is missing", is: fs.ErrInvalid,
+		fails: "folder is required", is: fs.ErrInvalid,
 	}, {
 		name:  "delete",
 		call:  only(func(ctx context.Context, c *v12.Client) error { return c.Libraries.Delete(ctx, "7") }),

@@ -92,8 +92,8 @@ func Fields(in any) url.Values {
 	return values
 }
 
-// Missing is what is wrong with an argument that was left out.
-const Missing = "is missing"
+// Missing says that a required argument is unset.
+const Missing = "is required"
 
 // BadArg says that the argument called name on the wire is invalid, and why.
 func BadArg(name, format string, args ...any) error {
