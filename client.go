@@ -77,7 +77,9 @@ func NewClient(opts ...Option) (*Client, error) {
 	}
 	cfg.userAgent += ownUserAgent()
 	credential, err := cfg.Resolve(auth.Surroundings{Transport: transport, UserAgent: cfg.userAgent, Log: cfg.log})
-	errs = append(errs, err)
+	if !errors.Is(err, auth.ErrNoCredential) || errors.Join(errs...) == nil { // an invalid option may be the credential
+		errs = append(errs, err)
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("databricks: %w", err)
 	}

@@ -163,6 +163,9 @@ func TestNewClient_badSettings(t *testing.T) {
 				assert.ErrorContains(t, err, want)
 			}
 			assert.NotContains(t, err.Error(), "very-secret")
+			if row.name != "no credential" {
+				assert.NotContains(t, err.Error(), "checked in this order", "the list of sources beside another error")
+			}
 		})
 	}
 }

@@ -22,7 +22,9 @@ import (
 // [DBFSService.Open] and their kin are what most programs want; the calls that
 // they are made of are here as well.
 //
-// Paths are absolute, such as /tmp/data.csv; dbfs:/tmp/data.csv is the same.
+// Paths are absolute, such as /tmp/data.csv. The same path may be written as
+// dbfs:/tmp/data.csv. In this file system, /dbfs is a directory like any other:
+// what a cluster sees as the local file /dbfs/tmp/data.csv is /tmp/data.csv here.
 //
 // See https://docs.databricks.com/api/workspace/dbfs.
 type DBFSService service
@@ -44,18 +46,27 @@ type FileInfo struct {
 
 // requiredPath adds a path of DBFS.
 func (r Request) requiredPath(name, path string) Request {
-	return r.check(checkDBFSPath(name, path)).required(name, strings.TrimPrefix(path, "dbfs:"))
+	bare := dbfsPath(path)
+	return r.on(bare).check(checkDBFSPath(name, path)).required(name, bare)
 }
 
-// checkDBFSPath refuses what cannot be a path of DBFS.
+// dbfsPath returns a path of DBFS without its scheme. What begins with dbfs:// is
+// left unchanged, for checkDBFSPath to reject.
+func dbfsPath(path string) string {
+	if strings.HasPrefix(path, "dbfs://") {
+		return path
+	}
+	return strings.TrimPrefix(path, "dbfs:")
+}
+
+// checkDBFSPath rejects what cannot be a path of DBFS.
 func checkDBFSPath(name, path string) error {
-	bare := strings.TrimPrefix(path, "dbfs:")
 	switch {
 	case path == "":
 		return badArg(name, missing)
-	case bare != path && strings.HasPrefix(bare, "//"):
+	case strings.HasPrefix(path, "dbfs://"):
 		return badArg(name, "%.100q names a host; want something like dbfs:/tmp/data.csv, with one slash", path)
-	case !strings.HasPrefix(bare, "/"):
+	case !strings.HasPrefix(dbfsPath(path), "/"):
 		return badArg(name, "%.100q is not absolute; want something like /tmp/data.csv", path)
 	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
 		return badArg(name, "%.100q holds a zero byte, or is not UTF-8", path)
@@ -284,7 +295,7 @@ func putFile(path string, size int64, open func() (io.ReadCloser, error), overwr
 	case size > maxPutFile:
 		r = r.check(badArg("contents", "has %d bytes; PutFile takes %d at most, Upload takes more", size, int64(maxPutFile)))
 	}
-	r.Body = Multipart([][2]string{{"path", strings.TrimPrefix(path, "dbfs:")}, {"overwrite", strconv.FormatBool(overwrite)}},
+	r.Body = Multipart([][2]string{{"path", dbfsPath(path)}, {"overwrite", strconv.FormatBool(overwrite)}},
 		FilePart{Field: "contents", Name: "contents", Size: size, Open: open})
 	return r
 }

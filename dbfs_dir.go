@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/go-databricks/databricks/internal/source"
 )
@@ -19,7 +18,7 @@ import (
 // a result and an error. If the failure is not about one file, it begins no
 // others, and waits for those in flight.
 func (s *DBFSService) UploadDir(ctx context.Context, dir, path string, opts DirOptions) (*DirResult, error) {
-	return copyDirUp(ctx, "upload", dbfsDirs{s: s}, dir, strings.TrimPrefix(path, "dbfs:"), opts)
+	return copyDirUp(ctx, "upload", dbfsDirs{s: s}, dir, dbfsPath(path), opts)
 }
 
 // DownloadDir copies a directory of DBFS, with everything in it, into a local
@@ -33,7 +32,7 @@ func (s *DBFSService) UploadDir(ctx context.Context, dir, path string, opts DirO
 // for UploadDir.
 func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	slots := make(chan struct{}, cmp.Or(max(opts.Concurrency, 0), DefaultConcurrency))
-	return copyDirDown(ctx, "download", dbfsDirs{s, slots}, strings.TrimPrefix(path, "dbfs:"), dir, opts)
+	return copyDirDown(ctx, "download", dbfsDirs{s, slots}, dbfsPath(path), dir, opts)
 }
 
 // dbfsDirs is DBFS for the engine for directories.

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/newfile"
 	"github.com/go-databricks/databricks/internal/parallel"
 )
@@ -63,10 +64,7 @@ func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, o
 			_, err = f.writeTo(ctx, to, 0, m)
 		}
 	}
-	if err != nil {
-		return &fs.PathError{Op: "download", Path: path, Err: err}
-	}
-	return nil
+	return errs.Path("download", path, err)
 }
 
 // downloadSmall reads the first block. If that is not full, it is the whole file,
@@ -105,10 +103,7 @@ func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writ
 // with Overwrite only if that is a directory. After an error nothing is left.
 func (s *DBFSService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
 	err := s.downloadFile(ctx, path, name, opts)
-	if err != nil {
-		return &fs.PathError{Op: "download", Path: path, Err: err}
-	}
-	return nil
+	return errs.Path("download", path, err)
 }
 
 func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {

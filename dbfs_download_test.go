@@ -184,7 +184,7 @@ func TestDBFS_Download_fails(t *testing.T) {
 		is    error
 		fails string
 	}{
-		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "download /none: databricks: GET /api/2.0/dbfs/read: 404"},
+		{"/none", io.Discard, databricks.DownloadOptions{}, fs.ErrNotExist, "databricks: download /none: GET /api/2.0/dbfs/read: 404"},
 		{"/dir", io.Discard, databricks.DownloadOptions{}, nil, "download /dir: is a directory"},
 		{"f", io.Discard, databricks.DownloadOptions{}, fs.ErrInvalid, "is not absolute"},
 		{"/f", io.Discard, databricks.DownloadOptions{Concurrency: -1}, fs.ErrInvalid, "Concurrency is -1"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
@@ -39,7 +40,7 @@ type File struct {
 func (s *DBFSService) Open(ctx context.Context, path string) (*File, error) {
 	remote, err := s.look(ctx, path, 0)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, errs.Path("open", path, err)
 	}
 	return remote.open(ctx), nil
 }

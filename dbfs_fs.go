@@ -65,6 +65,6 @@ func (s *DBFSService) listDir(ctx context.Context, path string) ([]FileInfo, err
 
 // samePath reports whether two paths of DBFS are one.
 func samePath(a, b string) bool {
-	clean := func(p string) string { return strings.Trim(strings.TrimPrefix(p, "dbfs:"), "/") }
+	clean := func(p string) string { return strings.Trim(dbfsPath(p), "/") }
 	return clean(a) == clean(b)
 }

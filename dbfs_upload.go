@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
 	"github.com/go-databricks/databricks/internal/source"
 )
@@ -70,10 +71,7 @@ const (
 func (s *DBFSService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
 	src := source.New(from)
 	defer src.Close()
-	if err := newUpload(s, path, src, opts).run(ctx); err != nil {
-		return &fs.PathError{Op: "upload", Path: path, Err: err}
-	}
-	return nil
+	return errs.Path("upload", path, newUpload(s, path, src, opts).run(ctx))
 }
 
 // ErrSourceChanged is matched by errors of transfers whose source, local or
@@ -112,7 +110,7 @@ type upload struct {
 }
 
 func newUpload(s *DBFSService, path string, src *source.Source, opts UploadOptions) *upload {
-	return &upload{s: s, path: strings.TrimPrefix(path, "dbfs:"), source: src, opts: opts, small: MaxBlockSize, most: maxPutFile}
+	return &upload{s: s, path: dbfsPath(path), source: src, opts: opts, small: MaxBlockSize, most: maxPutFile}
 }
 
 // beside returns a name that nobody has used before, in the directory of path.

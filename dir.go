@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/ignore"
 	"github.com/go-databricks/databricks/internal/parallel"
 	"github.com/go-databricks/databricks/internal/safename"
@@ -356,24 +357,24 @@ func (c *dirCopy) end(ctx context.Context, path string) (*DirResult, error) {
 	slices.SortFunc(r.Changes, func(a, b DirChange) int { return cmp.Compare(a.Path, b.Path) })
 	slices.Sort(r.Leftovers)
 	if ctx.Err() != nil {
-		return r, &fs.PathError{Op: c.op, Path: path, Err: ended(ctx, ctx.Err(), c.failure())}
+		return r, errs.Path(c.op, path, ended(ctx, ctx.Err(), c.failure()))
 	}
 	return r, c.failure()
 }
 
 // failure makes one error of those of all files.
 func (c *dirCopy) failure() error {
-	var errs []error
+	var all []error
 	for i := range c.result.Failed {
-		errs = append(errs, &c.result.Failed[i])
+		all = append(all, errs.Prefixed(&c.result.Failed[i]))
 	}
-	switch len(errs) {
+	switch len(all) {
 	case 0:
 		return nil
 	case 1:
-		return errs[0]
+		return all[0]
 	}
-	return &dirError{errs}
+	return &dirError{all}
 }
 
 // A dirError is the error of a copy in which several files failed.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/newfile"
 	"github.com/go-databricks/databricks/internal/safename"
 )
@@ -49,7 +50,7 @@ func copyDirDown(ctx context.Context, op string, store dirStore, from, to string
 	var failed error // of the directory itself
 	d.run(ctx, func(yield func(dirTask) bool) { failed = d.visitAll(ctx, from, yield) })
 	if failed != nil {
-		return nil, &fs.PathError{Op: op, Path: from, Err: failed}
+		return nil, errs.Path(op, from, failed)
 	}
 	if opts.Delete && d.root != nil && d.complete(ctx) {
 		d.prune(ctx, ".", false)

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
@@ -38,7 +39,7 @@ func copyDirUp(ctx context.Context, op string, store dirStore, from, to string, 
 	u := &dirUpload{dirCopy: c, from: from, root: root}
 	top := &destDir{u: u, path: to, local: "."}
 	if err := top.ready(ctx); err != nil {
-		return nil, &fs.PathError{Op: op, Path: to, Err: err}
+		return nil, errs.Path(op, to, err)
 	}
 	u.run(ctx, func(yield func(dirTask) bool) { u.visit(top, yield) })
 	if opts.Delete && u.complete(ctx) {

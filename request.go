@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/query"
 )
 
@@ -42,6 +44,7 @@ type Request struct {
 	reading bool        // a POST that changes nothing
 	done    ErrorCode   // what a retry fails with if the lost attempt did the work
 	token   string      // the idempotency token in the body
+	paths   []string    // of the objects that the call is about, for its errors
 	err     error       // the first argument found wrong
 }
 
@@ -97,6 +100,12 @@ func (r Request) check(err error) Request {
 	if r.err == nil {
 		r.err = err
 	}
+	return r
+}
+
+// on names objects that the call is about. Errors of the call name them too.
+func (r Request) on(paths ...string) Request {
+	r.paths = append(slices.Clip(r.paths), paths...)
 	return r
 }
 
@@ -175,9 +184,9 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	}
 	x := &call{client: c, request: r, out: out}
 	if len(c.observers) > 0 {
-		return x.runObserved(ctx)
+		return errs.OnPaths(r.paths, x.runObserved(ctx))
 	}
-	return x.run(ctx)
+	return errs.OnPaths(r.paths, x.run(ctx))
 }
 
 var methodName = regexp.MustCompile("^[0-9A-Za-z!#$%&'*+.^_`|~-]+$")

@@ -124,7 +124,7 @@ func (in DeleteObject) check() error { return checkWorkspacePath(in.Path) }
 // delete that fails midway has deleted a part. The client does not retry it after
 // a lost response, because something new may be at the path by then.
 func (s *WorkspaceService) Delete(ctx context.Context, in DeleteObject) error {
-	return s.client.Do(ctx, post("/api/2.0/workspace/delete").params(in), nil)
+	return s.client.Do(ctx, post("/api/2.0/workspace/delete").on(in.Path).params(in), nil)
 }
 
 // ExportObject says what to export, and how.
@@ -152,7 +152,7 @@ func (e *WorkspaceExport) validate() error {
 // Export returns an object's content, of at most 10 MiB. Above that the error
 // matches [ErrTooLarge]. Libraries cannot be exported.
 func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*WorkspaceExport, error) {
-	request := get("/api/2.0/workspace/export").params(in)
+	request := get("/api/2.0/workspace/export").on(in.Path).params(in)
 	if !in.DirectDownload {
 		return do[WorkspaceExport](ctx, s.client, request)
 	}
@@ -180,7 +180,7 @@ func (in GetObjectStatus) check() error { return checkWorkspacePath(in.Path) }
 // GetStatus returns the object at a path. It fails with
 // [ErrResourceDoesNotExist] if nothing is there.
 func (s *WorkspaceService) GetStatus(ctx context.Context, in GetObjectStatus) (*WorkspaceObject, error) {
-	return do[WorkspaceObject](ctx, s.client, get("/api/2.0/workspace/get-status").params(in))
+	return do[WorkspaceObject](ctx, s.client, get("/api/2.0/workspace/get-status").on(in.Path).params(in))
 }
 
 // ImportObject is an object to be made.
@@ -239,7 +239,7 @@ func (s *WorkspaceService) importFrom(ctx context.Context, in ImportObject, size
 	if content == nil {
 		content = []byte{}
 	}
-	request := post("/api/2.0/workspace/import").params(importJSON{in, content})
+	request := post("/api/2.0/workspace/import").on(in.Path).params(importJSON{in, content})
 	if in.Multipart {
 		fields := [][2]string{{"path", in.Path}}
 		for _, field := range [][2]string{{"format", string(in.Format)}, {"language", string(in.Language)}} {
@@ -266,7 +266,9 @@ type ListObjects struct {
 
 func (in ListObjects) check() error { return checkWorkspacePath(in.Path) }
 
-func listObjects(in ListObjects) Request { return get("/api/2.0/workspace/list").params(in) }
+func listObjects(in ListObjects) Request {
+	return get("/api/2.0/workspace/list").on(in.Path).params(in)
+}
 
 // List returns what is in a directory, one level deep, in no order; or, if the
 // path is no directory, the one object at it.
@@ -290,7 +292,7 @@ func (s *WorkspaceService) All(ctx context.Context, in ListObjects) iter.Seq2[Wo
 // fine; something else at the path, or above it, is an [ErrResourceAlreadyExists].
 // It may be repeated.
 func (s *WorkspaceService) Mkdirs(ctx context.Context, path string) error {
-	return s.client.Do(ctx, post("/api/2.0/workspace/mkdirs").required("path", path).check(checkWorkspacePath(path)).idempotent(), nil)
+	return s.client.Do(ctx, post("/api/2.0/workspace/mkdirs").on(path).required("path", path).check(checkWorkspacePath(path)).idempotent(), nil)
 }
 
 // checkWorkspacePath refuses what cannot be a path of the tree.

@@ -302,6 +302,9 @@ func (r *resolver) netrc(path string) (*Credential, error) {
 	return basicToken(login, password).credential(".netrc: machine " + r.Endpoint.Name() + " of " + path), nil
 }
 
+// ErrNoCredential is matched by the error of a search that found no credential.
+var ErrNoCredential = errors.New("no credential")
+
 // nothing lists what was checked and what each kind lacks.
 func (r *resolver) nothing(notes []string) error {
 	checked := []string{"no option in code sets one"}
@@ -326,6 +329,6 @@ func (r *resolver) nothing(notes []string) error {
 	if r.config != "" {
 		checked = append(checked, r.config)
 	}
-	return fmt.Errorf("no credential for %s; checked in this order: %s; use an option such as WithToken, or set the variables of one kind, such as DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
-		r.Endpoint.Host, strings.Join(append(checked, notes...), "; "))
+	return fmt.Errorf("%w for %s; checked in this order: %s; use an option such as WithToken, or set the variables of one kind, such as DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET",
+		ErrNoCredential, r.Endpoint.Host, strings.Join(append(checked, notes...), "; "))
 }

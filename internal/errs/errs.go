@@ -1,7 +1,13 @@
 // Package errs combines errors into messages of one line.
 package errs
 
-import "strings"
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Join returns an error that matches each of errs that is not nil. Its message is
 // theirs in one line. With fewer than two errors it returns what there is.
@@ -36,17 +42,50 @@ func (e joined) Error() string {
 // prefix begins the message of each error of the module.
 const prefix = "databricks: "
 
-// About returns err with what it is about before its message. The module's
-// prefix stays at the front, once.
-func About(what string, err error) error { return &about{what, err} }
+// Prefixed returns err with the module's prefix at the front of its message, and
+// nowhere else.
+func Prefixed(err error) error { return &prefixed{err} }
 
-type about struct {
-	what string
-	err  error
+// About returns err with what it is about before its message.
+func About(what string, err error) error { return Prefixed(fmt.Errorf("%s: %w", what, err)) }
+
+// Path returns a [*fs.PathError], or nil if err is nil.
+func Path(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return Prefixed(&fs.PathError{Op: op, Path: path, Err: err})
 }
 
-func (e *about) Unwrap() error { return e.err }
+type prefixed struct{ error }
 
-func (e *about) Error() string {
-	return prefix + e.what + ": " + strings.ReplaceAll(e.err.Error(), prefix, "")
+func (e *prefixed) Unwrap() error { return e.error }
+func (e *prefixed) Error() string { return prefix + strings.ReplaceAll(e.error.Error(), prefix, "") }
+
+// OnPaths returns err with those paths that its message does not name at its end.
+func OnPaths(paths []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	unnamed := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path == "" || strings.Contains(text, path) })
+	if len(unnamed) == 0 {
+		return err
+	}
+	return &onPaths{err, unnamed}
+}
+
+type onPaths struct {
+	error
+	paths []string
+}
+
+func (e *onPaths) Unwrap() error { return e.error }
+
+func (e *onPaths) Error() string {
+	text := e.error.Error()
+	for i, path := range e.paths {
+		text += []string{" (path ", ", "}[min(i, 1)] + strconv.Quote(path)
+	}
+	return text + ")"
 }

@@ -44,3 +44,37 @@ func TestAbout(t *testing.T) {
 		t.Errorf("%v does not match its cause", err)
 	}
 }
+
+func TestPath(t *testing.T) {
+	err := Path("upload", "/a", errors.New("databricks: POST /put: refused"))
+	if want := "databricks: upload /a: POST /put: refused"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Path != "/a" {
+		t.Errorf("%v is not a PathError of /a", err)
+	}
+	if err := Path("upload", "/a", nil); err != nil {
+		t.Errorf("without an error: got %v", err)
+	}
+}
+
+func TestOnPaths(t *testing.T) {
+	refused := errors.New("POST /put: /a is refused")
+	for _, tt := range []struct {
+		paths []string
+		want  string
+	}{
+		{nil, "POST /put: /a is refused"},
+		{[]string{"/a", ""}, "POST /put: /a is refused"},
+		{[]string{"/b"}, `POST /put: /a is refused (path "/b")`},
+		{[]string{"/b", "/a", "/c\n"}, `POST /put: /a is refused (path "/b", "/c\n")`},
+	} {
+		err := OnPaths(tt.paths, refused)
+		if err.Error() != tt.want || !errors.Is(err, refused) {
+			t.Errorf("%q: got %q, want %q", tt.paths, err, tt.want)
+		}
+	}
+	if err := OnPaths([]string{"/a"}, nil); err != nil {
+		t.Errorf("without an error: got %v", err)
+	}
+}
