@@ -67,13 +67,13 @@ type NodeInstanceType struct {
 // ListNodeTypes returns all node types of the workspace's region, including those
 // that cannot be used. [ClustersService.SelectNodeType] picks one.
 func (s *ClustersService) ListNodeTypes(ctx context.Context) ([]NodeType, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		NodeTypes []NodeType `json:"node_types"`
 	}](ctx, s.client, get("/api/2.0/clusters/list-node-types"))
 	if err != nil {
 		return nil, err
 	}
-	return reply.NodeTypes, nil
+	return response.NodeTypes, nil
 }
 
 // A SparkVersion is a runtime for clusters.
@@ -86,13 +86,13 @@ type SparkVersion struct {
 // ClusterSpec.SparkVersion to the Key of one. [ClustersService.SelectSparkVersion]
 // picks one.
 func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		Versions []SparkVersion `json:"versions"`
 	}](ctx, s.client, get("/api/2.0/clusters/spark-versions"))
 	if err != nil {
 		return nil, err
 	}
-	return reply.Versions, nil
+	return response.Versions, nil
 }
 
 // SelectSparkVersion describes the runtime to select. The zero value selects the

@@ -322,7 +322,7 @@ func (s *DBFSService) Read(ctx context.Context, in ReadBlock) ([]byte, error) {
 	return bytes.Clone(block[:n]), nil
 }
 
-// read reads into p, straight from the reply, and returns how much.
+// read reads into p, straight from the response, and returns how much.
 func (s *DBFSService) read(ctx context.Context, path string, offset, length int64, p []byte) (n int, err error) {
 	r := get("/api/2.0/dbfs/read").requiredPath("path", path).optional("offset", offset).optional("length", length)
 	switch {
@@ -331,8 +331,8 @@ func (s *DBFSService) read(ctx context.Context, path string, offset, length int6
 	case length < 0 || length > MaxBlockSize:
 		r = r.check(badArg("length", "is %d; want 0 to %d", length, MaxBlockSize))
 	}
-	err = s.client.Do(ctx, r, func(reply io.Reader) error {
-		n, err = blocks.Decode(reply, p)
+	err = s.client.Do(ctx, r, func(response io.Reader) error {
+		n, err = blocks.Decode(response, p)
 		return err
 	})
 	return n, err

@@ -402,11 +402,11 @@ func (s *FilesService) CreateUploadPartURLs(ctx context.Context, in CreateUpload
 	case in.Count < 1:
 		r = r.check(badArg("count", "is %d; want at least 1", in.Count))
 	}
-	reply, err := do[uploadPartURLs](ctx, s.client, r)
+	response, err := do[uploadPartURLs](ctx, s.client, r)
 	if err != nil {
 		return nil, err
 	}
-	return reply.UploadPartURLs, nil
+	return response.UploadPartURLs, nil
 }
 
 type uploadPartURLs struct {
@@ -426,13 +426,13 @@ type CreateResumableUploadURL struct {
 // CreateResumableUploadURL returns the URL to PUT the chunks of an upload to, one
 // after another, on Google Cloud.
 func (s *FilesService) CreateResumableUploadURL(ctx context.Context, in CreateResumableUploadURL) (*PresignedURL, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		URL PresignedURL `json:"resumable_upload_url"`
 	}](ctx, s.client, uploadURLsJSON{Path: in.Path, SessionToken: in.SessionToken}.request("/api/2.0/fs/create-resumable-upload-url"))
 	if err != nil {
 		return nil, err
 	}
-	return &reply.URL, reply.URL.validate()
+	return &response.URL, response.URL.validate()
 }
 
 // CreateAbortUploadURL names an upload to abort.
@@ -445,13 +445,13 @@ type CreateAbortUploadURL struct {
 // CreateAbortUploadURL returns a URL whose DELETE aborts an upload in parts, and
 // removes its parts from the storage. See also [FilesService.AbortUpload].
 func (s *FilesService) CreateAbortUploadURL(ctx context.Context, in CreateAbortUploadURL) (*PresignedURL, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		URL PresignedURL `json:"abort_upload_url"`
 	}](ctx, s.client, uploadURLsJSON{Path: in.Path, SessionToken: in.SessionToken, ExpireTime: expireTime(in.Lifetime)}.request("/api/2.0/fs/create-abort-upload-url"))
 	if err != nil {
 		return nil, err
 	}
-	return &reply.URL, reply.URL.validate()
+	return &response.URL, response.URL.validate()
 }
 
 // CompleteUpload names an upload whose parts are all in the storage.

@@ -164,13 +164,13 @@ type ClusterLibraryStatuses struct {
 // AllClusterStatuses returns the library statuses of every cluster that has
 // libraries.
 func (s *LibrariesService) AllClusterStatuses(ctx context.Context) ([]ClusterLibraryStatuses, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		Statuses []ClusterLibraryStatuses `json:"statuses"`
 	}](ctx, s.client, get("/api/2.0/libraries/all-cluster-statuses"))
 	if err != nil {
 		return nil, err
 	}
-	return reply.Statuses, nil
+	return response.Statuses, nil
 }
 
 // ClusterStatus returns the library statuses of a cluster, even if the cluster

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// PermissionsService reads and changes who may do what with the objects of a
+// PermissionsService reads and changes the permissions on the objects of a
 // workspace: clusters, jobs, notebooks, directories, policies, pools and more.
-// Secret scopes have their own, see [SecretsService.PutACL].
+// Secret scopes have separate permissions: see [SecretsService.PutACL].
 //
-// Calls that name an object that does not exist fail with
-// [ErrResourceDoesNotExist]. To read or change permissions, the caller must
-// manage the object (or own it) or be an admin. Others get [ErrPermissionDenied].
-// A user, group or service principal that was created just now may be unknown for
-// a little while. The call then fails with [ErrInvalidParameterValue] or
+// A call fails with [ErrResourceDoesNotExist] if the object does not exist. To
+// read or change permissions, the caller must own the object, have [CanManage]
+// on it, or be an administrator. Other callers get [ErrPermissionDenied]. The
+// service may not know a new user, group or service principal for a short time.
+// A call that names one then fails with [ErrInvalidParameterValue] or
 // [ErrResourceDoesNotExist].
 //
 // See https://docs.databricks.com/api/workspace/permissions.
@@ -24,19 +24,20 @@ type PermissionsService service
 // add kinds.
 type PermissionObject string
 
-// Kinds of objects, and the ID that goes with each.
+// Kinds of objects. Each comment says which ID identifies an object of the
+// kind.
 const (
 	PermissionsOnClusters        PermissionObject = "clusters"         // Cluster.ClusterID
 	PermissionsOnClusterPolicies PermissionObject = "cluster-policies" // ClusterPolicy.PolicyID
 	PermissionsOnInstancePools   PermissionObject = "instance-pools"   // InstancePool.InstancePoolID
 	PermissionsOnJobs            PermissionObject = "jobs"             // Job.JobID, in decimal
 	PermissionsOnPipelines       PermissionObject = "pipelines"
-	PermissionsOnNotebooks       PermissionObject = "notebooks"         // WorkspaceObject.ObjectID, in decimal
-	PermissionsOnDirectories     PermissionObject = "directories"       // WorkspaceObject.ObjectID, in decimal; "0" is the root
-	PermissionsOnFiles           PermissionObject = "files"             // files in the workspace; WorkspaceObject.ObjectID, in decimal
-	PermissionsOnRepos           PermissionObject = "repos"             //
-	PermissionsOnAuthorization   PermissionObject = "authorization"     // "tokens" or "passwords": who may use them at all
-	PermissionsOnExperiments     PermissionObject = "experiments"       //
+	PermissionsOnNotebooks       PermissionObject = "notebooks"   // WorkspaceObject.ObjectID, in decimal
+	PermissionsOnDirectories     PermissionObject = "directories" // WorkspaceObject.ObjectID, in decimal; "0" is the root
+	PermissionsOnFiles           PermissionObject = "files"       // workspace files; WorkspaceObject.ObjectID, in decimal
+	PermissionsOnRepos           PermissionObject = "repos"
+	PermissionsOnAuthorization   PermissionObject = "authorization" // "tokens" or "passwords": permission to use them
+	PermissionsOnExperiments     PermissionObject = "experiments"
 	PermissionsOnModels          PermissionObject = "registered-models" // an ID, or "root"
 
 	PermissionsOnWarehouses            PermissionObject = "sql/warehouses"
@@ -47,16 +48,16 @@ const (
 	PermissionsOnServingEndpoints      PermissionObject = "serving-endpoints"
 	PermissionsOnVectorSearchEndpoints PermissionObject = "vector-search-endpoints"
 	PermissionsOnApps                  PermissionObject = "apps"               // the app's name
-	PermissionsOnDatabaseInstances     PermissionObject = "database-instances" // its name
-	PermissionsOnDatabaseProjects      PermissionObject = "database-projects"  // its name
+	PermissionsOnDatabaseInstances     PermissionObject = "database-instances" // the instance's name
+	PermissionsOnDatabaseProjects      PermissionObject = "database-projects"  // the project's name
 	PermissionsOnAlerts                PermissionObject = "alertsv2"
 	PermissionsOnGenieSpaces           PermissionObject = "genie"
 	PermissionsOnKnowledgeAssistants   PermissionObject = "knowledge-assistants"
 	PermissionsOnSupervisorAgents      PermissionObject = "supervisor-agents"
 )
 
-// A PermissionObjectType is what the service calls a kind of object in its
-// responses. It is not the word that a call uses, which is a [PermissionObject].
+// A PermissionObjectType is the name of a kind of object in responses. Requests
+// use a different name, which is a [PermissionObject].
 type PermissionObjectType string
 
 // Types of objects in responses.
@@ -90,23 +91,23 @@ const (
 	PermissionTypeSupervisorAgent      PermissionObjectType = "supervisor-agents"
 )
 
-// A PermissionLevel is what a principal may do with an object. Each kind of
-// object has its own levels. The service may add levels.
+// A PermissionLevel is a permission that a principal can have on an object.
+// Each kind of object has its own levels. The service may add levels.
 type PermissionLevel string
 
-// Permission levels. [PermissionsService.Levels] returns those of an object with
-// their meaning.
+// Permission levels. [PermissionsService.Levels] returns the levels of an
+// object with a description of each.
 const (
-	CanAttachTo                 PermissionLevel = "CAN_ATTACH_TO"  // run code on a cluster; create clusters on a pool
-	CanRestart                  PermissionLevel = "CAN_RESTART"    // and start, restart and terminate the cluster
-	CanManage                   PermissionLevel = "CAN_MANAGE"     // anything, including permissions
+	CanAttachTo                 PermissionLevel = "CAN_ATTACH_TO"  // run code on a cluster; create clusters from a pool
+	CanRestart                  PermissionLevel = "CAN_RESTART"    // also start, restart and terminate the cluster
+	CanManage                   PermissionLevel = "CAN_MANAGE"     // all actions, including changes of permissions
 	CanUse                      PermissionLevel = "CAN_USE"        // create clusters under a policy; use a warehouse, an app or tokens
-	CanView                     PermissionLevel = "CAN_VIEW"       // see a job, its settings and its results
-	CanManageRun                PermissionLevel = "CAN_MANAGE_RUN" // and start and cancel the job's runs
+	CanView                     PermissionLevel = "CAN_VIEW"       // read a job, its settings and its results
+	CanManageRun                PermissionLevel = "CAN_MANAGE_RUN" // also start and cancel the job's runs
 	IsOwner                     PermissionLevel = "IS_OWNER"       // one user or service principal, never a group
-	CanRead                     PermissionLevel = "CAN_READ"       // see a notebook, a file or what a directory contains
-	CanRun                      PermissionLevel = "CAN_RUN"        // and run it
-	CanEdit                     PermissionLevel = "CAN_EDIT"       // and change it
+	CanRead                     PermissionLevel = "CAN_READ"       // read a notebook or a file, or list a directory
+	CanRun                      PermissionLevel = "CAN_RUN"        // also run it
+	CanEdit                     PermissionLevel = "CAN_EDIT"       // also change it
 	CanEditMetadata             PermissionLevel = "CAN_EDIT_METADATA"
 	CanViewMetadata             PermissionLevel = "CAN_VIEW_METADATA"
 	CanManageStagingVersions    PermissionLevel = "CAN_MANAGE_STAGING_VERSIONS"
@@ -119,7 +120,7 @@ const (
 	CanCreateApp                PermissionLevel = "CAN_CREATE_APP"
 )
 
-// permissionLevels are the levels of each kind of object, where they are known.
+// permissionLevels are the known levels of each kind of object.
 var permissionLevels = map[PermissionObject][]PermissionLevel{
 	PermissionsOnClusters:              {CanAttachTo, CanRestart, CanManage},
 	PermissionsOnClusterPolicies:       {CanUse},
@@ -148,8 +149,8 @@ var permissionLevels = map[PermissionObject][]PermissionLevel{
 	PermissionsOnSupervisorAgents:      {CanQuery, CanManage},
 }
 
-// check rejects a level that belongs to other kinds of objects only. Levels and
-// kinds that are unknown here are the service's to judge.
+// check rejects a level that only other kinds of objects have. It accepts
+// unknown levels and unknown kinds, which the service checks.
 func (o PermissionObject) check(level PermissionLevel) error {
 	levels := permissionLevels[o]
 	if level == "" {
@@ -160,13 +161,13 @@ func (o PermissionObject) check(level PermissionLevel) error {
 	}
 	for _, others := range permissionLevels {
 		if slices.Contains(others, level) {
-			return badArg("permission_level", "%q is no level of %s; want %s", level, o, oneOf(levels))
+			return badArg("permission_level", "%q is not valid for %s; want %s", level, o, oneOf(levels))
 		}
 	}
 	return nil
 }
 
-// oneOf lists values for an error: "A, B or C".
+// oneOf formats values for an error: "A, B or C".
 func oneOf[T ~string](values []T) string {
 	var b strings.Builder
 	for i, v := range values {
@@ -181,11 +182,12 @@ func oneOf[T ~string](values []T) string {
 	return b.String()
 }
 
-// An AccessControl gives one user, group or service principal a level. Exactly
-// one of the three names is set. The service ignores case in names.
+// An AccessControl gives a permission level to one user, group or service
+// principal. Set exactly one of the three names. The service ignores case in
+// names.
 type AccessControl struct {
-	UserName             string          `json:"user_name,omitzero"`              // the e-mail address that the user signs in with
-	GroupName            string          `json:"group_name,omitzero"`             // "users" is everybody in the workspace
+	UserName             string          `json:"user_name,omitzero"`              // the email address that the user signs in with
+	GroupName            string          `json:"group_name,omitzero"`             // "users" contains all users of the workspace
 	ServicePrincipalName string          `json:"service_principal_name,omitzero"` // the application ID, not the display name
 	PermissionLevel      PermissionLevel `json:"permission_level"`
 }
@@ -197,7 +199,7 @@ func (a AccessControl) principal() AccessControl {
 	}
 }
 
-// checkPrincipal rejects anything but one name.
+// checkPrincipal rejects all but exactly one name.
 func (a AccessControl) checkPrincipal() error {
 	names := 0
 	for _, name := range []string{a.UserName, a.GroupName, a.ServicePrincipalName} {
@@ -211,16 +213,16 @@ func (a AccessControl) checkPrincipal() error {
 	return nil
 }
 
-// ObjectPermissions are all permissions of an object: its own, and those that it
-// inherits from the directory or the workspace that it is in.
+// ObjectPermissions are all permissions on an object: its direct permissions,
+// and those that it inherits from a directory or from the workspace.
 type ObjectPermissions struct {
 	ObjectID          string               `json:"object_id"` // such as /jobs/12
 	ObjectType        PermissionObjectType `json:"object_type"`
 	AccessControlList []ObjectAccess       `json:"access_control_list"`
 }
 
-// Direct returns the object's own permissions, without those that it inherits.
-// They are what [SetPermissions] takes. It works on nil.
+// Direct returns the object's direct permissions, in the form that
+// [SetPermissions] accepts. It omits inherited permissions. It works on nil.
 func (p *ObjectPermissions) Direct() []AccessControl {
 	if p == nil {
 		return nil
@@ -236,24 +238,24 @@ func (p *ObjectPermissions) Direct() []AccessControl {
 	return direct
 }
 
-// An ObjectAccess is what one user, group or service principal may do with an
-// object. One of the three names is set.
+// An ObjectAccess lists the permissions of one user, group or service principal
+// on an object. Exactly one of the three names is set.
 type ObjectAccess struct {
 	UserName             string       `json:"user_name"`
 	GroupName            string       `json:"group_name"`
 	ServicePrincipalName string       `json:"service_principal_name"` // the application ID
-	DisplayName          string       `json:"display_name"`           // of a user or service principal
+	DisplayName          string       `json:"display_name"`           // set for users and service principals
 	AllPermissions       []Permission `json:"all_permissions"`
 }
 
-// A Permission is a level that a principal has, and where it comes from.
+// A Permission is a permission level and its origin.
 type Permission struct {
 	PermissionLevel     PermissionLevel `json:"permission_level"`
-	Inherited           bool            `json:"inherited"`             // can be changed only where it comes from
-	InheritedFromObject []string        `json:"inherited_from_object"` // such as /directories/123, or /clusters/ for what admins have
+	Inherited           bool            `json:"inherited"`             // can be changed only on the object that it is inherited from
+	InheritedFromObject []string        `json:"inherited_from_object"` // such as /directories/123, or /clusters/ for permissions of administrators
 }
 
-// on names the object that a call is about.
+// on adds the object to the path of a call.
 func (o PermissionObject) on(r Request, id string) Request {
 	switch {
 	case o == "":
@@ -264,19 +266,19 @@ func (o PermissionObject) on(r Request, id string) Request {
 	return r.elements("request_object_type", string(o)).element("request_object_id", id)
 }
 
-// Get returns the permissions of an object. It fails with [ErrInvalidState] for a
-// cluster that the service has deleted because of its age.
+// Get returns the permissions on an object. It fails with [ErrInvalidState] for
+// an old cluster that the service has deleted.
 func (s *PermissionsService) Get(ctx context.Context, object PermissionObject, id string) (*ObjectPermissions, error) {
 	return do[ObjectPermissions](ctx, s.client, object.on(get("/api/2.0/permissions/{request_object_type}/{request_object_id}"), id))
 }
 
-// SetPermissions describes all permissions that an object has of its own.
+// SetPermissions describes all direct permissions on an object.
 type SetPermissions struct {
 	Object PermissionObject `json:"request_object_type"`
 	ID     string           `json:"request_object_id"`
 
-	// AccessControlList replaces all of the object's own permissions. An empty
-	// list removes them.
+	// AccessControlList replaces all direct permissions. An empty list removes
+	// them.
 	AccessControlList []AccessControl `json:"access_control_list,omitzero"`
 }
 
@@ -291,27 +293,28 @@ func (in SetPermissions) check() error {
 		}
 	}
 	if slices.Contains(permissionLevels[in.Object], IsOwner) && owners != 1 {
-		return badArg("access_control_list", "gives %s to %d principals; %s need exactly one owner", IsOwner, owners, in.Object)
+		return badArg("access_control_list", "has %s for %d principals; %s need exactly one owner", IsOwner, owners, in.Object)
 	}
 	return nil
 }
 
-// checkAccess rejects an item of the list of an object.
+// checkAccess rejects an invalid item of an access control list.
 func checkAccess(object PermissionObject, a AccessControl) error {
 	switch err := a.checkPrincipal(); {
 	case err != nil:
 		return err
 	case a.PermissionLevel == IsOwner && a.GroupName != "":
-		return badArg("permission_level", "%s cannot be given to a group, but to a user or service principal", IsOwner)
+		return badArg("permission_level", "%s is not valid for a group; want a user or service principal", IsOwner)
 	}
 	return object.check(a.PermissionLevel)
 }
 
-// Set replaces all permissions that an object has of its own, and returns what it
-// has afterwards. A job, a pipeline and a warehouse must have exactly one owner in
-// the list. Inherited permissions and those of the group admins stay. A caller that
-// is no admin and leaves itself out may lose its access. The call is idempotent.
-// To change the permissions of one principal, use [PermissionsService.Update] or
+// Set replaces all direct permissions on an object and returns the object's
+// permissions afterwards. The list must name exactly one owner for a job, a
+// pipeline or a warehouse. Inherited permissions and the permissions of the
+// group admins do not change. A caller who is not an administrator can lose
+// access by omitting itself. Set is idempotent, so the client retries it. To
+// change the permissions of one principal, use [PermissionsService.Update] or
 // [PermissionsService.Revoke].
 func (s *PermissionsService) Set(ctx context.Context, in SetPermissions) (*ObjectPermissions, error) {
 	r := in.Object.on(put("/api/2.0/permissions/{request_object_type}/{request_object_id}"), in.ID).check(in.check())
@@ -319,7 +322,7 @@ func (s *PermissionsService) Set(ctx context.Context, in SetPermissions) (*Objec
 	return do[ObjectPermissions](ctx, s.client, r.idempotent())
 }
 
-// UpdatePermissions names principals and the levels to give them.
+// UpdatePermissions lists principals and their new permission levels.
 type UpdatePermissions struct {
 	Object            PermissionObject `json:"request_object_type"`
 	ID                string           `json:"request_object_id"`
@@ -338,17 +341,18 @@ func (in UpdatePermissions) check() error {
 	return nil
 }
 
-// Update gives each principal in the list its level, in place of the one that it
-// has, and returns what the object has afterwards. Other principals keep what they
-// have. A new owner replaces the old one. The call is idempotent.
+// Update gives each principal in the list a permission level and returns the
+// object's permissions afterwards. The level replaces the principal's current
+// direct level. Other principals keep theirs, except that a new owner replaces
+// the old one. Update is idempotent, so the client retries it.
 func (s *PermissionsService) Update(ctx context.Context, in UpdatePermissions) (*ObjectPermissions, error) {
 	r := in.Object.on(update("/api/2.0/permissions/{request_object_type}/{request_object_id}"), in.ID).check(in.check())
 	r.Body = map[string]any{"access_control_list": in.AccessControlList}
 	return do[ObjectPermissions](ctx, s.client, r.idempotent())
 }
 
-// RevokePermission names one principal and the object that it loses access to.
-// Exactly one of the three names is set.
+// RevokePermission identifies a principal and the object that it loses access
+// to. Set exactly one of the three names.
 type RevokePermission struct {
 	Object               PermissionObject
 	ID                   string
@@ -357,15 +361,17 @@ type RevokePermission struct {
 	ServicePrincipalName string // the application ID
 }
 
-// Revoke removes what one principal may do with an object, and returns what the
-// object has afterwards. All other principals keep what they have. It sends
-// nothing if the principal has no permission that is the object's own. Inherited
-// permissions stay. It fails if the principal owns the object, because an owner
-// must remain: use [PermissionsService.Update] to name another owner first.
+// Revoke removes the direct permissions of one principal on an object and
+// returns the object's permissions afterwards. Other principals and inherited
+// permissions do not change. If the principal has no direct permission, Revoke
+// changes nothing. It fails if the principal owns the object, because an object
+// must have an owner. Use [PermissionsService.Update] to set another owner
+// first.
 //
-// The service has no such call. Revoke reads the permissions and sends all but
-// those of the principal. A change that somebody else makes between the two
-// requests is lost. Calling Revoke again is safe.
+// The service has no call for this. Revoke reads the permissions and then sets
+// all of them except those of the principal. A change that somebody else makes
+// between the two requests is lost. You can safely call Revoke again after an
+// error.
 func (s *PermissionsService) Revoke(ctx context.Context, in RevokePermission) (*ObjectPermissions, error) {
 	who := AccessControl{UserName: in.UserName, GroupName: in.GroupName, ServicePrincipalName: in.ServicePrincipalName}
 	if err := who.checkPrincipal(); err != nil {
@@ -383,19 +389,19 @@ func (s *PermissionsService) Revoke(ctx context.Context, in RevokePermission) (*
 	return s.Set(ctx, SetPermissions{Object: in.Object, ID: in.ID, AccessControlList: kept})
 }
 
-// A PermissionDescription is a level that an object's kind has, and its meaning.
+// A PermissionDescription is a permission level and its description.
 type PermissionDescription struct {
 	PermissionLevel PermissionLevel `json:"permission_level"`
 	Description     string          `json:"description"`
 }
 
-// Levels returns the levels that there are for an object.
+// Levels returns the permission levels that are valid for an object.
 func (s *PermissionsService) Levels(ctx context.Context, object PermissionObject, id string) ([]PermissionDescription, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		PermissionLevels []PermissionDescription `json:"permission_levels"`
 	}](ctx, s.client, object.on(get("/api/2.0/permissions/{request_object_type}/{request_object_id}/permissionLevels"), id))
 	if err != nil {
 		return nil, err
 	}
-	return reply.PermissionLevels, nil
+	return response.PermissionLevels, nil
 }

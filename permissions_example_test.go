@@ -56,5 +56,5 @@ func ExamplePermissionsService_Update() {
 	if errors.As(err, &invalid) {
 		fmt.Println(invalid.Name, invalid.Problem)
 	}
-	// Output: permission_level "CAN_READ" is no level of jobs; want CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE or IS_OWNER
+	// Output: permission_level "CAN_READ" is not valid for jobs; want CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE or IS_OWNER
 }

@@ -96,11 +96,11 @@ func TestPermissions_wire(t *testing.T) {
 	}, {
 		name: "a group as the owner",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{GroupName: "ops", PermissionLevel: IsOwner}}}),
-		is:   fs.ErrInvalid, fails: "cannot be given to a group",
+		is:   fs.ErrInvalid, fails: "is not valid for a group",
 	}, {
 		name: "a level of other objects",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{GroupName: "ops", PermissionLevel: CanAttachTo}}}),
-		is:   fs.ErrInvalid, fails: `"CAN_ATTACH_TO" is no level of jobs; want CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE or IS_OWNER`,
+		is:   fs.ErrInvalid, fails: `"CAN_ATTACH_TO" is not valid for jobs; want CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE or IS_OWNER`,
 	}, {
 		name: "no level",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{GroupName: "ops"}}}),

@@ -174,8 +174,8 @@ func (d *dryRun) respond(r Request, number int, out any) error {
 		if r.reading {
 			return nil
 		}
-		reply, _ := json.Marshal(map[string]string{"id": text("id")})
-		return out(strings.NewReader(string(reply)))
+		response, _ := json.Marshal(map[string]string{"id": text("id")})
+		return out(strings.NewReader(string(response)))
 	}
 	d.fill(reflect.ValueOf(out).Elem(), text, r.reading, 0)
 	return nil

@@ -9,34 +9,37 @@ import (
 	"iter"
 )
 
-// PoliciesService creates and changes cluster policies. A policy fixes, limits or
-// forbids attributes of the clusters that are created under it. Principals who may
-// use a policy ([CanUse]) can create clusters under it, and only these.
+// PoliciesService creates and changes cluster policies. A policy sets, limits
+// or forbids attributes of the clusters that are created under it. A principal
+// with [CanUse] on a policy can create clusters under it. A principal who may
+// not create unrestricted clusters can create clusters only under such a
+// policy.
 //
-// Only admins can create, edit and delete policies. Others get
-// [ErrPermissionDenied]. Calls that name a policy or cluster that does not exist
-// fail with [ErrResourceDoesNotExist].
+// Only administrators can create, edit and delete policies. Other callers get
+// [ErrPermissionDenied]. A call fails with [ErrResourceDoesNotExist] if the
+// policy or the cluster does not exist.
 //
 // See https://docs.databricks.com/api/workspace/clusterpolicies.
 type PoliciesService service
 
-// A PolicyRuleType is what a rule does to its attribute.
+// A PolicyRuleType is the kind of limit that a rule sets on an attribute.
 type PolicyRuleType string
 
-// Types of rules, and the fields of [PolicyRule] that go with them. DefaultValue
-// and IsOptional go with all but the first two.
+// Types of rules, and the fields of [PolicyRule] that each type uses. All types
+// except the first two also use DefaultValue and IsOptional.
 const (
-	PolicyFixed     PolicyRuleType = "fixed"     // the attribute always has Value; Hidden hides it in the pages of the workspace
+	PolicyFixed     PolicyRuleType = "fixed"     // the attribute always has Value; Hidden hides it in the user interface
 	PolicyForbidden PolicyRuleType = "forbidden" // the attribute must be unset
-	PolicyAllowlist PolicyRuleType = "allowlist" // the attribute has one of Values
-	PolicyBlocklist PolicyRuleType = "blocklist" // the attribute has none of Values
-	PolicyRegex     PolicyRuleType = "regex"     // all of the attribute matches Pattern
-	PolicyRange     PolicyRuleType = "range"     // the attribute is from MinValue to MaxValue
-	PolicyUnlimited PolicyRuleType = "unlimited" // any value; sets a default, or requires a value
+	PolicyAllowlist PolicyRuleType = "allowlist" // the attribute must be one of Values
+	PolicyBlocklist PolicyRuleType = "blocklist" // the attribute must not be one of Values
+	PolicyRegex     PolicyRuleType = "regex"     // the whole attribute must match Pattern
+	PolicyRange     PolicyRuleType = "range"     // the attribute must be between MinValue and MaxValue
+	PolicyUnlimited PolicyRuleType = "unlimited" // any value is valid; sets a default, or makes the attribute required
 )
 
-// A PolicyRule is a policy's rule for one attribute. Values are strings, numbers
-// or bools, as the attribute is. Parsed numbers are [json.Number].
+// A PolicyRule is a policy's rule for one attribute. Its values are strings,
+// numbers or bools, according to the attribute's type. In a parsed definition,
+// numbers are [json.Number] values.
 type PolicyRule struct {
 	Type         PolicyRuleType `json:"type"`
 	Value        any            `json:"value,omitzero"`
@@ -49,13 +52,13 @@ type PolicyRule struct {
 	IsOptional   bool           `json:"isOptional,omitzero"` // whether the attribute may be unset
 }
 
-// A PolicyDefinition maps attributes to rules. A key is the path of an attribute
-// of [CreateCluster] on the wire, with dots: "spark_version",
+// A PolicyDefinition maps attributes to rules. A key is the JSON path of an
+// attribute of [CreateCluster], with dots: "spark_version",
 // "autoscale.max_workers", "spark_conf.spark.speculation" or
-// "init_scripts.0.volumes.destination". A "*" stands for all elements of a list
-// that have no rule of their own. "cluster_type" ("all-purpose", "job" or "dlt")
-// and "dbus_per_hour" are attributes of policies alone. An attribute that has no
-// rule is free.
+// "init_scripts.0.volumes.destination". In a key, "*" stands for all elements
+// of a list that have no rule of their own. Policies also have two attributes
+// that clusters do not have: "cluster_type" ("all-purpose", "job" or "dlt") and
+// "dbus_per_hour". A policy does not limit an attribute without a rule.
 //
 //	definition := databricks.PolicyDefinition{
 //		"autotermination_minutes": {Type: databricks.PolicyFixed, Value: 30},
@@ -65,8 +68,8 @@ type PolicyRule struct {
 //	id, err := client.Policies.Create(ctx, databricks.CreatePolicy{Name: "small", Definition: definition.JSON()})
 type PolicyDefinition map[string]PolicyRule
 
-// JSON returns the definition as the JSON text that [CreatePolicy] takes. It is
-// the empty string for a definition whose values have no JSON form.
+// JSON returns the definition as the JSON text that [CreatePolicy] takes. It
+// returns an empty string if a value cannot be represented in JSON.
 func (d PolicyDefinition) JSON() string {
 	if d == nil {
 		d = PolicyDefinition{}
@@ -80,9 +83,9 @@ func (d PolicyDefinition) JSON() string {
 	return string(bytes.TrimSpace(b.Bytes()))
 }
 
-// ParsePolicyDefinition reads a definition that is JSON text, such as
-// [ClusterPolicy.Definition]. Members of rules that [PolicyRule] has no field for
-// are lost.
+// ParsePolicyDefinition parses the JSON text of a definition, such as
+// [ClusterPolicy.Definition]. It drops members of rules that [PolicyRule] has
+// no field for.
 func ParsePolicyDefinition(text string) (PolicyDefinition, error) {
 	var d PolicyDefinition
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
@@ -96,30 +99,30 @@ func ParsePolicyDefinition(text string) (PolicyDefinition, error) {
 	return d, nil
 }
 
-// A ClusterPolicy is a policy as the service describes it.
+// A ClusterPolicy is a policy as the service returns it.
 type ClusterPolicy struct {
 	PolicyID                        string    `json:"policy_id"`
 	Name                            string    `json:"name"`
-	Definition                      string    `json:"definition"` // JSON text; all of it, even if the policy belongs to a family
+	Definition                      string    `json:"definition"` // JSON text; the complete definition, even if the policy belongs to a family
 	Description                     string    `json:"description"`
-	CreatorUserName                 string    `json:"creator_user_name"` // empty if that user was deleted
+	CreatorUserName                 string    `json:"creator_user_name"` // empty if the user was deleted
 	CreatedAtTimestamp              Millis    `json:"created_at_timestamp"`
 	Libraries                       []Library `json:"libraries"`
 	MaxClustersPerUser              int64     `json:"max_clusters_per_user"` // 0 for no limit
 	PolicyFamilyID                  string    `json:"policy_family_id"`
 	PolicyFamilyDefinitionOverrides string    `json:"policy_family_definition_overrides"` // JSON text
-	IsDefault                       bool      `json:"is_default"`                         // the service created it; it can be edited, not deleted
+	IsDefault                       bool      `json:"is_default"`                         // created by the service; it can be edited but not deleted
 }
 
-// CreatePolicy describes a new policy. Either Definition or PolicyFamilyID is set.
+// CreatePolicy describes a new policy. Set either Definition or PolicyFamilyID.
 type CreatePolicy struct {
 	Name                            string    `json:"name"`                                        // unique; up to 100 characters
-	Definition                      string    `json:"definition,omitzero"`                         // JSON text, such as PolicyDefinition.JSON returns
-	PolicyFamilyID                  string    `json:"policy_family_id,omitzero"`                   // take the definition from this family
-	PolicyFamilyDefinitionOverrides string    `json:"policy_family_definition_overrides,omitzero"` // rules that replace those of the family, as JSON text
+	Definition                      string    `json:"definition,omitzero"`                         // JSON text, as PolicyDefinition.JSON returns it
+	PolicyFamilyID                  string    `json:"policy_family_id,omitzero"`                   // the family whose definition to use
+	PolicyFamilyDefinitionOverrides string    `json:"policy_family_definition_overrides,omitzero"` // rules that replace rules of the family, as JSON text
 	Description                     string    `json:"description,omitzero"`
 	Libraries                       []Library `json:"libraries,omitzero"`             // to install when a cluster under the policy starts
-	MaxClustersPerUser              int64     `json:"max_clusters_per_user,omitzero"` // running clusters that one user can have under the policy; 0 for no limit
+	MaxClustersPerUser              int64     `json:"max_clusters_per_user,omitzero"` // running clusters that each user may have under the policy; 0 for no limit
 }
 
 func (in CreatePolicy) check() error {
@@ -131,12 +134,12 @@ func (in CreatePolicy) check() error {
 	case in.Definition != "" && in.PolicyFamilyID != "":
 		return badArg("definition", "cannot be set together with policy_family_id; policy_family_definition_overrides can")
 	case in.PolicyFamilyDefinitionOverrides != "" && in.PolicyFamilyID == "":
-		return badArg("policy_family_definition_overrides", "is for policies of a family; set policy_family_id")
+		return badArg("policy_family_definition_overrides", "requires policy_family_id")
 	}
 	return cmp.Or(checkDefinition("definition", in.Definition), checkDefinition("policy_family_definition_overrides", in.PolicyFamilyDefinitionOverrides))
 }
 
-// checkDefinition rejects text that is set and is no JSON object.
+// checkDefinition rejects text that is set but is not a JSON object.
 func checkDefinition(name, text string) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(text), &object); text != "" && (err != nil || object == nil) {
@@ -145,9 +148,9 @@ func checkDefinition(name, text string) error {
 	return nil
 }
 
-// Create creates a policy and returns its ID. Its name must be unique: otherwise
-// it fails with [ErrInvalidParameterValue] or [ErrResourceAlreadyExists]. The
-// client does not retry it after a lost response.
+// Create creates a policy and returns its ID. It fails with
+// [ErrInvalidParameterValue] or [ErrResourceAlreadyExists] if the name is
+// taken. The client does not retry it after a lost response.
 func (s *PoliciesService) Create(ctx context.Context, in CreatePolicy) (string, error) {
 	created, err := do[createdPolicy](ctx, s.client, post("/api/2.0/policies/clusters/create").params(in))
 	if err != nil {
@@ -162,7 +165,7 @@ type createdPolicy struct {
 
 func (p *createdPolicy) validate() error { return named("policy_id", p.PolicyID != "") }
 
-// EditPolicy describes what a policy is to be.
+// EditPolicy describes the new state of a policy.
 type EditPolicy struct {
 	PolicyID string `json:"policy_id"`
 	CreatePolicy
@@ -175,28 +178,29 @@ func (in EditPolicy) check() error {
 	return in.CreatePolicy.check()
 }
 
-// Edit replaces a policy. What is unset in the input is removed from the policy.
-// Clusters under the policy keep running even if they break its new rules, and must
-// comply when they are next edited. [PoliciesService.EnforceCompliance] makes a
-// cluster comply. The call is idempotent.
+// Edit replaces a policy. Fields that are unset in the input are removed from
+// the policy. Running clusters under the policy keep running even if they
+// violate the new rules. They must comply at their next edit.
+// [PoliciesService.EnforceCompliance] makes a cluster comply earlier. Edit is
+// idempotent, so the client retries it.
 func (s *PoliciesService) Edit(ctx context.Context, in EditPolicy) error {
 	return s.client.Do(ctx, post("/api/2.0/policies/clusters/edit").params(in).idempotent(), nil)
 }
 
-// Delete deletes a policy. Clusters under it keep running and can no longer be
-// edited. Default policies cannot be deleted. IDs are never used again, so the
-// client retries the call after a lost response.
+// Delete deletes a policy. Clusters under it keep running but can no longer be
+// edited. Default policies cannot be deleted. IDs are never reused, so the
+// client retries the call.
 func (s *PoliciesService) Delete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/policies/clusters/delete").required("policy_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
-// Get returns a policy. It fails with [ErrPermissionDenied] if the caller may not
-// use the policy.
+// Get returns a policy. It fails with [ErrPermissionDenied] if the caller may
+// not use the policy.
 func (s *PoliciesService) Get(ctx context.Context, id string) (*ClusterPolicy, error) {
 	return do[ClusterPolicy](ctx, s.client, get("/api/2.0/policies/clusters/get").required("policy_id", id))
 }
 
-// A PolicySortColumn is the field that a list of policies is sorted by.
+// A PolicySortColumn is the field by which a list of policies is sorted.
 type PolicySortColumn string
 
 // Fields to sort policies by.
@@ -205,69 +209,72 @@ const (
 	SortByPolicyName         PolicySortColumn = "POLICY_NAME"
 )
 
-// ListPolicies orders a list of policies. By default, the newest is first.
+// ListPolicies sets the order of a list of policies. The default is newest
+// first.
 type ListPolicies struct {
 	SortOrder  ListOrder        `json:"sort_order,omitzero"`
 	SortColumn PolicySortColumn `json:"sort_column,omitzero"`
 }
 
-// List returns the policies that the caller may use. Admins get all policies. The
-// service sends them in one response.
+// List returns the policies that the caller may use. Administrators get all
+// policies. The service sends them in one response.
 func (s *PoliciesService) List(ctx context.Context, in ListPolicies) ([]ClusterPolicy, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		Policies []ClusterPolicy `json:"policies"`
 	}](ctx, s.client, get("/api/2.0/policies/clusters/list").params(in))
 	if err != nil {
 		return nil, err
 	}
-	return reply.Policies, nil
+	return response.Policies, nil
 }
 
-// An EnforcementStatus is whether the service still tries to make a cluster comply.
+// An EnforcementStatus says whether the service still tries to make a cluster
+// comply.
 type EnforcementStatus string
 
 // Statuses of a pending enforcement.
 const (
 	EnforcementActive   EnforcementStatus = "ACTIVE"
-	EnforcementInactive EnforcementStatus = "INACTIVE" // it failed too often, and is not tried again
+	EnforcementInactive EnforcementStatus = "INACTIVE" // it failed too often, so the service stopped trying
 )
 
-// PolicyCompliance says whether a cluster complies with its policy. It does not
-// if the policy was edited after the cluster.
+// PolicyCompliance says whether a cluster complies with its policy. A cluster
+// can violate its policy if the policy was edited after the cluster.
 type PolicyCompliance struct {
 	IsCompliant        bool                `json:"is_compliant"`
-	Violations         map[string]string   `json:"violations"`          // up to 200: the path of each attribute, and what is wrong with it
+	Violations         map[string]string   `json:"violations"`          // at most 200; maps the path of each attribute to its violation
 	PendingEnforcement *PendingEnforcement `json:"pending_enforcement"` // nil if none is pending
 }
 
-// A PendingEnforcement is a change of a cluster that waits until the cluster is
-// terminated.
+// A PendingEnforcement is a change of a cluster that the service applies when
+// the cluster terminates.
 type PendingEnforcement struct {
 	EnforcementStatus EnforcementStatus       `json:"enforcement_status"`
-	InitiateTime      string                  `json:"initiate_time"` // in RFC 3339's form
+	InitiateTime      string                  `json:"initiate_time"` // in RFC 3339 format
 	InitiatorUser     string                  `json:"initiator_user"`
 	TargetChanges     []ClusterSettingsChange `json:"target_changes"`
-	TargetSpec        json.RawMessage         `json:"target_spec"` // what the cluster will be, as a ClusterSpec; it may hold secrets
+	TargetSpec        json.RawMessage         `json:"target_spec"` // the cluster's future ClusterSpec; it may contain secrets
 }
 
-// A ClusterSettingsChange is one change that makes a cluster comply.
+// A ClusterSettingsChange is a change of one attribute that makes a cluster
+// comply.
 type ClusterSettingsChange struct {
-	Field         string `json:"field"`          // a path, such as spark_conf.spark.speculation
-	PreviousValue string `json:"previous_value"` // as text
-	NewValue      string `json:"new_value"`      // as text
+	Field         string `json:"field"`          // path, such as spark_conf.spark.speculation
+	PreviousValue string `json:"previous_value"` // in text form
+	NewValue      string `json:"new_value"`      // in text form
 }
 
-// GetCompliance returns whether a cluster complies with its policy.
+// GetCompliance reports whether a cluster complies with its policy.
 func (s *PoliciesService) GetCompliance(ctx context.Context, clusterID string) (*PolicyCompliance, error) {
 	return do[PolicyCompliance](ctx, s.client, get("/api/2.0/policies/clusters/get-compliance").required("cluster_id", clusterID))
 }
 
-// ListCompliance names the policy whose clusters to list.
+// ListCompliance selects the policy whose clusters to list.
 type ListCompliance struct {
 	PolicyID  string `json:"policy_id"`
 	PageSize  int    `json:"page_size,omitzero"`  // clusters to request at a time; 0 lets the service choose
-	PageToken string `json:"page_token,omitzero"` // the page to begin with; empty for the first
-	Limit     int    `json:"-"`                   // clusters to return in total; 0 for all
+	PageToken string `json:"page_token,omitzero"` // the page to start with; empty for the first
+	Limit     int    `json:"-"`                   // maximum number of clusters to return in total; 0 for all
 }
 
 func (in ListCompliance) check() error {
@@ -277,20 +284,21 @@ func (in ListCompliance) check() error {
 	return checkPage(in.PageSize, in.Limit)
 }
 
-// A ClusterCompliance says whether one of a policy's clusters complies with it.
+// A ClusterCompliance says whether one cluster complies with its policy.
 type ClusterCompliance struct {
 	ClusterID string `json:"cluster_id"`
 	PolicyCompliance
 }
 
-// ListCompliance returns the clusters under a policy that the caller may see, and
-// whether they comply with it.
+// ListCompliance returns the clusters under a policy and whether each one
+// complies. It omits clusters that the caller may not see.
 func (s *PoliciesService) ListCompliance(ctx context.Context, in ListCompliance) ([]ClusterCompliance, error) {
 	return listPages(in.PageToken, in.Limit, s.compliancePages(ctx, in))
 }
 
-// AllCompliance yields what [PoliciesService.ListCompliance] returns, and requests
-// one page at a time. Each range over it begins anew.
+// AllCompliance yields the clusters that [PoliciesService.ListCompliance]
+// returns as they arrive. Each range over the sequence sends new requests. The
+// first error ends it.
 func (s *PoliciesService) AllCompliance(ctx context.Context, in ListCompliance) iter.Seq2[ClusterCompliance, error] {
 	return allPages(in.PageToken, in.Limit, pageItems(s.compliancePages(ctx, in)))
 }
@@ -308,45 +316,46 @@ func (s *PoliciesService) compliancePages(ctx context.Context, in ListCompliance
 	return func(token string) (*Page[ClusterCompliance], error) {
 		in := in
 		in.PageToken = token
-		reply, err := do[struct {
+		response, err := do[struct {
 			Clusters      []ClusterCompliance `json:"clusters"`
 			NextPageToken string              `json:"next_page_token"`
 		}](ctx, s.client, get("/api/2.0/policies/clusters/list-compliance").params(in))
 		if err != nil {
 			return nil, err
 		}
-		return &Page[ClusterCompliance]{reply.Clusters, reply.NextPageToken}, nil
+		return &Page[ClusterCompliance]{response.Clusters, response.NextPageToken}, nil
 	}
 }
 
-// An EnforceMode is when a running cluster is made to comply.
+// An EnforceMode says when the changes that make a running cluster comply are
+// applied.
 type EnforceMode string
 
 // Enforce modes.
 const (
-	EnforceImmediately        EnforceMode = "ENFORCE_IMMEDIATELY" // restarts a running cluster; the default
-	EnforceWaitForTermination EnforceMode = "WAIT_FOR_TERMINATION"
+	EnforceImmediately        EnforceMode = "ENFORCE_IMMEDIATELY"  // restarts a running cluster; the default
+	EnforceWaitForTermination EnforceMode = "WAIT_FOR_TERMINATION" // waits until the cluster terminates
 )
 
-// EnforceCompliance names the cluster that is to comply with its policy.
+// EnforceCompliance selects the cluster to make compliant.
 type EnforceCompliance struct {
 	ClusterID    string      `json:"cluster_id"`
-	ValidateOnly bool        `json:"validate_only,omitzero"` // report the changes, and change nothing
+	ValidateOnly bool        `json:"validate_only,omitzero"` // report the changes without making them
 	EnforceMode  EnforceMode `json:"enforce_mode,omitzero"`
 }
 
-// An EnforceResult is what the service did to make a cluster comply.
+// An EnforceResult says what the service did to make a cluster comply.
 type EnforceResult string
 
-// Results of making a cluster comply.
+// Results of an enforcement.
 const (
 	EnforceApplied   EnforceResult = "APPLIED"
-	EnforceDeferred  EnforceResult = "DEFERRED" // until the cluster is terminated
+	EnforceDeferred  EnforceResult = "DEFERRED" // until the cluster terminates
 	EnforceNoChanges EnforceResult = "NO_CHANGES"
 )
 
-// EnforcedCompliance reports how a cluster was made to comply with its policy, or
-// how it would be.
+// EnforcedCompliance holds the changes that make a cluster comply. With
+// ValidateOnly, the changes were not made.
 type EnforcedCompliance struct {
 	HasChanges    bool                    `json:"has_changes"`
 	Changes       []ClusterSettingsChange `json:"changes"`
@@ -354,9 +363,10 @@ type EnforcedCompliance struct {
 }
 
 // EnforceCompliance changes a cluster so that it complies with its policy. A
-// running cluster restarts, unless EnforceMode defers that. A terminated cluster
-// has the changes when it next starts. Clusters of jobs and pipelines are not
-// changed this way: the call fails with [ErrInvalidState]. The call is idempotent.
+// running cluster restarts, unless EnforceMode defers the changes. A terminated
+// cluster gets the changes at its next start. EnforceCompliance fails with
+// [ErrInvalidState] for clusters of jobs and pipelines. It is idempotent, so
+// the client retries it.
 func (s *PoliciesService) EnforceCompliance(ctx context.Context, in EnforceCompliance) (*EnforcedCompliance, error) {
 	r := post("/api/2.0/policies/clusters/enforce-compliance").params(in).idempotent()
 	if in.ClusterID == "" {
@@ -365,15 +375,17 @@ func (s *PoliciesService) EnforceCompliance(ctx context.Context, in EnforceCompl
 	return do[EnforcedCompliance](ctx, s.client, r)
 }
 
-// CancelPendingEnforcement names the cluster whose pending enforcement to cancel.
+// CancelPendingEnforcement selects the cluster whose pending enforcement to
+// cancel.
 type CancelPendingEnforcement struct {
 	ClusterID    string `json:"cluster_id"`
-	AllowMissing bool   `json:"allow_missing,omitzero"` // succeed if none is pending
+	AllowMissing bool   `json:"allow_missing,omitzero"` // succeed even if nothing is pending
 }
 
-// CancelPendingEnforcement cancels what [EnforceWaitForTermination] deferred. It
-// fails with [ErrNotFound] if nothing is pending, unless AllowMissing is set. The
-// call is idempotent.
+// CancelPendingEnforcement cancels an enforcement that
+// [EnforceWaitForTermination] deferred. It fails with [ErrNotFound] if nothing
+// is pending, unless AllowMissing is set. It is idempotent, so the client
+// retries it.
 func (s *PoliciesService) CancelPendingEnforcement(ctx context.Context, in CancelPendingEnforcement) error {
 	r := post("/api/2.0/policies/clusters:cancelPendingClusterEnforcement").params(in).treatAsSuccess(ErrNotFound)
 	if in.ClusterID == "" {
@@ -382,7 +394,7 @@ func (s *PoliciesService) CancelPendingEnforcement(ctx context.Context, in Cance
 	return s.client.Do(ctx, r, nil)
 }
 
-// A PolicyFamily is a template for policies, from the service.
+// A PolicyFamily is a template for policies that the service provides.
 type PolicyFamily struct {
 	PolicyFamilyID string `json:"policy_family_id"` // such as personal-vm or job-cluster
 	Name           string `json:"name"`
@@ -390,11 +402,12 @@ type PolicyFamily struct {
 	Definition     string `json:"definition"` // JSON text; see ParsePolicyDefinition
 }
 
-// ListPolicyFamilies bounds a list of policy families.
+// ListPolicyFamilies limits a list of policy families. Its zero value lists all
+// of them.
 type ListPolicyFamilies struct {
 	PageSize  int64  `json:"max_results,omitzero"` // families to request at a time; 0 lets the service choose
-	PageToken string `json:"page_token,omitzero"`  // the page to begin with; empty for the first
-	Limit     int    `json:"-"`                    // families to return in total; 0 for all
+	PageToken string `json:"page_token,omitzero"`  // the page to start with; empty for the first
+	Limit     int    `json:"-"`                    // maximum number of families to return in total; 0 for all
 }
 
 func (in ListPolicyFamilies) check() error { return checkPage(in.PageSize, in.Limit) }
@@ -404,8 +417,8 @@ func (s *PoliciesService) ListFamilies(ctx context.Context, in ListPolicyFamilie
 	return listPages(in.PageToken, in.Limit, s.familyPages(ctx, in))
 }
 
-// AllFamilies yields the policy families, and requests one page at a time. Each
-// range over it begins anew.
+// AllFamilies yields the policy families as they arrive. Each range over the
+// sequence sends new requests. The first error ends it.
 func (s *PoliciesService) AllFamilies(ctx context.Context, in ListPolicyFamilies) iter.Seq2[PolicyFamily, error] {
 	return allPages(in.PageToken, in.Limit, pageItems(s.familyPages(ctx, in)))
 }
@@ -423,25 +436,25 @@ func (s *PoliciesService) familyPages(ctx context.Context, in ListPolicyFamilies
 	return func(token string) (*Page[PolicyFamily], error) {
 		in := in
 		in.PageToken = token
-		reply, err := do[struct {
+		response, err := do[struct {
 			PolicyFamilies []PolicyFamily `json:"policy_families"`
 			NextPageToken  string         `json:"next_page_token"`
 		}](ctx, s.client, get("/api/2.0/policy-families").params(in))
 		if err != nil {
 			return nil, err
 		}
-		return &Page[PolicyFamily]{reply.PolicyFamilies, reply.NextPageToken}, nil
+		return &Page[PolicyFamily]{response.PolicyFamilies, response.NextPageToken}, nil
 	}
 }
 
-// GetPolicyFamily names a policy family.
+// GetPolicyFamily selects a policy family.
 type GetPolicyFamily struct {
 	PolicyFamilyID string `json:"policy_family_id"`
 	Version        int64  `json:"version,omitzero"` // 0 for the newest
 }
 
 // GetFamily returns a policy family. It fails with [ErrResourceDoesNotExist] if
-// there is no such family or version.
+// the family or the version does not exist.
 func (s *PoliciesService) GetFamily(ctx context.Context, in GetPolicyFamily) (*PolicyFamily, error) {
 	return do[PolicyFamily](ctx, s.client, get("/api/2.0/policy-families/{policy_family_id}").
 		element("policy_family_id", in.PolicyFamilyID).optional("version", in.Version))

@@ -54,7 +54,7 @@ func TestPolicies_wire(t *testing.T) {
 	}, {
 		name: "a definition and a family", call: create(CreatePolicy{Name: "n", Definition: "{}", PolicyFamilyID: "f"}), is: fs.ErrInvalid, fails: "cannot be set together",
 	}, {
-		name: "overrides of no family", call: create(CreatePolicy{Name: "n", Definition: "{}", PolicyFamilyDefinitionOverrides: "{}"}), is: fs.ErrInvalid, fails: "set policy_family_id",
+		name: "overrides of no family", call: create(CreatePolicy{Name: "n", Definition: "{}", PolicyFamilyDefinitionOverrides: "{}"}), is: fs.ErrInvalid, fails: "requires policy_family_id",
 	}, {
 		name: "a definition that is no object", call: create(CreatePolicy{Name: "n", Definition: "[]"}), is: fs.ErrInvalid, fails: "is not a JSON object",
 	}, {

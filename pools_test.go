@@ -84,7 +84,7 @@ func TestPools_wire(t *testing.T) {
 		call: edit(EditPool{InstancePoolName: "p", NodeTypeID: "n"}), is: fs.ErrInvalid, fails: "instance_pool_id is required",
 	}, {
 		name: "edit without the node type",
-		call: edit(EditPool{InstancePoolID: "id", InstancePoolName: "p"}), is: fs.ErrInvalid, fails: "want the one that the pool has",
+		call: edit(EditPool{InstancePoolID: "id", InstancePoolName: "p"}), is: fs.ErrInvalid, fails: "want the pool's current node type",
 	}, {
 		name: "get returns every field",
 		call: read,

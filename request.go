@@ -147,7 +147,7 @@ func (c *Client) newIdempotencyToken() string {
 	return rand.Text()
 }
 
-// do makes a call and returns its reply.
+// do makes a call and returns its response.
 func do[T any](ctx context.Context, c *Client, r Request) (*T, error) {
 	out := new(T)
 	if err := c.Do(ctx, r, out); err != nil {

@@ -71,11 +71,11 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "create with too long a name is refused",
 		call: create(CreateScope{Scope: strings.Repeat("n", 129)}),
-		is:   fs.ErrInvalid, fails: "is no name; want up to 128",
+		is:   fs.ErrInvalid, fails: "is not valid; want up to 128",
 	}, {
 		name: "create with a blank in the name is refused",
 		call: create(CreateScope{Scope: "my scope"}),
-		is:   fs.ErrInvalid, fails: `databricks: POST /api/2.0/secrets/scopes/create: scope "my scope" is no name`,
+		is:   fs.ErrInvalid, fails: `databricks: POST /api/2.0/secrets/scopes/create: scope "my scope" is not valid`,
 	}, {
 		name: "create with a line feed after the name is refused",
 		call: create(CreateScope{Scope: "etl\n"}),
@@ -99,7 +99,7 @@ func TestSecrets_wireScopes(t *testing.T) {
 	}, {
 		name: "create in the workspace with a key vault is refused",
 		call: create(CreateScope{Scope: "etl", BackendAzureKeyvault: vault}),
-		is:   fs.ErrInvalid, fails: "backend_azure_keyvault goes with a scope_backend_type of AZURE_KEYVAULT only",
+		is:   fs.ErrInvalid, fails: "backend_azure_keyvault requires the scope_backend_type AZURE_KEYVAULT",
 	}, {
 		name: "delete",
 		call: remove,
@@ -178,14 +178,14 @@ func TestSecrets_wireSecrets(t *testing.T) {
 		call: put(binary([]byte(long))),
 		wire: []wireStep{{stored, `{"scope": "etl", "key": "k", "bytes_value": "` + base64.StdEncoding.EncodeToString([]byte(long)) + `"}`, ""}},
 	},
-		refused("put of too much text", text(long+"v"), "string_value is of 131073 bytes; a secret has at most 131072"),
-		refused("put of too many bytes", binary([]byte(long+"v")), "bytes_value is of 131073 bytes; a secret has at most 131072"),
+		refused("put of too much text", text(long+"v"), "string_value has 131073 bytes; the maximum is 131072"),
+		refused("put of too many bytes", binary([]byte(long+"v")), "bytes_value has 131073 bytes; the maximum is 131072"),
 		refused("put of what is no text", text("\xff"), "string_value is not UTF-8, so JSON cannot carry it; use bytes_value"),
 		refused("put of nothing", PutSecret{Scope: "etl", Key: "k"}, "string_value or bytes_value is required"),
 		refused("put of text and bytes", PutSecret{"etl", "k", new(Secret("")), SecretBytes{}}, "string_value and bytes_value are both set"),
 		refused("put without a scope", PutSecret{Key: "k", BytesValue: SecretBytes{}}, "scope is required"),
 		refused("put without a key", PutSecret{Scope: "etl", BytesValue: SecretBytes{}}, "key is required"),
-		refused("put with a key that is no name", PutSecret{Scope: "etl", Key: "a b", BytesValue: SecretBytes{}}, `key "a b" is no name`),
+		refused("put with a key that is no name", PutSecret{Scope: "etl", Key: "a b", BytesValue: SecretBytes{}}, `key "a b" is not valid`),
 		refused("put with too long a key", PutSecret{Scope: "etl", Key: strings.Repeat("n", 129), BytesValue: SecretBytes{}}, `key "nnn`),
 		fails(put(text("v")), stored, `{"scope": "etl", "key": "k", "string_value": "v"}`,
 			`404 {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Scope etl does not exist!"}`, ErrResourceDoesNotExist),

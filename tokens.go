@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// TokensService makes and revokes the caller's own personal access tokens.
+// TokensService creates and revokes the caller's own personal access tokens.
 //
 // See https://docs.databricks.com/api/workspace/tokens.
 type TokensService service
 
-// An AutoscopeState is how far the service is in narrowing a token to the
-// scopes that it is used with. The service may add some, so a switch over it
+// An AutoscopeState says whether the service has restricted a token to the API
+// scopes that it is used with. The service may add states, so a switch over it
 // needs a default.
 type AutoscopeState string
 
-// States of a token's narrowing.
+// Autoscope states.
 const (
 	AutoscopeRunning       AutoscopeState = "AUTOSCOPE_STATE_RUNNING"
 	AutoscopeCompleted     AutoscopeState = "AUTOSCOPE_STATE_COMPLETED"
@@ -26,19 +26,20 @@ const (
 	AutoscopeAPINotCovered AutoscopeState = "AUTOSCOPE_STATE_API_NOT_COVERED"
 )
 
-// TokenInfo describes a token. It is all that can be known of one after it was made.
+// TokenInfo describes a token without its value.
 type TokenInfo struct {
 	TokenID        string         `json:"token_id"`
 	CreationTime   Millis         `json:"creation_time"`
-	ExpiryTime     Millis         `json:"expiry_time"` // -1 if it never expires; see Expiry
+	ExpiryTime     Millis         `json:"expiry_time"` // -1 if the token never expires; see Expiry
 	Comment        string         `json:"comment"`
-	Scopes         []string       `json:"scopes"`          // of the API, as chosen at creation; none stands for all
-	AutoscopeState AutoscopeState `json:"autoscope_state"` // empty where the service does not narrow tokens
-	InferredScopes []string       `json:"inferred_scopes"` // that the service saw it use
-	BackfillScopes []string       `json:"backfill_scopes"` // that the service found for it later
+	Scopes         []string       `json:"scopes"`          // the API scopes chosen at creation; empty for all
+	AutoscopeState AutoscopeState `json:"autoscope_state"` // empty if the service does not restrict tokens
+	InferredScopes []string       `json:"inferred_scopes"` // API scopes that the service saw in use
+	BackfillScopes []string       `json:"backfill_scopes"` // API scopes that the service added later
 }
 
-// Expiry returns when the token ends, and false if it never does.
+// Expiry returns the time at which the token expires. It returns false if the
+// token never expires.
 func (t TokenInfo) Expiry() (time.Time, bool) {
 	if t.ExpiryTime <= 0 {
 		return time.Time{}, false
@@ -46,55 +47,58 @@ func (t TokenInfo) Expiry() (time.Time, bool) {
 	return t.ExpiryTime.Time(), true
 }
 
-// CreateToken asks for a new token. All of it is optional.
+// CreateToken describes a new token. All fields are optional.
 type CreateToken struct {
-	LifetimeSeconds  int64    `json:"lifetime_seconds,omitzero"` // zero for the longest that the workspace gives: two years, or for ever
+	LifetimeSeconds  int64    `json:"lifetime_seconds,omitzero"` // 0 for the longest lifetime that the workspace allows, which may be unlimited
 	Comment          string   `json:"comment,omitzero"`
-	Scopes           []string `json:"scopes,omitzero"`            // of the API, to which the token is bound; nil for all
-	AutoscopeEnabled bool     `json:"autoscope_enabled,omitzero"` // lets the service narrow the token to the scopes that it is used with
+	Scopes           []string `json:"scopes,omitzero"`            // the API scopes that the token may use; nil for all
+	AutoscopeEnabled bool     `json:"autoscope_enabled,omitzero"` // let the service restrict the token to the API scopes that it is used with
 }
 
 func (in CreateToken) check() error {
 	if in.LifetimeSeconds < 0 {
-		return badArg("lifetime_seconds", "is %d; want a number above 0, or 0 to leave it to the workspace", in.LifetimeSeconds)
+		return badArg("lifetime_seconds", "is %d; want 1 or more, or 0 for the workspace's maximum", in.LifetimeSeconds)
 	}
 	return nil
 }
 
-// A CreatedToken is a new token with its value, which is to be had only now.
+// A CreatedToken is a new token with its value. The service never returns the
+// value again.
 type CreatedToken struct {
-	TokenValue Secret    `json:"token_value"` // what to sign in with
+	TokenValue Secret    `json:"token_value"` // the credential
 	TokenInfo  TokenInfo `json:"token_info"`
 }
 
 func (t *CreatedToken) validate() error { return named("token_value", t.TokenValue != "") }
 
-// LogValue logs the token without its value, in the handlers that write JSON, too.
+// LogValue returns the token's description, without its value. JSON handlers
+// use it too.
 func (t CreatedToken) LogValue() slog.Value { return slog.AnyValue(t.TokenInfo) }
 
-// Create makes a token for the caller. It fails with [ErrQuotaExceeded] if the
-// caller has too many (600), and with [ErrPermissionDenied] or
-// [ErrFeatureDisabled] if the workspace gives out none. It is not repeated after
-// its answer was lost, for each call makes another token; one that was made in
-// vain shows in List, and may be found there by its comment.
+// Create creates a token for the caller. It fails with [ErrQuotaExceeded] if
+// the caller has too many tokens (600). It fails with [ErrPermissionDenied] or
+// [ErrFeatureDisabled] if the workspace does not allow tokens. A second call
+// creates a second token, so the client does not retry after a lost response.
+// To find a token whose response was lost, look for its comment in List.
 func (s *TokensService) Create(ctx context.Context, in CreateToken) (*CreatedToken, error) {
 	return do[CreatedToken](ctx, s.client, post("/api/2.0/token/create").params(in))
 }
 
-// List returns the caller's tokens that are valid now.
+// List returns the caller's tokens that are valid.
 func (s *TokensService) List(ctx context.Context) ([]TokenInfo, error) {
-	reply, err := do[struct {
+	response, err := do[struct {
 		TokenInfos []TokenInfo `json:"token_infos"`
 	}](ctx, s.client, get("/api/2.0/token/list"))
 	if err != nil {
 		return nil, err
 	}
-	return reply.TokenInfos, nil
+	return response.TokenInfos, nil
 }
 
-// Delete revokes a token at once, for good. It fails with
-// [ErrResourceDoesNotExist] if the caller has no valid token of that id, as
-// after a Delete before. As ids are never given twice, it is repeated freely.
+// Delete revokes a token immediately and permanently. It fails with
+// [ErrResourceDoesNotExist] if the caller has no valid token with this ID. IDs
+// are never reused, so the client retries the call. If the response to an
+// earlier attempt was lost, a retry that finds no token counts as success.
 func (s *TokensService) Delete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/token/delete").required("token_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }

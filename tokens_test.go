@@ -46,7 +46,7 @@ func TestTokens_wire(t *testing.T) {
 	}, {
 		name: "create with a negative lifetime is refused",
 		call: create(CreateToken{LifetimeSeconds: -1}),
-		is:   fs.ErrInvalid, fails: "POST /api/2.0/token/create: lifetime_seconds is -1; want a number above 0",
+		is:   fs.ErrInvalid, fails: "POST /api/2.0/token/create: lifetime_seconds is -1; want 1 or more",
 	}, {
 		name: "create with too many tokens",
 		call: create(CreateToken{}),

@@ -1,18 +1,19 @@
 // Package scim manages the identities of a workspace: users, service principals
-// and groups, with the calls of SCIM.
+// and groups. It uses the SCIM API of the workspace.
 //
 //	identities := scim.NewClient(client)
 //	me, err := identities.Me(ctx, scim.GetMe{})
 //
-// Everybody may call Me. The other calls are for admins. Some of them that only
-// read may be open to others.
+// Every caller may use Me. The other calls are for workspace administrators.
+// Some read calls may be open to other users.
 //
-// Errors are those of package databricks. An identity that does not exist gives
-// [ErrNotFound], which also matches [io/fs.ErrNotExist]. A name that is taken gives
-// [ErrConflict], which also matches [io/fs.ErrExist].
+// The package returns the errors of package databricks. A call fails with
+// [ErrNotFound] if the identity does not exist. This error also matches
+// [io/fs.ErrNotExist]. A call fails with [ErrConflict] if the name is taken.
+// This error also matches [io/fs.ErrExist].
 //
-// Identities that were just created can be missing from lists for a while. Get
-// finds them at once, by the ID that Create returned.
+// A new identity may be absent from lists for a short time. Get returns it
+// immediately, by the ID that Create returned.
 package scim
 
 import (
@@ -34,29 +35,29 @@ import (
 	"github.com/go-databricks/databricks/internal/patch"
 )
 
-// Codes of errors, for errors.Is.
+// Error codes, for use with [errors.Is].
 const (
 	ErrBadRequest databricks.ErrorCode = "SCIM_400" // an attribute, path or filter is invalid
-	ErrForbidden  databricks.ErrorCode = "SCIM_403" // the caller is no admin
+	ErrForbidden  databricks.ErrorCode = "SCIM_403" // the caller is not an administrator
 	ErrNotFound   databricks.ErrorCode = "SCIM_404"
 	ErrConflict   databricks.ErrorCode = "SCIM_409" // the name is taken
 )
 
-// A Client makes the calls of SCIM. It is safe for concurrent use and needs no
-// closing.
+// A Client provides the calls of the SCIM API. It is safe for concurrent use
+// and does not need to be closed.
 type Client struct {
 	Users             *UsersService
 	ServicePrincipals *ServicePrincipalsService
 	Groups            *GroupsService
 
 	calls area.Client
-	me    chan *User // holds one value: the cached user, nil if there is none
+	me    chan *User // holds one value: the cached user, or nil
 }
 
 type service struct{ client *Client }
 
-// NewClient returns a client that sends its calls through workspace, with its
-// host, credential, retries and limits.
+// NewClient returns a client that sends its requests through workspace. It uses
+// that client's host, credentials, retries and limits.
 func NewClient(workspace *databricks.Client) *Client {
 	c := &Client{calls: area.Client{Workspace: workspace, Failed: failed}, me: make(chan *User, 1)}
 	c.me <- nil
@@ -69,19 +70,20 @@ func NewClient(workspace *databricks.Client) *Client {
 
 // GetMe selects the attributes that [Client.Me] returns.
 type GetMe struct {
-	Attributes         string `json:"attributes,omitzero"`         // return only these, separated by commas
-	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // do not return these, separated by commas
+	Attributes         string `json:"attributes,omitzero"`         // attributes to return, separated by commas; empty for all
+	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // attributes to omit, separated by commas
 }
 
-// Me returns the caller: a user, or a service principal, whose UserName is its
-// application ID. It is the cheapest call to test a credential with.
+// Me returns the caller, which is a user or a service principal. The UserName
+// of a service principal is its application ID. Me is the cheapest call for
+// checking credentials.
 func (c *Client) Me(ctx context.Context, in GetMe) (*User, error) {
 	return area.Read[User](ctx, c.calls, area.Get("/api/2.0/preview/scim/v2/Me", in))
 }
 
-// CachedMe returns the caller, like [Client.Me]. It sends one request in the life
-// of the client, and none after that: concurrent calls share it. A request that
-// fails is not kept. The result is a copy for each call.
+// CachedMe returns the caller, as [Client.Me] does. The first successful call
+// sends a request, and later calls return a copy of its result. Concurrent
+// calls share one request. A failed request is not cached.
 func (c *Client) CachedMe(ctx context.Context) (*User, error) {
 	var me *User
 	select {
@@ -100,8 +102,8 @@ func (c *Client) CachedMe(ctx context.Context) (*User, error) {
 	return me.clone(), nil
 }
 
-// HomeDir returns the caller's own directory in the workspace: /Users/<name>. It
-// uses [Client.CachedMe].
+// HomeDir returns the caller's home directory in the workspace, /Users/<name>.
+// It uses [Client.CachedMe].
 func (c *Client) HomeDir(ctx context.Context) (string, error) {
 	me, err := c.CachedMe(ctx)
 	if err != nil {
@@ -113,17 +115,18 @@ func (c *Client) HomeDir(ctx context.Context) (string, error) {
 	return "/Users/" + me.UserName, nil
 }
 
-// A ComplexValue is an entry of a list of an identity: a member of a group, a
-// group, a role, an entitlement or an e-mail address.
+// A ComplexValue is an element of a list attribute: a member of a group, a
+// group, a role, an entitlement or an email address.
 type ComplexValue struct {
 	Value   string `json:"value,omitzero"`   // the ID, role, entitlement or address
-	Display string `json:"display,omitzero"` // the name; set by the service
+	Display string `json:"display,omitzero"` // display name; set by the service
 	Ref     string `json:"$ref,omitzero"`    // such as Users/123; set by the service
-	Type    string `json:"type,omitzero"`    // "direct" or "indirect" for groups; "work" for e-mail addresses
+	Type    string `json:"type,omitzero"`    // "direct" or "indirect" for groups; "work" for email addresses
 	Primary bool   `json:"primary,omitzero"`
 }
 
-// Values returns one entry for each value, such as the IDs of a group's members.
+// Values returns a list with one element for each value, such as the ID of a
+// member.
 func Values[T ~string](values ...T) []ComplexValue {
 	list := make([]ComplexValue, len(values))
 	for i, v := range values {
@@ -132,8 +135,8 @@ func Values[T ~string](values ...T) []ComplexValue {
 	return list
 }
 
-// An Entitlement is something that an identity may do in the workspace. The
-// service may add entitlements.
+// An Entitlement is a right that an identity has in the workspace. The service
+// may add entitlements.
 type Entitlement string
 
 // Entitlements.
@@ -142,10 +145,10 @@ const (
 	AllowInstancePoolCreate Entitlement = "allow-instance-pool-create"
 	DatabricksSQLAccess     Entitlement = "databricks-sql-access"
 	WorkspaceAccess         Entitlement = "workspace-access"
-	WorkspaceConsume        Entitlement = "workspace-consume" // read only; not together with the two before
+	WorkspaceConsume        Entitlement = "workspace-consume" // read only; excludes the previous two
 )
 
-// A PatchOp is what a [PatchOperation] does. The service ignores case.
+// A PatchOp is the kind of a [PatchOperation]. The service ignores its case.
 type PatchOp string
 
 // Kinds of operations.
@@ -155,46 +158,47 @@ const (
 	PatchReplace PatchOp = "replace"
 )
 
-// A PatchOperation is one change of an identity. [AddMembers] and the other
-// functions make the usual ones.
+// A PatchOperation is one change of an identity. [AddMembers] and similar
+// functions create common operations.
 type PatchOperation struct {
 	Op    PatchOp `json:"op"`
-	Path  string  `json:"path,omitzero"` // an attribute, or a part of it: members[value eq "123"]
+	Path  string  `json:"path,omitzero"` // an attribute, or a part of one: members[value eq "123"]
 	Value any     `json:"value,omitzero"`
 }
 
 // AddMembers adds users, service principals or groups to a group, by their IDs.
-// Those that are members already stay members.
+// Adding a current member has no effect.
 func AddMembers(ids ...string) PatchOperation {
 	return PatchOperation{PatchAdd, "members", Values(ids...)}
 }
 
-// RemoveMember removes a user, service principal or group from a group, by its ID.
+// RemoveMember removes a user, service principal or group from a group, by its
+// ID.
 func RemoveMember(id string) PatchOperation { return remove("members", id) }
 
-// AddEntitlements gives an identity entitlements.
+// AddEntitlements adds entitlements to an identity.
 func AddEntitlements(entitlements ...Entitlement) PatchOperation {
 	return PatchOperation{PatchAdd, "entitlements", Values(entitlements...)}
 }
 
-// RemoveEntitlement takes an entitlement from an identity.
+// RemoveEntitlement removes an entitlement from an identity.
 func RemoveEntitlement(e Entitlement) PatchOperation { return remove("entitlements", string(e)) }
 
-// AddRoles gives an identity roles, such as the ARNs of instance profiles.
+// AddRoles adds roles to an identity, such as the ARNs of instance profiles.
 func AddRoles(roles ...string) PatchOperation {
 	return PatchOperation{PatchAdd, "roles", Values(roles...)}
 }
 
-// RemoveRole takes a role from an identity.
+// RemoveRole removes a role from an identity.
 func RemoveRole(role string) PatchOperation { return remove("roles", role) }
 
-// Activate lets a user or service principal sign in again.
+// Activate allows a user or service principal to sign in again.
 func Activate() PatchOperation { return PatchOperation{PatchReplace, "active", true} }
 
-// Deactivate keeps a user or service principal from signing in.
+// Deactivate prevents a user or service principal from signing in.
 func Deactivate() PatchOperation { return PatchOperation{PatchReplace, "active", false} }
 
-// Rename changes the display name.
+// Rename changes the display name of an identity.
 func Rename(displayName string) PatchOperation {
 	return PatchOperation{PatchReplace, "displayName", displayName}
 }
@@ -203,14 +207,14 @@ func remove(list, value string) PatchOperation {
 	return PatchOperation{Op: PatchRemove, Path: fmt.Sprintf("%s[value eq %s]", list, quote(value))}
 }
 
-// A Filter selects identities in a list. [Equal] and the other functions make
-// filters. A filter can also be written as text: `userName eq "a@example.com"`.
+// A Filter selects identities in a list. [Equal] and similar functions create
+// filters. You can also write a filter as text: `userName eq "a@example.com"`.
 type Filter string
 
-// Equal selects identities whose attribute has this value. Case is ignored.
+// Equal selects identities whose attribute equals value, ignoring case.
 func Equal(attribute, value string) Filter { return compare(attribute, "eq", value) }
 
-// NotEqual selects identities whose attribute does not have this value.
+// NotEqual selects identities whose attribute does not equal value.
 func NotEqual(attribute, value string) Filter { return compare(attribute, "ne", value) }
 
 // Contains selects identities whose attribute contains text.
@@ -219,10 +223,10 @@ func Contains(attribute, text string) Filter { return compare(attribute, "co", t
 // StartsWith selects identities whose attribute starts with prefix.
 func StartsWith(attribute, prefix string) Filter { return compare(attribute, "sw", prefix) }
 
-// And selects identities that all filters select.
+// And selects identities that match all filters.
 func And(filters ...Filter) Filter { return join(" and ", filters) }
 
-// Or selects identities that any of the filters selects.
+// Or selects identities that match at least one of the filters.
 func Or(filters ...Filter) Filter { return join(" or ", filters) }
 
 func compare(attribute, op, value string) Filter {
@@ -240,7 +244,8 @@ func join(word string, filters []Filter) Filter {
 	return Filter(strings.Join(parts, word))
 }
 
-// quote writes a value as filters and paths have it: as JSON has strings.
+// quote returns value as a string literal of a filter or path. It is a JSON
+// string.
 func quote(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
@@ -254,16 +259,16 @@ const (
 	Descending ListSortOrder = "descending"
 )
 
-// ListOptions narrows and orders a list. Its zero value lists everything.
+// ListOptions filters and sorts a list. Its zero value lists all identities.
 type ListOptions struct {
 	Filter             Filter        `json:"filter,omitzero"`
-	SortBy             string        `json:"sortBy,omitzero"` // an attribute
+	SortBy             string        `json:"sortBy,omitzero"` // the attribute to sort by
 	SortOrder          ListSortOrder `json:"sortOrder,omitzero"`
-	Attributes         string        `json:"attributes,omitzero"`         // return only these, separated by commas
-	ExcludedAttributes string        `json:"excludedAttributes,omitzero"` // do not return these, separated by commas; the members of large groups make lists slow
+	Attributes         string        `json:"attributes,omitzero"`         // attributes to return, separated by commas; empty for all
+	ExcludedAttributes string        `json:"excludedAttributes,omitzero"` // attributes to omit, separated by commas; omit members to list large groups faster
 	PageSize           int64         `json:"count,omitzero"`              // identities to request at a time; 0 lets the service choose
-	PageToken          string        `json:"startIndex,omitzero"`         // the page to begin with: the number of its first identity, from 1; empty for the first
-	Limit              int           `json:"-"`                           // identities to return in total; 0 for all
+	PageToken          string        `json:"startIndex,omitzero"`         // the page to start with, as the number of its first identity, from 1; empty for the first
+	Limit              int           `json:"-"`                           // maximum number of identities to return in total; 0 for all
 }
 
 func (in ListOptions) check() error {
@@ -282,23 +287,23 @@ func (in ListOptions) check() error {
 // GetOptions selects the attributes to return.
 type GetOptions struct {
 	ID                 string `json:"id,omitzero"`
-	Attributes         string `json:"attributes,omitzero"`         // return only these, separated by commas
-	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // do not return these, separated by commas
+	Attributes         string `json:"attributes,omitzero"`         // attributes to return, separated by commas; empty for all
+	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // attributes to omit, separated by commas
 }
 
-// put returns a call that replaces an identity. It may be retried.
+// put returns a call that replaces an identity. It is idempotent.
 func put(path, id string, body any) area.Request {
 	return area.Send(http.MethodPut, path, body).Element("id", id).MarkIdempotent()
 }
 
-// one returns a call for the identity that in names.
+// one returns a call that gets the identity with the ID in.ID.
 func one(path string, in GetOptions) area.Request {
 	id := in.ID
 	in.ID = ""
 	return area.Get(path, in).Element("id", id)
 }
 
-// failed returns the error of a call.
+// failed returns the error that this package reports for an error of a call.
 func failed(err error) error {
 	if e, ok := err.(*databricks.APIError); ok && e.Code == ErrConflict {
 		return &conflict{e}
@@ -306,7 +311,7 @@ func failed(err error) error {
 	return err
 }
 
-// A conflict is an error that says that a name is taken.
+// A conflict says that a name is taken.
 type conflict struct{ *databricks.APIError }
 
 func (e *conflict) Unwrap() error        { return e.APIError }
@@ -315,8 +320,8 @@ func (e *conflict) Is(target error) bool { return target == fs.ErrExist }
 // An identity is a User, a ServicePrincipal or a Group.
 type identity interface{ ref() (id, name string) }
 
-// create creates an identity and returns it. A response without an ID says
-// nothing, so that the outcome is unknown.
+// create creates an identity and returns it. If the response has no ID, the
+// outcome is unknown.
 func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, error) {
 	if c.calls.Workspace.Planning() {
 		return area.Read[T](ctx, c.calls, r) // with placeholders for all IDs
@@ -338,8 +343,8 @@ func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, err
 	return &created, nil
 }
 
-// modify changes an identity: it reads it, calls change, and replaces it with
-// what change made of it.
+// modify reads an identity, passes it to change, and writes it back if change
+// changed it.
 func modify[T any](ctx context.Context, c *Client, get, put area.Request, change func(*T)) error {
 	doc, err := area.Read[map[string]json.RawMessage](ctx, c.calls, get)
 	if err != nil {
@@ -388,8 +393,8 @@ type pager[T identity] struct {
 	path string
 }
 
-// page reads the page that begins with the item of number start. next is the
-// number of the first item of the next page, 0 on the last page.
+// page reads the page that starts with the item number start. next is the
+// number of the first item of the next page, or 0 after the last page.
 func (p pager[T]) page(ctx context.Context, start int64) (items []T, next int64, err error) {
 	in := p.in
 	if start > 1 || in.PageToken != "" {
@@ -439,7 +444,7 @@ func (p pager[T]) all(ctx context.Context) iter.Seq2[T, error] {
 				}
 			}
 			if !fresh && len(items) > 0 {
-				yield(*new(T), errors.New("scim: the service sent a page twice, so the list would never end"))
+				yield(*new(T), errors.New("scim: the service returned the same page again, so the list would never end"))
 				return
 			}
 			start = next
@@ -473,7 +478,7 @@ func (p pager[T]) single(ctx context.Context) (*databricks.Page[T], error) {
 	return page, nil
 }
 
-// find returns the one item whose attribute has a value.
+// find returns the item whose attribute equals value.
 func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, error) {
 	if value == "" {
 		return nil, area.BadArg(attribute, area.Missing)
@@ -490,14 +495,14 @@ func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, 
 	return nil, &notFound{kind, value}
 }
 
-// A notFound says that a list has no such identity.
+// A notFound says that a list does not contain an identity.
 type notFound struct{ kind, name string }
 
 func (e *notFound) Error() string {
-	return fmt.Sprintf("scim: there is no %s with the name %q (one that was just created may not be listed yet)", e.kind, e.name)
+	return fmt.Sprintf("scim: %s %q was not found (if it was just created, it may not be listed yet)", e.kind, e.name)
 }
 
-// Is makes the error match what an unknown ID gives.
+// Is makes the error match the same targets as the error for an unknown ID.
 func (e *notFound) Is(target error) bool {
 	return slices.Contains([]error{fs.ErrNotExist, ErrNotFound}, target)
 }

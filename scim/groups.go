@@ -20,17 +20,17 @@ type Group struct {
 	Schemas      []string       `json:"schemas,omitzero"` // set by Create and Update
 	ID           string         `json:"id,omitzero"`      // set by the service
 	DisplayName  string         `json:"displayName"`      // unique in the workspace
-	Members      []ComplexValue `json:"members,omitzero"` // by their IDs; see Values
-	Groups       []ComplexValue `json:"groups,omitzero"`  // the groups that the group is in
+	Members      []ComplexValue `json:"members,omitzero"` // identified by their IDs; see Values
+	Groups       []ComplexValue `json:"groups,omitzero"`  // the groups that this group is a member of
 	Roles        []ComplexValue `json:"roles,omitzero"`
 	Entitlements []ComplexValue `json:"entitlements,omitzero"` // see Entitlement
 	ExternalID   string         `json:"externalId,omitzero"`
 	Meta         *ResourceMeta  `json:"meta,omitzero"` // set by the service
 }
 
-// ResourceMeta says what kind of group a group is.
+// ResourceMeta says whether a group belongs to the workspace or to the account.
 type ResourceMeta struct {
-	ResourceType string `json:"resourceType,omitzero"` // WorkspaceGroup for a group of the workspace, Group for one of the account
+	ResourceType string `json:"resourceType,omitzero"` // WorkspaceGroup for a workspace group, Group for an account group
 }
 
 func (g Group) ref() (id, name string) { return g.ID, g.DisplayName }
@@ -40,33 +40,34 @@ func (g Group) withSchema() Group {
 	return g
 }
 
-// Create creates a group and returns the group, with its ID. It fails with [ErrConflict] if
-// there is a group with this name. The client does not retry it after a lost
-// response.
+// Create creates a group and returns it with its ID. It fails with
+// [ErrConflict] if the display name is taken. The client does not retry it
+// after a lost response.
 func (s *GroupsService) Create(ctx context.Context, in Group) (*Group, error) {
 	r := area.Send(http.MethodPost, "/api/2.0/preview/scim/v2/Groups", in.withSchema()).Check(checkSet("displayName", in.DisplayName))
 	return create[Group](ctx, s.client, r)
 }
 
-// Get returns a group by ID. It fails with [ErrNotFound] if there is none.
+// Get returns the group with the given ID. It fails with [ErrNotFound] if the
+// group does not exist.
 func (s *GroupsService) Get(ctx context.Context, in GetOptions) (*Group, error) {
 	return area.Read[Group](ctx, s.client.calls, one("/api/2.0/preview/scim/v2/Groups/{id}", in))
 }
 
-// Find returns the group with this name. It fails with an error that matches
-// [ErrNotFound] if the list has none. Lists lag behind: one that was just created
-// may not be in them yet.
+// Find returns the group with the given display name. It fails with an error
+// that matches [ErrNotFound] if the list does not contain the group. A group
+// that was just created may not be in the list yet.
 func (s *GroupsService) Find(ctx context.Context, displayName string) (*Group, error) {
 	return s.pages(ListOptions{}).find(ctx, "group", "displayName", displayName)
 }
 
-// List returns all groups, or those that the options select.
+// List returns the groups that the options select.
 func (s *GroupsService) List(ctx context.Context, in ListOptions) ([]Group, error) {
 	return s.pages(in).list(ctx)
 }
 
-// All yields what [GroupsService.List] returns, and requests one page at a time. Each
-// range over it begins anew.
+// All yields the groups that [GroupsService.List] returns as they arrive. Each
+// range over the sequence sends new requests. The first error ends it.
 func (s *GroupsService) All(ctx context.Context, in ListOptions) iter.Seq2[Group, error] {
 	return s.pages(in).all(ctx)
 }
@@ -80,16 +81,16 @@ func (s *GroupsService) pages(in ListOptions) pager[Group] {
 	return pager[Group]{s.client, in, "/api/2.0/preview/scim/v2/Groups"}
 }
 
-// Patch makes changes to a group, in their order. See [AddMembers] and
-// [RemoveMember].
-// The client does not retry it after a lost response.
+// Patch applies operations to a group in their order. [AddMembers],
+// [RemoveMember] and others create operations. The client does not retry Patch
+// after a lost response.
 func (s *GroupsService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
 	return s.client.calls.Do(ctx, patchIdentity("/api/2.0/preview/scim/v2/Groups/{id}", id, operations), nil)
 }
 
-// Update replaces a group. What is unset in the input is removed: members
-// that are not in the input leave the group.
-// [GroupsService.Modify] keeps what it does not change. The call is idempotent.
+// Update replaces a group. Fields that are unset in the input are removed,
+// including members. To change only some fields, use [GroupsService.Modify].
+// Update is idempotent, so the client retries it.
 func (s *GroupsService) Update(ctx context.Context, in Group) error {
 	return s.client.calls.Do(ctx, s.put(in.ID, in.withSchema()).Check(checkSet("displayName", in.DisplayName)), nil)
 }
@@ -98,17 +99,18 @@ func (s *GroupsService) put(id string, body any) area.Request {
 	return put("/api/2.0/preview/scim/v2/Groups/{id}", id, body)
 }
 
-// Modify changes some attributes of a group. It reads them, calls change with them, and
-// replaces them if change changed any. All other attributes keep their values,
-// including those that this package has no field for. The service cannot prevent
-// another caller from changing the group between the two requests. Calling Modify again
-// with the same change is safe.
+// Modify changes some fields of a group. It reads the group, passes it to
+// change, and writes it back if change changed it. Other fields keep their
+// values, including those that this package does not know. Modify does not
+// detect a change that somebody else makes between the two requests. You can
+// safely call it again with the same change.
 func (s *GroupsService) Modify(ctx context.Context, id string, change func(*Group)) error {
 	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/Groups/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }
 
-// Delete deletes a group. Its members stay. The client does not retry it
-// after a lost response. It fails with [ErrNotFound] if there is none.
+// Delete deletes a group. The members of the group remain. It fails with
+// [ErrNotFound] if the group does not exist. The client does not retry it after
+// a lost response.
 func (s *GroupsService) Delete(ctx context.Context, id string) error {
 	return s.client.calls.Do(ctx, area.Send(http.MethodDelete, "/api/2.0/preview/scim/v2/Groups/{id}", nil).Element("id", id), nil)
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/go-databricks/databricks/internal/area"
 )
 
-// ServicePrincipalsService manages the service principals of a workspace: the
-// identities of programs.
+// ServicePrincipalsService manages the service principals of a workspace. A
+// service principal is an identity for programs.
 //
 // See https://docs.databricks.com/api/workspace/serviceprincipals.
 type ServicePrincipalsService service
 
-// A ServicePrincipal is an identity of programs in the workspace.
+// A ServicePrincipal is an identity for programs.
 type ServicePrincipal struct {
 	Schemas       []string       `json:"schemas,omitzero"`       // set by Create and Update
 	ID            string         `json:"id,omitzero"`            // set by the service
-	ApplicationID string         `json:"applicationId,omitzero"` // a UUID; of an application in Entra ID, or empty to have the service choose one
+	ApplicationID string         `json:"applicationId,omitzero"` // a UUID; the ID of an application in Microsoft Entra ID, or empty to let the service choose
 	DisplayName   string         `json:"displayName,omitzero"`
-	Active        *bool          `json:"active,omitzero"` // false keeps it from signing in; nil for true in a new one
+	Active        *bool          `json:"active,omitzero"` // false prevents it from signing in; nil for true in a new one
 	Groups        []ComplexValue `json:"groups,omitzero"` // change them through GroupsService
 	Roles         []ComplexValue `json:"roles,omitzero"`
 	Entitlements  []ComplexValue `json:"entitlements,omitzero"` // see Entitlement
@@ -35,33 +35,36 @@ func (p ServicePrincipal) withSchema() ServicePrincipal {
 	return p
 }
 
-// Create creates a service principal and returns the service principal, with its ID. It fails with [ErrConflict] if
-// there is a service principal with this application ID. The client does not retry it after a lost
-// response.
+// Create creates a service principal and returns it with its ID. It fails with
+// [ErrConflict] if the application ID is taken. The client does not retry it
+// after a lost response.
 func (s *ServicePrincipalsService) Create(ctx context.Context, in ServicePrincipal) (*ServicePrincipal, error) {
 	r := area.Send(http.MethodPost, "/api/2.0/preview/scim/v2/ServicePrincipals", in.withSchema())
 	return create[ServicePrincipal](ctx, s.client, r)
 }
 
-// Get returns a service principal by ID. It fails with [ErrNotFound] if there is none.
+// Get returns the service principal with the given ID. It fails with
+// [ErrNotFound] if the service principal does not exist.
 func (s *ServicePrincipalsService) Get(ctx context.Context, in GetOptions) (*ServicePrincipal, error) {
 	return area.Read[ServicePrincipal](ctx, s.client.calls, one("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", in))
 }
 
-// Find returns the service principal with this application ID. It fails with an error that matches
-// [ErrNotFound] if the list has none. Lists lag behind: one that was just created
-// may not be in them yet.
+// Find returns the service principal with the given application ID. It fails
+// with an error that matches [ErrNotFound] if the list does not contain the
+// service principal. A service principal that was just created may not be in
+// the list yet.
 func (s *ServicePrincipalsService) Find(ctx context.Context, applicationID string) (*ServicePrincipal, error) {
 	return s.pages(ListOptions{}).find(ctx, "service principal", "applicationId", applicationID)
 }
 
-// List returns all service principals, or those that the options select.
+// List returns the service principals that the options select.
 func (s *ServicePrincipalsService) List(ctx context.Context, in ListOptions) ([]ServicePrincipal, error) {
 	return s.pages(in).list(ctx)
 }
 
-// All yields what [ServicePrincipalsService.List] returns, and requests one page at a time. Each
-// range over it begins anew.
+// All yields the service principals that [ServicePrincipalsService.List]
+// returns as they arrive. Each range over the sequence sends new requests. The
+// first error ends it.
 func (s *ServicePrincipalsService) All(ctx context.Context, in ListOptions) iter.Seq2[ServicePrincipal, error] {
 	return s.pages(in).all(ctx)
 }
@@ -75,16 +78,17 @@ func (s *ServicePrincipalsService) pages(in ListOptions) pager[ServicePrincipal]
 	return pager[ServicePrincipal]{s.client, in, "/api/2.0/preview/scim/v2/ServicePrincipals"}
 }
 
-// Patch makes changes to a service principal, in their order. Paths are
-// entitlements, roles, displayName and active.
-// The client does not retry it after a lost response.
+// Patch applies operations to a service principal in their order. The valid
+// paths are entitlements, roles, displayName and active. The client does not
+// retry Patch after a lost response.
 func (s *ServicePrincipalsService) Patch(ctx context.Context, id string, operations ...PatchOperation) error {
 	return s.client.calls.Do(ctx, patchIdentity("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", id, operations), nil)
 }
 
-// Update replaces a service principal. What is unset in the input is removed: groups,
-// roles and entitlements, for example.
-// [ServicePrincipalsService.Modify] keeps what it does not change. The call is idempotent.
+// Update replaces a service principal. Fields that are unset in the input are
+// removed, including groups, roles and entitlements. To change only some
+// fields, use [ServicePrincipalsService.Modify]. Update is idempotent, so the
+// client retries it.
 func (s *ServicePrincipalsService) Update(ctx context.Context, in ServicePrincipal) error {
 	return s.client.calls.Do(ctx, s.put(in.ID, in.withSchema()), nil)
 }
@@ -93,17 +97,18 @@ func (s *ServicePrincipalsService) put(id string, body any) area.Request {
 	return put("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", id, body)
 }
 
-// Modify changes some attributes of a service principal. It reads them, calls change with them, and
-// replaces them if change changed any. All other attributes keep their values,
-// including those that this package has no field for. The service cannot prevent
-// another caller from changing the service principal between the two requests. Calling Modify again
-// with the same change is safe.
+// Modify changes some fields of a service principal. It reads the service
+// principal, passes it to change, and writes it back if change changed it.
+// Other fields keep their values, including those that this package does not
+// know. Modify does not detect a change that somebody else makes between the
+// two requests. You can safely call it again with the same change.
 func (s *ServicePrincipalsService) Modify(ctx context.Context, id string, change func(*ServicePrincipal)) error {
 	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }
 
-// Delete deletes a service principal. It loses all access. The client does not retry it
-// after a lost response. It fails with [ErrNotFound] if there is none.
+// Delete deletes a service principal. The service principal loses all access.
+// It fails with [ErrNotFound] if the service principal does not exist. The
+// client does not retry it after a lost response.
 func (s *ServicePrincipalsService) Delete(ctx context.Context, id string) error {
 	return s.client.calls.Do(ctx, area.Send(http.MethodDelete, "/api/2.0/preview/scim/v2/ServicePrincipals/{id}", nil).Element("id", id), nil)
 }
