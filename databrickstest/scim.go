@@ -57,7 +57,7 @@ type scimName struct {
 
 // A scimResource is a user, a service principal or a group.
 type scimResource struct {
-	Schemas       []string    `json:"schemas" api:"required"`
+	Schemas       []string    `json:"schemas"`
 	ID            string      `json:"id,omitzero"`
 	UserName      string      `json:"userName,omitzero"`
 	ApplicationID string      `json:"applicationId,omitzero"`
