@@ -7,6 +7,6 @@ import "testing"
 func TestDecode(t *testing.T) { contractSuite.Decoding(t) }
 
 // A few bytes that claim to be many take little memory.
-func TestDecode_hostile(t *testing.T) { contractSuite.Hostile(t) }
+func TestDecode_hostile(t *testing.T) { contractSuite.Hostile(t, *EveryCell) }
 
 func FuzzDecode(f *testing.F) { contractSuite.Fuzz(f) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -21,7 +20,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/scim"
-	"github.com/go-databricks/databricks/v12"
+	v12 "github.com/go-databricks/databricks/v12"
 )
 
 // The matrix runs each scenario once for each fault at each of its requests.
@@ -483,7 +482,7 @@ func passes(f *databrickstest.Fault) bool {
 }
 
 // everyCell is what make matrix does. It takes minutes.
-var everyCell = flag.Bool("every-cell", false, "try every cell of the fault matrices, not only some")
+var everyCell = databricks.EveryCell
 
 var cellsSeen atomic.Int64
 
