@@ -274,6 +274,9 @@ func (s *Server) call(r *http.Request) (any, error) {
 		}
 		return nil, err
 	}
+	if handler := s.endpoint(r); handler != nil {
+		return serveEndpoint(handler, c, r), nil
+	}
 	return s.dispatch(c, r)
 }
 

@@ -3,6 +3,7 @@ package databrickstest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,10 @@ type Server struct {
 	keepAll        bool // unknown attributes
 	statusPage     bool
 	log            *slog.Logger
+	endpoints      *http.ServeMux // of the user; nil if there are none
+	middleware     []func(http.Handler) http.Handler
+	handler        http.Handler // all of it
+	tls            *tls.Config  // nil: none
 
 	router   router
 	recorder recorder
@@ -139,6 +144,10 @@ func NewServer(opts ...Option) *Server {
 	}) (any, error) {
 		return map[string]any{"errors": []any{}, "numProtoSuccess": len(in.Logs)}, nil
 	})
+	s.handler = http.HandlerFunc(s.handle)
+	for _, wrap := range slices.Backward(s.middleware) {
+		s.handler = wrap(s.handler)
+	}
 	if s.listener != nil {
 		s.serve()
 	}
@@ -179,6 +188,9 @@ func (s *Server) serve() {
 	}
 	s.storage = storage.Addr().String()
 	for _, listener := range []net.Listener{s.listener, storage} {
+		if s.tls != nil {
+			listener = tls.NewListener(listener, s.tls)
+		}
 		go func(server *http.Server) { _ = server.Serve(listener) }(s.http)
 	}
 }
@@ -192,7 +204,15 @@ func (s *Server) address() string {
 	if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 	}
-	return "http://" + addr
+	return s.scheme() + addr
+}
+
+// scheme is what the URLs of the sockets begin with.
+func (s *Server) scheme() string {
+	if s.tls != nil {
+		return "https://"
+	}
+	return "http://"
 }
 
 // host is the URL that the workspace itself has in links to its pages.
@@ -279,6 +299,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.done()
+	s.handler.ServeHTTP(w, r)
+}
+
+// handle is ServeHTTP without middleware.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if s.statusPage && r.URL.Path == "/" {
 		s.serveStatus(w, r)
 		return

@@ -29,7 +29,7 @@ func (s *Server) storageURL() string {
 	if s.storage == "" {
 		return storageNowhere
 	}
-	return "http://" + s.storage
+	return s.scheme() + s.storage
 }
 
 // isStorage reports whether a request is for the storage's host.

@@ -8,9 +8,27 @@
 // Its address in a browser shows what is in it. It forgets everything when it
 // ends, which it does upon Ctrl-C. The flag -help lists what can be changed.
 //
-// Things take their time, so that it can be watched: a cluster is up after five
-// seconds, and a task of a run takes as long. With -fast that is a fraction of a
-// second; -speed makes the workspace's whole clock faster or slower.
+// GET /health needs no credential. It says when the workspace is ready, and which
+// version of the program this is. Until then its status is 503.
+//
+// # Time
+//
+// A cluster is up after five seconds, and a task of a run takes as long, so that
+// people can watch them. With -fast that is a fraction of a second. -times sets
+// single durations by the names of the fields of [databrickstest.Timings]:
+//
+//	databricks-local -times ClusterStart=30s,RunTask=1m
+//
+// -speed makes the workspace's whole clock faster or slower.
+//
+// # TLS
+//
+// With -tls the workspace is served over https, with a certificate that is made
+// at the start for localhost, the loopback addresses and the host of -addr. The
+// path of the certificate is printed, for curl --cacert and the like. It is in the
+// directory for temporary files, and removed at the end.
+//
+// # Code that runs
 //
 // With -python, commands, notebooks in Python and SQL, Python files and the entry
 // points of wheels run in this machine's python3, and find a small dbutils. If
@@ -18,24 +36,54 @@
 // -spark, of a Spark Connect server. This was tried with a stub of pyspark, and
 // not yet with a real one.
 //
-// With -state it begins with what a file says; each member may be left out:
+// Without -python, each task of a run succeeds. -outcomes names a file that says
+// otherwise. For each attempt at a task, the first element that matches counts.
+// Elements without "job", "task", "kind", "target" or "attempt" match all of them.
+// The first four take the wildcards of [path.Match]. "times" is how many attempts
+// an element is for; without it, all:
+//
+//	[
+//		{"job": "nightly", "task": "load*", "attempt": 0, "duration": "10s", "error": "no rows", "trace": "at Load.main"},
+//		{"target": "/Shared/report", "times": 1, "output": "42"},
+//		{"kind": "spark_python_task", "logs": "hello\n", "values": {"rows": 5}},
+//		{"job": "huge", "no_cluster": "The cloud has no more nodes"}
+//	]
+//
+// "job" is the name of the run's job or of the submitted run, "kind" the field of
+// the task that says what it does, and "target" its notebook, file, class or entry
+// point.
+//
+// # Contents
+//
+// With -state the workspace begins with what a file says. Each member is optional:
 //
 //	{
 //		"users": [{"name": "alice@example.com", "token": "dapi1", "groups": ["analysts"]}],
 //		"service_principals": [{"application_id": "5d6c1a52-…", "secrets": ["dose1"]}],
 //		"secrets": {"scope": {"key": "value"}},
 //		"dbfs": {"/data/names.csv": "id,name\n"},
+//		"schemas": ["main.raw"],
+//		"volumes": ["main.raw.files"],
+//		"files": {"/Volumes/main/raw/files/a.txt": "hello"},
 //		"workspace": {"/Shared/hello.py": "print('hello')"},
+//		"policies": [{"name": "small", "definition": "{\"num_workers\": {\"type\": \"range\", \"maxValue\": 4}}"}],
+//		"pools": [{"instance_pool_name": "warm", "node_type_id": "Standard_DS3_v2"}],
 //		"clusters": [{"cluster_name": "shared", "spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "num_workers": 1}],
 //		"jobs": [{"name": "nightly", "tasks": []}]
 //	}
 //
-// Clusters and jobs are what the calls clusters/create and jobs/create take, the
-// latter of version 2.1, in which all work is in tasks. The ending of a path in
-// the workspace, .py, .scala, .sql or .r, is the language of the notebook, and
-// not in its name.
+// Policies, pools, clusters and jobs are what the calls that create them take.
+// Jobs are of version 2.1, in which all work is in tasks. The ending of a path in
+// the workspace, .py, .scala, .sql or .r, is the language of the notebook. It is not
+// part of the name.
 //
-// With -faults things go wrong as the list in a file says, in the JSON of
+// The flags -user, -principal, -secret, -schema and -volume add single objects, and
+// can be given several times. -no-dbfs-root makes a workspace whose DBFS root is
+// switched off, as new ones are.
+//
+// # What goes wrong
+//
+// With -faults, requests fail as the list in a file says, in the JSON of
 // [databrickstest.Fault]:
 //
 //	[{"path": "/api/2.0/clusters/get", "skip": 2, "times": 3, "status": 429, "retry_after": "1"}]
@@ -45,14 +93,21 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -72,81 +127,259 @@ func main() {
 	}
 }
 
-// run serves until the context ends.
-func run(ctx context.Context, args []string, out, diag io.Writer) error {
+// A config is what the flags say.
+type config struct {
+	addr         string
+	public, tls  bool
+	speed        float64
+	timings      databrickstest.Timings
+	token        string
+	python       bool
+	spark        string
+	noDBFSRoot   bool
+	verbose      bool
+	version      bool
+	stateFile    string
+	faultsFile   string
+	outcomesFile string
+	begin        state
+	faults       []databrickstest.Fault
+	outcomes     outcomes
+}
+
+// parse reads the flags and the files that they name.
+func parse(args []string, diag io.Writer) (*config, error) {
+	c := &config{}
 	flags := flag.NewFlagSet("databricks-local", flag.ContinueOnError)
 	flags.SetOutput(diag)
-	addr := flags.String("addr", "127.0.0.1:8080", "`address` to listen at; port 0 takes a free one")
-	public := flags.Bool("public", false, "allow an address that others can reach; the token then travels in the clear")
-	speed := flags.Float64("speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
-	fast := flags.Bool("fast", false, "let clusters and runs take fractions of a second, as tests want it, and not seconds, which can be watched")
-	token := flags.String("token", "", "the admin's personal access `token`; a random one if there is none")
-	python := flags.Bool("python", false, "run Python commands and tasks by this machine's python3, with all rights of this program")
-	spark := flags.String("spark", "", "`URL` of a Spark Connect server, such as sc://localhost:15002, that spark is of in Python; needs -python")
-	stateFile := flags.String("state", "", "JSON `file` of what is there from the beginning")
-	faultsFile := flags.String("faults", "", "JSON `file` of what goes wrong")
-	verbose := flags.Bool("v", false, "log each request, without its secrets")
+	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
+	flags.BoolVar(&c.public, "public", false, "allow an address that others can reach; without -tls the token then travels in the clear")
+	flags.BoolVar(&c.tls, "tls", false, "serve https, with a certificate that is made at the start")
+	flags.Float64Var(&c.speed, "speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
+	fast := flags.Bool("fast", false, "let clusters and runs take fractions of a second, as tests want it, and not seconds, which people can watch")
+	times := flags.String("times", "", "`durations` of single things, such as ClusterStart=30s,RunTask=1m")
+	flags.StringVar(&c.token, "token", "", "the admin's personal access `token`; a random one if it is empty")
+	flags.BoolVar(&c.python, "python", false, "run Python commands and tasks by this machine's python3, with all rights of this program")
+	flags.StringVar(&c.spark, "spark", "", "`URL` of a Spark Connect server, such as sc://localhost:15002, for spark in Python; needs -python")
+	flags.BoolVar(&c.noDBFSRoot, "no-dbfs-root", false, "switch off the root of DBFS")
+	flags.StringVar(&c.stateFile, "state", "", "JSON `file` of what is there from the beginning")
+	flags.StringVar(&c.faultsFile, "faults", "", "JSON `file` of requests that fail")
+	flags.StringVar(&c.outcomesFile, "outcomes", "", "JSON `file` of the outcomes of tasks of runs")
+	flags.BoolVar(&c.verbose, "v", false, "log each request, without its secrets")
+	flags.BoolVar(&c.version, "version", false, "print the version and exit")
+	flags.Func("user", "`name=token` of one more user", func(text string) error {
+		name, token, ok := strings.Cut(text, "=")
+		if !ok || name == "" || token == "" {
+			return errors.New("want name=token")
+		}
+		c.begin.Users = append(c.begin.Users, databrickstest.User{Name: name, Token: token})
+		return nil
+	})
+	flags.Func("principal", "`id=secret` of a service principal, with which it signs in by OAuth", func(text string) error {
+		id, secret, ok := strings.Cut(text, "=")
+		if !ok || id == "" || secret == "" {
+			return errors.New("want id=secret")
+		}
+		c.begin.Principals = append(c.begin.Principals, databrickstest.ServicePrincipal{ApplicationID: id, Secrets: []string{secret}})
+		return nil
+	})
+	flags.Func("secret", "`scope/key=value` of a secret", func(text string) error {
+		path, value, ok := strings.Cut(text, "=")
+		scope, key, ok2 := strings.Cut(path, "/")
+		if !ok || !ok2 {
+			return errors.New("want scope/key=value")
+		}
+		if c.begin.Secrets == nil {
+			c.begin.Secrets = map[string]map[string]string{}
+		}
+		if c.begin.Secrets[scope] == nil {
+			c.begin.Secrets[scope] = map[string]string{}
+		}
+		c.begin.Secrets[scope][key] = value
+		return nil
+	})
+	flags.Func("schema", "`catalog.schema` of Unity Catalog to add", func(name string) error {
+		c.begin.Schemas = append(c.begin.Schemas, name)
+		return nil
+	})
+	flags.Func("volume", "`catalog.schema.volume` to add", func(name string) error {
+		c.begin.Volumes = append(c.begin.Volumes, name)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
-		return err
+		return nil, err
 	}
 	switch {
+	case c.version:
+		return c, nil
 	case flags.NArg() > 0:
-		return fmt.Errorf("what is %q? There are only flags; see -help", flags.Arg(0))
-	case !(*speed > 0):
-		return fmt.Errorf("-speed %v: time must go forward", *speed)
-	case *spark != "" && !*python:
-		return errors.New("-spark needs -python")
-	case *token == "":
-		*token = fmt.Sprintf("dapi%x", randomBytes(16))
+		return nil, fmt.Errorf("what is %q? There are only flags; see -help", flags.Arg(0))
+	case !(c.speed > 0):
+		return nil, fmt.Errorf("-speed %v: time must go forward", c.speed)
+	case c.spark != "" && !c.python:
+		return nil, errors.New("-spark needs -python")
+	case c.token == "":
+		c.token = fmt.Sprintf("dapi%x", randomBytes(16))
 	}
-	var begin state
-	if err := cmp.Or(read(*stateFile, &begin), begin.check()); err != nil {
-		return fmt.Errorf("-state: %w", err)
+	if !*fast {
+		c.timings = databrickstest.WatchableTimings()
 	}
-	var faults []databrickstest.Fault
-	if err := read(*faultsFile, &faults); err != nil {
-		return fmt.Errorf("-faults: %w", err)
+	if err := setTimes(&c.timings, *times); err != nil {
+		return nil, fmt.Errorf("-times: %w", err)
 	}
-	listener, err := net.Listen("tcp", *addr)
+	if err := cmp.Or(read(c.stateFile, &c.begin), c.begin.check()); err != nil {
+		return nil, fmt.Errorf("-state: %w", err)
+	}
+	if err := read(c.faultsFile, &c.faults); err != nil {
+		return nil, fmt.Errorf("-faults: %w", err)
+	}
+	if err := read(c.outcomesFile, &c.outcomes.list); err != nil {
+		return nil, fmt.Errorf("-outcomes: %w", err)
+	}
+	return c, nil
+}
+
+// setTimes reads durations such as ClusterStart=30s,RunTask=1m.
+func setTimes(timings *databrickstest.Timings, text string) error {
+	if text == "" {
+		return nil
+	}
+	fields := reflect.ValueOf(timings).Elem()
+	for pair := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		field := fields.FieldByName(name)
+		if !field.IsValid() {
+			var names []string
+			for i := range fields.NumField() {
+				names = append(names, fields.Type().Field(i).Name)
+			}
+			return fmt.Errorf("there is no %q; want one of %s", name, strings.Join(names, ", "))
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if d == 0 {
+			d = -1 // no time at all, and not the default
+		}
+		field.SetInt(int64(d))
+	}
+	return nil
+}
+
+// options are those of the workspace that the flags ask for.
+func (c *config) options(listener net.Listener, diag io.Writer) []databrickstest.Option {
+	opts := []databrickstest.Option{
+		databrickstest.WithListener(listener), databrickstest.WithToken(c.token), databrickstest.WithSpeed(c.speed),
+		databrickstest.WithTimings(c.timings), databrickstest.WithGzip(), databrickstest.WithStatusPage(),
+	}
+	if c.python {
+		opts = append(opts, databrickstest.WithPython(databrickstest.PythonOptions{SparkURL: c.spark}))
+	}
+	if len(c.outcomes.list) > 0 {
+		opts = append(opts, databrickstest.WithRuns(c.outcomes.of))
+	}
+	if c.noDBFSRoot {
+		opts = append(opts, databrickstest.WithoutDBFSRoot())
+	}
+	if c.verbose {
+		opts = append(opts, databrickstest.WithLogger(slog.New(slog.NewTextHandler(diag, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+	}
+	for _, u := range c.begin.Users {
+		opts = append(opts, databrickstest.WithUser(u))
+	}
+	for _, p := range c.begin.Principals {
+		opts = append(opts, databrickstest.WithServicePrincipal(p))
+	}
+	for _, name := range c.begin.Schemas {
+		opts = append(opts, databrickstest.WithSchema(name))
+	}
+	for _, name := range c.begin.Volumes {
+		opts = append(opts, databrickstest.WithVolume(name))
+	}
+	return opts
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, out, diag io.Writer) error {
+	c, err := parse(args, diag)
+	if err != nil {
+		return err
+	}
+	if c.version {
+		fmt.Fprintln(out, "databricks-local", version())
+		return nil
+	}
+	listener, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
 	}
-	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() && !*public {
+	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() && !c.public {
 		listener.Close()
-		return fmt.Errorf("-addr %s can be reached by others; say -public if that is what you want", *addr)
+		return fmt.Errorf("-addr %s can be reached by others; say -public if that is what you want", c.addr)
 	}
-	opts := []databrickstest.Option{
-		databrickstest.WithListener(listener), databrickstest.WithToken(*token), databrickstest.WithSpeed(*speed),
-		databrickstest.WithGzip(), databrickstest.WithStatusPage(),
-	}
-	if !*fast {
-		opts = append(opts, databrickstest.WithTimings(databrickstest.WatchableTimings()))
-	}
-	if *python {
-		opts = append(opts, databrickstest.WithPython(databrickstest.PythonOptions{SparkURL: *spark}))
-	}
-	if *verbose {
-		opts = append(opts, databrickstest.WithLogger(slog.New(slog.NewTextHandler(diag, &slog.HandlerOptions{Level: slog.LevelDebug}))))
-	}
-	for _, u := range begin.Users {
-		opts = append(opts, databrickstest.WithUser(u))
-	}
-	for _, p := range begin.Principals {
-		opts = append(opts, databrickstest.WithServicePrincipal(p))
+	var ready atomic.Bool
+	opts := append(c.options(listener, diag), databrickstest.WithMiddleware(withHealth(&ready)))
+	certificate := ""
+	if c.tls {
+		made, err := makeCertificate(c.addr)
+		if err != nil {
+			listener.Close()
+			return fmt.Errorf("-tls: %w", err)
+		}
+		defer os.RemoveAll(made.dir)
+		certificate = made.file
+		opts = append(opts, databrickstest.WithTLS(&tls.Config{Certificates: []tls.Certificate{made.pair}}))
 	}
 	server := databrickstest.NewServer(opts...)
-	if err := begin.fill(ctx, server.Client()); err != nil {
+	if err := c.begin.fill(ctx, server.Client()); err != nil {
 		server.Close()
 		return fmt.Errorf("-state: %w", err)
 	}
 	server.ForgetRequests()
-	server.Inject(faults...)
+	server.Inject(c.faults...)
+	ready.Store(true)
 	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", server.URL(), server.Token)
+	if certificate != "" {
+		fmt.Fprintf(out, "# certificate: %s\n", certificate)
+	}
 
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	return server.Shutdown(last)
+}
+
+// withHealth answers GET /health, which needs no credential.
+func withHealth(ready *atomic.Bool) func(http.Handler) http.Handler {
+	return func(workspace http.Handler) http.Handler {
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Cache-Control", "no-store")
+			status := "ready"
+			if !ready.Load() {
+				status = "starting"
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			_ = json.NewEncoder(w).Encode(map[string]string{"status": status, "version": version()})
+		})
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/health" {
+				mux.ServeHTTP(w, r)
+				return
+			}
+			workspace.ServeHTTP(w, r)
+		})
+	}
+}
+
+// version is that of the module that the program was built from.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 func randomBytes(n int) []byte {

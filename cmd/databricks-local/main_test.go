@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -154,6 +158,96 @@ func TestRun_python(t *testing.T) {
 	assert.Equal(t, "from a job", output.Logs)
 }
 
+func TestRun_version(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-version"}, &out, io.Discard))
+	assert.Regexp(t, `^databricks-local \S+\n$`, out.String())
+}
+
+func TestRun_health(t *testing.T) {
+	host, token, _, _ := start(t, "-faults", write(t, `[{"status": 500, "times": -1}]`))
+	status, body, err := get(t, host+"/health", "")
+	require.NoError(t, err)
+	assert.Equal(t, 200, status, "neither a credential nor faults matter")
+	assert.Regexp(t, `^{"status":"ready","version":"[^"]+"}\n$`, body)
+	status, _, err = get(t, host+"/api/2.0/clusters/list", token)
+	require.NoError(t, err)
+	assert.Equal(t, 500, status)
+
+	var ready atomic.Bool
+	w := httptest.NewRecorder()
+	withHealth(&ready)(nil).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+	assert.Equal(t, 503, w.Code)
+	assert.Contains(t, w.Body.String(), `"status":"starting"`)
+	w = httptest.NewRecorder()
+	withHealth(&ready)(nil).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
+	assert.Equal(t, 405, w.Code)
+}
+
+func TestRun_tls(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := run(ctx, []string{"-addr", "127.0.0.1:0", "-tls"}, writer, io.Discard)
+		writer.CloseWithError(err)
+		done <- err
+	}()
+	lines := bufio.NewScanner(reader)
+	next := func(prefix string) string {
+		require.True(t, lines.Scan(), "%v", lines.Err())
+		value, ok := strings.CutPrefix(lines.Text(), prefix)
+		require.True(t, ok, lines.Text())
+		return value
+	}
+	host, _, file := next("export DATABRICKS_HOST="), next("export DATABRICKS_TOKEN="), next("# certificate: ")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(text))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	for _, url := range []string{host, strings.Replace(host, "127.0.0.1", "localhost", 1)} {
+		response, err := client.Get(url + "/health")
+		require.NoError(t, err)
+		response.Body.Close()
+		assert.Equal(t, 200, response.StatusCode)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	require.NoError(t, <-done)
+	assert.NoFileExists(t, file)
+}
+
+func TestRun_outcomes(t *testing.T) {
+	host, token, _, _ := start(t, "-times", "RunTask=1ns,RunPending=0s,ClusterStart=0s", "-outcomes", write(t, `[
+		{"job": "night*", "task": "load", "attempt": 0, "error": "no rows", "duration": "0s"},
+		{"kind": "notebook_task", "target": "/Shared/b", "times": 1, "output": "42"},
+		{"job": "huge", "no_cluster": "no more nodes"}]`), "-state", write(t, `{"workspace": {"/Shared/b.py": "1"}}`))
+	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithToken(token))
+	require.NoError(t, err)
+	for _, c := range []struct{ name, output, err string }{
+		{"nightly", "", "no rows"},
+		{"huge", "42", ""}, // the second outcome comes first, once
+		{"huge", "", "no more nodes"},
+		{"other", "", ""},
+	} {
+		id, err := client.Jobs.SubmitRun(t.Context(), databricks.SubmitRun{RunName: c.name, Tasks: []databricks.Task{{
+			TaskKey: "load", NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/b"},
+			NewCluster: &databricks.ClusterSpec{SparkVersion: "13.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(0)},
+		}}})
+		require.NoError(t, err)
+		run, err := client.Jobs.WaitRun(t.Context(), id)
+		if c.err != "" {
+			assert.ErrorContains(t, err, c.err, c.name)
+			continue
+		}
+		require.NoError(t, err, c.name)
+		output, err := client.Jobs.GetRunOutput(t.Context(), run.Tasks[0].RunID)
+		require.NoError(t, err)
+		assert.Equal(t, c.output, output.NotebookOutput.Result)
+	}
+}
+
 func TestRun_refuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"-addr 0.0.0.0:0":            "-public",
@@ -165,6 +259,14 @@ func TestRun_refuses(t *testing.T) {
 		"-spark sc://engine":         "-python",
 		"-state /nowhere":            "-state",
 		"-faults /nowhere":           "-faults",
+		"-outcomes /nowhere":         "-outcomes",
+		"-times RunTask":             "RunTask: time: invalid duration",
+		"-times Nap=1s":              "ClusterStart",
+		"-user alice":                "want name=token",
+		"-principal alice":           "want id=secret",
+		"-secret a=b":                "want scope/key=value",
+		"-schema main":               "not catalog.schema",
+		"-volume main.x":             "not catalog.schema.volume",
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -180,6 +282,13 @@ func TestRun_refuses(t *testing.T) {
 		{"-state", `{"secrets": {"a b": {}}}`, "secrets: "},
 		{"-state", `{"dbfs": {"data": ""}}`, "dbfs: data: "},
 		{"-state", `{"workspace": {"/a.txt": ""}}`, "ends in none of"},
+		{"-state", `{"policies": [{}]}`, "policies: number 1: "},
+		{"-state", `{"pools": [{}]}`, "pools: number 1: "},
+		{"-state", `{"files": {"/Volumes/a/b/c/d": ""}}`, "files: /Volumes/a/b/c/d: "},
+		{"-outcomes", `[{"tusk": "a"}]`, `unknown field "tusk"`},
+		{"-outcomes", `[{"task": "["}]`, "not a valid pattern"},
+		{"-outcomes", `[{"times": 0}]`, "at least 1"},
+		{"-outcomes", `[{"duration": "long"}]`, "duration"},
 		{"-faults", `{}`, "cannot unmarshal object"},
 		{"-faults", `[{"status": 5}]`, "status 5"},
 	} {

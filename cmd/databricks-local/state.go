@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -22,6 +23,11 @@ type state struct {
 	Secrets    map[string]map[string]string      `json:"secrets"`   // values by key, by scope
 	DBFS       map[string]string                 `json:"dbfs"`      // texts by path
 	Workspace  map[string]string                 `json:"workspace"` // sources by path
+	Schemas    []string                          `json:"schemas"`   // catalog.schema
+	Volumes    []string                          `json:"volumes"`   // catalog.schema.volume
+	Files      map[string]string                 `json:"files"`     // texts by path, in volumes
+	Policies   []json.RawMessage                 `json:"policies"`  // what policies/clusters/create takes
+	Pools      []json.RawMessage                 `json:"pools"`     // what instance-pools/create takes
 	Clusters   []json.RawMessage                 `json:"clusters"`  // what clusters/create takes
 	Jobs       []json.RawMessage                 `json:"jobs"`      // what jobs/create takes
 }
@@ -40,13 +46,21 @@ func read(name string, into any) error {
 	if err != nil {
 		return err
 	}
+	if err := decodeStrictly(text, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// decodeStrictly reads one JSON value, whose members must all be known.
+func decodeStrictly(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	if decoder.More() {
-		return fmt.Errorf("%s: there is more than one JSON value", name)
+		return errors.New("there is more than one JSON value")
 	}
 	return nil
 }
@@ -63,7 +77,23 @@ func (s *state) check() error {
 			return fmt.Errorf("service_principals: number %d has no application_id", i+1)
 		}
 	}
+	for _, name := range s.Schemas {
+		if !names(name, 2) {
+			return fmt.Errorf("schemas: %q is not catalog.schema", name)
+		}
+	}
+	for _, name := range s.Volumes {
+		if !names(name, 3) {
+			return fmt.Errorf("volumes: %q is not catalog.schema.volume", name)
+		}
+	}
 	return nil
+}
+
+// names reports whether a text is n names with dots between them.
+func names(text string, n int) bool {
+	parts := strings.Split(text, ".")
+	return len(parts) == n && !slices.Contains(parts, "")
 }
 
 // fill makes what s says, as the admin.
@@ -81,6 +111,11 @@ func (s *state) fill(ctx context.Context, client *databricks.Client) error {
 	for name, text := range s.DBFS {
 		if err := client.DBFS.Put(ctx, databricks.PutContents{Path: name, Contents: []byte(text), Overwrite: true}); err != nil {
 			return fmt.Errorf("dbfs: %s: %w", name, err)
+		}
+	}
+	for name, text := range s.Files {
+		if err := client.Files.PutFile(ctx, name, strings.NewReader(text), databricks.PutFileOptions{Overwrite: true}); err != nil {
+			return fmt.Errorf("files: %s: %w", name, err)
 		}
 	}
 	for name, source := range s.Workspace {
@@ -101,6 +136,8 @@ func (s *state) fill(ctx context.Context, client *databricks.Client) error {
 		of, path string
 		bodies   []json.RawMessage
 	}{
+		{"policies", "/api/2.0/policies/clusters/create", s.Policies},
+		{"pools", "/api/2.0/instance-pools/create", s.Pools},
 		{"clusters", "/api/2.0/clusters/create", s.Clusters},
 		{"jobs", "/api/2.1/jobs/create", s.Jobs},
 	} {

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A certificate is made at the start. Its key never leaves the program.
+type certificate struct {
+	pair      tls.Certificate
+	dir, file string // that clients read it from
+}
+
+// makeCertificate makes a certificate for loopback and the host of an address. It
+// is its own authority, so clients trust it by its file alone.
+func makeCertificate(addr string) (*certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	template := x509.Certificate{
+		SerialNumber: new(big.Int).SetBytes(randomBytes(16)), Subject: pkix.Name{CommonName: "databricks-local"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA:        true, BasicConstraintsValid: true,
+	}
+	if name, err := os.Hostname(); err == nil {
+		template.DNSNames = append(template.DNSNames, name)
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
+		template.IPAddresses = append(template.IPAddresses, ip)
+	} else if ip == nil && host != "" {
+		template.DNSNames = append(template.DNSNames, host)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "databricks-local-")
+	if err != nil {
+		return nil, err
+	}
+	made := &certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, dir, filepath.Join(dir, "cert.pem")}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(made.file, text, 0o644); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return made, nil
+}

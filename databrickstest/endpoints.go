@@ -1,0 +1,98 @@
+package databrickstest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"net/http"
+)
+
+// WithHandler lets a handler answer the requests that a pattern of
+// [http.ServeMux] matches, such as "GET /api/2.0/lakes/{id}". Its requests are
+// authenticated, recorded and hit by faults as all others are; [CallerOf] says
+// who sends one. The handler comes before the workspace's own endpoints. Its
+// response is sent when it returns. It may call the workspace, but must not wait
+// for the server to close.
+//
+// The option panics if the pattern is not valid or conflicts with an earlier one.
+func WithHandler(pattern string, handler http.Handler) Option {
+	return func(s *Server) {
+		if s.endpoints == nil {
+			s.endpoints = http.NewServeMux()
+		}
+		s.endpoints.Handle(pattern, handler)
+	}
+}
+
+// WithMiddleware wraps the handler that receives all requests of the workspace,
+// over sockets and over [Server.Transport]. What the middleware answers itself
+// needs no credential, is not recorded and meets no fault. The middleware given
+// first is the outermost. It must not replace requests that it passes on by
+// requests of other contexts.
+func WithMiddleware(wrap func(http.Handler) http.Handler) Option {
+	return func(s *Server) { s.middleware = append(s.middleware, wrap) }
+}
+
+// WithTLS serves the workspace and its storage over https on their sockets. The
+// configuration needs a certificate for the addresses of both: 127.0.0.1, unless
+// [WithListener] brings another.
+func WithTLS(config *tls.Config) Option {
+	return func(s *Server) { s.tls = config.Clone() }
+}
+
+// A Caller is who sends a request that the workspace authenticated.
+type Caller struct {
+	Name  string // of a user, or the application ID of a service principal
+	Admin bool   // a member of the group admins
+}
+
+type callerKey struct{}
+
+// CallerOf returns who sends a request to a handler of [WithHandler], by the
+// request's context. It is the zero Caller for any other context.
+func CallerOf(ctx context.Context) Caller {
+	caller, _ := ctx.Value(callerKey{}).(Caller)
+	return caller
+}
+
+// endpoint returns the user's own handler for a request; nil if there is none.
+func (s *Server) endpoint(r *http.Request) http.Handler {
+	if s.endpoints == nil {
+		return nil
+	}
+	if _, pattern := s.endpoints.Handler(r); pattern == "" {
+		return nil
+	}
+	return s.endpoints
+}
+
+// serveEndpoint lets a user's own handler make the reply.
+func serveEndpoint(handler http.Handler, c *call, r *http.Request) reply {
+	w := &replyWriter{header: http.Header{}}
+	handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, Caller{c.user.name, c.user.admin})))
+	w.WriteHeader(http.StatusOK)
+	if w.body.Len() > 0 && w.header.Get("Content-Type") == "" {
+		w.header.Set("Content-Type", http.DetectContentType(w.body.Bytes()))
+	}
+	return reply{status: w.status, header: w.header, body: w.body.Bytes()}
+}
+
+// A replyWriter makes a reply of what a handler writes.
+type replyWriter struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (w *replyWriter) Header() http.Header { return w.header }
+
+func (w *replyWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+}
+
+func (w *replyWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	return w.body.Write(p)
+}
