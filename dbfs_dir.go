@@ -10,35 +10,35 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadDir copies a local directory, with everything in it, to a directory of
-// DBFS, which is created unless it exists. It skips symbolic links and the like.
-// A file appears under its name when it is complete.
+// UploadDir copies a local directory and everything in it to a DBFS directory.
+// It creates the DBFS directory if necessary. It skips symbolic links and other
+// special files. A file appears under its name when it is complete.
 //
-// If a file cannot be copied, UploadDir copies the others. It then returns both
-// a result and an error. If the failure is not about one file, it begins no
-// others, and waits for those in flight.
+// If some files fail, UploadDir continues with the other files. It then returns
+// both a result and an error. If a failure affects all files, UploadDir starts
+// no new files and waits for those in progress.
 func (s *DBFSService) UploadDir(ctx context.Context, dir, path string, opts DirOptions) (*DirResult, error) {
 	return copyDirUp(ctx, "upload", dbfsDirs{s: s}, dir, dbfsPath(path), opts)
 }
 
-// DownloadDir copies a directory of DBFS, with everything in it, into a local
-// directory, which is created unless it exists. Files get the modification times
-// that they have in DBFS, so that an interrupted copy can continue, with
-// DirOptions.SkipUnchanged.
+// DownloadDir copies a DBFS directory and everything in it to a local
+// directory. It creates the local directory if necessary. Files keep the
+// modification times that they have in DBFS. You can therefore continue an
+// interrupted copy with DirOptions.SkipUnchanged.
 //
-// Names that not every system can have are changed as little as possible, and
-// [DBFSService.UploadDir] changes them back. Nothing is written outside of the
-// directory. A file appears under its name when it is complete. Failures are as
-// for UploadDir.
+// DownloadDir escapes names that are not valid on every operating system.
+// [DBFSService.UploadDir] restores them. It writes nothing outside the local
+// directory. A file appears under its name when it is complete. If some files
+// fail, DownloadDir behaves like UploadDir.
 func (s *DBFSService) DownloadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	slots := make(chan struct{}, cmp.Or(max(opts.Concurrency, 0), DefaultConcurrency))
 	return copyDirDown(ctx, "download", dbfsDirs{s, slots}, dbfsPath(path), dir, opts)
 }
 
-// dbfsDirs is DBFS for the engine for directories.
+// dbfsDirs implements dirStore for DBFS.
 type dbfsDirs struct {
 	s     *DBFSService
-	slots chan struct{} // as many as reads may be in flight
+	slots chan struct{} // limits the reads in flight
 }
 
 func (d dbfsDirs) list(ctx context.Context, dir string) ([]remoteEntry, error) {

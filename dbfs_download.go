@@ -18,9 +18,9 @@ import (
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// DefaultConcurrency is how many requests a transfer has in flight at most, unless
-// its options say otherwise. In every field called Concurrency, 0 stands for it,
-// and a negative number is an [ArgumentError].
+// DefaultConcurrency is the default limit on the requests that a transfer has
+// in flight. It applies to every Concurrency field that is 0. A negative value
+// is an [ArgumentError].
 const DefaultConcurrency = 32
 
 // checkConcurrency rejects a negative concurrency.
@@ -31,29 +31,32 @@ func checkConcurrency(n int) error {
 	return nil
 }
 
-// DownloadOptions say how to download a file. The zero value is a good choice.
+// DownloadOptions are options for downloading a file. The zero value is a good
+// default.
 type DownloadOptions struct {
-	// Overwrite lets DownloadFile replace a file.
+	// Overwrite lets DownloadFile replace an existing file.
 	Overwrite bool
 
-	// Concurrency is how many requests are in flight at most. 0 stands for
-	// DefaultConcurrency. Each takes a megabyte of memory.
+	// Concurrency is the maximum number of requests in flight. 0 means
+	// DefaultConcurrency. Each request uses 1 MiB of memory.
 	Concurrency int
 
-	// Progress is told how many bytes have come so far, and how many there are.
-	// It is called often, never twice at once, and should be quick.
+	// Progress is called with the number of bytes received so far and the total
+	// number of bytes. It is called often and must return quickly. Calls do not
+	// overlap.
 	Progress func(done, total int64)
 }
 
-// Download writes a file of DBFS to a writer. Parts of it are asked for at the
-// same time. A writer gets them in order, unless it can also seek and write
-// anywhere, as an os.File can and an io.OffsetWriter: that gets them as they
-// come, and stands at their end when all is well.
+// Download copies a DBFS file to a writer. It requests several parts at the
+// same time. It writes them in order, unless the writer implements io.WriterAt
+// and io.Seeker, as os.File and io.OffsetWriter do. It then writes each part as
+// it arrives and finally seeks to the end of the data.
 //
-// A file that another takes the place of meanwhile, or that is written to, is an
-// [ErrSourceChanged]. After an error the writer may have any part of the file.
+// If the file is replaced or modified during the download, the error matches
+// [ErrSourceChanged]. After an error, the writer may have received any part of
+// the file.
 //
-// A file of less than [MaxBlockSize] bytes is one request.
+// Download sends a single request for a file of less than [MaxBlockSize] bytes.
 func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, opts DownloadOptions) error {
 	done, err := s.downloadSmall(ctx, path, to, opts)
 	if err == nil && !done {
@@ -67,9 +70,9 @@ func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, o
 	return errs.Path("download", path, err)
 }
 
-// downloadSmall reads the first block. If that is not full, it is the whole file,
-// and is written. Otherwise nothing is known of the block's version, so that it
-// is read again.
+// downloadSmall reads the first block. If the block is not full, it is the
+// whole file, and downloadSmall writes it. Otherwise the version of the block
+// is unknown, so the caller must read it again.
 func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writer, opts DownloadOptions) (done bool, err error) {
 	if err := checkConcurrency(opts.Concurrency); err != nil {
 		return false, err
@@ -78,7 +81,7 @@ func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writ
 	defer blocks.Free(block)
 	n, err := s.read(ctx, path, 0, MaxBlockSize, block[:])
 	if errors.Is(err, ErrInvalidParameterValue) {
-		return false, nil // the status says what is wrong, such as that it is a directory
+		return false, nil // GetStatus finds the reason, for example that it is a directory
 	}
 	if err != nil || n == MaxBlockSize {
 		return false, err
@@ -96,11 +99,12 @@ func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writ
 	return true, err
 }
 
-// DownloadFile is Download to a local file. The file gets the modification time
-// that it has in DBFS. It appears when it is complete: until then it is in the
-// same directory under a name that begins with .databricks-. If something has
-// the name already, DownloadFile fails with an error that matches fs.ErrExist;
-// with Overwrite only if that is a directory. After an error nothing is left.
+// DownloadFile downloads a DBFS file to a local file. The local file gets the
+// modification time that the file has in DBFS. Until the download is complete,
+// the data is in the same directory under a name that starts with .databricks-.
+// DownloadFile fails with an error that matches fs.ErrExist if something
+// already has the name. With Overwrite, it fails only if that is a directory.
+// After an error, DownloadFile leaves no file.
 func (s *DBFSService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
 	err := s.downloadFile(ctx, path, name, opts)
 	return errs.Path("download", path, err)
@@ -116,7 +120,7 @@ func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = to.Discard() }() // nothing, once it is complete
+	defer func() { _ = to.Discard() }() // no effect after Commit
 	f, err := s.look(ctx, path, opts.Concurrency)
 	if err != nil {
 		return err
@@ -129,16 +133,17 @@ func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts 
 	return to.Commit(f.modified.Time())
 }
 
-// A remoteFile is a file of DBFS as it was when somebody looked.
+// A remoteFile is a DBFS file in the version that was there when its status was
+// read.
 type remoteFile struct {
 	s        *DBFSService
 	path     string
 	size     int64
 	modified Millis
-	slots    chan struct{} // as many as requests may be in flight
+	slots    chan struct{} // limits the requests in flight
 }
 
-// errIsDirectory is the error of directories that are taken for files.
+// errIsDirectory is the error for a directory where a file is required.
 var errIsDirectory = errors.New("is a directory")
 
 func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
@@ -159,8 +164,8 @@ func newRemoteFile(s *DBFSService, path string, info FileInfo, slots chan struct
 	return &remoteFile{s, path, info.FileSize, info.ModificationTime, slots}
 }
 
-// fetch reads the bytes from offset on into p, as soon as there is a slot. There
-// must be want of them; p may be larger, to see that there are no more.
+// fetch reads the bytes from offset on into p when a slot is free. The file
+// must have want bytes there. p may be larger, to detect additional bytes.
 func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int) error {
 	select {
 	case f.slots <- struct{}{}:
@@ -177,7 +182,7 @@ func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int
 			return err
 		}
 		if got += n; n == 0 || got > want {
-			return fmt.Errorf("%w: it had %d bytes, and has %d or so", ErrSourceChanged, f.size, offset+int64(got))
+			return fmt.Errorf("%w: its size changed from %d bytes to about %d", ErrSourceChanged, f.size, offset+int64(got))
 		}
 	}
 	return nil
@@ -193,9 +198,9 @@ func (f *remoteFile) fetchBlock(ctx context.Context, offset int64) (block *block
 	return block, n, nil
 }
 
-// inOrder yields the file from offset on. While its consumer works on a block,
-// those after it are on their way: depth of them at first, and ever more. A
-// block is its consumer's until it asks for the next.
+// inOrder yields the blocks of the file from offset on. It reads ahead: first
+// depth blocks, then more and more, up to the number of slots. A block is valid
+// until the consumer requests the next one.
 func (f *remoteFile) inOrder(ctx context.Context, offset int64, depth int) iter.Seq2[[]byte, error] {
 	type result struct {
 		block *blocks.Block
@@ -210,13 +215,13 @@ func (f *remoteFile) inOrder(ctx context.Context, offset int64, depth int) iter.
 		var queue []chan result
 		for {
 			for len(queue) < depth && offset < f.size {
-				at, answer := offset, make(chan result, 1)
+				at, response := offset, make(chan result, 1)
 				underWay.Go(func() {
 					var r result
 					r.block, r.n, r.err = f.fetchBlock(ctx, at)
-					answer <- r
+					response <- r
 				})
-				queue = append(queue, answer)
+				queue = append(queue, response)
 				offset = min(offset+blocks.Size, f.size)
 			}
 			if len(queue) == 0 {
@@ -238,7 +243,7 @@ func (f *remoteFile) inOrder(ctx context.Context, offset int64, depth int) iter.
 	}
 }
 
-// offsets yields where the blocks from offset on begin.
+// offsets yields the offsets of the blocks from offset on.
 func (f *remoteFile) offsets(offset int64) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
 		for ; offset < f.size && yield(offset); offset += blocks.Size {
@@ -246,7 +251,8 @@ func (f *remoteFile) offsets(offset int64) iter.Seq[int64] {
 	}
 }
 
-// A writerAtSeeker is where parts of a file can be written in any order.
+// A writerAtSeeker is a destination that accepts the parts of a file in any
+// order.
 type writerAtSeeker interface {
 	io.WriterAt
 	io.Seeker
@@ -258,7 +264,7 @@ func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, m 
 	if at, ok := to.(writerAtSeeker); ok {
 		start, err := at.Seek(0, io.SeekCurrent)
 		if err == nil {
-			_, err = at.WriteAt(nil, start) // a file that appends cannot
+			_, err = at.WriteAt(nil, start) // fails for a file in append mode
 		}
 		if err == nil {
 			if err := f.writeAt(ctx, at, start, offset, m); err != nil {
@@ -301,8 +307,8 @@ func (f *remoteFile) writeAt(ctx context.Context, to io.WriterAt, start, offset 
 	})
 }
 
-// unchanged looks once more at a file that was read from offset on. What came in
-// one piece is of one version anyway.
+// unchanged checks that a file did not change while it was read from offset on.
+// A single block needs no check, because it comes from one version.
 func (f *remoteFile) unchanged(ctx context.Context, offset int64) error {
 	if f.size-offset <= blocks.Size {
 		return nil
@@ -314,7 +320,7 @@ func (f *remoteFile) unchanged(ctx context.Context, offset int64) error {
 	case err != nil:
 		return err
 	case info.IsDir || info.FileSize != f.size || info.ModificationTime != f.modified:
-		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrSourceChanged, f.size, f.modified.Time(), info.FileSize, info.ModificationTime.Time())
+		return fmt.Errorf("%w: it had %d bytes, modified %v, and now has %d, modified %v", ErrSourceChanged, f.size, f.modified.Time(), info.FileSize, info.ModificationTime.Time())
 	}
 	return nil
 }

@@ -12,14 +12,12 @@ import (
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// A File is a file of DBFS that is open for reading. Besides what its methods
-// say it is an fs.File. Only ReadAt and Stat may be called by several goroutines
-// at once.
+// A File is a DBFS file that is open for reading. It implements [fs.File] and
+// further interfaces. Only ReadAt and Stat are safe for concurrent use.
 //
-// Where it is noticed that another file has taken the place of this one since it
-// was opened, or that it was written to, that is an [ErrSourceChanged]: when there is
-// less or more to read than there was, and at the end of what Read and WriteTo
-// read without a Seek.
+// A read fails with [ErrSourceChanged] if it finds that the file was replaced
+// or modified after it was opened. It finds this if the size has changed, and
+// at the end of a sequential read without Seek.
 type File struct {
 	ctx    context.Context
 	remote *remoteFile
@@ -27,16 +25,16 @@ type File struct {
 	closed bool
 
 	offset int64  // of the next Read
-	block  []byte // what Read takes from
-	start  int64  // of the block
-	from   int64  // where reading began, or the last Seek went
+	block  []byte // the data that Read returns next
+	start  int64  // offset of block
+	from   int64  // where reading started, or the target of the last Seek
 	next   func() ([]byte, error, bool)
 	stop   func() // nil if nothing reads ahead
 }
 
-// Open opens a file for reading. All its reads are made with ctx. Reading from
-// the beginning to the end, as bufio.Scanner and io.Copy do, is fast, since the
-// next megabytes are on their way by then. Each ReadAt asks for what it needs.
+// Open opens a file for reading. All its reads use ctx. Sequential reads, such
+// as those of bufio.Scanner and io.Copy, are fast because the file reads ahead.
+// Each ReadAt requests only the bytes that it needs.
 func (s *DBFSService) Open(ctx context.Context, path string) (*File, error) {
 	remote, err := s.look(ctx, path, 0)
 	if err != nil {
@@ -49,11 +47,11 @@ func (f *remoteFile) open(ctx context.Context) *File {
 	return &File{ctx: ctx, remote: f, info: FileInfo{Path: f.path, FileSize: f.size, ModificationTime: f.modified}.node()}
 }
 
-// Stat returns the file's size and time as they were when it was opened. It
-// makes no call.
+// Stat returns the size and the modification time that the file had when it was
+// opened. It sends no request.
 func (f *File) Stat() (fs.FileInfo, error) { return f.info, f.failed("stat", nil) }
 
-// Close ends reads that are under way ahead of the reader.
+// Close closes the file and stops reading ahead.
 func (f *File) Close() error {
 	err := f.failed("close", nil)
 	f.rest()
@@ -61,7 +59,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// failed makes the error of an operation, if there is one.
+// failed returns the error of an operation, or nil.
 func (f *File) failed(op string, err error) error {
 	if f.closed {
 		err = fs.ErrClosed
@@ -72,7 +70,7 @@ func (f *File) failed(op string, err error) error {
 	return &fs.PathError{Op: op, Path: f.remote.path, Err: err}
 }
 
-// rest ends reading ahead.
+// rest stops reading ahead.
 func (f *File) rest() {
 	if f.stop != nil {
 		f.stop()
@@ -96,7 +94,7 @@ func (f *File) read(p []byte) (int, error) {
 		if err := f.remote.unchanged(f.ctx, f.from); err != nil {
 			return 0, err
 		}
-		f.from = f.remote.size // and is not looked at again
+		f.from = f.remote.size // it is not checked again
 		return 0, io.EOF
 	}
 	if f.offset == f.start+int64(len(f.block)) || f.block == nil {
@@ -115,7 +113,7 @@ func (f *File) read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Seek says where the next Read begins.
+// Seek sets the offset of the next Read.
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
@@ -138,8 +136,8 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
-// ReadAt reads the bytes from offset on. If there are many, parts are asked for
-// at the same time.
+// ReadAt reads bytes from offset on. It splits a large read into concurrent
+// requests.
 func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 	if f.closed || offset < 0 {
 		return 0, f.failed("read", fs.ErrInvalid)
@@ -166,7 +164,7 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 func (f *File) readAll() ([]byte, error) {
 	content := []byte{}
 	for have := int64(0); have < f.remote.size; have = int64(len(content)) {
-		// The size is the service's word, so memory grows with what it sends.
+		// The reported size may be wrong, so the buffer grows with the data that arrives.
 		step := int(min(f.remote.size-have, max(have, 32<<20)))
 		content = slices.Grow(content, step)[:len(content)+step]
 		if _, err := f.ReadAt(content[have:], have); err != nil {
@@ -176,8 +174,8 @@ func (f *File) readAll() ([]byte, error) {
 	return content, f.failed("read", f.remote.unchanged(f.ctx, 0))
 }
 
-// WriteTo writes what is left to read, with parts of it asked for at the same
-// time; see [DBFSService.Download] for what w may be.
+// WriteTo writes the rest of the file to w. It requests several parts at the
+// same time. See [DBFSService.Download] for the writers that it supports.
 func (f *File) WriteTo(w io.Writer) (int64, error) {
 	if f.closed {
 		return 0, f.failed("read", fs.ErrClosed)

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// FS returns the tree of DBFS below a directory as a file system. It has all the
-// optional methods of io/fs, and makes its calls with ctx. Its files are what
-// [DBFSService.Open] returns; the Sys method of their fs.FileInfo returns the
-// [FileInfo].
+// FS returns the directory root of DBFS as a file system. It implements all
+// optional interfaces of io/fs. It uses ctx for all its requests. Its files are
+// those that [DBFSService.Open] returns. The Sys method of an fs.FileInfo
+// returns the [FileInfo].
 func (s *DBFSService) FS(ctx context.Context, root string) fs.FS {
 	return treeFS{dbfsTree{s, ctx}, root}
 }
@@ -54,7 +54,7 @@ func (t dbfsTree) open(path string, node treeNode) (fs.File, error) {
 	return f, nil
 }
 
-// listDir is List of a directory; a file is an error.
+// listDir is List for directories only. A file is an error.
 func (s *DBFSService) listDir(ctx context.Context, path string) ([]FileInfo, error) {
 	files, err := s.List(ctx, path)
 	if err == nil && len(files) == 1 && !files[0].IsDir && samePath(files[0].Path, path) {
@@ -63,7 +63,7 @@ func (s *DBFSService) listDir(ctx context.Context, path string) ([]FileInfo, err
 	return files, err
 }
 
-// samePath reports whether two paths of DBFS are one.
+// samePath reports whether two DBFS paths are equal.
 func samePath(a, b string) bool {
 	clean := func(p string) string { return strings.Trim(dbfsPath(p), "/") }
 	return clean(a) == clean(b)

@@ -12,7 +12,7 @@ import (
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
-// verify checks that everything that was sent has arrived.
+// verify checks that the temporary file has the right size.
 func (u *upload) verify(ctx context.Context) error {
 	info, err := u.s.GetStatus(ctx, u.temp)
 	if err != nil {
@@ -24,11 +24,11 @@ func (u *upload) verify(ctx context.Context) error {
 	return nil
 }
 
-// maxCollisions bounds how often other writers may be faster.
+// maxCollisions limits how often other writers may get ahead.
 const maxCollisions = 100
 
-// publish moves the file to its path, as often as it takes among others that do
-// the same.
+// publish moves the file from temp to its path. It retries while other writers
+// do the same.
 func (u *upload) publish(ctx context.Context) error {
 	for collisions := 0; ; collisions++ {
 		if u.there != nil {
@@ -39,7 +39,7 @@ func (u *upload) publish(ctx context.Context) error {
 		}
 		err := u.move(ctx, u.temp, u.path)
 		if err == nil {
-			u.written = false // there is nothing at temp
+			u.written = false // temp no longer exists
 		}
 		if !u.opts.Overwrite || !errors.Is(err, ErrResourceAlreadyExists) || collisions == maxCollisions {
 			return err
@@ -53,18 +53,18 @@ func (u *upload) publish(ctx context.Context) error {
 	}
 }
 
-// moveAway gives what is at the path another name. If the response is lost, the
-// call may still be carried out, and would then move whatever is at the path. So
-// nothing goes there before it was.
+// moveAway renames the file at the path. If the response is lost, the service
+// may process the move later, and would then move any file that is at the path.
+// So publish must not continue before the move was processed.
 func (u *upload) moveAway(ctx context.Context) error {
 	old := beside(u.path)
 	err := u.s.Move(ctx, u.path, old)
 	switch {
-	case errors.Is(err, ErrResourceDoesNotExist): // it has gone meanwhile
+	case errors.Is(err, ErrResourceDoesNotExist): // it was deleted
 		return nil
 	case outcomeUnknown(err):
 		if !await(ctx, u.status(old, exists)) {
-			return fmt.Errorf("%w; the file that is at %s may be moved to %s", err, u.path, old)
+			return fmt.Errorf("%w; the file at %s may still be moved to %s", err, u.path, old)
 		}
 	case err != nil:
 		return err
@@ -73,8 +73,8 @@ func (u *upload) moveAway(ctx context.Context) error {
 	return nil
 }
 
-// move moves a file from a name that only this upload uses. However often it is
-// called and however late it is done, it moves that file once.
+// move moves a file from a name that only this upload uses. It retries safely:
+// the file is moved only once, even if the service processes a request late.
 func (u *upload) move(ctx context.Context, from, to string) error {
 	for attempt := 1; ; attempt++ {
 		err := u.s.Move(ctx, from, to)
@@ -89,7 +89,7 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 		}
 		if last {
 			if lost {
-				err = fmt.Errorf("%w; it may be at %s or %s", err, from, to)
+				err = fmt.Errorf("%w; the file is at %s or %s", err, from, to)
 			}
 			return err
 		}
@@ -99,10 +99,10 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 	}
 }
 
-// lateWork is how long a call whose response was lost is given to do its work.
+// lateWork is how long the upload waits for a call whose response was lost.
 const lateWork = 30 * time.Second
 
-// await tries until something is so, for a while.
+// await polls so until it reports true or the time is up.
 func await(ctx context.Context, so func(context.Context) bool) bool {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
@@ -118,7 +118,8 @@ func await(ctx context.Context, so func(context.Context) bool) bool {
 	}
 }
 
-// status is whether the status of a path is as it should be.
+// status returns a function that reports whether right accepts the status of a
+// path.
 func (u *upload) status(path string, right func(*FileInfo) bool) func(context.Context) bool {
 	return func(ctx context.Context) bool {
 		ctx, cancel := cleanupContext(ctx)
@@ -131,7 +132,8 @@ func (u *upload) status(path string, right func(*FileInfo) bool) func(context.Co
 func exists(there *FileInfo) bool { return there != nil }
 func gone(there *FileInfo) bool   { return there == nil }
 
-// tidy removes what an upload leaves, and returns what became of it.
+// tidy removes what an upload leaves behind and returns the upload's final
+// error.
 func (u *upload) tidy(ctx context.Context, err error) error {
 	if err != nil && u.written {
 		u.discard(ctx)
@@ -148,11 +150,11 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 	}
 	if u.opts.InPlace {
 		if err != nil && len(u.late) > 0 {
-			return fmt.Errorf("%w; a part may be left at %s", err, u.path)
+			return fmt.Errorf("%w; a partial file may remain at %s", err, u.path)
 		}
 		return err
 	}
-	// A name that a lost call creates is created once.
+	// A lost call creates its file only once.
 	u.late = slices.DeleteFunc(u.late, func(name string) bool {
 		return u.status(name, exists)(ctx) && u.remove(ctx, name) == nil
 	})
@@ -162,8 +164,8 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 	return err
 }
 
-// putBack gives what was at the path its name back, unless something else has
-// it. It returns why, and where the file is.
+// putBack moves the previous file back to the path, unless something else is
+// there. It returns the error with the location of the file.
 func (u *upload) putBack(ctx context.Context, why error) error {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
@@ -174,10 +176,10 @@ func (u *upload) putBack(ctx context.Context, why error) error {
 	if len(u.olds) == 0 {
 		return why
 	}
-	return fmt.Errorf("%w; what was there before may be at %s", why, strings.Join(u.olds, ", "))
+	return fmt.Errorf("%w; the previous file may be at %s", why, strings.Join(u.olds, ", "))
 }
 
-// discard removes what was written.
+// discard deletes the file at temp.
 func (u *upload) discard(ctx context.Context) {
 	if u.remove(ctx, u.temp) == nil {
 		u.written = false
@@ -186,7 +188,8 @@ func (u *upload) discard(ctx context.Context) {
 	}
 }
 
-// remove deletes one of our files. It must not fail easily.
+// remove deletes a file of this upload. It retries, because a file must not
+// remain.
 func (u *upload) remove(ctx context.Context, path string) (err error) {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()

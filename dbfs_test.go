@@ -57,7 +57,7 @@ func TestDBFS_wire(t *testing.T) {
 			return nil, c.DBFS.AddBlock(ctx, 7, append(mebibyte, 0))
 		},
 		is:    fs.ErrInvalid,
-		fails: "POST /api/2.0/dbfs/add-block: data has 1048577 bytes; a block holds 1048576 at most",
+		fails: "POST /api/2.0/dbfs/add-block: data has 1048577 bytes; a block has at most 1048576",
 	}, {
 		name:  "a handle of zero is refused",
 		call:  func(ctx context.Context, c *Client) (any, error) { return nil, c.DBFS.AddBlock(ctx, 0, nil) },
@@ -272,8 +272,8 @@ func TestDBFS_paths(t *testing.T) {
 				"dbfs:":     "is not absolute",
 				"dbfs://a":  "names a host",
 				"s3://a/b":  "is not absolute",
-				"/a\x00b":   "holds a zero byte",
-				"/a\xffb":   "not UTF-8",
+				"/a\x00b":   "contains a zero byte",
+				"/a\xffb":   "not valid UTF-8",
 				`C:\a.txt`:  "is not absolute",
 				"DBFS:/a":   "is not absolute",
 				" /leading": "is not absolute",

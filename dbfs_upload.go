@@ -19,101 +19,108 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadOptions say how to upload a file. The zero value is a good choice.
+// UploadOptions are options for uploading a file. The zero value is a good
+// default.
 type UploadOptions struct {
-	// Overwrite replaces a file that is at the path already. Without it the
-	// upload fails, with an error that matches fs.ErrExist, and changes nothing.
+	// Overwrite replaces an existing file. Without it, the upload of an
+	// existing file fails with an error that matches fs.ErrExist and changes
+	// nothing.
 	Overwrite bool
 
-	// InPlace writes a large file straight to the path. That takes fewer calls,
-	// but others can see the file before it is complete, and a failed upload may
-	// leave a part of it, or nothing of a file that it was to replace.
+	// InPlace writes a large file directly to its path. This needs fewer
+	// requests. However, others can see the file before it is complete. A
+	// failed upload may leave a partial file, and may have deleted the file
+	// that it should replace.
 	InPlace bool
 
-	// Unbuffered sends a source of unknown size while it is read. By default it
-	// is read first, up to 256 MiB, into memory and then into a temporary file of
-	// this machine, because one request for the whole file is much faster.
+	// Unbuffered sends a source of unknown size while it is read. By default,
+	// the client first reads up to 256 MiB into memory and a local temporary
+	// file, because a single request for the whole file is much faster.
 	Unbuffered bool
 
-	// Progress is called with the number of bytes sent so far, and how many there
-	// are, -1 if that is unknown. An upload that starts over goes back to 0. It
-	// is called often, and must return quickly. Calls do not overlap.
+	// Progress is called with the number of bytes sent so far and the total
+	// number of bytes. The total is -1 if it is unknown. done returns to 0 when
+	// the upload starts over. Progress is called often and must return quickly.
+	// Calls do not overlap.
 	Progress func(done, total int64)
 }
 
-// Bounds of what is buffered of a source of unknown size.
+// Limits on the buffer for a source of unknown size.
 const (
 	maxInMemory = 8 << 20
 	maxBuffered = 256 << 20
 )
 
-// Upload writes a file with everything that from has to read, from its current
-// position on. It creates missing directories.
+// Upload writes the content of from to a file. It reads from the current
+// position to the end. It creates missing directories.
 //
-// A file of up to [MaxBlockSize] bytes is one request. A larger one is written
-// beside its path under a name that begins with .databricks-. It appears under
-// its own name when it is complete and its size is verified. When a large file
-// is replaced, there is a moment without one. Files of 2 GiB and more, and long
-// sources of unknown size, are sent in blocks. Such a source must not pause for
-// ten minutes. Memory use does not depend on the size.
+// A file of at most [MaxBlockSize] bytes needs one request. Upload writes a
+// larger file to the same directory under a temporary name that starts with
+// .databricks-. The file gets its own name when it is complete and its size has
+// been verified. While Upload replaces a large file, there is a moment without
+// a file. Upload sends files of 2 GiB or more, and long sources of unknown
+// size, in blocks. Such a source must not pause for ten minutes. Memory use
+// does not depend on the size of the file.
 //
-// After an error, nothing is left of the file. Where lost responses make that
-// uncertain, the error says what may be where. Upload takes into account that
-// the service may do the work of a lost call late. A [*LeftoverError] names
-// temporary files that may appear, even if the upload succeeded.
+// After an error, Upload leaves no part of the file. If lost responses make
+// this uncertain, the error says what may remain where. The service may still
+// process a request whose response was lost. Upload allows for that. A
+// [*LeftoverError] lists temporary files that may appear later, even if the
+// upload succeeded.
 //
-// If nobody can know whether a block has arrived, the upload starts over, if the
-// source can be read again. Otherwise it fails with an [*OutcomeUnknownError]. A
-// source that changes during the upload is an [ErrSourceChanged].
+// If it is unknown whether a block arrived, Upload starts over if it can read
+// the source again. Otherwise it fails with an [*OutcomeUnknownError]. If the
+// source changes during the upload, the error matches [ErrSourceChanged].
 //
-// When Upload returns, it no longer uses from. Therefore it waits for a Read in
-// progress even if ctx has ended.
+// Upload does not use from after it returns. It therefore waits for a Read in
+// progress, even if ctx has ended.
 func (s *DBFSService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
 	src := source.New(from)
 	defer src.Close()
 	return errs.Path("upload", path, newUpload(s, path, src, opts).run(ctx))
 }
 
-// ErrSourceChanged is matched by errors of transfers whose source, local or
-// remote, changed while it was read.
+// ErrSourceChanged matches the error of a transfer whose local or remote source
+// changed while it was read.
 var ErrSourceChanged = source.ErrChanged
 
-// An upload is one file on its way to DBFS.
+// An upload is the upload of one file to DBFS.
 //
-// The service may do the work of a call whose response was lost at any later
-// time. So each temporary name is used by one call that creates it, and by moves
-// from it: whatever comes late finds its name taken or gone. Only the move of
-// the old file away from the path could do harm late. Nothing else is done
-// before it is certain that it was done.
+// The service may process a call whose response was lost at any later time.
+// Each temporary name is therefore created by only one call. Later calls only
+// move the file away from this name. A late call then finds that its name is
+// taken or no longer exists. Only one late call could do harm: the move of the
+// old file away from the path. The upload does nothing else until it knows that
+// this move was done.
 type upload struct {
 	s      *DBFSService
-	path   string // where the file is to be
+	path   string // destination path
 	source *source.Source
 	opts   UploadOptions
-	small  int64 // what is sent straight to the path
-	most   int64 // what is sent in one request
-	known  bool  // there is what is at the path
+	small  int64 // maximum size of a file that is sent directly to the path
+	most   int64 // maximum size of a file that is sent in one request
+	known  bool  // there is set
 	there  *FileInfo
 
-	content *source.Source // what is sent: source, or what was buffered of it
+	content *source.Source // the data to send: source, or the buffer that holds it
 	meter   *progressReporter
-	temp    string   // where it is written: beside path, or path itself
-	size    int64    // of what was sent
-	opened  bool     // content was
-	written bool     // what is at temp is ours
-	olds    []string // where what was at the path is now
-	late    []string // where a lost call may still create a file
+	temp    string   // where the data is written: beside path, or path itself
+	size    int64    // number of bytes sent
+	opened  bool     // content was opened
+	written bool     // this upload wrote the file at temp
+	olds    []string // current paths of the files that were at path
+	late    []string // paths at which a late call may still create a file
 
 	refused atomic.Pointer[error]   // why the file cannot be at path
-	reading context.Context         // of the calls that read the source
-	stop    context.CancelCauseFunc // ends them
+	reading context.Context         // context of the calls that read the source
+	stop    context.CancelCauseFunc // cancels reading
 }
 
 func newUpload(s *DBFSService, path string, src *source.Source, opts UploadOptions) *upload {
 	return &upload{s: s, path: dbfsPath(path), source: src, opts: opts, small: MaxBlockSize, most: maxPutFile}
 }
 
-// beside returns a name that nobody has used before, in the directory of path.
+// beside returns a new unique name in the directory of path.
 func beside(path string) string { return path[:strings.LastIndexByte(path, '/')+1] + tempName() }
 
 func tempName() string { return tempPrefix + rand.Text() }
@@ -123,7 +130,7 @@ func (u *upload) run(ctx context.Context) error {
 		return err
 	}
 	if strings.HasSuffix(u.path, "/") {
-		return badArg("path", "%.100q is a directory's; want that of the file itself", u.path)
+		return badArg("path", "%.100q ends with a slash; want the path of a file", u.path)
 	}
 	if u.s.client.Planning() {
 		return u.plan(ctx)
@@ -151,7 +158,7 @@ func (u *upload) run(ctx context.Context) error {
 	return u.tidy(ctx, err)
 }
 
-// plan makes the calls of an upload that reads nothing of its source.
+// plan plans the calls of an upload without reading the source.
 func (u *upload) plan(ctx context.Context) error {
 	if !u.known {
 		if err := u.look(ctx); err != nil {
@@ -173,8 +180,8 @@ func (u *upload) plan(ctx context.Context) error {
 	return u.tidy(ctx, err)
 }
 
-// prepare finds out what is to be sent. A small file is read at once, so that
-// what is sent cannot change.
+// prepare decides what to send. It reads a small file completely, so that the
+// data cannot change.
 func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 	size := u.source.Size()
 	if size > u.small || size < 0 && u.opts.Unbuffered {
@@ -185,9 +192,10 @@ func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 	return free, err
 }
 
-// put writes a small file in one request. If the response is lost, the request
-// may still be carried out. One that overwrites could then undo a later upload,
-// so that it is given time to be done. One that does not finds a file.
+// put writes a small file in one request. If the response is lost, the service
+// may still process the request later. A late request with Overwrite could undo
+// a later upload, so put waits until it has taken effect. A late request
+// without Overwrite finds an existing file and fails.
 func (u *upload) put(ctx context.Context, size int64) error {
 	u.reading, u.stop = ctx, func(error) {}
 	there := func(ctx context.Context) bool { same, err := u.same(ctx, size); return same && err == nil }
@@ -206,7 +214,7 @@ func (u *upload) put(ctx context.Context, size int64) error {
 		case lost == nil || err == nil:
 			return err
 		}
-		// Who wrote what is there may be unknown. If it is the same, that does not matter.
+		// It may be unknown who wrote the file at the path. It does not matter if the content is the same.
 		switch same, readErr := u.same(ctx, size); {
 		case same && readErr == nil:
 			return nil
@@ -222,7 +230,7 @@ func outcomeUnknown(err error) bool {
 	return unknown
 }
 
-// same reports whether what is at the path is what was sent.
+// same reports whether the file at the path has the content that was sent.
 func (u *upload) same(ctx context.Context, size int64) (bool, error) {
 	got, err := u.s.Read(ctx, ReadBlock{Path: u.path, Length: MaxBlockSize})
 	if err != nil || int64(len(got)) != size {
@@ -236,7 +244,7 @@ func (u *upload) same(ctx context.Context, size int64) (bool, error) {
 	return bytes.Equal(got, want), err
 }
 
-// lookAndWrite gets the status of the path while the file is written beside it.
+// lookAndWrite gets the status of the path while it writes the file.
 func (u *upload) lookAndWrite(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -275,7 +283,7 @@ func (u *upload) look(ctx context.Context) (err error) {
 	return u.mayReplace()
 }
 
-// stat is GetStatus with nil for nothing.
+// stat is GetStatus, except that it returns nil if nothing is at the path.
 func (s *DBFSService) stat(ctx context.Context, path string) (*FileInfo, error) {
 	info, err := s.GetStatus(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -284,7 +292,7 @@ func (s *DBFSService) stat(ctx context.Context, path string) (*FileInfo, error) 
 	return info, err
 }
 
-// mayReplace refuses to write over what is not to be written over.
+// mayReplace rejects an existing object that must not be replaced.
 func (u *upload) mayReplace() error {
 	switch {
 	case u.there == nil:
@@ -297,7 +305,7 @@ func (u *upload) mayReplace() error {
 	return nil
 }
 
-// write writes the whole file to temp, under a new name as often as it takes.
+// write writes the complete file to temp. It retries with a new temporary name.
 func (u *upload) write(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		if u.temp = u.path; !u.opts.InPlace {
@@ -305,7 +313,7 @@ func (u *upload) write(ctx context.Context) error {
 		}
 		err := u.writeOnce(ctx)
 		again := !u.opened || u.content.Rewindable()
-		if u.opts.InPlace { // there is but one name
+		if u.opts.InPlace { // the name is fixed
 			again = again && u.written && len(u.late) == 0
 		}
 		if !outcomeUnknown(err) || ctx.Err() != nil || attempt >= u.s.client.retry.MaxAttempts || !again {
@@ -317,8 +325,8 @@ func (u *upload) write(ctx context.Context) error {
 	}
 }
 
-// writeOnce writes the file to temp. If it fails, temp is among the late names
-// or nothing is there, except for files in place.
+// writeOnce writes the file to temp. If it fails, there is no file at temp, or
+// temp is one of the late names. This does not apply to InPlace.
 func (u *upload) writeOnce(ctx context.Context) error {
 	if size := u.content.Size(); 0 <= size && size <= u.most {
 		u.size = size
@@ -352,7 +360,7 @@ func (u *upload) writeOnce(ctx context.Context) error {
 		tidy, cancel = cleanupContext(ctx)
 		defer cancel()
 	}
-	// No call that comes late can write to a handle that is closed.
+	// A late call cannot write to a closed handle.
 	if closeErr := u.s.Close(tidy, handle); closeErr != nil {
 		u.late = append(u.late, u.temp)
 		if err == nil {
@@ -367,8 +375,9 @@ func (u *upload) writeOnce(ctx context.Context) error {
 	return err
 }
 
-// appears waits for a file of the right size at temp, after a call that may
-// still create it. Then the call was carried out, and cannot be again.
+// appears waits for a file of the right size at temp, after a call whose
+// response was lost. If it appears, the call was processed and will not be
+// processed again.
 func (u *upload) appears(ctx context.Context) bool {
 	came := await(ctx, u.status(u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size }))
 	if came {
@@ -388,9 +397,9 @@ func (u *upload) open() (io.ReadCloser, error) {
 	return &uploadReader{in, u, 0}, nil
 }
 
-// An uploadReader is the source during one attempt. If there is no point in
-// going on, it ends the call: one that still wants to read is not complete, so
-// that the service does not write anything once it is ended.
+// An uploadReader is the source during one attempt. If the attempt is
+// pointless, it fails and cancels the request. The service has then not
+// received the complete request, so it writes nothing.
 type uploadReader struct {
 	io.ReadCloser
 	u    *upload
@@ -413,13 +422,13 @@ func (r *uploadReader) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// addBlocks sends all of in, and reads and encodes a block while the one before
-// is on its way. It returns how much there was.
+// addBlocks sends the content of in. It reads and encodes a block while the
+// previous block is sent. It returns the number of bytes.
 func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader) (size int64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue, done := make(chan []byte), make(chan error, 1)
-	spare := make(chan []byte, 2) // room for the block on its way, and for the next
+	spare := make(chan []byte, 2) // buffers for the block being sent and for the next one
 	spare <- nil
 	spare <- nil
 	go func() {
@@ -456,18 +465,17 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 	return size, err
 }
 
-// cleanupContext returns a context for putting things in order: it outlives ctx by a
-// moment.
+// cleanupContext returns a context for cleaning up. It ends tidyTime after ctx.
 func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	tidy, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(tidyTime, cancel) })
 	return tidy, func() { stop(); cancel() }
 }
 
-// tidyTime is the moment of cleanupContext.
+// tidyTime is the time for cleaning up after a context has ended.
 const tidyTime = 15 * time.Second
 
-// pause waits before another attempt of something that is more than one call.
+// pause waits before a retry of an operation that consists of several calls.
 func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
 	if poll.Sleep(ctx, c.retry.backoff(attempt)) != nil {
 		return ended(ctx, ctx.Err(), failure)

@@ -167,8 +167,8 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 		{"/old/new", databricks.UploadOptions{Overwrite: true}, fs.ErrExist, "upload /old/new"},
 		{"/dir", databricks.UploadOptions{Overwrite: true}, fs.ErrExist, "upload /dir"},
 		{"/dir", databricks.UploadOptions{Overwrite: true, InPlace: true}, fs.ErrExist, "upload /dir"},
-		{"/dir/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
-		{"/", databricks.UploadOptions{}, fs.ErrInvalid, "is a directory's"},
+		{"/dir/", databricks.UploadOptions{}, fs.ErrInvalid, "ends with a slash"},
+		{"/", databricks.UploadOptions{}, fs.ErrInvalid, "ends with a slash"},
 		{"", databricks.UploadOptions{}, fs.ErrInvalid, "path is required"},
 		{"dir/new", databricks.UploadOptions{}, fs.ErrInvalid, "is not absolute"},
 		{"/Volumes/x", databricks.UploadOptions{}, fs.ErrPermission, "No operations allowed"},
@@ -557,7 +557,7 @@ func TestDBFS_Upload_bound(t *testing.T) {
 		assert.Equal(t, first, seen, "%d bytes", size)
 	}
 	f := strings.NewReader("")
-	assert.ErrorContains(t, client.DBFS.PutFile(t.Context(), "/f", hugeSeeker{f}, databricks.PutFileOptions{}), "Upload takes more")
+	assert.ErrorContains(t, client.DBFS.PutFile(t.Context(), "/f", hugeSeeker{f}, databricks.PutFileOptions{}), "use Upload for larger files")
 }
 
 // hugeSeeker claims to be large.

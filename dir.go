@@ -22,85 +22,87 @@ import (
 	"github.com/go-databricks/databricks/internal/safename"
 )
 
-// DirOptions are the options of copies of directories, in both directions and
-// for all areas. The zero value copies what does not exist at the destination.
+// DirOptions are options for copying directories, in both directions and in all
+// areas. The zero value copies only files that do not exist at the destination.
 //
-// To synchronize two directories, set SkipUnchanged and Delete. DryRun shows
-// what that would do.
+// To synchronize two directories, set SkipUnchanged and Delete. Set DryRun to
+// preview the changes.
 type DirOptions struct {
 	// Overwrite replaces existing files. Without it they are skipped, with a
 	// reason that matches fs.ErrExist.
 	Overwrite bool
 
-	// SkipUnchanged is Overwrite, except that it skips a file if its destination
-	// has the same size and is not older, as far as the area reports these. So
-	// you can continue an interrupted copy.
+	// SkipUnchanged replaces existing files, but skips a file if the
+	// destination has the same size and is not older. If an area does not
+	// report the size, only the times count. Use it to continue an interrupted
+	// copy.
 	SkipUnchanged bool
 
-	// Delete deletes files and directories at the destination that the source
-	// does not have. It deletes nothing that Ignore matches, and nothing that a
-	// copy cannot create, such as symbolic links or libraries. It runs last, and
-	// only if everything else succeeded.
+	// Delete deletes files and directories at the destination that do not exist
+	// at the source. It never deletes anything that Ignore matches, or that a
+	// copy cannot create, such as symbolic links or libraries. It runs last,
+	// and only if everything else succeeded.
 	Delete bool
 
-	// DryRun only reads. DirResult.Changes lists what the copy would do.
+	// DryRun changes nothing. DirResult.Changes lists the changes that the copy
+	// would make.
 	DryRun bool
 
 	// Ignore excludes files and directories from the copy and from Delete. Each
-	// element is a line of a .gitignore file at the top of the directory, such as
-	// "*.tmp", "/build/" or "!keep.tmp". Patterns match local names.
+	// element is a line of a .gitignore file in the top directory, such as
+	// "*.tmp", "/build/" or "!keep.tmp". The patterns match local names.
 	Ignore []string
 
-	// Concurrency is the maximum number of files in flight. 0 means
-	// DefaultConcurrency.
+	// Concurrency is the maximum number of files to copy at the same time. 0
+	// means DefaultConcurrency.
 	Concurrency int
 
-	// Progress is called after each file, and while large files are in flight.
-	// Calls do not overlap. It must return quickly.
+	// Progress is called after each file, and repeatedly during the transfer of
+	// a large file. Calls do not overlap. It must return quickly.
 	Progress func(DirProgress)
 }
 
 func (o DirOptions) replace() bool { return o.Overwrite || o.SkipUnchanged }
 
-// DirProgress is how far the copy of a directory is.
+// DirProgress is the progress of a directory copy.
 type DirProgress struct {
-	Path    string // of the file that this report is about, at the source
+	Path    string // source path of the file that this report is about
 	Files   int    // copied so far
 	Bytes   int64  // copied so far
-	Skipped int    // files and directories that will not be copied
-	Failed  int    // files and directories that could not be copied
+	Skipped int    // files and directories that the copy skips
+	Failed  int    // files and directories that failed so far
 	Deleted int    // files and directories deleted so far
 }
 
-// A DirResult is what the copy of a directory did. A copy that fails returns
-// both an error and a result.
+// A DirResult is the result of a directory copy. A copy that fails returns both
+// an error and a result.
 type DirResult struct {
-	Files     int            // copied, or in a dry run to be copied
-	Bytes     int64          // copied, or in a dry run to be copied
+	Files     int            // files copied, or that a dry run would copy
+	Bytes     int64          // bytes copied, or that a dry run would copy
 	Unchanged int            // files that SkipUnchanged skipped
 	Ignored   int            // files and directories that Ignore excluded
-	Deleted   int            // files and directories deleted, or in a dry run to be deleted
-	Skipped   []Skipped      // what a rule of the copy excludes, by path
-	Failed    []fs.PathError // what could not be copied or deleted, by path
-	Leftovers []string       // temporary files that may be left at the destination
-	Changes   []DirChange    // what a dry run found to do, by path
+	Deleted   int            // files and directories deleted, or that a dry run would delete
+	Skipped   []Skipped      // files and directories that the copy does not support or must not replace, by path
+	Failed    []fs.PathError // files and directories that could not be copied or deleted, by path
+	Leftovers []string       // temporary files that may remain at the destination
+	Changes   []DirChange    // changes that a dry run would make, by path
 }
 
-// Skipped is something that was not copied because of a rule of the copy.
+// A Skipped is a file or directory that was not copied because of a rule.
 type Skipped struct {
-	Path string // at the source
-	Err  error  // the rule; it matches fs.ErrExist, fs.ErrInvalid, ErrTooLarge or errors.ErrUnsupported
+	Path string // source path
+	Err  error  // the rule; matches fs.ErrExist, fs.ErrInvalid, ErrTooLarge or errors.ErrUnsupported
 }
 
-// A DirChange is something that a copy of a directory would do.
+// A DirChange is a change that a directory copy would make.
 type DirChange struct {
 	Op   DirOp
-	Path string // at the destination
-	From string // at the source; empty for DirDelete
+	Path string // destination path
+	From string // source path; empty for DirDelete
 	Size int64  // in bytes; -1 if unknown
 }
 
-// A DirOp is a kind of change.
+// A DirOp is the kind of a [DirChange].
 type DirOp string
 
 // Kinds of changes.
@@ -110,56 +112,57 @@ const (
 	DirDelete  DirOp = "DELETE"
 )
 
-// A dirStore is what the engine for directories needs of an area. An area has
-// one small type that implements it; its methods for directories call
-// [copyDirUp] and [copyDirDown] with that. Paths are the area's own.
+// A dirStore is what the directory engine needs from an area. Each area has a
+// small type that implements it and passes it to [copyDirUp] and [copyDirDown].
+// Paths are in the form that the area uses.
 type dirStore interface {
 	// list returns the content of a directory, in any order. It fails with
-	// fs.ErrNotExist if nothing is there, and with errNotDir if a file is.
+	// fs.ErrNotExist if nothing is at the path, and with errNotDir if a file
+	// is.
 	list(ctx context.Context, dir string) ([]remoteEntry, error)
 
 	// localNames returns the local names of the entries of one directory.
-	// safeNames is what areas use that have nothing to add.
+	// safeNames is the default implementation.
 	localNames(entries []remoteEntry) []string
 
-	// remoteName returns the name that a local file gets at the destination, and
-	// what upload wants to know about it. It may read the file with ReadAt.
-	// plainName is what areas use that have nothing to add.
+	// remoteName returns the name of a local file at the destination, and a
+	// value for upload. It may read the file with ReadAt. plainName is the
+	// default implementation.
 	remoteName(file *os.File) (name string, kind any, err error)
 
 	// impliesDirs reports whether upload creates missing directories.
 	impliesDirs() bool
-	// mkdirs creates a directory and those above it, unless they exist.
+	// mkdirs creates a directory and its missing parents.
 	mkdirs(ctx context.Context, dir string) error
 	// remove deletes a file or an empty directory.
 	remove(ctx context.Context, e remoteEntry) error
 
-	// upload writes a file. It appears at its path when it is complete.
+	// upload writes a file. The file appears at its path when it is complete.
 	upload(ctx context.Context, f fileUpload) error
-	// download writes the content of a file to w. It fails if the file is no
-	// longer the one that was listed.
+	// download writes the content of a file to w. It fails if the file has
+	// changed since it was listed.
 	download(ctx context.Context, e remoteEntry, w io.Writer, progress func(done int64)) error
 }
 
 // A remoteEntry is a file or a directory of an area.
 type remoteEntry struct {
-	path     string // that calls take, and that the result reports
-	name     string // in its directory
+	path     string // the path for calls and for the result
+	name     string // the name within its directory
 	dir      bool
 	size     int64     // in bytes; -1 if unknown
 	modified time.Time // zero if unknown
-	err      error     // why it cannot be copied, if so
-	sys      any       // the area's own description of it
+	err      error     // why it cannot be copied; nil if it can
+	sys      any       // the area's own description of the entry
 }
 
-// in completes an entry that was listed in dir under a path. A path
-// that does not belong there is not trusted: the entry cannot be copied.
+// in sets the path and the name of an entry that was listed in dir. An entry
+// whose path is not in dir cannot be copied.
 func (e remoteEntry) in(dir, listed string) remoteEntry {
 	prefix := strings.TrimSuffix(dir, "/") + "/"
 	name, ok := strings.CutPrefix(listed, prefix)
 	switch {
 	case !ok || name == "":
-		e.err = fmt.Errorf("%w: it was listed in %s, where it does not belong", fs.ErrInvalid, dir)
+		e.err = fmt.Errorf("%w: the list of %s contains it, but it is in another directory", fs.ErrInvalid, dir)
 	case strings.Contains(name, "/"):
 		e.err = fmt.Errorf("%w: its name %q contains a slash", fs.ErrInvalid, name)
 	}
@@ -169,17 +172,17 @@ func (e remoteEntry) in(dir, listed string) remoteEntry {
 
 // A fileUpload is a local file to upload.
 type fileUpload struct {
-	file     *os.File // at its beginning
+	file     *os.File // positioned at the beginning
 	info     fs.FileInfo
-	to       string       // the path of the file
+	to       string       // destination path
 	kind     any          // from remoteName
-	there    *remoteEntry // what is at the path; nil if nothing is
-	replace  bool         // replace a file
+	there    *remoteEntry // the existing object at the path; nil if there is none
+	replace  bool         // replace an existing file
 	progress func(done int64)
 }
 
-// safeNames returns local names for entries: their own, escaped where a local
-// file system could not have them.
+// safeNames returns the local names of entries. It escapes names that are not
+// valid on every operating system.
 func safeNames(entries []remoteEntry) []string {
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -192,44 +195,44 @@ func safeNames(entries []remoteEntry) []string {
 	return names
 }
 
-// plainName is the reverse of safeNames, for one local name.
+// plainName reverses safeNames for one local name.
 func plainName(local string) (string, error) {
 	name := safename.Decode(local)
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
-		return "", &skipError{fmt.Errorf("%w: %q stands for %q, which is not a name of a file", fs.ErrInvalid, local, name)}
+		return "", &skipError{fmt.Errorf("%w: %q stands for %q, which is not a valid file name", fs.ErrInvalid, local, name)}
 	}
 	return name, nil
 }
 
-// errUnchanged says that there is no need to copy a file.
+// errUnchanged says that a file does not need to be copied.
 var errUnchanged = errors.New("unchanged")
 
 // A skipError says that a rule excludes a file from the copy.
 type skipError struct{ error }
 
-// errOurs is the reason to skip a temporary file of ours.
+// errOurs is the reason for skipping a temporary file of this library.
 var errOurs = fmt.Errorf("%w: it is a temporary file of an unfinished transfer", errors.ErrUnsupported)
 
-// tempPrefix begins the names of files that are not complete, and of those
-// about to be replaced. Spark ignores names that begin with a dot.
+// tempPrefix starts the names of incomplete files and of files that are being
+// replaced. Spark ignores names that start with a dot.
 const tempPrefix = ".databricks-"
 
 var tempPattern = regexp.MustCompile(`^\.databricks-[A-Z2-7]{26}$`)
 
-// isTemp reports whether a name is certainly that of a temporary file of ours.
+// isTemp reports whether a name belongs to a temporary file of this library.
 func isTemp(name string) bool { return tempPattern.MatchString(name) }
 
-// A dirCopy is the copy of a directory.
+// A dirCopy is a directory copy in progress.
 type dirCopy struct {
 	op     string // such as "upload"
 	store  dirStore
 	opts   DirOptions
-	limit  int // of files in flight
+	limit  int // maximum number of files in flight
 	ignore ignore.Patterns
 
 	mu      sync.Mutex
 	result  DirResult
-	stopped bool // do not start any more files
+	stopped bool // start no more files
 }
 
 func newDirCopy(op string, store dirStore, opts DirOptions) (*dirCopy, error) {
@@ -246,7 +249,7 @@ func newDirCopy(op string, store dirStore, opts DirOptions) (*dirCopy, error) {
 
 // A dirTask is one file or directory to copy or delete.
 type dirTask struct {
-	path string // at the source
+	path string // source path
 	kind taskKind
 	do   func(ctx context.Context, progress func(done int64)) error
 }
@@ -259,8 +262,9 @@ const (
 	deleteAny
 )
 
-// run runs all tasks, several at a time. It runs every task that it takes,
-// possibly with a context that has ended, so that a task can own a resource.
+// run runs tasks, several at the same time. It runs every task that it takes
+// from the sequence, even if the context has ended, so that a task can own a
+// resource.
 func (c *dirCopy) run(ctx context.Context, tasks iter.Seq[dirTask]) {
 	parallel.All(c.limit, func(yield func(dirTask) bool) {
 		for task := range tasks {
@@ -271,14 +275,14 @@ func (c *dirCopy) run(ctx context.Context, tasks iter.Seq[dirTask]) {
 	}, func(task dirTask) { c.one(ctx, task) })
 }
 
-// stop reports whether no other task should begin.
+// stop reports whether no more tasks should start.
 func (c *dirCopy) stop(ctx context.Context) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stopped || ctx.Err() != nil
 }
 
-// one runs a task and records how it ended.
+// one runs a task and records its result.
 func (c *dirCopy) one(ctx context.Context, task dirTask) {
 	done := int64(0)
 	err := task.do(ctx, func(n int64) {
@@ -309,7 +313,7 @@ func (c *dirCopy) one(ctx context.Context, task dirTask) {
 	}
 }
 
-// note changes the result and reports the progress.
+// note updates the result and reports the progress.
 func (c *dirCopy) note(path string, change func(*DirResult)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -319,7 +323,7 @@ func (c *dirCopy) note(path string, change func(*DirResult)) {
 	}
 }
 
-// plan notes a change that a dry run does not make.
+// plan records a change that a dry run does not make.
 func (c *dirCopy) plan(change DirChange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -341,15 +345,14 @@ func (c *dirCopy) ignored(local string, dir bool) bool {
 	return true
 }
 
-// complete reports whether everything was copied that can be, so that what is
-// left at the destination is not at the source.
+// complete reports whether nothing failed, so that Delete may run.
 func (c *dirCopy) complete(ctx context.Context) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.stopped && len(c.result.Failed) == 0 && ctx.Err() == nil
 }
 
-// end returns the result and an error that says what failed.
+// end returns the result and the error of the copy.
 func (c *dirCopy) end(ctx context.Context, path string) (*DirResult, error) {
 	r := &c.result
 	slices.SortFunc(r.Skipped, func(a, b Skipped) int { return cmp.Compare(a.Path, b.Path) })
@@ -362,7 +365,7 @@ func (c *dirCopy) end(ctx context.Context, path string) (*DirResult, error) {
 	return r, c.failure()
 }
 
-// failure makes one error of those of all files.
+// failure joins the errors of all files.
 func (c *dirCopy) failure() error {
 	var all []error
 	for i := range c.result.Failed {
@@ -383,11 +386,11 @@ type dirError struct{ errs []error }
 func (e *dirError) Unwrap() []error { return e.errs }
 
 func (e *dirError) Error() string {
-	return fmt.Sprintf("%v (and %d more that failed)", e.errs[0], len(e.errs)-1)
+	return fmt.Sprintf("%v (and %d more failures)", e.errs[0], len(e.errs)-1)
 }
 
-// aboutOneFile reports whether an error is about one file, so that others may
-// succeed. A credential that is refused is about all of them.
+// aboutOneFile reports whether an error affects a single file, so that other
+// files may succeed. A rejected credential affects all files.
 func aboutOneFile(err error) bool {
 	if _, unknown := errors.AsType[*OutcomeUnknownError](err); unknown {
 		return false
@@ -401,16 +404,17 @@ func aboutOneFile(err error) bool {
 	}, func(reason error) bool { return errors.Is(err, reason) })
 }
 
-// current reports whether a file need not be copied. A size below 0 and a zero
-// time are unknown.
+// current reports whether a file is unchanged and need not be copied. A
+// negative size and a zero time are unknown.
 func (o DirOptions) current(fromSize, toSize int64, from, to time.Time) bool {
 	return o.SkipUnchanged && !from.IsZero() && !to.IsZero() && !to.Before(from) && (fromSize < 0 || toSize < 0 || fromSize == toSize)
 }
 
-// A LeftoverError reports temporary files that an upload may have left beside
-// its destination, because the response of a call was lost. The service may
-// still create them after the call. Their names begin with .databricks-. Delete
-// them when you like: nothing else uses them.
+// A LeftoverError reports temporary files that an upload may leave at its
+// destination, because the response to a request was lost. The service may
+// still create them after the upload returns. Their names start with
+// .databricks-. You can delete them at any time, because nothing else uses
+// them.
 //
 // If Err is nil, the upload itself succeeded.
 type LeftoverError struct {
@@ -418,9 +422,9 @@ type LeftoverError struct {
 	Err   error    // why the upload failed; nil if it succeeded
 }
 
-// Error names the files.
+// Error lists the files.
 func (e *LeftoverError) Error() string {
-	left := "temporary files may be left at " + strings.Join(e.Paths, ", ")
+	left := "temporary files may remain at " + strings.Join(e.Paths, ", ")
 	if e.Err == nil {
 		return "the upload succeeded, but " + left
 	}

@@ -17,18 +17,18 @@ import (
 	"github.com/go-databricks/databricks/internal/safename"
 )
 
-// A dirDownload is the copy of a directory of an area to a local one. Nothing
-// outside of the local directory can be reached through its root, whatever the
-// names and links in it.
+// A dirDownload is a copy of an area's directory to a local directory. Its root
+// prevents access to anything outside the local directory, whatever the names
+// and links in it.
 type dirDownload struct {
 	*dirCopy
-	root *os.Root                   // nil in a dry run without a local directory
+	root *os.Root                   // nil in a dry run if the local directory does not exist
 	dir  string                     // the local directory, as the caller named it
-	kept map[string]map[string]bool // folded names that the source has, by local directory
+	kept map[string]map[string]bool // folded names of the source's entries, by local directory
 }
 
-// copyDirDown copies a directory of an area, with everything in it, to a local
-// directory, which is created unless it exists.
+// copyDirDown copies an area's directory and everything in it to a local
+// directory. It creates the local directory if necessary.
 func copyDirDown(ctx context.Context, op string, store dirStore, from, to string, opts DirOptions) (*DirResult, error) {
 	c, err := newDirCopy(op, store, opts)
 	if err != nil {
@@ -47,7 +47,7 @@ func copyDirDown(ctx context.Context, op string, store dirStore, from, to string
 	case !opts.DryRun || !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	var failed error // of the directory itself
+	var failed error // listing the directory itself
 	d.run(ctx, func(yield func(dirTask) bool) { failed = d.visitAll(ctx, from, yield) })
 	if failed != nil {
 		return nil, errs.Path(op, from, failed)
@@ -58,8 +58,9 @@ func copyDirDown(ctx context.Context, op string, store dirStore, from, to string
 	return d.end(ctx, from)
 }
 
-// visitAll yields a task for all that is below a directory: parents first, by
-// name. It lists several directories at once, ahead of what it yields.
+// visitAll yields a task for everything below a directory, parents first,
+// sorted by name. It lists several directories at the same time, ahead of the
+// tasks that it yields.
 func (d *dirDownload) visitAll(ctx context.Context, from string, yield func(dirTask) bool) (failed error) {
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
@@ -89,7 +90,7 @@ func (d *dirDownload) visitAll(ctx context.Context, from string, yield func(dirT
 			failed = err
 			return false
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir):
-			return true // it is gone, or has become something else
+			return true // it was deleted or replaced
 		case err != nil:
 			return yield(dirTask{at, copyDir, func(context.Context, func(int64)) error { return err }})
 		}
@@ -112,7 +113,7 @@ func (d *dirDownload) visitAll(ctx context.Context, from string, yield func(dirT
 					return false
 				}
 			case e.dir:
-				err := d.mkdir(to) // before what is in it
+				err := d.mkdir(to) // before its content
 				if !yield(dirTask{e.path, copyDir, func(context.Context, func(int64)) error { return err }}) || !visit(e.path, to, below[i]) {
 					return false
 				}
@@ -137,7 +138,7 @@ func (d *dirDownload) mkdir(local string) error {
 	return d.root.MkdirAll(filepath.FromSlash(local), 0o777)
 }
 
-// file downloads a file, unless there is no need to.
+// file downloads a file, unless it is unchanged.
 func (d *dirDownload) file(ctx context.Context, e remoteEntry, local string, progress func(int64)) error {
 	if !e.dir && isTemp(e.name) {
 		return &skipError{errOurs}
@@ -162,14 +163,14 @@ func (d *dirDownload) file(ctx context.Context, e remoteEntry, local string, pro
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Discard() }() // nothing, once it is complete
+	defer func() { _ = file.Discard() }() // no effect after Commit
 	if err := d.store.download(ctx, e, file, progress); err != nil {
 		return err
 	}
 	return file.Commit(e.modified)
 }
 
-// local returns the path of something at the destination, for the result.
+// local returns the destination path of a name, for the result.
 func (d *dirDownload) local(name string) string {
 	return filepath.Join(d.dir, filepath.FromSlash(name))
 }
@@ -181,8 +182,9 @@ func (d *dirDownload) lstat(local string) (fs.FileInfo, error) {
 	return d.root.Lstat(filepath.FromSlash(local))
 }
 
-// prune deletes what is in a local directory and not at the source; with all,
-// everything. It reports whether nothing is left.
+// prune deletes everything in a local directory that does not exist at the
+// source. If all is set, it deletes everything. It reports whether the
+// directory is empty afterwards.
 func (d *dirDownload) prune(ctx context.Context, local string, all bool) (empty bool) {
 	entries, err := fs.ReadDir(d.root.FS(), local)
 	if err != nil {
@@ -198,7 +200,7 @@ func (d *dirDownload) prune(ctx context.Context, local string, all bool) (empty 
 			empty = false
 		case !e.IsDir():
 			d.one(ctx, d.removal(at, e))
-		case kept && d.kept[at] == nil: // it was not visited
+		case kept && d.kept[at] == nil: // not visited
 			empty = false
 		case !d.prune(ctx, at, all || !kept) || kept:
 			empty = false
@@ -209,7 +211,7 @@ func (d *dirDownload) prune(ctx context.Context, local string, all bool) (empty 
 	return empty
 }
 
-// removal is the task of deleting something at the destination.
+// removal returns a task that deletes a file or directory at the destination.
 func (d *dirDownload) removal(local string, e fs.DirEntry) dirTask {
 	return dirTask{d.local(local), deleteAny, func(context.Context, func(int64)) error {
 		if !d.opts.DryRun {

@@ -256,7 +256,7 @@ func TestDir_fileThatBecomesAPipe(t *testing.T) {
 		assert.Equal(t, 2, result.Files)
 		require.Len(t, result.Skipped, 1)
 		assert.ErrorIs(t, result.Skipped[0].Err, errors.ErrUnsupported)
-		assert.ErrorContains(t, result.Skipped[0].Err, "it is not a file")
+		assert.ErrorContains(t, result.Skipped[0].Err, "it is not a regular file")
 	})
 }
 

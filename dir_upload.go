@@ -17,15 +17,15 @@ import (
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// A dirUpload is the copy of a local directory to an area.
+// A dirUpload is a copy of a local directory to an area.
 type dirUpload struct {
 	*dirCopy
 	from string // as the caller named it
 	root *os.Root
-	dirs []*destDir // all that were visited, parents first
+	dirs []*destDir // all directories visited so far, parents first
 }
 
-// copyDirUp copies a local directory, with everything in it, to an area.
+// copyDirUp copies a local directory and everything in it to an area.
 func copyDirUp(ctx context.Context, op string, store dirStore, from, to string, opts DirOptions) (*DirResult, error) {
 	c, err := newDirCopy(op, store, opts)
 	if err != nil {
@@ -48,13 +48,13 @@ func copyDirUp(ctx context.Context, op string, store dirStore, from, to string, 
 	return u.end(ctx, from)
 }
 
-// source returns the path of something at the source, for the result.
+// source returns the source path of a name, for the result.
 func (u *dirUpload) source(local string) string {
 	return filepath.Join(u.from, filepath.FromSlash(local))
 }
 
-// visit yields a task for a directory and for all that is in it: parents first,
-// by name. It does not follow links.
+// visit yields a task for a directory and for everything in it, parents first,
+// sorted by name. It does not follow links.
 func (u *dirUpload) visit(d *destDir, yield func(dirTask) bool) bool {
 	u.dirs = append(u.dirs, d)
 	entries, err := fs.ReadDir(u.root.FS(), d.local)
@@ -94,9 +94,9 @@ func (u *dirUpload) visit(d *destDir, yield func(dirTask) bool) bool {
 	return true
 }
 
-// file opens a file and returns what uploads it and closes it. The names of all
-// files of a directory are taken here, one after another, so that it does not
-// depend on chance which of two files for one name is uploaded.
+// file opens a file and returns a function that uploads and closes it. If two
+// files of a directory have the same destination name, the first one gets it.
+// file is therefore called for one file after another.
 func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.Context, func(int64)) error {
 	failed := func(err error) func(context.Context, func(int64)) error {
 		return func(context.Context, func(int64)) error { return err }
@@ -114,7 +114,7 @@ func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.C
 	}
 	f := fileUpload{replace: u.opts.replace()}
 	name, err := "", error(nil)
-	// What was a file a moment ago may be a pipe by now, whose opening would wait.
+	// The file may have been replaced by a pipe. Opening a pipe would block without O_NONBLOCK.
 	f.file, err = u.root.OpenFile(filepath.FromSlash(local), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == nil {
 		if f.info, err = f.file.Stat(); err == nil && !f.info.Mode().IsRegular() {
@@ -148,10 +148,10 @@ func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.C
 }
 
 func notRegular(mode fs.FileMode) error {
-	return &skipError{fmt.Errorf("%w: it is not a file, but %v", errors.ErrUnsupported, mode.Type())}
+	return &skipError{fmt.Errorf("%w: it is not a regular file: %v", errors.ErrUnsupported, mode.Type())}
 }
 
-// copy uploads a file, unless there is no need to.
+// copy uploads a file, unless it is unchanged.
 func (u *dirUpload) copy(ctx context.Context, there *remoteEntry, f fileUpload, from string) error {
 	op := DirCreate
 	if there != nil {
@@ -170,7 +170,7 @@ func (u *dirUpload) copy(ctx context.Context, there *remoteEntry, f fileUpload, 
 		return nil
 	}
 	err := u.store.upload(ctx, f)
-	if !f.replace && errors.Is(err, fs.ErrExist) { // since it was listed
+	if !f.replace && errors.Is(err, fs.ErrExist) { // created after the directory was listed
 		return &skipError{err}
 	}
 	return err
@@ -179,23 +179,23 @@ func (u *dirUpload) copy(ctx context.Context, there *remoteEntry, f fileUpload, 
 // A destDir is a directory that files are uploaded to.
 type destDir struct {
 	u       *dirUpload
-	parent  *destDir // nil for the first
-	name    string   // in parent
+	parent  *destDir // nil for the top directory
+	name    string   // the name within parent
 	path    string
-	local   string            // where its files come from
-	unnamed error             // why it cannot exist at all, a skipError
-	from    map[string]string // local paths by name, of all that goes here
-	kept    map[string]bool   // names of what else is at the source
+	local   string            // local directory of its files
+	unnamed error             // why the directory cannot exist; a skipError
+	from    map[string]string // local paths by destination name
+	kept    map[string]bool   // other names at the source that Delete must keep
 
 	once   sync.Once
-	there  map[string]*remoteEntry // what is in it, by name
-	exists bool                    // it existed before
+	there  map[string]*remoteEntry // existing entries by name
+	exists bool                    // the directory existed before the copy
 	err    error
 }
 
 func (d *destDir) join(name string) string { return strings.TrimSuffix(d.path, "/") + "/" + name }
 
-// sub returns the directory in d that a local directory goes to.
+// sub returns the subdirectory that a local directory is copied to.
 func (d *destDir) sub(localName, local string) *destDir {
 	name, err := plainName(localName)
 	if err == nil {
@@ -207,10 +207,10 @@ func (d *destDir) sub(localName, local string) *destDir {
 	return &destDir{u: d.u, parent: d, name: name, path: d.join(name), local: local, unnamed: err}
 }
 
-// take says that a local file or directory goes to a name.
+// take reserves a destination name for a local file or directory.
 func (d *destDir) take(name, from string) error {
 	if other, twice := d.from[name]; twice {
-		return &skipError{fmt.Errorf("%w: %s goes to the name %q, too", fs.ErrExist, other, name)}
+		return &skipError{fmt.Errorf("%w: %s is also copied to the name %q", fs.ErrExist, other, name)}
 	}
 	if d.from == nil {
 		d.from = map[string]string{}
@@ -219,7 +219,7 @@ func (d *destDir) take(name, from string) error {
 	return nil
 }
 
-// keep says that a name is at the source, though it is not copied.
+// keep records that a name exists at the source although it is not copied.
 func (d *destDir) keep(name string) {
 	if d.kept == nil {
 		d.kept = map[string]bool{}
@@ -227,7 +227,7 @@ func (d *destDir) keep(name string) {
 	d.kept[name] = true
 }
 
-// ready makes sure that the directory exists or will exist, and lists it.
+// ready lists the directory, and creates it if necessary.
 func (d *destDir) ready(ctx context.Context) error {
 	d.once.Do(func() { d.err = d.prepare(ctx) })
 	return d.err
@@ -248,7 +248,7 @@ func (d *destDir) prepare(ctx context.Context) error {
 		}
 		listed = there != nil
 	}
-	// Where the directory is created anyway, its content may not be of interest.
+	// If the area creates directories explicitly, the content may not be needed.
 	if listed && (d.u.store.impliesDirs() || d.u.opts.SkipUnchanged || d.u.opts.Delete || d.u.opts.DryRun) {
 		entries, err := d.u.store.list(ctx, d.path)
 		if err == nil {
@@ -268,7 +268,8 @@ func (d *destDir) prepare(ctx context.Context) error {
 	return d.u.store.mkdirs(ctx, d.path)
 }
 
-// prune deletes what is at the destination and not at the source.
+// prune deletes everything at the destination that does not exist at the
+// source.
 func (u *dirUpload) prune(ctx context.Context) {
 	var files, dirs []dirTask
 	for _, d := range u.dirs {
@@ -285,8 +286,8 @@ func (u *dirUpload) prune(ctx context.Context) {
 	}
 }
 
-// gone collects what is to be deleted of a directory, parents first. It reports
-// whether that is all of it.
+// gone collects the entries of a directory that must be deleted, parents first.
+// It reports whether these are all entries.
 func (u *dirUpload) gone(ctx context.Context, local string, there map[string]*remoteEntry, keep func(name string) bool, files, dirs *[]dirTask) (all bool) {
 	entries := make([]remoteEntry, 0, len(there))
 	for _, e := range there {
@@ -326,7 +327,7 @@ func byName(entries []remoteEntry) map[string]*remoteEntry {
 	return named
 }
 
-// removal is the task of deleting something at the destination.
+// removal returns a task that deletes a file or directory at the destination.
 func (u *dirUpload) removal(e remoteEntry) dirTask {
 	return dirTask{e.path, deleteAny, func(ctx context.Context, _ func(int64)) error {
 		if u.opts.DryRun {

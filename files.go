@@ -19,29 +19,28 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// FilesService reads and writes the files of Unity Catalog volumes. Most
-// programs want [FilesService.Upload], [FilesService.Download],
-// [FilesService.Open] and their kin. The calls that they are made of are here as
-// well.
+// FilesService reads and writes files in Unity Catalog volumes. Most programs
+// use [FilesService.Upload], [FilesService.Download], [FilesService.Open] and
+// similar methods. The service's own calls are available too.
 //
-// Paths are absolute, such as /Volumes/main/default/files/data.csv: the names of
-// the catalog, the schema and the volume come first. dbfs:/Volumes/… is the same.
-// [VolumesService] creates volumes.
+// Paths are absolute and start with the names of the catalog, the schema and
+// the volume, as in /Volumes/main/default/files/data.csv. You can also write
+// dbfs:/Volumes/…. [VolumesService] creates volumes.
 //
 // Errors match [fs.ErrNotExist], [fs.ErrExist] and [fs.ErrPermission].
 //
 // See https://docs.databricks.com/api/workspace/files.
 type FilesService service
 
-// MaxUploadSize is the size of the largest file that the service takes in one
-// request, in bytes. Larger files are sent in parts.
+// MaxUploadSize is the size of the largest file that the service accepts in one
+// request, in bytes. Larger files must be uploaded in parts.
 const MaxUploadSize = 5 << 30
 
-// maxNameLength is the length of the longest name of a file, in bytes.
+// maxNameLength is the maximum length of a file name, in bytes.
 const maxNameLength = 255
 
-// checkVolumePath rejects what cannot be the path of something in a volume. A
-// file is not the volume itself, and its path does not end with a slash.
+// checkVolumePath rejects invalid paths. If file is set, it also rejects the
+// path of a volume and a path that ends with a slash.
 func checkVolumePath(name, path string, file bool) error {
 	if path == "" {
 		return badArg(name, missing)
@@ -52,45 +51,47 @@ func checkVolumePath(name, path string, file bool) error {
 	case len(names) < 5 || names[0] != "" || names[1] != "Volumes":
 		return badArg(name, "%.100q is not in a volume; want something like /Volumes/main/default/files/data.csv", path)
 	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
-		return badArg(name, "%.100q holds a zero byte, or is not UTF-8", path)
+		return badArg(name, "%.100q contains a zero byte or is not valid UTF-8", path)
 	case file && strings.HasSuffix(bare, "/"):
-		return badArg(name, "%.100q is a directory's; want that of the file itself", path)
+		return badArg(name, "%.100q ends with a slash; want the path of a file", path)
 	case file && len(names) == 5:
 		return badArg(name, "%.100q is a volume; want the path of a file in it", path)
 	}
 	for _, element := range names[2:] {
 		switch {
 		case element == "" || element == "." || element == "..":
-			return badArg(name, "%.100q holds an element that is empty, . or ..", path)
+			return badArg(name, "%.100q contains an element that is empty, . or ..", path)
 		case len(element) > maxNameLength:
-			return badArg(name, "holds a name of %d bytes; %d are the most", len(element), maxNameLength)
+			return badArg(name, "contains a name of %d bytes; the maximum is %d", len(element), maxNameLength)
 		}
 	}
 	return nil
 }
 
-// volumePath returns a path in the form that the service takes.
+// volumePath returns a path in the form that the service accepts.
 func volumePath(path string) string { return strings.TrimPrefix(path, "dbfs:") }
 
-// onFile is a request whose URL has the path of a file.
+// onFile returns a request with the path of a file in its URL.
 func onFile(method, path string) Request {
 	return Request{Method: method, Path: "/api/2.0/fs/files/{file_path}"}.
 		check(checkVolumePath("file_path", path, true)).at("file_path", volumePath(path))
 }
 
-// onDirectory is a request whose URL has the path of a directory.
+// onDirectory returns a request with the path of a directory in its URL.
 func onDirectory(method, path string) Request {
 	return Request{Method: method, Path: "/api/2.0/fs/directories/{directory_path}"}.
 		check(checkVolumePath("directory_path", path, false)).at("directory_path", strings.TrimSuffix(volumePath(path), "/"))
 }
 
-// PutFile writes a file of up to [MaxUploadSize] bytes in one request. Each
-// attempt reads the file again from the position it had at the call. The file
-// appears when it is complete. Missing directories are created.
+// PutFile writes a file of at most [MaxUploadSize] bytes in one request. It
+// sends the file from its current position on. A retry sends it from the same
+// position. The file appears when it is complete. PutFile creates missing
+// directories.
 //
-// Without Overwrite it fails with an error that matches [fs.ErrExist] if a file
-// is at the path, and is not retried after a lost response. [FilesService.Upload]
-// is built on it, and also handles larger files and failures midway.
+// Without Overwrite, PutFile fails with an error that matches [fs.ErrExist] if
+// a file is at the path. The client then does not retry it after a lost
+// response. [FilesService.Upload] uses PutFile. It also uploads larger files
+// and recovers from failures.
 func (s *FilesService) PutFile(ctx context.Context, path string, file io.ReadSeeker, opts PutFileOptions) error {
 	from := source.New(file)
 	defer from.Close()
@@ -102,11 +103,12 @@ func (s *FilesService) PutFile(ctx context.Context, path string, file io.ReadSee
 	return from.Finish()
 }
 
-// putVolumeFile is the request that writes a file; a size of -1 is unknown.
+// putVolumeFile returns the request that writes a file. A size of -1 is
+// unknown.
 func putVolumeFile(path string, size int64, open func() (io.ReadCloser, error), overwrite bool) Request {
 	r := onFile(http.MethodPut, path)
 	if size > MaxUploadSize {
-		r = r.check(badArg("contents", "has %d bytes; one request takes %d at most, Upload takes more", size, int64(MaxUploadSize)))
+		r = r.check(badArg("contents", "has %d bytes; the maximum is %d; use Upload for larger files", size, int64(MaxUploadSize)))
 	}
 	r.Query = url.Values{"overwrite": {strconv.FormatBool(overwrite)}}
 	shown := "(a file)"
@@ -117,15 +119,15 @@ func putVolumeFile(path string, size int64, open func() (io.ReadCloser, error), 
 	return r
 }
 
-// FileMetadata is what the service says of a file without its content.
+// FileMetadata describes a file without its content.
 type FileMetadata struct {
 	ContentLength int64 // in bytes
 	ContentType   string
-	LastModified  time.Time // in whole seconds
-	ETag          string    // differs for each content; empty from most servers
+	LastModified  time.Time // has a precision of one second
+	ETag          string    // identifies the content; most servers do not send it
 }
 
-// metadataOf reads the header of a response that describes a file.
+// metadataOf returns the metadata in the header of a response.
 func metadataOf(h http.Header) (m FileMetadata, err error) {
 	m.ContentType, m.ETag = h.Get("Content-Type"), h.Get("Etag")
 	m.LastModified, _ = http.ParseTime(h.Get("Last-Modified"))
@@ -135,9 +137,9 @@ func metadataOf(h http.Header) (m FileMetadata, err error) {
 	return m, nil
 }
 
-// GetMetadata returns the size of a file and the time it was last modified. If no
-// file is at the path, the error matches [fs.ErrNotExist]. A directory is no file:
-// see [FilesService.GetDirectoryMetadata].
+// GetMetadata returns the size and the modification time of a file. If no file
+// is at the path, the error matches [fs.ErrNotExist]. For directories, use
+// [FilesService.GetDirectoryMetadata].
 func (s *FilesService) GetMetadata(ctx context.Context, path string) (*FileMetadata, error) {
 	var m FileMetadata
 	err := s.client.Do(ctx, onFile(http.MethodHead, path), func(resp *http.Response) (err error) {
@@ -150,12 +152,12 @@ func (s *FilesService) GetMetadata(ctx context.Context, path string) (*FileMetad
 	return &m, nil
 }
 
-// ReadFile names a part of a file of a volume.
+// ReadFile selects a part of a file.
 type ReadFile struct {
-	Path            string    // of the file
-	Offset          int64     // of the first byte
+	Path            string
+	Offset          int64     // offset of the first byte
 	Length          int64     // in bytes, at least 1
-	UnmodifiedSince time.Time // fail if the file was modified after this; the zero time does not
+	UnmodifiedSince time.Time // fail if the file was modified after this time; zero for no check
 }
 
 // Read returns up to Length bytes of a file, starting at Offset. It returns fewer
@@ -175,21 +177,21 @@ func (s *FilesService) Read(ctx context.Context, in ReadFile) ([]byte, error) {
 	return data, nil
 }
 
-// maxRead is how much Read holds in memory.
+// maxRead is the maximum number of bytes that Read returns.
 const maxRead = 256 << 20
 
-// readRequest is the request for a part of a file. A negative length is one that
-// reaches to the end.
+// readRequest returns the request for a part of a file. A negative length means
+// the rest of the file.
 func readRequest(in ReadFile) Request {
 	r := onFile(http.MethodGet, in.Path)
 	r.header = rangeHeader(in.Offset, in.Length, in.UnmodifiedSince)
 	switch {
 	case in.Offset < 0:
-		r = r.check(badArg("Offset", "is %d, below 0", in.Offset))
+		r = r.check(badArg("Offset", "is %d; want 0 or more", in.Offset))
 	case in.Length == 0:
 		r = r.check(badArg("Length", "is 0; want at least 1"))
 	case in.Length > maxRead:
-		r = r.check(badArg("Length", "is %d; want %d at most, Download takes any size", in.Length, maxRead))
+		r = r.check(badArg("Length", "is %d; the maximum is %d; use Download for larger parts", in.Length, maxRead))
 	}
 	return r
 }
@@ -209,7 +211,7 @@ func lastOf(offset, length int64) string {
 	return strconv.FormatInt(offset+length-1, 10)
 }
 
-// rangeOf checks that a response is the part of a file that was asked for. It
+// rangeOf checks that a response contains the requested part of a file. It
 // returns the metadata of the whole file.
 func rangeOf(resp *http.Response, offset, length int64) (m FileMetadata, err error) {
 	if resp.StatusCode == http.StatusOK && offset == 0 {
@@ -219,7 +221,7 @@ func rangeOf(resp *http.Response, offset, length int64) (m FileMetadata, err err
 	text := resp.Header.Get("Content-Range")
 	if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &first, &last, &size); err != nil || resp.StatusCode != http.StatusPartialContent ||
 		first != offset || last < first || last >= size || length >= 0 && last >= offset+length {
-		return m, fmt.Errorf("the response with status %d is not the part of the file that was asked for: Content-Range is %.100q", resp.StatusCode, text)
+		return m, fmt.Errorf("the response with status %d is not the requested part of the file: Content-Range is %.100q", resp.StatusCode, text)
 	}
 	m.ContentType, m.ETag = resp.Header.Get("Content-Type"), resp.Header.Get("Etag")
 	m.LastModified, _ = http.ParseTime(resp.Header.Get("Last-Modified"))
@@ -228,15 +230,15 @@ func rangeOf(resp *http.Response, offset, length int64) (m FileMetadata, err err
 }
 
 // Delete deletes a file. If no file is at the path, the error matches
-// [fs.ErrNotExist]. It does not delete directories. The client retries the call
-// after a lost response.
+// [fs.ErrNotExist]. Delete does not delete directories. It is idempotent, so
+// the client retries it.
 func (s *FilesService) Delete(ctx context.Context, path string) error {
 	return s.client.Do(ctx, onFile(http.MethodDelete, path).treatAsSuccess(ErrNotFound), nil)
 }
 
-// CreateDirectory creates a directory, and those above it that do not exist. An
-// existing directory is not an error. If a file is at the path, the error matches
-// [fs.ErrExist].
+// CreateDirectory creates a directory and its missing parents. An existing
+// directory is not an error. If a file is at the path, the error matches
+// [fs.ErrExist]. The call is idempotent, so the client retries it.
 func (s *FilesService) CreateDirectory(ctx context.Context, path string) error {
 	return s.client.Do(ctx, onDirectory(http.MethodPut, path).idempotent(), nil)
 }
@@ -247,14 +249,15 @@ func (s *FilesService) GetDirectoryMetadata(ctx context.Context, path string) er
 	return s.client.Do(ctx, onDirectory(http.MethodHead, path), nil)
 }
 
-// DeleteDirectory deletes an empty directory. If it is not empty, the error has a
-// detail with the reason FILES_API_DIRECTORY_IS_NOT_EMPTY; [FilesService.DeleteTree]
-// deletes what is in it as well. The client retries the call after a lost response.
+// DeleteDirectory deletes an empty directory. If the directory is not empty,
+// the error has a detail with the reason FILES_API_DIRECTORY_IS_NOT_EMPTY.
+// [FilesService.DeleteTree] also deletes the content of a directory.
+// DeleteDirectory is idempotent, so the client retries it.
 func (s *FilesService) DeleteDirectory(ctx context.Context, path string) error {
 	return s.client.Do(ctx, onDirectory(http.MethodDelete, path).treatAsSuccess(ErrNotFound), nil)
 }
 
-// A FileEntry is a file or a directory in the list of a directory.
+// A FileEntry is a file or directory in a list.
 type FileEntry struct {
 	Path         string `json:"path"` // absolute
 	Name         string `json:"name"` // the last element of Path
@@ -263,22 +266,23 @@ type FileEntry struct {
 	LastModified Millis `json:"last_modified"` // 0 for some directories
 }
 
-// ListDirectory says what to list.
+// ListDirectory selects a directory to list.
 type ListDirectory struct {
-	Path      string `json:"-"`                   // of the directory
+	Path      string `json:"-"`
 	PageSize  int64  `json:"page_size,omitzero"`  // entries to request at a time, at most 1000; 0 lets the service choose
-	PageToken string `json:"page_token,omitzero"` // the page to begin with; empty for the first
-	Limit     int    `json:"-"`                   // entries to return in total; 0 for all
+	PageToken string `json:"page_token,omitzero"` // the page to start with; empty for the first
+	Limit     int    `json:"-"`                   // maximum number of entries to return in total; 0 for all
 }
 
-// List returns what is in a directory, without what is in its directories. If
-// there is no such directory, the error matches [fs.ErrNotExist].
+// List returns the files and directories in a directory. It does not list
+// subdirectories. If the directory does not exist, the error matches
+// [fs.ErrNotExist].
 func (s *FilesService) List(ctx context.Context, in ListDirectory) ([]FileEntry, error) {
 	return listPages(in.PageToken, in.Limit, func(token string) (*Page[FileEntry], error) { return s.page(ctx, in, token) })
 }
 
-// All yields what List returns, page by page. Each range over the sequence sends
-// new requests. The first error ends it.
+// All yields the entries that List returns as they arrive. Each range over the
+// sequence sends new requests. The first error ends it.
 func (s *FilesService) All(ctx context.Context, in ListDirectory) iter.Seq2[FileEntry, error] {
 	return allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[FileEntry], error) { return s.page(ctx, in, token) }))
 }
@@ -304,16 +308,15 @@ func (s *FilesService) page(ctx context.Context, in ListDirectory, token string)
 	return &Page[FileEntry]{page.Contents, page.NextPageToken}, nil
 }
 
-// DefaultURLLifetime is how long a presigned URL can be used, unless the call that
-// creates it says otherwise.
+// DefaultURLLifetime is the default lifetime of a presigned URL.
 const DefaultURLLifetime = time.Hour
 
-// A PresignedURL lets anyone who has it read or write one file in the cloud's
-// storage until it expires. It is a credential. Send Headers along with it, and no
-// credential of the workspace.
+// A PresignedURL gives anyone who has it access to one file in cloud storage
+// until it expires. It is a secret. Send Headers with the request, but do not
+// send the credential of the workspace.
 type PresignedURL struct {
 	URL        Secret            `json:"url"`
-	PartNumber int               `json:"part_number"` // of an upload in parts; 0 otherwise
+	PartNumber int               `json:"part_number"` // the part of a multipart upload; otherwise 0
 	Headers    []PresignedHeader `json:"headers"`     // may be empty
 }
 
@@ -325,21 +328,22 @@ type PresignedHeader struct {
 	Value Secret `json:"value"`
 }
 
-// An UploadSession is an upload in parts that was initiated.
+// An UploadSession identifies an upload in parts.
 type UploadSession struct {
-	SessionToken Secret `json:"session_token"` // names the upload in the calls that follow
+	SessionToken Secret `json:"session_token"` // identifies the upload in later calls
 }
 
-// InitiateUpload names a file to upload in parts.
+// InitiateUpload describes a file to upload in parts.
 type InitiateUpload struct {
 	Path      string
-	Overwrite bool // replace a file at the path
+	Overwrite bool // replace an existing file
 }
 
-// An InitiatedUpload has one field that is not nil. It depends on the cloud.
+// An InitiatedUpload has exactly one field that is not nil. Which one depends
+// on the cloud.
 type InitiatedUpload struct {
 	MultipartUpload *UploadSession `json:"multipart_upload"` // AWS and Azure: parts in any order; see CreateUploadPartURLs
-	ResumableUpload *UploadSession `json:"resumable_upload"` // Google Cloud: chunks in order; see CreateResumableUploadURL
+	ResumableUpload *UploadSession `json:"resumable_upload"` // GCP: chunks in order; see CreateResumableUploadURL
 }
 
 func (u *InitiatedUpload) validate() error {
@@ -347,29 +351,30 @@ func (u *InitiatedUpload) validate() error {
 	return named("session_token", one && cmp.Or(u.MultipartUpload, u.ResumableUpload).SessionToken != "")
 }
 
-// InitiateUpload begins an upload in parts, which go to the cloud's storage by
-// presigned URLs. [FilesService.Upload] does all of this by itself.
+// InitiateUpload starts an upload in parts. The parts go directly to cloud
+// storage by presigned URLs. [FilesService.Upload] does all of this for you.
 //
-// Complete or abort each upload, because the storage keeps its parts until then.
-// Some workspaces do not allow presigned URLs. The error then has a detail with the
-// reason FILES_API_API_IS_NOT_ENABLED. The client retries the call after a lost
-// response; an upload whose token was lost has no parts.
+// You must complete or abort each upload, because cloud storage keeps its parts
+// until then. In workspaces that do not allow presigned URLs, the error has a
+// detail with the reason FILES_API_API_IS_NOT_ENABLED. The client retries
+// InitiateUpload. An earlier attempt whose response was lost leaves only an
+// upload without parts.
 func (s *FilesService) InitiateUpload(ctx context.Context, in InitiateUpload) (*InitiatedUpload, error) {
 	r := onFile(http.MethodPost, in.Path).idempotent()
 	r.Query = url.Values{"action": {"initiate-upload"}, "overwrite": {strconv.FormatBool(in.Overwrite)}}
 	return do[InitiatedUpload](ctx, s.client, r)
 }
 
-// CreateUploadPartURLs says which parts of an upload need URLs.
+// CreateUploadPartURLs selects the parts of an upload that need URLs.
 type CreateUploadPartURLs struct {
 	Path            string
 	SessionToken    Secret
 	StartPartNumber int           // the first part is 1
-	Count           int           // of parts
-	Lifetime        time.Duration // of the URLs; 0 stands for DefaultURLLifetime
+	Count           int           // number of parts
+	Lifetime        time.Duration // lifetime of the URLs; 0 for DefaultURLLifetime
 }
 
-// uploadURLsJSON is what is sent for presigned URLs of an upload.
+// uploadURLsJSON is the request body for presigned URLs of an upload.
 type uploadURLsJSON struct {
 	Path            string `json:"path"`
 	SessionToken    Secret `json:"session_token"`
@@ -387,13 +392,13 @@ func (in uploadURLsJSON) request(path string) Request {
 	return r
 }
 
-// expireTime is when a URL that is created now expires.
+// expireTime returns the time at which a URL created now expires.
 func expireTime(lifetime time.Duration) string {
 	return time.Now().Add(cmp.Or(lifetime, DefaultURLLifetime)).UTC().Format(time.RFC3339)
 }
 
-// CreateUploadPartURLs returns URLs to PUT the parts of an upload to. It may return
-// fewer than Count.
+// CreateUploadPartURLs returns presigned URLs. Send each part of the upload to
+// its URL with PUT. The service may return fewer URLs than Count.
 func (s *FilesService) CreateUploadPartURLs(ctx context.Context, in CreateUploadPartURLs) ([]PresignedURL, error) {
 	r := uploadURLsJSON{in.Path, in.SessionToken, in.StartPartNumber, in.Count, expireTime(in.Lifetime)}.request("/api/2.0/fs/create-upload-part-urls")
 	switch {
@@ -417,14 +422,14 @@ func (u *uploadPartURLs) validate() error {
 	return named("upload_part_urls", len(u.UploadPartURLs) > 0)
 }
 
-// CreateResumableUploadURL names an upload that needs its URL.
+// CreateResumableUploadURL selects a resumable upload.
 type CreateResumableUploadURL struct {
 	Path         string
 	SessionToken Secret
 }
 
-// CreateResumableUploadURL returns the URL to PUT the chunks of an upload to, one
-// after another, on Google Cloud.
+// CreateResumableUploadURL returns a presigned URL for an upload on GCP. Send
+// the chunks to it with PUT, one after another.
 func (s *FilesService) CreateResumableUploadURL(ctx context.Context, in CreateResumableUploadURL) (*PresignedURL, error) {
 	response, err := do[struct {
 		URL PresignedURL `json:"resumable_upload_url"`
@@ -435,15 +440,16 @@ func (s *FilesService) CreateResumableUploadURL(ctx context.Context, in CreateRe
 	return &response.URL, response.URL.validate()
 }
 
-// CreateAbortUploadURL names an upload to abort.
+// CreateAbortUploadURL selects an upload to abort.
 type CreateAbortUploadURL struct {
 	Path         string
 	SessionToken Secret
-	Lifetime     time.Duration // of the URL; 0 stands for DefaultURLLifetime
+	Lifetime     time.Duration // lifetime of the URL; 0 for DefaultURLLifetime
 }
 
-// CreateAbortUploadURL returns a URL whose DELETE aborts an upload in parts, and
-// removes its parts from the storage. See also [FilesService.AbortUpload].
+// CreateAbortUploadURL returns a presigned URL. A DELETE request to it aborts
+// an upload in parts and removes the parts from cloud storage.
+// [FilesService.AbortUpload] does both steps.
 func (s *FilesService) CreateAbortUploadURL(ctx context.Context, in CreateAbortUploadURL) (*PresignedURL, error) {
 	response, err := do[struct {
 		URL PresignedURL `json:"abort_upload_url"`
@@ -454,21 +460,21 @@ func (s *FilesService) CreateAbortUploadURL(ctx context.Context, in CreateAbortU
 	return &response.URL, response.URL.validate()
 }
 
-// CompleteUpload names an upload whose parts are all in the storage.
+// CompleteUpload describes an upload whose parts are all in cloud storage.
 type CompleteUpload struct {
 	Path         string          `json:"-"`
 	SessionToken Secret          `json:"-"`
-	Parts        []CompletedPart `json:"parts"` // by number
+	Parts        []CompletedPart `json:"parts"` // sorted by number
 }
 
-// A CompletedPart is a part of an upload that is in the storage.
+// A CompletedPart is an uploaded part.
 type CompletedPart struct {
 	PartNumber int    `json:"part_number"`
-	ETag       string `json:"etag"` // as in the storage's response, with quotes; may be empty
+	ETag       string `json:"etag"` // the ETag header of the cloud storage's response, with its quotes; may be empty
 }
 
-// CompleteUpload makes a file of the parts of an upload. The file appears under its
-// name only now. The client retries the call after a lost response.
+// CompleteUpload creates the file from the parts of an upload. The file does
+// not appear before that. The client retries the call after a lost response.
 func (s *FilesService) CompleteUpload(ctx context.Context, in CompleteUpload) error {
 	r := onFile(http.MethodPost, in.Path).params(in).treatAsSuccess(ErrNotFound)
 	r.Query = url.Values{"action": {"complete-upload"}, "upload_type": {"multipart"}, "session_token": {string(in.SessionToken)}}
@@ -481,14 +487,15 @@ func (s *FilesService) CompleteUpload(ctx context.Context, in CompleteUpload) er
 	return s.client.Do(ctx, r, nil)
 }
 
-// CreateDownloadURL names a file to download.
+// CreateDownloadURL selects a file to download.
 type CreateDownloadURL struct {
 	Path     string
-	Lifetime time.Duration // of the URL; 0 stands for DefaultURLLifetime
+	Lifetime time.Duration // lifetime of the URL; 0 for DefaultURLLifetime
 }
 
-// CreateDownloadURL returns a URL to GET a file from, for a program that has no
-// credential of the workspace. [FilesService.Download] needs none.
+// CreateDownloadURL returns a presigned URL for a file. A program without a
+// credential for the workspace can GET the file from it.
+// [FilesService.Download] does not need such a URL.
 func (s *FilesService) CreateDownloadURL(ctx context.Context, in CreateDownloadURL) (*PresignedURL, error) {
 	r := post("/api/2.0/fs/create-download-url").check(checkVolumePath("path", in.Path, true)).readOnly()
 	r.Query = url.Values{"path": {volumePath(in.Path)}, "expire_time": {expireTime(in.Lifetime)}}

@@ -72,7 +72,7 @@ var filesRows = []filesRow{{
 		return c.Files.Read(ctx, ReadFile{Path: oddPath, Offset: 3, Length: 4})
 	},
 	sent: "GET " + filePathURL, status: 206, reply: http.Header{"Content-Range": {"bytes 0-3/10"}}, text: "0123",
-	fails: `is not the part of the file that was asked for: Content-Range is "bytes 0-3/10"`,
+	fails: `is not the requested part of the file: Content-Range is "bytes 0-3/10"`,
 }, {
 	name: "read a file that was modified", op: "files/download",
 	call: func(ctx context.Context, c *Client) (any, error) {
@@ -294,15 +294,15 @@ func TestFiles_badPaths(t *testing.T) {
 		"/tmp/x":                           `"/tmp/x" is not in a volume; want something like /Volumes/main/default/files/data.csv`,
 		"/Volumes/main/default":            "is not in a volume",
 		"/Volumes/main/default/files":      "is a volume; want the path of a file in it",
-		"/Volumes/main/default/files/":     "is a directory's; want that of the file itself",
-		"/Volumes/main/default/files/d/":   "is a directory's",
-		"/Volumes/main/default/files/../x": "holds an element that is empty, . or ..",
-		"/Volumes/main/default/files/./x":  "holds an element that is empty, . or ..",
-		"/Volumes/main/default/files//x":   "holds an element that is empty, . or ..",
-		"/Volumes/main//files/x":           "holds an element that is empty, . or ..",
-		"/Volumes/main/default/files/\x00": "holds a zero byte",
-		"/Volumes/main/default/files/\xff": "is not UTF-8",
-		"/Volumes/main/default/files/" + strings.Repeat("ü", 128): "holds a name of 256 bytes; 255 are the most",
+		"/Volumes/main/default/files/":     "ends with a slash; want the path of a file",
+		"/Volumes/main/default/files/d/":   "ends with a slash",
+		"/Volumes/main/default/files/../x": "contains an element that is empty, . or ..",
+		"/Volumes/main/default/files/./x":  "contains an element that is empty, . or ..",
+		"/Volumes/main/default/files//x":   "contains an element that is empty, . or ..",
+		"/Volumes/main//files/x":           "contains an element that is empty, . or ..",
+		"/Volumes/main/default/files/\x00": "contains a zero byte",
+		"/Volumes/main/default/files/\xff": "is not valid UTF-8",
+		"/Volumes/main/default/files/" + strings.Repeat("ü", 128): "contains a name of 256 bytes; the maximum is 255",
 	} {
 		for name, call := range map[string]func() error{
 			"put":      func() error { return client.Files.PutFile(t.Context(), path, bytes.NewReader(nil), PutFileOptions{}) },

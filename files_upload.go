@@ -116,7 +116,7 @@ func (u *volumeUpload) put(ctx context.Context) error {
 		case lost == nil || err == nil:
 			return err
 		}
-		// Who wrote what is there may be unknown. If it is the same, that does not matter.
+		// It may be unknown who wrote the file at the path. It does not matter if the content is the same.
 		switch same, readErr := u.same(ctx); {
 		case same && readErr == nil:
 			return nil

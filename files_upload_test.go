@@ -119,16 +119,16 @@ func TestFiles_Upload_badPaths(t *testing.T) {
 	client := server.Client()
 	require.NoError(t, client.Files.CreateDirectory(t.Context(), volumeDir+"/dir"))
 	for path, want := range map[string]string{
-		"":                          "path is missing",
+		"":                          "path is required",
 		"/tmp/f":                    `path "/tmp/f" is not in a volume`,
 		volumeDir:                   "is a volume; want the path of a file in it",
-		volumeDir + "/dir/":         "is a directory's",
+		volumeDir + "/dir/":         "ends with a slash",
 		volumeDir + "/../other/f":   "empty, . or ..",
 		volumeDir + "//f":           "empty, . or ..",
-		volumeDir + "/\xff":         "is not UTF-8",
-		volumeDir + "/\x00":         "holds a zero byte",
+		volumeDir + "/\xff":         "is not valid UTF-8",
+		volumeDir + "/\x00":         "contains a zero byte",
 		"/Volumes/main/default/x":   "is a volume",
-		volumeDir + "/" + long(256): "holds a name of 256 bytes; 255 are the most",
+		volumeDir + "/" + long(256): "contains a name of 256 bytes; the maximum is 255",
 	} {
 		server.ForgetRequests()
 		err := client.Files.Upload(t.Context(), strings.NewReader("x"), path, databricks.UploadOptions{Overwrite: true})

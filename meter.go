@@ -2,11 +2,11 @@ package databricks
 
 import "sync"
 
-// A progressReporter tells somebody how far a transfer is, whoever moves its parts. It
-// tells nothing once it is stopped.
+// A progressReporter reports the progress of a transfer. It is safe for
+// concurrent use. It reports nothing after stop.
 type progressReporter struct {
 	mu          sync.Mutex
-	tell        func(done, total int64) // nil: nobody wants to know
+	tell        func(done, total int64) // nil for no reports
 	done, total int64
 }
 
@@ -14,10 +14,10 @@ func newProgressReporter(tell func(done, total int64), total int64) *progressRep
 	return &progressReporter{tell: tell, total: total}
 }
 
-// set says how much is done.
+// set sets the number of bytes transferred.
 func (m *progressReporter) set(done int64) { m.change(func() { m.done = done }) }
 
-// add says that n more bytes are done.
+// add adds n to the number of bytes transferred.
 func (m *progressReporter) add(n int) { m.change(func() { m.done += int64(n) }) }
 
 func (m *progressReporter) change(f func()) {

@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// An Observer is told when the calls of a client and their attempts start and
-// end, for traces and metrics. Functions that are nil are not called. The others
-// are called from any number of goroutines.
+// An Observer receives the start and the end of calls and their attempts, for
+// traces and metrics. Functions that are nil are not called. The others may be
+// called from any number of goroutines.
 //
-// A start function may return a context derived from its own, such as one with a
-// span. What starts later in the call or in the attempt has that context, and so
-// has the function for the end. An observer does not change what a call does.
+// A start function may return a context derived from its argument, for example
+// with a span. Everything that starts later in the call or attempt uses this
+// context. The end function receives it, too. An observer cannot change what a
+// call does.
 //
-// Arguments that are invalid, planned calls of a dry run and requests for tokens
-// are not observed.
+// The client does not report invalid arguments, planned calls of a dry run or
+// requests for tokens.
 type Observer struct {
 	CallStart    func(ctx context.Context, call CallInfo) context.Context
 	CallEnd      func(ctx context.Context, call CallInfo)
@@ -28,24 +29,25 @@ type Observer struct {
 	AttemptEnd   func(ctx context.Context, attempt AttemptInfo)
 }
 
-// A CallInfo describes a call for an [Observer]. It has no identifiers and no
-// secrets, but the error may have the identifiers that the service sent.
+// A CallInfo describes a call for an [Observer]. Its fields contain no
+// identifiers and no secrets. Only Err may contain identifiers that the service
+// sent.
 type CallInfo struct {
 	Operation    string // such as clusters/get
 	Method       string // such as GET
-	PathTemplate string // such as /api/2.0/clusters/get, with names in braces for identifiers
-	Host         string // of the workspace, with its port if that is not the usual one
+	PathTemplate string // such as /api/2.0/clusters/get, with names in braces in place of identifiers
+	Host         string // of the workspace, with its port if that is not the default
 
 	// The fields below are zero when the call starts.
 
-	Attempts      int           // that were made
+	Attempts      int           // number of attempts
 	Duration      time.Duration // of all attempts and the pauses between them
-	StatusCode    int           // of the last response; 0 if there is none
-	RequestID     string        // of the last response, if known
-	BytesSent     int64         // of the bodies of all requests
-	BytesReceived int64         // of the bodies of all responses
+	StatusCode    int           // of the last response; 0 if there was none
+	RequestID     string        // of the last response; empty if unknown
+	BytesSent     int64         // total size of all request bodies
+	BytesReceived int64         // total size of all response bodies
 	ErrorClass    ErrorClass    // empty after a success
-	Err           error         // what the call returns
+	Err           error         // the error that the call returns
 }
 
 // An AttemptInfo describes an attempt of a call for an [Observer].
@@ -55,48 +57,50 @@ type AttemptInfo struct {
 	PathTemplate  string
 	Host          string
 	Number        int           // 1 for the first
-	RateLimitWait time.Duration // that came before it; see [WithRateLimit]
+	RateLimitWait time.Duration // wait for the rate limit before this attempt; see [WithRateLimit]
 
 	// The fields below are zero when the attempt starts.
 
-	Duration      time.Duration // until the response was read
-	StatusCode    int           // 0 if there is no response
-	RequestID     string        // of the response, if known
-	BytesSent     int64         // of the body of the request
-	BytesReceived int64         // of the body of the response
+	Duration      time.Duration // until the response was read completely
+	StatusCode    int           // 0 if there was no response
+	RequestID     string        // of the response; empty if unknown
+	BytesSent     int64         // size of the request body
+	BytesReceived int64         // size of the response body
 	ErrorClass    ErrorClass    // empty after a success
 	Err           error
-	RetryReason   RetryReason   // why another attempt follows; empty if none does
+	RetryReason   RetryReason   // why the client retries; empty if it does not
 	RetryPause    time.Duration // before the next attempt
 }
 
-// An ErrorClass says in one word how a call or an attempt failed. It is one of
-// the constants below, the service's error code, or the digits of a status.
+// An ErrorClass is a short name for the kind of an error of a call or attempt.
+// It is one of the constants below, an error code of the service, or the digits
+// of an HTTP status.
 type ErrorClass string
 
-// Classes of errors that are no rejections.
+// Classes of errors other than rejections by the service.
 const (
 	ErrorCanceled        ErrorClass = "canceled"         // the context was canceled
-	ErrorTimeout         ErrorClass = "timeout"          // a deadline passed, or leaves no time for a retry
-	ErrorCredential      ErrorClass = "credential"       // no credential could be got
-	ErrorProxy           ErrorClass = "proxy"            // a proxy refused the request
-	ErrorNotSent         ErrorClass = "not_sent"         // the service did not get the whole request
-	ErrorConnectionLost  ErrorClass = "connection_lost"  // there was no response
-	ErrorInvalidResponse ErrorClass = "invalid_response" // a response of success broke off, or is of no use
+	ErrorTimeout         ErrorClass = "timeout"          // a deadline passed, or would pass before a retry
+	ErrorCredential      ErrorClass = "credential"       // getting a credential failed
+	ErrorProxy           ErrorClass = "proxy"            // a proxy rejected the request
+	ErrorNotSent         ErrorClass = "not_sent"         // the service did not receive the complete request
+	ErrorConnectionLost  ErrorClass = "connection_lost"  // the request was sent, and no response arrived
+	ErrorInvalidResponse ErrorClass = "invalid_response" // a successful response was incomplete or invalid
 )
 
-// A RetryReason says what decides on the pause before a retry.
+// A RetryReason says why the client retries, and what determines the pause
+// before the retry.
 type RetryReason string
 
-// Reasons for a retry and its pause.
+// Retry reasons.
 const (
-	RetryBackoff    RetryReason = "backoff"     // a failure that passes
-	RetryAfter      RetryReason = "retry_after" // the same, and the service said how long to wait
-	RetryCredential RetryReason = "credential"  // the credential was rejected, and is renewed
+	RetryBackoff    RetryReason = "backoff"     // a temporary failure
+	RetryAfter      RetryReason = "retry_after" // a temporary failure, and the service requested a pause
+	RetryCredential RetryReason = "credential"  // the credential was rejected; the client renews it
 )
 
-// WithObserver reports calls and attempts to o. Several observers are told in the
-// order of their options.
+// WithObserver reports calls and attempts to o. Several observers are called in
+// the order of their options.
 func WithObserver(o Observer) Option {
 	return func(c *config) error {
 		c.observers = append(c.observers, o)
@@ -104,12 +108,12 @@ func WithObserver(o Observer) Option {
 	}
 }
 
-// A ResponseInfo is what the service sent beside the body of a response.
+// A ResponseInfo describes a response apart from its body.
 type ResponseInfo struct {
 	StatusCode int
 	Header     http.Header
 	RequestID  string // empty if unknown
-	Attempts   int    // how often the call was sent, this response included
+	Attempts   int    // number of attempts, including the one with this response
 }
 
 // runObserved is run for a client with observers.
@@ -143,7 +147,7 @@ func start[T any](ctx context.Context, f func(context.Context, T) context.Contex
 	return ctx
 }
 
-// observeStart tells the observers that the attempt starts.
+// observeStart reports the start of the attempt to the observers.
 func (a *attempt) observeStart(ctx context.Context) context.Context {
 	a.info = &AttemptInfo{
 		Operation: a.call.info.Operation, Method: a.call.info.Method, PathTemplate: a.call.info.PathTemplate, Host: a.call.info.Host,
@@ -156,8 +160,8 @@ func (a *attempt) observeStart(ctx context.Context) context.Context {
 	return ctx
 }
 
-// report tells the observers and the log how the attempt ended, and whether
-// another one follows.
+// report reports the end of the attempt to the observers and the log. retried
+// says whether another attempt follows.
 func (a *attempt) report(ctx context.Context, retried bool) {
 	if a.info != nil {
 		a.observeEnd(retried)
@@ -276,7 +280,8 @@ func (r Request) pathTemplate() string {
 	return strings.Join(elements, "/")
 }
 
-// operation returns the name of a call: its path without version and identifiers.
+// operation returns the name of a call. It is the path without version and
+// identifiers.
 func operation(template string) string {
 	var words []string
 	for element := range strings.SplitSeq(strings.TrimPrefix(apiPrefix.ReplaceAllString(template, ""), "/"), "/") {

@@ -5,17 +5,18 @@ import (
 	"iter"
 )
 
-// A Page is one page of a list, for programs that show a page at a time. All
-// other programs use the method that returns a slice, or the iterator.
+// A Page is one page of a list. It is for programs that show one page at a
+// time. Other programs should use the method that returns a slice, or the
+// iterator.
 type Page[T any] struct {
 	Items []T
 
-	// NextPageToken is what PageToken is set to in order to read the next page
-	// with the same input. It is empty on the last page.
+	// NextPageToken is the PageToken of the next page. To read that page, set
+	// PageToken in the same input. NextPageToken is empty on the last page.
 	NextPageToken string
 }
 
-// checkPage rejects a page size or a limit that is negative.
+// checkPage rejects a negative page size or limit.
 func checkPage[N int | int64](pageSize N, limit int) error {
 	switch {
 	case pageSize < 0:
@@ -26,7 +27,7 @@ func checkPage[N int | int64](pageSize N, limit int) error {
 	return nil
 }
 
-// cut ends the list after limit items. A limit of 0 does not.
+// cut ends the list after limit items. 0 means no limit.
 func (p *Page[T]) cut(limit int) *Page[T] {
 	if limit > 0 && len(p.Items) >= limit {
 		p.Items, p.NextPageToken = p.Items[:limit], ""
@@ -34,7 +35,7 @@ func (p *Page[T]) cut(limit int) *Page[T] {
 	return p
 }
 
-// all yields the items, or else the error of reading them.
+// all yields the items of the page, or err if it is not nil.
 func (p *Page[T]) all(err error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		if err != nil {
@@ -49,8 +50,8 @@ func (p *Page[T]) all(err error) iter.Seq2[T, error] {
 	}
 }
 
-// listPages returns the items of all pages from token on, up to limit items. A
-// single page is returned as it is, without a copy.
+// listPages returns at most limit items of all pages, starting with the page of
+// token. If there is a single page, it returns the items without copying them.
 func listPages[T any](token string, limit int, read func(token string) (*Page[T], error)) ([]T, error) {
 	var items []T
 	for tokens := (tokenCycle{used: token}); ; {
@@ -75,9 +76,10 @@ func listPages[T any](token string, limit int, read func(token string) (*Page[T]
 	}
 }
 
-// allPages yields the items of all pages from token on, up to limit items. read
-// returns the items of a page, and the token of the page that follows, which is
-// asked for after the last item. Each range begins with the first page again.
+// allPages yields at most limit items of all pages, starting with the page of
+// token. read returns the items of a page and a function that returns the token
+// of the next page. This function is called after the last item. Each range
+// starts with the first page again.
 func allPages[T any](token string, limit int, read func(token string) (items iter.Seq2[T, error], next func() string)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		token, count := token, 0
@@ -102,7 +104,7 @@ func allPages[T any](token string, limit int, read func(token string) (items ite
 	}
 }
 
-// pageItems makes of a function that reads a page one that [allPages] takes.
+// pageItems adapts a function that reads a page for use with [allPages].
 func pageItems[T any](read func(token string) (*Page[T], error)) func(token string) (iter.Seq2[T, error], func() string) {
 	return func(token string) (iter.Seq2[T, error], func() string) {
 		page, err := read(token)
@@ -110,8 +112,9 @@ func pageItems[T any](read func(token string) (*Page[T], error)) func(token stri
 	}
 }
 
-// readParts reads an object that the service may send in parts. read returns the
-// part with this token, and the token of the next one. add takes the later parts.
+// readParts reads an object that the service may send in parts. read returns
+// the part for a token, and the token of the next part. add adds a later part
+// to the whole.
 func readParts[T any](read func(token string) (part *T, next string, err error), add func(whole, part *T)) (*T, error) {
 	whole, token, err := read("")
 	for tokens := (tokenCycle{}); err == nil && token != ""; {
@@ -129,17 +132,17 @@ func readParts[T any](read func(token string) (part *T, next string, err error),
 	return whole, nil
 }
 
-var errTokenCycle = errors.New("databricks: the service sent a page token that it had sent before, so the list would never end")
+var errTokenCycle = errors.New("databricks: the service returned the same page token again, so the list would never end")
 
-// A tokenCycle notices page tokens that repeat, after any number of pages and
-// in constant memory: it compares each token with the one just used, and with one
-// of those before it, which it replaces after 1, 2, 4, … tokens.
+// A tokenCycle detects page tokens that repeat, after any number of pages and
+// in constant memory. It compares each token with the previous one and with one
+// kept earlier token. It replaces the kept token after 1, 2, 4, … tokens.
 type tokenCycle struct {
 	used, kept     string
 	count, replace int
 }
 
-// add fails if the token was seen to repeat.
+// add fails if it detects that the token repeats.
 func (c *tokenCycle) add(token string) error {
 	if token == c.used || token == c.kept {
 		return errTokenCycle
@@ -151,8 +154,8 @@ func (c *tokenCycle) add(token string) error {
 	return nil
 }
 
-// distinct leaves out items with an ID that one of the 16,384 items before them
-// had. Items without an ID are all kept.
+// distinct removes items whose ID one of the previous 16,384 items had. It
+// keeps all items without an ID.
 func distinct[T any](items iter.Seq2[T, error], id func(*T) int64) iter.Seq2[T, error] {
 	const window = 1 << 14
 	return func(yield func(T, error) bool) {

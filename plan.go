@@ -16,30 +16,32 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A PlannedCall is a call that a dry run did not send, because it would have
-// changed something. See [WithPlan].
+// A PlannedCall is a call that a dry run did not send, because it would change
+// something. See [WithPlan].
 type PlannedCall struct {
 	Number int // 1 for the first call of the dry run
 	Method string
 	Path   string
 	Query  url.Values // may be nil
-	Body   []byte     // the JSON or form to be sent, without its secrets; of a file only its size; nil if there is none
+	Body   []byte     // JSON or form without its secrets; for a file only its size; nil if there is no body
 }
 
-// WithPlan makes the client do a dry run. It sends calls that only read. It
-// passes calls that would change something to plan, in their order, and does
-// not send them. Secrets in the planned calls are replaced.
+// WithPlan makes the client do a dry run. The client still sends calls that
+// only read. It does not send calls that would change something. Instead, it
+// passes them to plan, in order. It replaces secrets in them.
 //
-// A planned call succeeds. An ID in its result is a placeholder, such as
-// "<cluster_id of call 1>", where 1 is the [PlannedCall.Number]. Later planned
-// calls show the placeholders that they use. Where an ID is a number, the result
-// has a large negative number instead, which later planned calls show as the
-// placeholder as well. A read that uses a placeholder is not sent. Its result
-// has only the ID, and pointers to empty structs. Waits poll once and return
-// whatever is there.
+// A planned call succeeds. The IDs in its result are placeholders, such as
+// "<cluster_id of call 1>". The number is the [PlannedCall.Number]. Later
+// planned calls show the placeholders that they use. If an ID is a number, the
+// result holds a large negative number instead, and later planned calls show it
+// as a placeholder, too.
+//
+// The client does not send a read that uses a placeholder. The result of such a
+// read contains only the ID and pointers to empty structs. A wait polls once
+// and returns the result.
 //
 // Two dry runs of the same program plan the same calls. The client may call
-// plan from several goroutines at once.
+// plan from several goroutines at the same time.
 func WithPlan(plan func(PlannedCall)) Option {
 	return func(c *config) error {
 		if plan == nil {
@@ -50,20 +52,20 @@ func WithPlan(plan func(PlannedCall)) Option {
 	}
 }
 
-// Planning reports whether the client does a dry run; see [WithPlan].
+// Planning reports whether the client does a dry run. See [WithPlan].
 func (c *Client) Planning() bool { return c.dryRun != nil }
 
-// A dryRun numbers planned calls and makes up their results.
+// A dryRun numbers planned calls and creates their results.
 type dryRun struct {
 	report func(PlannedCall)
 
 	mu    sync.Mutex
 	calls int
-	ids   []string // placeholders that are numbers: the one at i is firstID-i
+	ids   []string // placeholders for numbers: ids[i] stands for firstID-i
 }
 
-// firstID is the first number that stands for a placeholder. All of them have
-// the same number of digits.
+// firstID is the first number that stands for a placeholder. All such numbers
+// have the same number of digits.
 const firstID = -1_000_000_000_000_000
 
 var (
@@ -72,12 +74,13 @@ var (
 	numberedID  = regexp.MustCompile(`-10{3}\d{12}\b`)
 )
 
-// planned takes a call that is not to be sent, and reports whether it did.
+// planned handles a call that must not be sent. It reports whether it handled
+// the call.
 func (d *dryRun) planned(r Request, out any) (bool, error) {
 	body, err := plannedBody(r)
 	switch {
 	case r.err != nil || err != nil:
-		return false, nil // Do reports what is wrong
+		return false, nil // Do reports the error
 	case r.reading && !d.mentioned(r, body):
 		return false, nil
 	}
@@ -94,10 +97,10 @@ func (d *dryRun) planned(r Request, out any) (bool, error) {
 	return true, d.respond(r, number, out)
 }
 
-// A shownBody is the text of a request's body, without secrets.
+// A shownBody is the text of a request body without secrets.
 type shownBody []byte
 
-// plannedBody returns what a planned call shows of its body.
+// plannedBody returns the body to show for a planned call.
 func plannedBody(r Request) (shownBody, error) {
 	switch body := r.Body.(type) {
 	case nil:
@@ -115,7 +118,7 @@ func plannedBody(r Request) (shownBody, error) {
 	}
 }
 
-// show returns the text with all placeholders in their plain form.
+// show returns the text with all placeholders in plain form.
 func (b shownBody) show(d *dryRun) []byte {
 	if b == nil {
 		return nil
@@ -131,7 +134,7 @@ func (b shownBody) show(d *dryRun) []byte {
 	return numberedID.ReplaceAllFunc(text, func(id []byte) []byte { return []byte(quote + d.show(string(id)) + quote) })
 }
 
-// show replaces the numbers that stand for placeholders.
+// show replaces numbers with the placeholders that they stand for.
 func (d *dryRun) show(text string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -160,8 +163,8 @@ func (d *dryRun) mentioned(r Request, body shownBody) bool {
 	return placeholder.MatchString(text) || d.show(text) != text
 }
 
-// respond makes up the result of a call: placeholders for the IDs of something
-// that it would have made, or the ID of what it would have read.
+// respond creates the result of a call. For a change, it sets placeholders for
+// the IDs of new objects. For a read, it sets the ID from the request.
 func (d *dryRun) respond(r Request, number int, out any) error {
 	text := func(name string) string { return fmt.Sprintf("<%s of call %d>", name, number) }
 	if r.reading {
@@ -181,8 +184,8 @@ func (d *dryRun) respond(r Request, number int, out any) error {
 	return nil
 }
 
-// fill sets the IDs in a result, and makes its pointers to structs point to
-// something, so that a program may dereference them.
+// fill sets the IDs in a result. It also sets pointers to structs, so that a
+// program can dereference them.
 func (d *dryRun) fill(v reflect.Value, text func(name string) string, reading bool, depth int) {
 	if v.Kind() != reflect.Struct || depth > 2 {
 		return
@@ -212,5 +215,5 @@ func (d *dryRun) fill(v reflect.Value, text func(name string) string, reading bo
 	}
 }
 
-// plannedToken is the idempotency token in planned calls.
+// plannedToken replaces the idempotency token in planned calls.
 const plannedToken = "idempotency-token"

@@ -10,23 +10,23 @@ import (
 	"time"
 )
 
-// A tree is what a treeFS shows: files and directories of an area, by the
-// area's paths.
+// A tree lists and opens the files and directories that a treeFS shows. Paths
+// are those of the area.
 type tree interface {
 	stat(path string) (treeNode, error)
 	list(path string) ([]treeNode, error) // of a directory, in any order
 	open(path string, node treeNode) (fs.File, error)
 }
 
-// A treeNode is a file or a directory. It is its own fs.DirEntry and, once its
-// size is known, its own fs.FileInfo.
+// A treeNode is a file or directory. It implements fs.DirEntry. Once its size
+// is known, it also implements fs.FileInfo.
 type treeNode struct {
 	name     string
 	mode     fs.FileMode
 	size     int64
 	modified time.Time
-	sys      any                   // the object, or the like
-	measure  func() (int64, error) // finds the size; nil if it is known
+	sys      any                   // the area's description of the node
+	measure  func() (int64, error) // finds the size; nil if the size is known
 }
 
 func (n treeNode) Name() string       { return n.name }
@@ -48,7 +48,7 @@ func (n treeNode) Info() (fs.FileInfo, error) {
 	return n, nil
 }
 
-// A treeFS is the fs.FS of what is below a path of a tree.
+// A treeFS is a file system that shows the part of a tree below root.
 type treeFS struct {
 	tree tree
 	root string
@@ -61,10 +61,10 @@ var _ interface {
 	fs.SubFS
 } = treeFS{}
 
-// errNotDir is the error of files that are taken for directories.
+// errNotDir is the error for a file where a directory is required.
 var errNotDir = errors.New("not a directory")
 
-// path is what a name stands for in the tree.
+// path returns the tree path for a name.
 func (f treeFS) path(op, name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}

@@ -7,17 +7,18 @@ import (
 	"sync"
 )
 
-// modulePath is the path that this library is published under.
+// modulePath is the module path of this library.
 const modulePath = "github.com/go-databricks/databricks"
 
-// ownUserAgent is what the User-Agent says of this library, Go and the system.
+// ownUserAgent is the part of the User-Agent that identifies this library, Go
+// and the operating system.
 var ownUserAgent = sync.OnceValue(func() string {
 	info, _ := debug.ReadBuildInfo()
 	return "databricks-go/" + moduleVersion(info) + " go/" + goVersion(runtime.Version()) + " os/" + runtime.GOOS
 })
 
-// moduleVersion is the version of this library that a program was built with. A
-// build from a work tree has none.
+// moduleVersion returns the version of this library in the build information of
+// a program. A build from a working tree has no version.
 func moduleVersion(info *debug.BuildInfo) string {
 	const none = "0.0.0-devel"
 	if info == nil {
@@ -42,8 +43,8 @@ var (
 	goRelease       = regexp.MustCompile(`\bgo(\d+\.\d+(?:\.\d+)?(?:(?:rc|beta)\d+)?)\b`)
 )
 
-// goVersion is the release of a toolchain's version. That of a development
-// toolchain has blanks, and may have no release.
+// goVersion returns the Go release in a toolchain version. The version of a
+// development toolchain contains spaces and may contain no release.
 func goVersion(version string) string {
 	if m := goRelease.FindStringSubmatch(version); m != nil {
 		return m[1]

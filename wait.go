@@ -10,18 +10,19 @@ import (
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
-// WaitUntil polls something until done reports true, and returns it. It is for
-// areas of the API that have no methods here: get usually calls [Client.Do].
+// WaitUntil polls get until done returns true, and returns the last value. It
+// is for areas of the API that have no methods in this package. get usually
+// calls [Client.Do].
 //
 //	warehouse, err := databricks.WaitUntil(ctx, client, func(ctx context.Context) (*Warehouse, error) {
 //		out := new(Warehouse)
 //		return out, client.Do(ctx, databricks.Request{Method: "GET", Path: "/api/2.0/sql/warehouses/" + id}, out)
 //	}, func(w *Warehouse) (bool, error) { return w.State == "RUNNING", nil })
 //
-// It works as the waits of this library do. It polls often at first and every
-// five seconds later. It tolerates failed polls for a time that grows with the
-// wait. It ends with the error of done, if that returns one, and otherwise has no
-// limit other than the context. In a dry run it polls once.
+// WaitUntil works like the other waits of this package. It polls often at first
+// and later every five seconds. It tolerates failed polls for a time that grows
+// with the wait. It stops if done returns an error. It has no limit other than
+// the context. In a dry run it polls once.
 func WaitUntil[T any](ctx context.Context, c *Client, get func(context.Context) (*T, error), done func(*T) (bool, error)) (*T, error) {
 	everyPoll := func(_, _ *T) bool { return false }
 	for v, err := range watch(ctx, c, "", get, everyPoll) {
@@ -38,15 +39,15 @@ func WaitUntil[T any](ctx context.Context, c *Client, get func(context.Context) 
 	return nil, ended(ctx, ctx.Err(), nil)
 }
 
-// watch gets the status of something until its caller has seen enough. It yields
-// the first status and then each change, as same decides. It goes on after polls
-// that fail, as judgePoll decides, for a time that grows with the wait. When the
-// context ends, the error matches its cause. In a dry run, it polls once.
+// watch polls get until its consumer stops. It yields the first status and then
+// each status that differs, as same decides. It tolerates failed polls for a
+// time that grows with the wait, as judgePoll decides. When the context ends,
+// the error matches the context's cause. In a dry run it polls once.
 func watch[T any](ctx context.Context, c *Client, what string, get func(context.Context) (*T, error), same func(old, new *T) bool) iter.Seq2[*T, error] {
 	return watchPaced(ctx, c, what, get, same, nil)
 }
 
-// watchShared is watch with polls that many waits share.
+// watchShared is watch with polls that several waits share.
 func watchShared[K comparable, T any](ctx context.Context, c *Client, what string, polls *poll.Shared[K, T], id K, same func(old, new *T) bool) iter.Seq2[*T, error] {
 	get := func(ctx context.Context) (*T, error) { return polls.Poll(ctx, id) }
 	return func(yield func(*T, error) bool) {
@@ -77,12 +78,13 @@ func badArgument(err error) bool {
 	return ok
 }
 
-// noList reports whether a list can never take the place of single polls.
+// noList reports whether an error means that a list cannot replace single
+// polls.
 func noList(err error) bool { return judgePoll(err, false) == poll.Final }
 
-// judgePoll says what a failed poll means for the wait. A successful poll shows
-// that the host is the right one, so that a certificate or a page of someone else
-// in a later response may be gone soon.
+// judgePoll decides what a failed poll means for the wait. before reports
+// whether an earlier poll succeeded. That proves that the host is right, so a
+// wrong certificate or an HTML page may be temporary.
 func judgePoll(err error, before bool) poll.Verdict {
 	e, rejected := errors.AsType[*APIError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)

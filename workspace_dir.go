@@ -19,15 +19,17 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// Walk yields all that is below a path, at any depth: a directory before what
-// is in it, by name. The root of a git folder is yielded, what is in it is not,
-// unless path is that root. A directory that is deleted meanwhile is passed
-// over. If path is no directory, the one object at it is yielded.
+// Walk yields all objects below a path, at any depth, in the order of their
+// names. A directory comes before its content. Walk yields the root of a Git
+// folder but not its content, unless path is that root. It ignores directories
+// that are deleted during the walk. If the object at the path is not a
+// directory, Walk yields that object.
 func (s *WorkspaceService) Walk(ctx context.Context, path string) iter.Seq2[WorkspaceObject, error] {
 	return func(yield func(WorkspaceObject, error) bool) { s.walk(ctx, collapsed(path), true, yield) }
 }
 
-// walk calls yield for what is below a directory, until it returns false.
+// walk calls yield for each object below a directory, until yield returns
+// false.
 func (s *WorkspaceService) walk(ctx context.Context, dir string, top bool, yield func(WorkspaceObject, error) bool) bool {
 	objects, err := s.List(ctx, ListObjects{Path: dir})
 	switch {
@@ -49,7 +51,7 @@ func (s *WorkspaceService) walk(ctx context.Context, dir string, top bool, yield
 	return true
 }
 
-// collapsed is a path as the service returns it: without slashes that say nothing.
+// collapsed returns a path in the service's form, without redundant slashes.
 func collapsed(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		return path
@@ -57,10 +59,10 @@ func collapsed(path string) string {
 	return "/" + strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '/' }), "/")
 }
 
-// name is the last part of the object's path.
+// name returns the last element of the object's path.
 func (o WorkspaceObject) name() string { return o.Path[strings.LastIndexByte(o.Path, '/')+1:] }
 
-// size is the object's size, and -1 if that is not known.
+// size returns the object's size, or -1 if it is unknown.
 func (o WorkspaceObject) size() int64 {
 	if o.Size == nil {
 		return -1
@@ -68,44 +70,46 @@ func (o WorkspaceObject) size() int64 {
 	return *o.Size
 }
 
-// extensions are those of the sources of notebooks.
+// extensions are the file extensions of notebook sources.
 var extensions = map[WorkspaceLanguage]string{LanguagePython: ".py", LanguageR: ".r", LanguageScala: ".scala", LanguageSQL: ".sql"}
 
-// markers are the first lines of the sources of notebooks.
+// markers are the first lines of notebook sources.
 var markers = map[WorkspaceLanguage]string{
 	LanguagePython: "# Databricks notebook source", LanguageR: "# Databricks notebook source",
 	LanguageScala: "// Databricks notebook source", LanguageSQL: "-- Databricks notebook source",
 }
 
-// ExportDir copies a directory, with everything in it, into a local directory,
-// which is created unless it exists. Notebooks become sources, with an extension
-// for their language. Files stay what they are. It skips what cannot be
-// exported, such as libraries, dashboards and git folders. Anything over the
-// service's bound of 10 MiB fails with an error that matches [ErrTooLarge].
+// ExportDir copies a workspace directory and everything in it to a local
+// directory. It creates the local directory if necessary. A notebook becomes a
+// source file with the extension of its language. Files do not change.
+// ExportDir skips objects that cannot be exported, such as libraries,
+// dashboards and Git folders. An object of more than 10 MiB fails with an error
+// that matches [ErrTooLarge].
 //
-// Names that not every system can have are changed as little as possible, and
-// [WorkspaceService.ImportDir] changes them back. Nothing is written outside of
-// the directory. A file appears under its name when it is complete. Failures are
-// as for [DBFSService.UploadDir].
+// ExportDir escapes names that are not valid on every operating system.
+// [WorkspaceService.ImportDir] restores them. It writes nothing outside the
+// local directory. A file appears under its name when it is complete. If some
+// files fail, ExportDir behaves like [DBFSService.UploadDir].
 func (s *WorkspaceService) ExportDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	path = collapsed(path)
 	return copyDirDown(ctx, "export", workspaceDirs{s, path}, path, dir, opts)
 }
 
-// ImportDir copies a local directory, with everything in it, to a directory of
-// the workspace, which is created unless it exists. A file with the extension of
-// a language and the first line of a notebook's source becomes a notebook, as
-// does an .ipynb file. Its extension is dropped. All others become files. It
-// skips what is over 10 MiB, symbolic links and the like. Failures are as for
-// [DBFSService.UploadDir].
+// ImportDir copies a local directory and everything in it to a workspace
+// directory. It creates the workspace directory if necessary. An .ipynb file
+// becomes a notebook. So does a file that has the extension of a language and
+// starts with the first line of a notebook source. The notebook's name has no
+// extension. Other files become workspace files. ImportDir skips files of more
+// than 10 MiB, symbolic links and other special files. If some files fail, it
+// behaves like [DBFSService.UploadDir].
 func (s *WorkspaceService) ImportDir(ctx context.Context, dir, path string, opts DirOptions) (*DirResult, error) {
 	return copyDirUp(ctx, "import", workspaceDirs{s: s}, dir, collapsed(path), opts)
 }
 
-// workspaceDirs is the workspace for the engine for directories.
+// workspaceDirs implements dirStore for the workspace.
 type workspaceDirs struct {
 	s      *WorkspaceService
-	single string // where a list may return one object that is not a directory
+	single string // the path at which a list may return a single object that is not a directory
 }
 
 func (d workspaceDirs) list(ctx context.Context, dir string) ([]remoteEntry, error) {
@@ -137,8 +141,9 @@ func (o WorkspaceObject) entry() remoteEntry {
 	return e
 }
 
-// localNames gives notebooks the extension of their language. If that is the
-// name of something else, the extension's dot is escaped.
+// localNames adds the extension of the language to the name of a notebook. If
+// another object already has the resulting name, it escapes the extension's
+// dot.
 func (d workspaceDirs) localNames(entries []remoteEntry) []string {
 	names := make([]string, len(entries))
 	taken := map[string]bool{}
@@ -170,7 +175,7 @@ func (d workspaceDirs) localNames(entries []remoteEntry) []string {
 	return names
 }
 
-// remoteName recognizes notebooks. Their names lose the extension.
+// remoteName recognizes notebooks and removes the extension from their names.
 func (d workspaceDirs) remoteName(file *os.File) (string, any, error) {
 	name, err := plainName(filepath.Base(file.Name()))
 	in := ImportObject{Format: ImportRaw}
@@ -211,7 +216,7 @@ func (d workspaceDirs) remove(ctx context.Context, e remoteEntry) error {
 
 func (d workspaceDirs) upload(ctx context.Context, f fileUpload) error {
 	if size := f.info.Size(); size > maxNotebook {
-		return &skipError{fmt.Errorf("%w: it has %d bytes, and the service takes %d at most", ErrTooLarge, size, maxNotebook)}
+		return &skipError{fmt.Errorf("%w: it has %d bytes; the maximum is %d", ErrTooLarge, size, maxNotebook)}
 	}
 	src := source.New(f.file)
 	defer src.Close()
@@ -242,10 +247,10 @@ func (d workspaceDirs) download(ctx context.Context, e remoteEntry, w io.Writer,
 	return nil
 }
 
-// source returns the source of a notebook, or the bytes of a file. It asks for
-// the bytes themselves, which are fewer than base64 in JSON. They might be a page
-// of something in between, so that they count only if they prove themselves: by
-// the size of a file, or by the first line of a notebook.
+// source returns the source of a notebook or the bytes of a file. It requests
+// the raw bytes, which are smaller than base64 in JSON. A proxy could return
+// its own page instead. So source accepts the bytes only if they have the
+// file's size or start with the first line of a notebook source.
 func (s *WorkspaceService) source(ctx context.Context, path string, o WorkspaceObject) ([]byte, error) {
 	in := ExportObject{Path: path, Format: ExportSource, DirectDownload: true}
 	marker := markers[o.Language]

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// FS returns the workspace as a file system, whose root is the tree's: names
-// have no slash at the beginning. It has all the optional methods of io/fs, and
-// makes its calls with ctx.
+// FS returns the workspace as a file system. Names are relative to the root of
+// the workspace and have no leading slash. The file system implements all
+// optional interfaces of io/fs. It uses ctx for all its requests.
 //
-// Notebooks are files that hold their source, under their own names. How large
-// one is shows only when it is exported, which Stat and Info do. What has no
-// source, such as a library, is there, but irregular, and cannot be opened. The
-// Sys method of a fs.FileInfo returns the [WorkspaceObject].
+// A notebook is a file with the notebook's source, under the notebook's name.
+// Stat and Info must export a notebook to find its size. Objects without a
+// source, such as libraries, are irregular files that cannot be opened. The Sys
+// method of an fs.FileInfo returns the [WorkspaceObject].
 func (s *WorkspaceService) FS(ctx context.Context) fs.FS {
 	return treeFS{workspaceTree{s, ctx}, "/"}
 }

@@ -191,7 +191,7 @@ func TestWorkspace_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.Import(ctx, ImportObject{Path: "/n", Format: ImportDBC, Overwrite: true})
 		},
-		is: fs.ErrInvalid, fails: "overwrite cannot be used with format DBC",
+		is: fs.ErrInvalid, fails: "overwrite cannot be set for format DBC",
 	}, {
 		name: "list",
 		call: func(ctx context.Context, c *Client) (any, error) {
