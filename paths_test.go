@@ -135,13 +135,13 @@ func TestErrors_pathRule(t *testing.T) {
 	dbfs, workspace := pathCalls(server.Client(), t)
 	for call, do := range dbfs {
 		for path, want := range map[string]string{
-			"": "is missing", "relative": "is not absolute", "dbfs:relative": "is not absolute", "dbfs://host/a": "with one slash", "/a\x00b": "zero byte",
+			"": "is required", "relative": "is not absolute", "dbfs:relative": "is not absolute", "dbfs://host/a": "with one slash", "/a\x00b": "zero byte",
 		} {
 			t.Run("DBFS."+call+" "+path, func(t *testing.T) { assert.ErrorContains(t, do(t.Context(), path), want) })
 		}
 	}
 	for call, do := range workspace {
-		for path, want := range map[string]string{"": "is missing", "relative": "is not absolute", "dbfs:/a": "is not absolute", "/a\x00b": "zero byte"} {
+		for path, want := range map[string]string{"": "is required", "relative": "is not absolute", "dbfs:/a": "is not absolute", "/a\x00b": "zero byte"} {
 			t.Run("Workspace."+call+" "+path, func(t *testing.T) { assert.ErrorContains(t, do(t.Context(), path), want) })
 		}
 	}
