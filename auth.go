@@ -49,7 +49,7 @@ type GitHubOIDC struct {
 // SYSTEM_ACCESSTOKEN to $(System.AccessToken).
 type AzureDevOpsOIDC struct {
 	ClientID            string // of the service principal, DATABRICKS_CLIENT_ID; empty for a policy of the whole account
-	ServiceConnectionID string // to use the identity of a service connection in place of the job's
+	ServiceConnectionID string // the service connection whose identity to use in place of the job's; DATABRICKS_AZURE_SERVICE_CONNECTION_ID
 }
 
 // EnvOIDC is an ID token in an environment variable, such as a CI system sets
@@ -85,8 +85,8 @@ type AzureClientSecret struct {
 // or the only one.
 type AzureMSI struct {
 	ClientID   string // one of several identities; ARM_CLIENT_ID
-	ObjectID   string // the same, by its object ID
-	ResourceID string // the same, by its resource ID
+	ObjectID   string // the same, by its object ID; DATABRICKS_AZURE_MSI_OBJECT_ID
+	ResourceID string // the same, by its resource ID; DATABRICKS_AZURE_MSI_RESOURCE_ID
 
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
@@ -115,7 +115,7 @@ type GitHubOIDCAzure struct {
 // about once an hour.
 type AzureCLI struct {
 	TenantID string // ARM_TENANT_ID; default: the tenant that az uses
-	Path     string // of the program; default: az on the path
+	Path     string // of the program, DATABRICKS_AZURE_CLI_PATH; default: az on the path
 
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
@@ -123,7 +123,7 @@ type AzureCLI struct {
 // DatabricksCLI is who is signed in with databricks auth login. The client
 // starts the vendor's CLI for a token about once an hour.
 type DatabricksCLI struct {
-	Profile string // default: the profile that chose this kind, or else the host
+	Profile string // DATABRICKS_CLI_PROFILE; default: the profile that chose this kind, or else the host
 	Path    string // of the program, DATABRICKS_CLI_PATH; default: databricks on the path
 }
 

@@ -301,6 +301,8 @@ esac`)
 version) echo 'Databricks CLI v0.297.2';;
 *) echo '{"access_token":"`+token+`","token_type":"Bearer","expiry":"2999-01-02T15:04:05.123Z"}';;
 esac`)
+	netrc := filepath.Join(w.home, "credentials")
+	require.NoError(w.t, os.WriteFile(netrc, []byte("machine "+azureHost+" login token password "+secretPAT+"\n"), 0o600))
 	basicUser := base64.StdEncoding.EncodeToString([]byte("alice@example.com:" + secretPassword))
 	management := map[string]string{"X-Databricks-Azure-SP-Management-Token": "management-token", "X-Databricks-Azure-Workspace-Resource-Id": resource}
 	entraForm := func(resource string) string {
@@ -318,6 +320,8 @@ esac`)
 		{kind: "basic", option: databricks.WithBasicAuth("alice@example.com", secretPassword), static: "Basic " + basicUser,
 			env:     []string{"DATABRICKS_USERNAME=alice@example.com", "DATABRICKS_PASSWORD=" + secretPassword},
 			profile: "username = alice@example.com\npassword = " + secretPassword},
+		{kind: ".netrc", option: databricks.WithNetrc(netrc), env: []string{"NETRC=" + netrc},
+			static: "Basic " + base64.StdEncoding.EncodeToString([]byte("token:"+secretPAT))},
 		{kind: "oauth-m2m", option: databricks.WithCredential(databricks.OAuthM2M{ClientID: robot, ClientSecret: secretOAuth}),
 			env:     []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_CLIENT_SECRET=" + secretOAuth},
 			profile: "client_id = " + robot + "\nclient_secret = " + secretOAuth,
@@ -332,13 +336,16 @@ esac`)
 			requests: []string{devops + " | Authorization: Bearer " + secretAgent, discovered, tokenURL + jsonForm + "client_id=" + robot + "&" + exchanged}},
 		{kind: "azure-devops-oidc", name: "of a service connection", around: devopsVariables,
 			option:   databricks.WithCredential(databricks.AzureDevOpsOIDC{ClientID: robot, ServiceConnectionID: "c1"}),
+			env:      []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_AZURE_SERVICE_CONNECTION_ID=c1"},
+			profile:  "auth_type = azure-devops-oidc\nclient_id = " + robot + "\nazure_service_connection_id = c1",
 			requests: []string{devops + "&serviceConnectionId=c1 | Authorization: Bearer " + secretAgent, discovered, tokenURL + jsonForm + "client_id=" + robot + "&" + exchanged}},
 		{kind: "env-oidc", around: []string{"MY_ID_TOKEN=" + idToken("https://idp.example.com", "job", "workspace")},
 			option:   databricks.WithCredential(databricks.EnvOIDC{ClientID: robot, Variable: "MY_ID_TOKEN"}),
 			env:      []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_OIDC_TOKEN_ENV=MY_ID_TOKEN"},
 			profile:  "client_id = " + robot + "\noidc_token_env = MY_ID_TOKEN",
 			requests: []string{discovered, tokenURL + jsonForm + "client_id=" + robot + "&" + exchanged}},
-		{kind: "env-oidc", name: "in the usual variable", env: []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_OIDC_TOKEN=" + idToken("https://idp.example.com", "job", "workspace")},
+		{kind: "env-oidc", name: "in the usual variable", around: []string{"DATABRICKS_OIDC_TOKEN=" + idToken("https://idp.example.com", "job", "workspace")},
+			option: databricks.WithCredential(databricks.EnvOIDC{ClientID: robot}), profile: "auth_type = env-oidc\nclient_id = " + robot, env: []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_OIDC_TOKEN=" + idToken("https://idp.example.com", "job", "workspace")},
 			requests: []string{discovered, tokenURL + jsonForm + "client_id=" + robot + "&" + exchanged}},
 		{kind: "file-oidc", option: databricks.WithCredential(databricks.FileOIDC{ClientID: robot, Path: file}),
 			env:      []string{"DATABRICKS_CLIENT_ID=" + robot, "DATABRICKS_OIDC_TOKEN_FILEPATH=" + file},
@@ -373,10 +380,13 @@ esac`)
 			env: []string{"ARM_USE_MSI=true", "ARM_CLIENT_ID=" + robot}, profile: "azure_use_msi = true\nazure_client_id = " + robot,
 			requests: []string{"GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&client_id=" + robot + "&resource=" + azureApp + " | Metadata: true"}},
 		{kind: "azure-msi", name: "by resource ID", option: databricks.WithCredential(databricks.AzureMSI{ResourceID: "/i"}),
+			env: []string{"ARM_USE_MSI=true", "DATABRICKS_AZURE_MSI_RESOURCE_ID=/i"}, profile: "azure_use_msi = true\nazure_msi_resource_id = /i",
 			requests: []string{"GET http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&msi_res_id=%2Fi&resource=" + azureApp + " | Metadata: true"}},
 		{kind: "azure-msi", name: "of a function", around: appService, option: databricks.WithCredential(databricks.AzureMSI{}), env: []string{"DATABRICKS_AUTH_TYPE="}, profile: "auth_type = azure-msi",
 			requests: []string{"GET http://127.0.0.1:41500/msi/token?api-version=2019-08-01&resource=" + azureApp + " | X-IDENTITY-HEADER: " + secretIdentity}},
 		{kind: "azure-msi", name: "of a function, one of several", around: appService, option: databricks.WithCredential(databricks.AzureMSI{ResourceID: "/i", WorkspaceResourceID: resource}),
+			env:     []string{"ARM_USE_MSI=true", "DATABRICKS_AZURE_MSI_RESOURCE_ID=/i", "DATABRICKS_AZURE_RESOURCE_ID=" + resource},
+			profile: "azure_use_msi = true\nazure_msi_resource_id = /i\nazure_workspace_resource_id = " + resource,
 			requests: []string{"GET http://127.0.0.1:41500/msi/token?api-version=2019-08-01&mi_res_id=%2Fi&resource=" + azureApp + " | X-IDENTITY-HEADER: " + secretIdentity,
 				"GET http://127.0.0.1:41500/msi/token?api-version=2019-08-01&mi_res_id=%2Fi&resource=https%3A%2F%2Fmanagement.core.windows.net%2F | X-IDENTITY-HEADER: " + secretIdentity},
 			headers: management},
@@ -397,11 +407,14 @@ esac`)
 			calls: []string{"az account show --output json", "az account get-access-token --resource " + azureApp + " --output json --tenant " + tenant,
 				"az account get-access-token --resource https://management.core.windows.net/ --output json --tenant " + tenant}, headers: management},
 		{kind: "azure-cli", name: "in a subscription", option: databricks.WithCredential(databricks.AzureCLI{WorkspaceResourceID: resource}),
+			env:     []string{"DATABRICKS_AUTH_TYPE=azure-cli", "DATABRICKS_AZURE_RESOURCE_ID=" + resource},
+			profile: "auth_type = azure-cli\nazure_workspace_resource_id = " + resource,
 			calls: []string{"az account show --output json", "az account get-access-token --resource " + azureApp + " --output json --subscription 5b2c",
 				"az account get-access-token --resource https://management.core.windows.net/ --output json --subscription 5b2c"}, headers: management},
 		{kind: "databricks-cli", option: databricks.WithCredential(databricks.DatabricksCLI{Path: cli}), env: []string{"DATABRICKS_AUTH_TYPE=databricks-cli", "DATABRICKS_CLI_PATH=" + cli},
 			calls: []string{"databricks version", "databricks auth token --host https://" + azureHost}},
 		{kind: "databricks-cli", name: "by profile", option: databricks.WithCredential(databricks.DatabricksCLI{Profile: "row"}), profile: "auth_type = databricks-cli",
+			env:   []string{"DATABRICKS_AUTH_TYPE=databricks-cli", "DATABRICKS_CLI_PROFILE=row"},
 			calls: []string{"databricks version", "databricks auth token --profile row"}},
 	}
 }

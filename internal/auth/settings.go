@@ -53,7 +53,7 @@ const (
 	googleAccount    Attribute = "google_service_account"
 )
 
-// variables are the environment variables of the vendor's tools.
+// variables are the environment variables of Databricks' tools.
 var variables = map[Attribute][]string{
 	host:            {"DATABRICKS_HOST"},
 	WorkspaceID:     {"DATABRICKS_WORKSPACE_ID"},
@@ -72,6 +72,13 @@ var variables = map[Attribute][]string{
 	CLIPath:         {"DATABRICKS_CLI_PATH"},
 	AzureResourceID: {"DATABRICKS_AZURE_RESOURCE_ID"},
 	googleAccount:   {"DATABRICKS_GOOGLE_SERVICE_ACCOUNT"},
+
+	// The vendor's tools have no name for these.
+	CLIProfile:       {"DATABRICKS_CLI_PROFILE"},
+	AzureCLIPath:     {"DATABRICKS_AZURE_CLI_PATH"},
+	MSIObjectID:      {"DATABRICKS_AZURE_MSI_OBJECT_ID"},
+	MSIResourceID:    {"DATABRICKS_AZURE_MSI_RESOURCE_ID"},
+	DevOpsConnection: {"DATABRICKS_AZURE_SERVICE_CONNECTION_ID"},
 }
 
 // Variables of other tools. ARM_* belong to Terraform's azurerm provider, AZURE_*
