@@ -1,0 +1,6 @@
+# Databricks notebook source
+# MAGIC %md a title
+
+# COMMAND ----------
+
+print("load")
