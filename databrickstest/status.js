@@ -1,0 +1,35 @@
+// Brings the page up to date, and keeps the reader's place: what is at the top of
+// the window stays there, whatever comes in above it. It waits while the reader
+// selects or types, and while nobody looks.
+const main = document.querySelector("main");
+const note = document.querySelector("#updated");
+
+function place() {
+  for (const row of main.querySelectorAll("[data-key]")) {
+    const { top, bottom } = row.getBoundingClientRect();
+    if (bottom > 0) return { key: row.dataset.key, top };
+  }
+}
+
+async function update() {
+  const selection = getSelection();
+  if (document.hidden || !selection.isCollapsed || main.contains(document.activeElement)) return;
+  let text;
+  try {
+    const response = await fetch(location.href, { cache: "no-store" });
+    if (!response.ok) throw new Error(await response.text());
+    text = await response.text();
+  } catch {
+    note.textContent = "The workspace does not respond. This is what it was.";
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  const kept = scrollY > 0 && place();
+  const sideways = [...main.querySelectorAll(".wide")].map((box) => box.scrollLeft);
+  main.innerHTML = fresh.querySelector("main").innerHTML;
+  note.textContent = fresh.querySelector("#updated").textContent;
+  main.querySelectorAll(".wide").forEach((box, i) => (box.scrollLeft = sideways[i] ?? 0));
+  const row = kept && [...main.querySelectorAll("[data-key]")].find((r) => r.dataset.key === kept.key);
+  if (row) scrollBy(0, row.getBoundingClientRect().top - kept.top);
+}
+setInterval(update, 2000);
