@@ -227,20 +227,18 @@ func (w *worst) add(t reflect.Type, seen map[reflect.Type]bool) {
 	}
 }
 
-// sizeOf returns how much memory v refers to, besides its own.
+// sizeOf returns how much memory v refers to, besides its own and that of text,
+// which is no more than the text that v was decoded from.
 func sizeOf(v reflect.Value) (size int64) {
 	switch v.Kind() {
-	case reflect.String:
-		return int64(v.Len())
 	case reflect.Slice:
 		size = int64(v.Cap()) * int64(v.Type().Elem().Size())
-		if !refers(v.Type().Elem()) {
-			return size
-		}
 		fallthrough
 	case reflect.Array:
-		for i := range v.Len() {
-			size += sizeOf(v.Index(i))
+		if refers(v.Type().Elem()) {
+			for i := range v.Len() {
+				size += sizeOf(v.Index(i))
+			}
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
@@ -251,8 +249,11 @@ func sizeOf(v reflect.Value) (size int64) {
 			return perAny + sizeOf(v.Elem())
 		}
 	case reflect.Map:
-		for entry := v.MapRange(); entry.Next(); {
-			size += perAny + sizeOf(entry.Key()) + sizeOf(entry.Value())
+		size = int64(v.Len()) * (perAny + int64(v.Type().Elem().Size()))
+		if refers(v.Type().Elem()) {
+			for entry := v.MapRange(); entry.Next(); {
+				size += sizeOf(entry.Value())
+			}
 		}
 	case reflect.Struct:
 		for _, i := range referringFields(v.Type()) {
@@ -262,10 +263,11 @@ func sizeOf(v reflect.Value) (size int64) {
 	return size
 }
 
-// refers reports whether values of a type refer to memory besides their own.
+// refers reports whether values of a type refer to memory besides their own and
+// that of text.
 func refers(t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.String, reflect.Slice, reflect.Pointer, reflect.Interface, reflect.Map:
+	case reflect.Slice, reflect.Pointer, reflect.Interface, reflect.Map:
 		return true
 	case reflect.Array:
 		return refers(t.Elem())

@@ -16,6 +16,7 @@ var ErrStopped = errors.New("stopped")
 // other members go to rest, if that is not nil.
 func Elements[T any](s *Scanner, key string, rest func(name string, value json.RawMessage), yield func(T) bool) error {
 	defer s.bound(maxElement)()
+	decode := s.elementDecoder()
 	return s.Members(func(name string) error {
 		c, err := s.Peek()
 		if err != nil {
@@ -28,7 +29,7 @@ func Elements[T any](s *Scanner, key string, rest func(name string, value json.R
 					return err
 				}
 				var v T
-				if err := leftOut(s.Unmarshal(text, &v), reflect.ValueOf(&v).Elem()); err != nil {
+				if err := leftOut(decode(text, &v), reflect.ValueOf(&v).Elem()); err != nil {
 					return err
 				}
 				if !yield(v) {
