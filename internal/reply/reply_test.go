@@ -1,6 +1,7 @@
 package reply
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -157,5 +158,51 @@ func FuzzUnmarshal(f *testing.F) {
 			t.Errorf("%q: %v", text, err)
 		}
 		Elements(NewScanner(strings.NewReader(text), nil), "list", nil, func(inner) bool { return true })
+	})
+}
+
+// checkDecode checks that what the engine of the Go release decodes, it decodes
+// as encoding/json does, also as an element of a list after others.
+func checkDecode(t *testing.T, next func(text []byte, out any) error, text []byte) {
+	var want, got, element outer
+	wanted := json.Unmarshal(text, &want)
+	if err := decode(text, &got); err == nil {
+		require.NoError(t, wanted)
+		require.Equal(t, want, got)
+	} else {
+		require.Error(t, wanted, "%v", err)
+	}
+	if json.Valid(text) && next(bytes.TrimSpace(text), &element) == nil {
+		require.NoError(t, wanted)
+		require.Equal(t, want, element)
+	}
+}
+
+var engineTexts = []string{
+	`{"id":1,"name":"a","count":2,"on":true,"maybe":null,"list":[{"id":1},{"id":2,"name":"b"}],"map":{"a":"b"},"one":{"id":3},"bytes":"aGk=","raw":[1, 2],"any":{"a":[1,"x",null]}}`,
+	`{"ID":1,"Name":"other case","COUNT":3}`, `{"id":1,"id":2,"ID":3}`, `{"map":{"a":"1"},"map":{"b":"2"}}`, `{"one":{"id":1},"one":{"name":"x"}}`,
+	`{"list":[{"id":1,"name":"a"}],"list":[{"id":2}]}`, "{\"name\":\"\xff\xfe\"}", `{"name":"\ud800 \udc00 \ud83d\ude00"}`, `{"na\u006de":"escaped"}`,
+	`{"cores":-0,"count":-0}`, `{"cores":1e400}`, `{"count":1.0}`, `{"small":3000000000}`, `{"map":null,"list":null}`, `{"any":123456789012345678901234567890}`,
+	`{"bytes":"aGk"}`, `{"bytes":[104,105]}`, `{"bytes":"aG\nk="}`, `{"raw":null}`, `{"raw": {"a" : 1} }`, ` {"id":1} `, `{"id":1}x`, `{"id":1`, `{"id":01}`, `{id:1}`, `{"id":1,}`,
+	`null`, `1`, `"x"`, `[]`, ``, "\x00", "{\"name\":\"\x01\"}", `{"":1,"unknown":{"deep":[[[{}]]]}}`, `{"inner":{"id":1}}`, `{"Hidden":"x","-":"y"}`,
+	strings.Repeat(`{"any":`, 20_000) + "1" + strings.Repeat("}", 20_000),
+}
+
+func TestDecode_asEncodingJSON(t *testing.T) {
+	next := newDecoder()
+	for _, text := range engineTexts {
+		checkDecode(t, next, []byte(text))
+	}
+}
+
+func FuzzDecode_asEncodingJSON(f *testing.F) {
+	for _, text := range engineTexts {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		next := newDecoder()
+		for range 2 {
+			checkDecode(t, next, text)
+		}
 	})
 }

@@ -17,7 +17,10 @@ import (
 // that they should have: ids, numbers and flags as strings, and the reverse, are
 // converted; what cannot be meant is left out.
 func Unmarshal(text []byte, out any) error {
-	err := json.Unmarshal(text, out)
+	if decode(text, out) == nil {
+		return nil
+	}
+	err := json.Unmarshal(text, out)    // for an error that does not depend on the engine
 	if err != nil && json.Valid(text) { // so it is the types that are wrong
 		switch lenient := leniently(text, out); lenient {
 		case nil, errOtherType:
