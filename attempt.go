@@ -112,7 +112,7 @@ func (a *attempt) send() (*http.Response, error) {
 		err = errors.New("the transport returned neither a response nor an error")
 	}
 	if err != nil {
-		a.judgeFailure(err)
+		a.judgeFailure(a.call.request.presigned.hideIn(err))
 		return nil, err
 	}
 	resp.Request = a.request
@@ -129,19 +129,22 @@ func (a *attempt) prepare() error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err := a.call.client.signIn(a.request); err != nil {
-		a.unsigned = ctx.Err() == nil
-		if !a.unsigned {
-			err = ctx.Err()
+	presigned := a.call.request.presigned
+	if presigned == nil {
+		if err := a.call.client.signIn(a.request); err != nil {
+			a.unsigned = ctx.Err() == nil
+			if !a.unsigned {
+				err = ctx.Err()
+			}
+			return err
 		}
-		return err
 	}
 	for name, values := range a.request.Header {
 		if strings.ContainsFunc(strings.Join(values, ""), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return fmt.Errorf("the value of the header %q has characters that no header can have", name)
 		}
 	}
-	if a.call.client.compressed {
+	if a.call.client.compressed && presigned == nil {
 		reply.Accept(a.request)
 	}
 	return a.setBody()
@@ -308,10 +311,15 @@ func (a *attempt) receive(resp *http.Response) {
 		a.err = &proxyError{status}
 	case status <= 299:
 		a.err = decodeResponse(resp, a.call.out)
+	case a.call.request.presigned != nil:
+		a.err = readStorageError(resp, a.call.request.presigned)
 	default:
 		a.err = readAPIError(resp)
 	}
 	switch err := a.err.(type) {
+	case *StorageError:
+		a.transient, a.requestID = err.transient(), err.RequestID
+		a.lost = a.transient && a.status != http.StatusTooManyRequests
 	case *APIError:
 		a.rejection, a.requestID = err, err.RequestID
 		a.transient, a.lost = err.meaning()

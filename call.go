@@ -55,8 +55,12 @@ func (x *call) run(ctx context.Context) (err error) {
 	if x.request.object {
 		req.URL.RawPath = escapePath(x.request.Path)
 	}
+	jar := x.client.jar
+	if target := x.request.presigned; target != nil {
+		req.URL, req.Host, jar = target.url, target.host, nil
+	}
 	sender := retryablehttp.Client{
-		HTTPClient:   &http.Client{Transport: x, Jar: x.client.jar, CheckRedirect: followNoRedirect},
+		HTTPClient:   &http.Client{Transport: x, Jar: jar, CheckRedirect: followNoRedirect},
 		RetryMax:     math.MaxInt,
 		CheckRetry:   x.shouldRetry,
 		Backoff:      func(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.pause },
@@ -79,7 +83,7 @@ func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUse
 // prepareAttempt runs before each attempt. It waits for the rate limit, and
 // gives the request a header that no other attempt has written to.
 func (x *call) prepareAttempt(req *http.Request) error {
-	if limiter := x.client.limiter; limiter != nil {
+	if limiter := x.client.limiter; limiter != nil && x.request.presigned == nil {
 		start := time.Now()
 		if x.stopped = limiter.Wait(req.Context()); x.stopped != nil {
 			if req.Context().Err() == nil {
@@ -94,7 +98,11 @@ func (x *call) prepareAttempt(req *http.Request) error {
 	if x.payload.contentType != "" {
 		req.Header["Content-Type"] = []string{x.payload.contentType}
 	}
-	x.client.endpoint.SetHeader(req.Header)
+	if target := x.request.presigned; target != nil {
+		target.setHeader(req.Header)
+	} else {
+		x.client.endpoint.SetHeader(req.Header)
+	}
 	return nil
 }
 
@@ -130,7 +138,7 @@ func (x *call) needsAnother(ctx context.Context) bool {
 	if !a.interrupted {
 		x.failure = a.err
 	}
-	if a.transient && !a.lost {
+	if a.transient && !a.lost && !x.request.bounded() {
 		x.harmless++
 	}
 	if ctx.Err() != nil {

@@ -43,6 +43,30 @@ type UploadOptions struct {
 	// the upload starts over. Progress is called often and must return quickly.
 	// Calls do not overlap.
 	Progress func(done, total int64)
+
+	// The options below are of files of volumes.
+
+	// Concurrency is how many parts of a large file are in flight at most. 0
+	// stands for 8.
+	Concurrency int
+
+	// Save makes the upload of a large file one that can be resumed, even by
+	// another process. It is called with how far the upload is: before the first
+	// part, and after each. Store what it gets; see PendingUpload. If it fails, so
+	// does the upload. Calls do not overlap.
+	//
+	// If such an upload fails, its parts stay in the cloud's storage, where nobody
+	// sees them. Resume or abort it.
+	//
+	// Only an *os.File can be resumed. Save is not called for other sources, nor
+	// for files that are sent in one request.
+	Save func(PendingUpload) error
+
+	// Resume continues an upload from the last value that Save got, with the same
+	// path and the same Overwrite. Set Save as well, unless the upload is to be
+	// aborted if it fails again. If the source has another size or modification
+	// time than then, or the upload does not exist any more, it starts over.
+	Resume *PendingUpload
 }
 
 // Limits on the buffer for a source of unknown size.
@@ -131,6 +155,9 @@ func (u *upload) run(ctx context.Context) error {
 	}
 	if strings.HasSuffix(u.path, "/") {
 		return badArg("path", "%.100q ends with a slash; want the path of a file", u.path)
+	}
+	if u.opts.Save != nil || u.opts.Resume != nil {
+		return badArg("Resume", "and Save are for files of volumes; DBFS cannot resume uploads")
 	}
 	if u.s.client.Planning() {
 		return u.plan(ctx)

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/go-databricks/databricks/internal/errs"
+	"github.com/go-databricks/databricks/internal/redact"
 	"github.com/go-databricks/databricks/internal/source"
 )
 
@@ -27,10 +29,7 @@ import (
 func (s *FilesService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
 	src := source.New(from)
 	defer src.Close()
-	if err := newFileUpload(s, path, src, opts).run(ctx); err != nil {
-		return &fs.PathError{Op: "upload", Path: path, Err: err}
-	}
-	return nil
+	return errs.Path("upload", path, newFileUpload(s, path, src, opts).run(ctx))
 }
 
 // A volumeUpload is one file on its way to a volume.
@@ -40,40 +39,115 @@ type volumeUpload struct {
 	source *source.Source
 	opts   UploadOptions
 
+	inParts  int64 // what is sent in parts, from this size on
+	partSize int64
+
 	content *source.Source // what is sent: source, or what was buffered of it
+	size    atomic.Int64   // of the content, as far as it is known
+	kept    [][]byte       // what was read of the content, if nothing of it was sent
+	rest    io.Reader      // the rest of it
 	meter   *progressReporter
 	broken  atomic.Pointer[error] // why the source cannot be sent
 }
 
 func newFileUpload(s *FilesService, path string, src *source.Source, opts UploadOptions) *volumeUpload {
-	return &volumeUpload{s: s, path: volumePath(path), source: src, opts: opts}
+	return &volumeUpload{s: s, path: volumePath(path), source: src, opts: opts, inParts: defaultInParts, partSize: defaultPartSize}
 }
 
 func (u *volumeUpload) run(ctx context.Context) error {
 	if err := checkVolumePath("path", u.path, true); err != nil {
 		return err
 	}
+	if err := u.checkOptions(); err != nil {
+		return err
+	}
 	if u.s.client.Planning() {
 		return u.plan(ctx)
 	}
 	u.content = u.source
-	if u.source.Size() < 0 && !u.opts.Unbuffered {
-		buffered, free, err := u.source.Buffer(ctx, maxInMemory, maxBuffered)
+	if u.source.Size() < 0 {
+		free, err := u.buffer(ctx, u.source, 0)
 		defer free()
 		if err != nil {
 			return err
 		}
-		u.content = buffered
 	}
 	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
 	defer u.meter.stop()
-	if err := u.put(ctx); err != nil {
+	if err := u.dropOther(ctx); err != nil {
 		return err
 	}
-	if u.content != u.source && u.content.Size() >= 0 {
-		return nil // Buffer finished the source
+	if err := u.send(ctx); err != nil {
+		return err
 	}
 	return u.source.Advance()
+}
+
+func (u *volumeUpload) checkOptions() error {
+	resume := u.opts.Resume
+	switch {
+	case u.opts.Concurrency < 0:
+		return badArg("Concurrency", "is %d; want 1 or more, or 0 for %d", u.opts.Concurrency, partConcurrency)
+	case resume == nil:
+		return nil
+	case volumePath(resume.Path) != u.path || resume.Overwrite != u.opts.Overwrite:
+		return badArg("Resume", "is of an upload to %.200q with Overwrite: %t", resume.Path, resume.Overwrite)
+	}
+	return resume.check()
+}
+
+// buffer reads a source so that its size becomes known, if it is not long.
+func (u *volumeUpload) buffer(ctx context.Context, from *source.Source, onDisk int64) (free func(), err error) {
+	u.content, free, err = from.Buffer(ctx, maxInMemory, onDisk)
+	return free, err
+}
+
+// dropOther aborts an upload that was to be resumed and was of another source.
+func (u *volumeUpload) dropOther(ctx context.Context) error {
+	resume := u.opts.Resume
+	if resume == nil || resume.Size == u.source.Size() && !u.source.Modified().IsZero() && resume.Modified.Equal(u.source.Modified()) {
+		return nil
+	}
+	u.opts.Resume = nil
+	return u.s.AbortUpload(ctx, *resume)
+}
+
+// send sends a large file in parts, if the workspace can do that, and any other
+// file in one request.
+func (u *volumeUpload) send(ctx context.Context) error {
+	size := u.content.Size()
+	if 0 <= size && size < u.inParts && u.opts.Resume == nil {
+		return u.put(ctx)
+	}
+	err := u.sendInParts(ctx)
+	if _, unavailable := errors.AsType[*unavailableError](err); !unavailable {
+		return err
+	}
+	if size > MaxUploadSize {
+		return fmt.Errorf("a file of more than %d bytes can be sent in parts only: %w", int64(MaxUploadSize), err)
+	}
+	if size < 0 {
+		if u.rest != nil {
+			u.content = source.New(io.MultiReader(u.unsent(), u.rest))
+		}
+		if !u.opts.Unbuffered {
+			free, err := u.buffer(ctx, u.content, maxBuffered)
+			defer free()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return u.put(ctx)
+}
+
+// unsent reads what was read of the content.
+func (u *volumeUpload) unsent() io.Reader {
+	var all []io.Reader
+	for _, part := range u.kept {
+		all = append(all, bytes.NewReader(part))
+	}
+	return io.MultiReader(all...)
 }
 
 // plan makes the calls of an upload that reads nothing of its source.
@@ -86,7 +160,18 @@ func (u *volumeUpload) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	return u.s.client.Do(ctx, putVolumeFile(u.path, u.source.Size(), u.source.Open, u.opts.Overwrite), nil)
+	size := u.source.Size()
+	if size < u.inParts {
+		return u.s.client.Do(ctx, putVolumeFile(u.path, size, u.source.Open, u.opts.Overwrite), nil)
+	}
+	if _, err := u.s.InitiateUpload(ctx, InitiateUpload{u.path, u.opts.Overwrite}); err != nil {
+		return err
+	}
+	parts := make([]CompletedPart, countOf(size, partSizeFor(size, u.partSize)))
+	for i := range parts {
+		parts[i].PartNumber = i + 1
+	}
+	return u.s.CompleteUpload(ctx, CompleteUpload{u.path, redact.Mark, parts})
 }
 
 var errFileExists = fmt.Errorf("a file is at the path: %w: %w", ErrAlreadyExists, fs.ErrExist)

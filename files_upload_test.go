@@ -109,7 +109,7 @@ func TestFiles_Upload_oneRequest(t *testing.T) {
 	}
 	err := server.Client().Files.Upload(t.Context(), strings.NewReader("y"), volumeDir+"/f", databricks.UploadOptions{})
 	assert.ErrorIs(t, err, fs.ErrExist)
-	assert.ErrorContains(t, err, "upload "+volumeDir+"/f: databricks: PUT")
+	assert.ErrorContains(t, err, "databricks: upload "+volumeDir+"/f: PUT")
 	got, _ := inVolume(t, server.Client(), volumeDir+"/f")
 	assert.Equal(t, "x", string(got))
 }

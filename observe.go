@@ -20,8 +20,9 @@ import (
 // context. The end function receives it, too. An observer cannot change what a
 // call does.
 //
-// The client does not report invalid arguments, planned calls of a dry run or
-// requests for tokens.
+// Requests to presigned URLs of the cloud's storage are reported as well. Their
+// operations begin with storage/. The client does not report invalid arguments,
+// planned calls of a dry run or requests for tokens.
 type Observer struct {
 	CallStart    func(ctx context.Context, call CallInfo) context.Context
 	CallEnd      func(ctx context.Context, call CallInfo)
@@ -36,7 +37,7 @@ type CallInfo struct {
 	Operation    string // such as clusters/get
 	Method       string // such as GET
 	PathTemplate string // such as /api/2.0/clusters/get, with names in braces in place of identifiers
-	Host         string // of the workspace, with its port if that is not the default
+	Host         string // of the workspace or of the storage, with its port if that is not the default
 
 	// The fields below are zero when the call starts.
 
@@ -119,6 +120,9 @@ type ResponseInfo struct {
 // runObserved is run for a client with observers.
 func (x *call) runObserved(ctx context.Context) (err error) {
 	x.info = &CallInfo{Method: x.request.Method, PathTemplate: x.request.pathTemplate(), Host: x.client.endpoint.Host}
+	if target := x.request.presigned; target != nil {
+		x.info.Host = target.host
+	}
 	x.info.Operation = operation(x.info.PathTemplate)
 	for _, o := range x.client.observers {
 		ctx = start(ctx, o.CallStart, *x.info)
@@ -222,7 +226,12 @@ var codeWord = regexp.MustCompile(`^[A-Za-z][0-9A-Za-z_]{0,63}$`)
 func (a *attempt) errorClass() ErrorClass {
 	_, proxy := a.err.(*proxyError)
 	_, response := a.err.(*responseError)
+	refusal, refused := a.err.(*StorageError)
 	switch {
+	case refused && codeWord.MatchString(refusal.Code):
+		return ErrorClass(refusal.Code)
+	case refused:
+		return ErrorClass(strconv.Itoa(a.status))
 	case a.rejection != nil && codeWord.MatchString(string(a.rejection.Code)):
 		return ErrorClass(a.rejection.Code)
 	case a.rejection != nil:

@@ -46,6 +46,8 @@ type Request struct {
 	token   string      // the idempotency token in the body
 	paths   []string    // of the objects that the call is about, for its errors
 	err     error       // the first argument found wrong
+
+	presigned *presignedTarget // where the request goes; nil for the workspace
 }
 
 func get(path string) Request  { return Request{Method: http.MethodGet, Path: path} }
@@ -182,6 +184,11 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 		}
 		return r.err
 	}
+	return c.send(ctx, r, out)
+}
+
+// send sends a request that was checked.
+func (c *Client) send(ctx context.Context, r Request, out any) error {
 	x := &call{client: c, request: r, out: out}
 	if len(c.observers) > 0 {
 		return errs.OnPaths(r.paths, x.runObserved(ctx))

@@ -455,3 +455,16 @@ func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange strin
 	}
 	return more
 }
+
+// UnfinishedUploads returns the paths of the uploads in parts that were neither
+// completed nor aborted, in order. Their parts take up room in the storage.
+func (s *Server) UnfinishedUploads() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var paths []string
+	for _, session := range s.files.sessions {
+		paths = append(paths, session.path)
+	}
+	slices.Sort(paths)
+	return paths
+}

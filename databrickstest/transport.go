@@ -48,8 +48,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if in.Header == nil {
 		in.Header = http.Header{}
 	}
-	if in.Header.Get("User-Agent") == "" {
+	if agent, set := in.Header["User-Agent"]; !set {
 		in.Header.Set("User-Agent", "Go-http-client/1.1")
+	} else if len(agent) == 0 || agent[0] == "" { // as net/http has it
+		in.Header.Del("User-Agent")
 	}
 
 	reader, writer := io.Pipe()

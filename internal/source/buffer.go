@@ -33,6 +33,9 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 	default:
 		return nil, free, err
 	}
+	if onDisk == 0 {
+		return New(io.MultiReader(&memory, in)), free, nil
+	}
 	file, err := os.CreateTemp("", "databricks-*")
 	if err != nil { // it works without
 		return New(io.MultiReader(&memory, in)), free, nil

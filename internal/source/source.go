@@ -30,8 +30,9 @@ type Source struct {
 	modified time.Time // of the file
 	start    int64
 
-	mu   sync.Mutex
-	open *reading // what may read; nil once the source is closed
+	mu       sync.RWMutex
+	open     *reading // what may read; nil once the source is closed
+	sections bool     // sections may be read
 }
 
 // New looks at a reader. It reads no more than it takes to see that a file that
@@ -105,16 +106,55 @@ func (s *Source) Open() (io.ReadCloser, error) {
 func (s *Source) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open = nil
+	s.open, s.sections = nil, false
 }
+
+// Modified is the modification time of a file, and the zero time for what is none.
+func (s *Source) Modified() time.Time { return s.modified }
+
+// Sections returns a function that opens a part of the source, given the offset
+// of its first byte and its size. Parts can be read at the same time, until the
+// source is closed. The function is nil if the source has no parts.
+func (s *Source) Sections() func(offset, size int64) io.ReadCloser {
+	if s.at == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sections = true
+	return func(offset, size int64) io.ReadCloser {
+		return &section{s, io.NewSectionReader(s.at, s.start+offset, size)}
+	}
+}
+
+// A section is a part of a source.
+type section struct {
+	source *Source
+	r      *io.SectionReader
+}
+
+func (r *section) Read(p []byte) (int, error) {
+	s := r.source
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !s.sections {
+		return 0, errClosed
+	}
+	n, err := r.r.Read(p)
+	if at, _ := r.r.Seek(0, io.SeekCurrent); err == io.EOF && at < r.r.Size() {
+		_, offset, _ := r.r.Outer()
+		err = changed(s.size, offset+at-s.start)
+	}
+	return n, err
+}
+
+func (r *section) Close() error { return nil }
 
 // Finish is Close for a source that was read to its end. It moves the source's
 // position there, and fails with ErrChanged if it is another now.
 func (s *Source) Finish() error {
 	s.Close()
-	if s.buffer != nil {
-		s.buffer.Next(int(s.size))
-	}
+	s.consume()
 	if s.seeker == nil {
 		return nil
 	}
@@ -126,6 +166,14 @@ func (s *Source) Finish() error {
 		return changed(s.size, size)
 	}
 	return s.Check()
+}
+
+// consume takes from a buffer what was read of it, once.
+func (s *Source) consume() {
+	if s.buffer != nil {
+		s.buffer.Next(int(s.size))
+		s.buffer = nil
+	}
 }
 
 // Check fails with ErrChanged if a file has another size or modification time
@@ -155,9 +203,7 @@ func changed(from, to int64) error {
 // It does not matter what becomes of the source afterwards.
 func (s *Source) Advance() error {
 	s.Close()
-	if s.buffer != nil {
-		s.buffer.Next(int(s.size))
-	}
+	s.consume()
 	if s.seeker == nil {
 		return nil
 	}

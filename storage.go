@@ -1,0 +1,167 @@
+package databricks
+
+import (
+	"cmp"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-databricks/databricks/internal/redact"
+)
+
+// A StorageError is a response of the cloud's storage that refuses a request to a
+// presigned URL. It never has the URL.
+type StorageError struct {
+	Host       string // of the storage
+	StatusCode int
+	Code       string // the storage's, such as AccessDenied; empty if it sent none
+	Message    string // the storage's words
+	RequestID  string // what the cloud's support asks for, if known
+}
+
+// Error says in one line what the storage responded.
+func (e *StorageError) Error() string {
+	text := fmt.Sprintf("the storage at %s refused: %d", e.Host, e.StatusCode)
+	if e.Code != "" {
+		text += " " + e.Code
+	}
+	text += ": " + cmp.Or(e.Message, http.StatusText(e.StatusCode), "no reason given")
+	if e.RequestID != "" {
+		text += " (request id " + e.RequestID + ")"
+	}
+	return text
+}
+
+// expired reports whether the URL's time is over, so that another one may work.
+func (e *StorageError) expired() bool {
+	return e.Code == "ExpiredToken" || e.StatusCode == http.StatusForbidden &&
+		(strings.Contains(e.Message, "has expired") || strings.Contains(e.Message, "not valid in the specified time frame"))
+}
+
+// transient reports whether the same request may work a moment later.
+func (e *StorageError) transient() bool {
+	switch e.StatusCode {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return e.StatusCode >= 500 && e.StatusCode != http.StatusNotImplemented || e.Code == "RequestTimeout"
+}
+
+// noUpload reports whether the upload that a URL is of does not exist (any more).
+func (e *StorageError) noUpload() bool {
+	return e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone
+}
+
+// A presignedTarget is where a request goes that does not go to the workspace.
+type presignedTarget struct {
+	url     *url.URL
+	host    string
+	headers []PresignedHeader
+	hide    redact.Hider
+	bound   bool // all failures count as attempts, even those that did nothing
+}
+
+// target reads a presigned URL.
+func (u *PresignedURL) target(c *Client) (*presignedTarget, error) {
+	target, err := url.Parse(string(u.URL))
+	switch {
+	case err != nil, target.Host == "", target.User != nil:
+		return nil, errors.New("the presigned URL is not valid") // url.Parse's error would show it
+	case target.Scheme != "https" && target.Scheme != c.endpoint.Scheme:
+		return nil, errors.New("the presigned URL is not one of https")
+	}
+	target.Fragment = ""
+	t := &presignedTarget{url: target, host: target.Host}
+	secrets := []string{target.RawQuery}
+	for _, values := range target.Query() {
+		secrets = append(secrets, values...)
+	}
+	for _, h := range u.Headers {
+		secrets = append(secrets, string(h.Value))
+		switch {
+		case strings.EqualFold(h.Name, "Host"):
+			t.host = string(h.Value)
+		case !strings.EqualFold(h.Name, "Content-Length"):
+			t.headers = append(t.headers, h)
+		}
+	}
+	t.hide = redact.Hide(slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...) // others are words
+	return t, nil
+}
+
+// setHeader sets the headers of the URL. The storage gets no others, except for
+// what describes the body.
+func (t *presignedTarget) setHeader(h http.Header) {
+	h.Del("Accept")
+	h["User-Agent"] = nil // which keeps net/http from setting its own
+	for _, header := range t.headers {
+		h.Set(header.Name, string(header.Value))
+	}
+}
+
+// hideIn returns the error of a transport, unless that shows the URL.
+func (t *presignedTarget) hideIn(err error) error {
+	if t == nil || t.hide.In(err.Error()) == err.Error() {
+		return err
+	}
+	return errors.New(t.hide.In(err.Error()))
+}
+
+// bounded reports whether all failures of a request count as attempts.
+func (r Request) bounded() bool { return r.presigned != nil && r.presigned.bound }
+
+// sendPresigned sends a request to a presigned URL: the headers that belong to it,
+// and no credential of the workspace. It does not follow redirects.
+func (c *Client) sendPresigned(ctx context.Context, u *PresignedURL, r Request, bound bool) (*ResponseInfo, error) {
+	target, err := u.target(c)
+	if err != nil {
+		return nil, err
+	}
+	target.bound = bound
+	r.Response, r.presigned, r.PathTemplate = new(ResponseInfo), target, r.Path
+	if err := c.send(ctx, r, func(*http.Response) error { return nil }); err != nil {
+		return r.Response, err
+	}
+	return r.Response, nil
+}
+
+// readStorageError makes an error of a response of the storage: XML in all clouds.
+func readStorageError(resp *http.Response, target *presignedTarget) *StorageError {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRejection))
+	var in struct {
+		Code      string `xml:"Code"`
+		Message   string `xml:"Message"`
+		RequestID string `xml:"RequestId"`
+		Detail    string `xml:"AuthenticationErrorDetail"` // Azure's
+		Details   string `xml:"Details"`                   // Google's
+	}
+	if xml.Unmarshal(text, &in) != nil {
+		in.Code, in.Message = "", ""
+	}
+	if location := resp.Header.Get("Location"); resp.StatusCode/100 == 3 && location != "" {
+		in.Message = "a redirect, which is not followed"
+	}
+	clean := func(text string, bound int) string {
+		return redact.Line(target.hide.In(redact.Text(strings.TrimSpace(text))), bound)
+	}
+	message := strings.TrimSpace(in.Message + " " + in.Detail)
+	return &StorageError{
+		Host: hostname(target.url), StatusCode: resp.StatusCode, Code: clean(in.Code, 100), Message: clean(cmp.Or(message, in.Details), 500),
+		RequestID: clean(cmp.Or(resp.Header.Get("X-Amz-Request-Id"), resp.Header.Get("X-Ms-Request-Id"), in.RequestID), 100),
+	}
+}
+
+func hostname(u *url.URL) string {
+	host, _, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		return u.Host
+	}
+	return host
+}
