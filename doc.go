@@ -131,4 +131,5 @@
 // slog. Logs ([WithLogger]) never hold bodies or queries, and planned calls
 // ([WithPlan]) and the requests recorded by databrickstest have their secrets
 // replaced. encoding/json writes secrets in clear, as it must for the wire.
+// So does the JSON handler of slog for a slice or a map; log its elements instead.
 package databricks

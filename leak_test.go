@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -59,13 +61,50 @@ func (c *sink) show(values ...any) {
 	for _, v := range values {
 		fmt.Fprintf(c, "%v %+v %#v\n", v, v, v)
 		text.Info("shown", "value", v)
+		if list := reflect.ValueOf(v); list.Kind() == reflect.Slice { // which encoding/json writes
+			for i := range list.Len() {
+				js.Info("shown", "value", list.Index(i).Interface())
+			}
+		} else {
+			js.Info("shown", "value", v)
+		}
 		if err, ok := v.(error); ok {
-			js.Info("shown", "error", err)
+			c.encode(err)
 			for ; err != nil; err = errors.Unwrap(err) {
 				fmt.Fprintf(c, "%s %+v\n", err, err)
 			}
 		}
 	}
+}
+
+// encode writes values with encoding/json, which writes the types of the wire in
+// clear: requests must hold their secrets.
+func (c *sink) encode(values ...any) {
+	for _, v := range values {
+		if text, err := json.Marshal(v); err == nil {
+			c.Write(append(text, '\n'))
+		} else {
+			fmt.Fprintln(c, err)
+		}
+	}
+}
+
+// observer shows what it receives of each call and attempt.
+func (c *sink) observer() databricks.Option {
+	call := func(_ context.Context, info databricks.CallInfo) {
+		c.show(info)
+		c.encode(info)
+	}
+	attempt := func(_ context.Context, info databricks.AttemptInfo) {
+		c.show(info)
+		c.encode(info)
+	}
+	return databricks.WithObserver(databricks.Observer{
+		CallStart:    func(ctx context.Context, info databricks.CallInfo) context.Context { call(ctx, info); return ctx },
+		CallEnd:      call,
+		AttemptStart: func(ctx context.Context, info databricks.AttemptInfo) context.Context { attempt(ctx, info); return ctx },
+		AttemptEnd:   attempt,
+	})
 }
 
 // leaks lists the planted secrets that can be seen, in clear or in the usual codes.
@@ -133,6 +172,7 @@ func everything(ctx context.Context, c *databricks.Client, out *sink) {
 
 	session, err := v12.NewClient(c).NewSession(ctx, id, v12.Python)
 	out.show(session, err)
+	out.encode(c, session)
 	if err == nil {
 		for _, code := range []string{"print('" + leakCommand + "')", "fail('" + leakCommand + "')", "\xff" + leakCommand} {
 			_, err = session.Run(ctx, code)
@@ -172,12 +212,14 @@ func TestLeaks_everyCall(t *testing.T) {
 			if fault != nil {
 				server.Inject(*fault)
 			}
-			everything(ctx, server.Client(databricks.WithLogger(logger)), out)
+			everything(ctx, server.Client(databricks.WithLogger(logger), out.observer()), out)
 			server.ClearFaults()
 			everything(ctx, server.Client(databricks.WithLogger(logger), databricks.WithPlan(func(p databricks.PlannedCall) {
 				out.show(p)
+				out.encode(p)
 				fmt.Fprintf(out, "%s %s %s %s\n", p.Method, p.Path, p.Query.Encode(), p.Body)
 			})), out)
+			out.encode(server.Requests())
 			for _, r := range server.Requests() {
 				fmt.Fprintf(out, "%s %s %s %v %s\n", r.Method, r.Path, r.Query.Encode(), r.Header, r.Body)
 			}

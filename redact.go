@@ -108,6 +108,9 @@ func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 func (v AzureAttributes) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
+func (v AzureClientSecret) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
 func (v Cluster) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
@@ -139,6 +142,9 @@ func (v JobSettings) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
 func (v LogAnalyticsInfo) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the value without its secrets.
+func (v OAuthM2M) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
 func (v Page[T]) LogValue() slog.Value { return redact.LogValue(v) }

@@ -95,6 +95,11 @@ func TestSecrets_areNotLogged(t *testing.T) {
 	for _, client := range []any{&databricks.Client{}, &v12.Client{}, &v12.Session{}} {
 		reachableTypes(reflect.TypeOf(client), found)
 	}
+	for _, credential := range []databricks.Credential{databricks.OAuthM2M{}, databricks.GitHubOIDC{}, databricks.AzureDevOpsOIDC{}, databricks.EnvOIDC{}, databricks.FileOIDC{},
+		databricks.AzureClientSecret{}, databricks.AzureMSI{}, databricks.AzureWorkloadIdentity{}, databricks.GitHubOIDCAzure{}, databricks.AzureCLI{}, databricks.DatabricksCLI{},
+		databricks.MetadataService{}} {
+		found[reflect.TypeOf(credential)] = true
+	}
 	types := slices.SortedFunc(maps.Keys(found), func(a, b reflect.Type) int { return strings.Compare(a.String(), b.String()) })
 	holders := 0
 	for _, typ := range types {
