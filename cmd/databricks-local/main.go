@@ -9,7 +9,10 @@
 // ends, which it does upon Ctrl-C. The flag -help lists what can be changed.
 //
 // GET /health needs no credential. It says when the workspace is ready, and which
-// version of the program this is. Until then its status is 503.
+// version of the program this is. Until then its status is 503. Where there is no
+// curl to ask it, -health does:
+//
+//	databricks-local -health http://127.0.0.1:8080
 //
 // # Time
 //
@@ -139,6 +142,7 @@ type config struct {
 	noDBFSRoot   bool
 	verbose      bool
 	version      bool
+	health       string
 	stateFile    string
 	faultsFile   string
 	outcomesFile string
@@ -167,6 +171,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 	flags.StringVar(&c.outcomesFile, "outcomes", "", "JSON `file` of the outcomes of tasks of runs")
 	flags.BoolVar(&c.verbose, "v", false, "log each request, without its secrets")
 	flags.BoolVar(&c.version, "version", false, "print the version and exit")
+	flags.StringVar(&c.health, "health", "", "`URL` of a running workspace: exit at once, with 0 if it is ready")
 	flags.Func("user", "`name=token` of one more user", func(text string) error {
 		name, token, ok := strings.Cut(text, "=")
 		if !ok || name == "" || token == "" {
@@ -210,7 +215,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 		return nil, err
 	}
 	switch {
-	case c.version:
+	case c.version, c.health != "":
 		return c, nil
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("what is %q? There are only flags; see -help", flags.Arg(0))
@@ -308,6 +313,12 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	}
 	if c.version {
 		fmt.Fprintln(out, "databricks-local", version())
+		return nil
+	}
+	if c.health != "" {
+		if err := checkHealth(ctx, c.health); err != nil {
+			return fmt.Errorf("-health: %w", err)
+		}
 		return nil
 	}
 	listener, err := net.Listen("tcp", c.addr)

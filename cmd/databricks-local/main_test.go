@@ -84,7 +84,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, "{}", body)
 	_, body, err = get(t, host, "")
 	require.NoError(t, err)
-	assert.Contains(t, body, "<h2>Clusters (0)</h2>")
+	assert.Contains(t, body, ">Clusters <small>0</small></h2>")
 
 	assert.NoError(t, stop())
 	_, _, err = get(t, host, token)

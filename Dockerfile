@@ -1,0 +1,23 @@
+# A Databricks workspace in memory, in an image that holds one static program:
+#
+#   docker build -t databricks-local .
+#   docker run --rm -p 127.0.0.1:8080:8080 databricks-local -token dapi1
+#
+# Flags of databricks-local go at the end. Those for Python need an image that has it.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /out/databricks-local ./cmd/databricks-local
+RUN mkdir /out/data /out/tmp
+
+FROM scratch
+COPY --from=build /out/databricks-local /databricks-local
+# For what is to outlast a container, and for certificates.
+COPY --from=build --chown=65532:65532 /out/data /data
+COPY --from=build --chown=65532:65532 /out/tmp /tmp
+USER 65532:65532
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --start-period=10s CMD ["/databricks-local", "-health", "http://127.0.0.1:8080"]
+ENTRYPOINT ["/databricks-local", "-addr", ":8080", "-public"]

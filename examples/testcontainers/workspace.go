@@ -1,0 +1,41 @@
+// Package testcontainers shows how to test against a Databricks workspace in memory
+// that runs in a container. Tests of Go code need none: see databrickstest. This is
+// for tests that start other containers beside it, and as a model for the
+// testcontainers libraries of other languages.
+package testcontainers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/wait"
+)
+
+// A Workspace is a container with a workspace.
+type Workspace struct {
+	Container *testcontainers.DockerContainer
+	Host      string // the URL for this machine
+	Token     string // the admin's personal access token
+}
+
+// Start builds the image from the Dockerfile of this repository, unless it is there,
+// and starts a workspace. It returns once the workspace is ready. The flags are those
+// of databricks-local, such as -fast.
+func Start(ctx context.Context, flags ...string) (*Workspace, error) {
+	const token = "dapi0123456789abcdef0123456789abcdef"
+	container, err := testcontainers.Run(ctx, "",
+		testcontainers.WithDockerfile(testcontainers.FromDockerfile{Context: "../..", Repo: "databricks-local", Tag: "example", KeepImage: true}),
+		testcontainers.WithCmd(append([]string{"-token", token}, flags...)...),
+		testcontainers.WithExposedPorts("8080/tcp"),
+		testcontainers.WithWaitStrategy(wait.ForHTTP("/health").WithPort("8080/tcp")),
+	)
+	w := &Workspace{Container: container, Token: token} // a container can be there even if there is an error
+	if err != nil {
+		return w, fmt.Errorf("start a workspace: %w", err)
+	}
+	if w.Host, err = container.PortEndpoint(ctx, "8080/tcp", "http"); err != nil {
+		return w, fmt.Errorf("find the address of the workspace: %w", err)
+	}
+	return w, nil
+}
