@@ -11,88 +11,90 @@ import (
 	"github.com/go-databricks/databricks/internal/profile"
 )
 
-// An Auth sets a credential on a request. The client calls it once for each
-// attempt, from any number of goroutines. It may set any header. If it fails,
-// nothing is sent.
+// An Auth sets a credential on a request. It may set any header. The client
+// calls it for each attempt, from any number of goroutines. If it fails, the
+// client sends nothing.
 type Auth func(*http.Request) error
 
 // A Credential is a kind of credential with its settings, for [WithCredential].
-// Each kind that this library knows is a type: [OAuthM2M], [GitHubOIDC],
-// [AzureDevOpsOIDC], [EnvOIDC], [FileOIDC], [AzureClientSecret], [AzureMSI],
-// [AzureWorkloadIdentity], [GitHubOIDCAzure], [AzureCLI], [DatabricksCLI] and
-// [MetadataService].
+// Each kind is a type: [OAuthM2M], [GitHubOIDC], [AzureDevOpsOIDC], [EnvOIDC],
+// [FileOIDC], [AzureClientSecret], [AzureMSI], [AzureWorkloadIdentity],
+// [GitHubOIDCAzure], [AzureCLI], [DatabricksCLI] and [MetadataService].
 //
-// A field that is unset is taken from the profile or the environment, by the
-// name that the vendor's tools give it.
+// A field that is unset gets its value from the profile or the environment. The
+// comments of the fields name the environment variables.
 type Credential interface {
 	credential() (kind string, settings map[auth.Attribute]string)
 }
 
-// OAuthM2M is a service principal with an OAuth secret. The secret is one of
-// Databricks. For a secret of Entra, use [AzureClientSecret].
+// OAuthM2M authenticates as a service principal with a Databricks OAuth secret.
+// For a Microsoft Entra secret, use [AzureClientSecret].
 type OAuthM2M struct {
 	ClientID     string   // the application ID of the service principal; DATABRICKS_CLIENT_ID
 	ClientSecret Secret   // DATABRICKS_CLIENT_SECRET
-	Scopes       []string // default all-apis
+	Scopes       []string // nil for all-apis
 }
 
-// GitHubOIDC is the identity of a GitHub Actions job, which a federation policy
-// of Databricks trusts. There is no secret. The job needs the permission
-// id-token: write.
+// GitHubOIDC authenticates as a GitHub Actions job that a Databricks federation
+// policy trusts. It needs no secret. The job needs the permission id-token:
+// write.
 type GitHubOIDC struct {
-	ClientID string // of the service principal, DATABRICKS_CLIENT_ID; empty for a policy of the whole account
-	Audience string // default: the one that the workspace asks for, or else its token endpoint
+	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	Audience string // empty for the audience that the workspace requests, or else its token endpoint
 }
 
-// AzureDevOpsOIDC is the identity of an Azure Pipelines job, which a federation
-// policy of Databricks trusts. There is no secret. The job has to map
+// AzureDevOpsOIDC authenticates as an Azure Pipelines job that a Databricks
+// federation policy trusts. It needs no secret. The job must map
 // SYSTEM_ACCESSTOKEN to $(System.AccessToken).
 type AzureDevOpsOIDC struct {
-	ClientID            string // of the service principal, DATABRICKS_CLIENT_ID; empty for a policy of the whole account
-	ServiceConnectionID string // the service connection whose identity to use in place of the job's; DATABRICKS_AZURE_SERVICE_CONNECTION_ID
+	ClientID            string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	ServiceConnectionID string // the service connection to authenticate as; DATABRICKS_AZURE_SERVICE_CONNECTION_ID; empty for the job
 }
 
-// EnvOIDC is an ID token in an environment variable, such as a CI system sets
-// it. A federation policy of Databricks has to trust its issuer.
+// EnvOIDC authenticates with an ID token in an environment variable, which a CI
+// system typically sets. A Databricks federation policy must trust the issuer
+// of the token.
 type EnvOIDC struct {
-	ClientID string // of the service principal, DATABRICKS_CLIENT_ID; empty for a policy of the whole account
-	Variable string // the name of the variable, DATABRICKS_OIDC_TOKEN_ENV; default DATABRICKS_OIDC_TOKEN
+	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	Variable string // name of the variable; DATABRICKS_OIDC_TOKEN_ENV; empty for DATABRICKS_OIDC_TOKEN
 }
 
-// FileOIDC is an ID token in a file, such as Kubernetes writes it. A federation
-// policy of Databricks has to trust its issuer. The file is read again for each
-// token of Databricks.
+// FileOIDC authenticates with an ID token in a file, which Kubernetes typically
+// writes. A Databricks federation policy must trust the issuer of the token.
+// The client reads the file again for each Databricks token.
 type FileOIDC struct {
-	ClientID string // of the service principal, DATABRICKS_CLIENT_ID; empty for a policy of the whole account
+	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
 	Path     string // DATABRICKS_OIDC_TOKEN_FILEPATH
 }
 
-// AzureClientSecret is an Entra application with a secret.
+// AzureClientSecret authenticates as a Microsoft Entra application with a
+// client secret.
 type AzureClientSecret struct {
-	TenantID     string // ARM_TENANT_ID; the workspace is asked if it is unset
+	TenantID     string // ARM_TENANT_ID; if unset, the client gets it from the workspace
 	ClientID     string // ARM_CLIENT_ID
 	ClientSecret Secret // ARM_CLIENT_SECRET
 
-	// WorkspaceResourceID is the workspace in Azure, from /subscriptions/ on. It
-	// lets in an application that is not a user of the workspace yet, but a
-	// contributor or owner in Azure. DATABRICKS_AZURE_RESOURCE_ID.
+	// WorkspaceResourceID is the Azure resource ID of the workspace. It starts
+	// with /subscriptions/. It is needed for an application that is a
+	// contributor or owner in Azure but is not yet a user of the workspace.
+	// DATABRICKS_AZURE_RESOURCE_ID.
 	WorkspaceResourceID string
 }
 
-// AzureMSI is the managed identity of an Azure machine: a virtual machine, App
-// Service, Functions, Container Apps, Azure Machine Learning, Cloud Shell or a
-// machine that Azure Arc manages. The zero value is the identity of the system,
-// or the only one.
+// AzureMSI authenticates as the managed identity of an Azure machine: a virtual
+// machine, App Service, Functions, Container Apps, Azure Machine Learning,
+// Cloud Shell or a machine that Azure Arc manages. The zero value selects the
+// system-assigned identity, or the only identity.
 type AzureMSI struct {
-	ClientID   string // one of several identities; ARM_CLIENT_ID
-	ObjectID   string // the same, by its object ID; DATABRICKS_AZURE_MSI_OBJECT_ID
-	ResourceID string // the same, by its resource ID; DATABRICKS_AZURE_MSI_RESOURCE_ID
+	ClientID   string // client ID of a user-assigned identity; ARM_CLIENT_ID
+	ObjectID   string // object ID of a user-assigned identity; DATABRICKS_AZURE_MSI_OBJECT_ID
+	ResourceID string // resource ID of a user-assigned identity; DATABRICKS_AZURE_MSI_RESOURCE_ID
 
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
 
-// AzureWorkloadIdentity is the identity of a pod in Kubernetes. AKS sets all of
-// its variables.
+// AzureWorkloadIdentity authenticates as a Kubernetes pod. AKS sets all of its
+// variables.
 type AzureWorkloadIdentity struct {
 	TenantID  string // AZURE_TENANT_ID
 	ClientID  string // AZURE_CLIENT_ID
@@ -101,8 +103,8 @@ type AzureWorkloadIdentity struct {
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
 
-// GitHubOIDCAzure is the identity of a GitHub Actions job, which an Entra
-// application trusts. There is no secret. The job needs the permission
+// GitHubOIDCAzure authenticates as a GitHub Actions job that a Microsoft Entra
+// application trusts. It needs no secret. The job needs the permission
 // id-token: write.
 type GitHubOIDCAzure struct {
 	TenantID string // ARM_TENANT_ID
@@ -111,29 +113,29 @@ type GitHubOIDCAzure struct {
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
 
-// AzureCLI is who is signed in with az login. The client starts az for a token
-// about once an hour.
+// AzureCLI authenticates as the user who is signed in with az login. The client
+// runs az about once an hour to get a token.
 type AzureCLI struct {
-	TenantID string // ARM_TENANT_ID; default: the tenant that az uses
-	Path     string // of the program, DATABRICKS_AZURE_CLI_PATH; default: az on the path
+	TenantID string // ARM_TENANT_ID; empty for az's own default
+	Path     string // path of az; DATABRICKS_AZURE_CLI_PATH; empty to search PATH
 
 	WorkspaceResourceID string // see [AzureClientSecret]
 }
 
-// DatabricksCLI is who is signed in with databricks auth login. The client
-// starts the vendor's CLI for a token about once an hour.
+// DatabricksCLI authenticates as the user who is signed in with databricks auth
+// login. The client runs the vendor's CLI about once an hour to get a token.
 type DatabricksCLI struct {
-	Profile string // DATABRICKS_CLI_PROFILE; default: the profile that chose this kind, or else the host
-	Path    string // of the program, DATABRICKS_CLI_PATH; default: databricks on the path
+	Profile string // DATABRICKS_CLI_PROFILE; empty for the profile that selected this kind, or else the host
+	Path    string // path of databricks; DATABRICKS_CLI_PATH; empty to search PATH
 }
 
-// MetadataService is a program on this machine that hands out tokens, such as
-// an extension of an editor.
+// MetadataService gets tokens from a program on this machine, such as an editor
+// extension.
 type MetadataService struct {
 	URL string // on localhost; DATABRICKS_METADATA_SERVICE_URL
 }
 
-// settings are those of a kind, by attribute.
+// settings are the settings of a kind of credential, by attribute.
 type settings = map[auth.Attribute]string
 
 func (c OAuthM2M) credential() (string, settings) {
@@ -187,9 +189,9 @@ func (c MetadataService) credential() (string, settings) {
 	return "metadata-service", settings{auth.MetadataURL: c.URL}
 }
 
-// WithCredential signs in with a credential of one of the kinds that
-// [Credential] lists, whatever the environment and profiles say. The client
-// gets a token with the first call and renews it before it expires.
+// WithCredential authenticates with one of the kinds that [Credential] lists.
+// It takes precedence over the environment and profiles. The client gets a
+// token with the first call and renews it before it expires.
 func WithCredential(credential Credential) Option {
 	return func(c *config) error {
 		if credential == nil {
@@ -200,15 +202,15 @@ func WithCredential(credential Credential) Option {
 	}
 }
 
-// WithAuthType signs in with a kind of credential by the name that the vendor's
-// tools give it, such as "azure-cli". Its settings come from the profile and
-// the environment.
+// WithAuthType selects a kind of credential by the name that the vendor's tools
+// use, such as "azure-cli". The settings come from the profile and the
+// environment.
 func WithAuthType(kind string) Option {
 	return func(c *config) error { return c.Use("WithAuthType", kind, nil) }
 }
 
-// WithToken signs in with a personal access token, or any other token that is
-// sent as "Bearer" and does not change.
+// WithToken authenticates with a personal access token, or with another bearer
+// token that does not change.
 func WithToken(token string) Option {
 	return func(c *config) error {
 		if err := auth.CheckToken("WithToken", token); err != nil {
@@ -218,9 +220,9 @@ func WithToken(token string) Option {
 	}
 }
 
-// WithBasicAuth signs in with a user name and a password. Most workspaces no
-// longer accept passwords. The user "token" with a personal access token as
-// password works everywhere.
+// WithBasicAuth authenticates with a user name and a password. Most workspaces
+// no longer accept passwords. All of them accept the user "token" with a
+// personal access token as the password.
 func WithBasicAuth(user, password string) Option {
 	return func(c *config) error {
 		if err := auth.CheckBasic(user, password); err != nil {
@@ -230,10 +232,10 @@ func WithBasicAuth(user, password string) Option {
 	}
 }
 
-// WithTokenFunc signs in with tokens from a function, for what no [Credential]
-// does. The client calls it for each attempt, with the context of the call,
-// from any number of goroutines. The function should keep a token for as long
-// as it lasts.
+// WithTokenFunc authenticates with tokens that a function returns. Use it if no
+// [Credential] fits. The client calls the function for each attempt, with the
+// context of the call, from any number of goroutines. The function should cache
+// its tokens.
 func WithTokenFunc(token func(context.Context) (string, error)) Option {
 	return func(c *config) error {
 		if token == nil {
@@ -254,7 +256,8 @@ func WithTokenFunc(token func(context.Context) (string, error)) Option {
 	}
 }
 
-// WithAuth signs in with a function of your own, for what has no option here.
+// WithAuth authenticates with your own function, for schemes that no other
+// option supports.
 func WithAuth(auth Auth) Option {
 	return func(c *config) error {
 		if auth == nil {
@@ -265,10 +268,10 @@ func WithAuth(auth Auth) Option {
 	}
 }
 
-// WithNetrc signs in with the entry of the host in a .netrc file, by the rules
-// of curl. The file is read once. An empty path stands for the usual place:
-// $NETRC, or else .netrc in the home directory. Without this option the client
-// reads that file only if nothing else has a credential.
+// WithNetrc authenticates with the entry for the host in a .netrc file, by the
+// rules of curl. The client reads the file once. An empty path means the
+// default path: $NETRC, or else .netrc in the home directory. Without this
+// option, the client reads the file only if it finds no other credential.
 func WithNetrc(path string) Option {
 	return func(c *config) error {
 		c.UseNetrc("WithNetrc", path)
@@ -276,13 +279,14 @@ func WithNetrc(path string) Option {
 	}
 }
 
-// WithProfile uses a profile of ~/.databrickscfg for what code does not set. It
-// takes precedence over the environment, which supplies what the profile leaves
-// unset. The credential of a profile is sent to the profile's own host only.
+// WithProfile uses a profile of ~/.databrickscfg for settings that code does
+// not set. It takes precedence over the environment, which supplies settings
+// that the profile does not have. The client sends the credential of a profile
+// only to the host of that profile.
 //
-// Without this option the client uses the profile that
-// DATABRICKS_CONFIG_PROFILE names, or else the default profile, for what
-// neither code nor the environment sets.
+// Without this option, the client uses the profile that
+// DATABRICKS_CONFIG_PROFILE names, or else the default profile. That profile
+// supplies settings that neither code nor the environment sets.
 func WithProfile(name string) Option {
 	return func(c *config) error {
 		if name == "" || name == profile.Settings {
@@ -293,8 +297,9 @@ func WithProfile(name string) Option {
 	}
 }
 
-// WithConfigFile reads profiles from another file than ~/.databrickscfg (or
-// $DATABRICKS_CONFIG_FILE). The file must exist if it is needed.
+// WithConfigFile reads profiles from a file other than ~/.databrickscfg. It
+// takes precedence over $DATABRICKS_CONFIG_FILE. If a profile is needed, the
+// file must exist.
 func WithConfigFile(path string) Option {
 	return func(c *config) error {
 		if path == "" {
@@ -305,14 +310,16 @@ func WithConfigFile(path string) Option {
 	}
 }
 
-// Credential says in one line which credential the client uses and where it was
-// found, such as "pat: token from DATABRICKS_TOKEN". It has no secret in it.
+// Credential returns one line that says which credential the client uses and
+// where it was found, such as "pat: token from DATABRICKS_TOKEN". It contains
+// no secret.
 func (c *Client) Credential() string { return c.credential.String() }
 
-// Authenticate signs a request that the client does not send itself, such as
-// the handshake of a websocket. It sets the headers of the credential and of
-// the workspace, and may have to get a token first, for as long as the context
-// of the request allows. It rejects a request to another host than the client's.
+// Authenticate signs a request that the client does not send itself, such as a
+// WebSocket handshake. It sets the headers for the credential and for the
+// workspace. It may have to get a token first, and waits for it until the
+// context of the request ends. It rejects a request for a host other than the
+// client's.
 func (c *Client) Authenticate(r *http.Request) error {
 	if r == nil || r.URL == nil {
 		return errors.New("databricks: Authenticate: the request has no URL")
@@ -333,15 +340,15 @@ func (c *Client) Authenticate(r *http.Request) error {
 }
 
 // A CredentialError says why the client could not get a token. Nothing was sent
-// to the workspace's API.
+// to the API of the workspace.
 type CredentialError struct {
-	Kind        string // of the credential, such as oauth-m2m
-	Request     string // method and URL of the token request, or the command of a program
-	StatusCode  int    // of the response; 0 if there was none
-	Code        string // the error that the response names, such as invalid_client
-	Description string // what the issuer of tokens says about it
-	Hint        string // the usual cause, if there is one
-	Err         error  // what else went wrong; may be nil
+	Kind        string // kind of the credential, such as oauth-m2m
+	Request     string // method and URL of the token request, or the command that was run
+	StatusCode  int    // status of the response; 0 if there was none
+	Code        string // error code in the response, such as invalid_client
+	Description string // the token issuer's message
+	Hint        string // the usual cause; may be empty
+	Err         error  // further cause; may be nil
 
 	text string
 }
@@ -352,7 +359,7 @@ func (e *CredentialError) Error() string { return e.text }
 // Unwrap returns e.Err.
 func (e *CredentialError) Unwrap() error { return e.Err }
 
-// signIn sets the credential's headers on a request.
+// signIn sets the headers of the credential on a request.
 func (c *Client) signIn(r *http.Request) error {
 	err := c.credential.Sign(r)
 	if e, ok := err.(*auth.Error); ok {
@@ -362,15 +369,15 @@ func (c *Client) signIn(r *http.Request) error {
 }
 
 // credentialRejected reports whether the service rejected a credential that may
-// have expired or been revoked. It did nothing then.
+// have expired or been revoked. The service then did nothing.
 func credentialRejected(err error) bool {
 	e, ok := err.(*APIError)
 	return ok && (e.StatusCode == http.StatusUnauthorized ||
 		e.StatusCode == http.StatusForbidden && e.Code == "" && strings.HasPrefix(e.Message, "Invalid access token"))
 }
 
-// sentSecrets returns the secrets of a request's credential, as they were sent
-// and as they are.
+// sentSecrets returns the secrets in the credential headers of a request, in
+// encoded and decoded form.
 func sentSecrets(h http.Header) []string {
 	secrets := []string{h.Get("X-Databricks-Azure-SP-Management-Token")}
 	if _, credential, ok := strings.Cut(h.Get("Authorization"), " "); ok {
