@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-databricks/databricks/internal/faultproxy"
+	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // gate is a source that yields its text only when it is let through.
@@ -435,9 +436,6 @@ func TestDo_needsAMethodAndAPath(t *testing.T) {
 func TestAttempt_proxyRefuses(t *testing.T) {
 	for _, status := range []int{403, 407} {
 		for _, scheme := range []string{"https", "http"} {
-			if scheme == "http" && status == 403 {
-				continue // the response of a proxy looks like one of the workspace
-			}
 			for name, own := range map[string]bool{"own transport": false, "transport of the user": true} {
 				var requests, passwords atomic.Int64
 				proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -452,7 +450,7 @@ func TestAttempt_proxyRefuses(t *testing.T) {
 				require.NoError(t, err)
 				transport := &http.Transport{Proxy: http.ProxyURL(u)}
 				if !own {
-					transport = defaultTransport().(*http.Transport).Clone()
+					transport = sending.Transport().(*http.Transport).Clone()
 					transport.Proxy = http.ProxyURL(u)
 				}
 				err = newTestClient(t, scheme+"://w.example.com", WithInsecureHTTP(), WithHTTPClient(&http.Client{Transport: transport})).Do(t.Context(), aWrite, nil)
@@ -464,6 +462,78 @@ func TestAttempt_proxyRefuses(t *testing.T) {
 				assert.EqualValues(t, 1, passwords.Load(), name)
 				proxy.Close()
 			}
+		}
+	}
+}
+
+// Without TLS, a proxy responds in the place of the workspace. What it says of its
+// own is not the workspace's. What it passes on is.
+func TestAttempt_proxyWithoutTLS(t *testing.T) {
+	const page = "<html><title>Access denied by policy 7</title></html>"
+	type header map[string]string
+	for _, row := range []struct {
+		name    string
+		status  int
+		header  header
+		body    string
+		proxys  bool
+		message string
+		unknown bool
+	}{
+		{"a page", 403, nil, page, true, "the proxy refused the request: 403 Forbidden: Access denied by policy 7", false},
+		{"a page after white space", 403, nil, " \n" + page, true, "403 Forbidden: Access denied by policy 7", false},
+		{"Via", 403, header{"Via": "1.1 cache"}, "", true, "the proxy refused the request: 403 Forbidden", false},
+		{"Proxy-", 400, header{"Proxy-Connection": "close"}, "no", true, "the proxy refused the request: 400 Bad Request: no", false},
+		{"squid", 404, header{"X-Squid-Error": "ERR_DNS_FAIL 0"}, "", true, "the proxy refused the request: 404 Not Found", false},
+		{"Server", 401, header{"Server": "squid/6.1"}, "", true, "the proxy refused the request: 401 Unauthorized", false},
+		{"a password", 407, nil, "", true, "the proxy refused the request: 407 Proxy Authentication Required", false},
+		{"a rate limit", 429, header{"Via": "1.1 cache"}, page, true, "the proxy refused the request: 429 Too Many Requests", false},
+		{"no server", 503, header{"Retry-After": "0"}, page, true, "the proxy failed: 503 Service Unavailable", false},
+		{"a lost response", 502, nil, page, true, "the proxy failed: 502 Bad Gateway", true},
+		{"an error", 500, nil, page, true, "the proxy failed: 500 Internal Server Error", true},
+		{"the workspace's JSON", 403, header{"Via": "1.1 cache", "Server": "databricks"}, `{"error_code":"PERMISSION_DENIED","message":"no"}`, false, "403 PERMISSION_DENIED: no", false},
+		{"the workspace's text", 403, header{"Server": "databricks"}, "Invalid access token.", false, "Invalid access token", false},
+	} {
+		for _, proxied := range []bool{true, false} {
+			var requests atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				requests.Add(1)
+				w.Header().Set("Content-Type", "text/plain")
+				for name, value := range row.header {
+					w.Header().Set(name, value)
+				}
+				w.WriteHeader(row.status)
+				io.WriteString(w, row.body)
+			}))
+			host, transport := server.URL, &http.Transport{}
+			if proxied {
+				u, err := url.Parse(server.URL)
+				require.NoError(t, err)
+				host, transport.Proxy = "http://w.example.com", http.ProxyURL(u)
+			}
+			c := newTestClient(t, host, WithInsecureHTTP(), WithHTTPClient(&http.Client{Transport: transport}), WithRetryPolicy(RetryPolicy{MaxAttempts: 2, MinDelay: 1, MaxDelay: 1}))
+			err := c.Do(t.Context(), aWrite, nil)
+			theirs := row.proxys && (proxied || row.status == 407)
+			_, proxy := errors.AsType[*sending.ProxyError](err)
+			_, rejection := errors.AsType[*APIError](err)
+			assert.Equal(t, theirs, proxy, "%s: %v", row.name, err)
+			assert.Equal(t, !theirs, rejection, "%s: %v", row.name, err)
+			assert.Equal(t, row.unknown, errors.As(err, new(*OutcomeUnknownError)), "%s: %v", row.name, err)
+			if theirs {
+				assert.NotErrorIs(t, err, fs.ErrPermission, row.name)
+				assert.NotErrorIs(t, err, fs.ErrNotExist, row.name)
+			}
+			if theirs || !row.proxys {
+				assert.ErrorContains(t, err, row.message, row.name)
+			}
+			sent := 1
+			if row.status == 429 || row.status == 503 {
+				sent = 2
+			}
+			assert.EqualValues(t, sent, requests.Load(), row.name)
+			server.Close()
+			transport.CloseIdleConnections()
 		}
 	}
 }

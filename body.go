@@ -1,17 +1,14 @@
 package databricks
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"reflect"
-	"strings"
 	"unicode/utf8"
 
+	"github.com/go-databricks/databricks/internal/sending"
 	"github.com/go-databricks/databricks/internal/utf8text"
 )
 
@@ -34,32 +31,24 @@ type RawBody struct {
 	shown url.Values // what a plan shows of it
 }
 
-// A payload is what a request sends: text, or what open returns.
-type payload struct {
-	contentType string // empty if there is no body
-	text        []byte
-	size        int64 // of what open returns; -1 if unknown
-	open        func() (io.ReadCloser, error)
-}
-
 // encodeBody returns the body of a request in the form in which it is sent.
-func encodeBody(r Request) (payload, error) {
+func encodeBody(r Request) (sending.Payload, error) {
 	switch body := r.Body.(type) {
 	case nil:
-		return payload{}, nil
+		return sending.Payload{}, nil
 	case RawBody:
-		return payload{contentType: body.ContentType, size: body.Size, open: body.Open}, nil
+		return sending.Payload{ContentType: body.ContentType, Size: body.Size, Open: body.Open}, nil
 	case url.Values:
-		return payload{contentType: "application/x-www-form-urlencoded", text: []byte(body.Encode())}, nil
+		return sending.Payload{ContentType: "application/x-www-form-urlencoded", Text: []byte(body.Encode())}, nil
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {
-			return payload{}, &callError{r.Method, r.Path, "", fmt.Errorf("the request has no JSON form: %w", err)}
+			return sending.Payload{}, &callError{r.Method, r.Path, "", fmt.Errorf("the request has no JSON form: %w", err)}
 		}
 		if name, found := utf8text.Invalid(body); found || !utf8.Valid(text) {
-			return payload{}, &ArgumentError{r.Method, r.Path, cmp.Or(name, "the body"), "holds text that is not valid UTF-8, which JSON cannot carry"}
+			return sending.Payload{}, &ArgumentError{r.Method, r.Path, cmp.Or(name, "the body"), "holds text that is not valid UTF-8, which JSON cannot carry"}
 		}
-		return payload{contentType: "application/json", text: text}, nil
+		return sending.Payload{ContentType: "application/json", Text: text}, nil
 	}
 }
 
@@ -74,51 +63,13 @@ type FilePart struct {
 // Multipart returns a body of type multipart/form-data with the text fields in
 // their order and one file after them.
 func Multipart(fields [][2]string, file FilePart) RawBody {
-	boundary := rand.Text()
-	shown := url.Values{file.Field: {fmt.Sprintf("(a file of %d bytes)", file.Size)}}
-	if file.Size < 0 {
-		shown.Set(file.Field, "(a file)")
+	shown := url.Values{file.Field: {"(a file)"}}
+	if file.Size >= 0 {
+		shown.Set(file.Field, fmt.Sprintf("(a file of %d bytes)", file.Size))
 	}
-	var head bytes.Buffer
 	for _, f := range fields {
 		shown.Add(f[0], f[1])
-		fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", boundary, quoted(f[0]), f[1])
 	}
-	fmt.Fprintf(&head, "--%s\r\nContent-Disposition: form-data; name=\"%s\"; filename=\"%s\"\r\nContent-Type: application/octet-stream\r\n\r\n",
-		boundary, quoted(file.Field), quoted(file.Name))
-	tail := "\r\n--" + boundary + "--\r\n"
-	body := RawBody{ContentType: "multipart/form-data; boundary=" + boundary, Size: -1, shown: shown}
-	if file.Size >= 0 {
-		body.Size = int64(head.Len()) + file.Size + int64(len(tail))
-	}
-	body.Open = func() (io.ReadCloser, error) {
-		content, err := file.Open()
-		if err != nil {
-			return nil, err
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head.Bytes()), content, strings.NewReader(tail)), content}, nil
-	}
-	return body
-}
-
-// quoted escapes a name of a multipart header, as browsers do.
-func quoted(name string) string { return quotes.Replace(name) }
-
-var quotes = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A")
-
-// isZero reports whether an argument was left out.
-func isZero(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case string:
-		return v == ""
-	case int64:
-		return v == 0
-	}
-	rv := reflect.ValueOf(v)
-	return rv.IsZero() || rv.Kind() == reflect.Slice && rv.Len() == 0
+	form := sending.Multipart(fields, file.Field, file.Name, file.Size, file.Open)
+	return RawBody{form.ContentType, form.Size, form.Open, shown}
 }

@@ -2,18 +2,17 @@ package databricks
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"math"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
-	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/go-databricks/databricks/internal/errs"
+	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // A call is one request of the API with all its attempts. go-retryablehttp
@@ -23,8 +22,7 @@ type call struct {
 	client  *Client
 	request Request
 	out     any
-	payload payload
-	source  *sentBody // the last one that was opened
+	payload sending.Payload
 
 	started  time.Time
 	attempts int
@@ -95,8 +93,8 @@ func (x *call) prepareAttempt(req *http.Request) error {
 	}
 	req.Header = http.Header{"Accept": {"application/json"}, "User-Agent": {x.client.userAgent}}
 	maps.Copy(req.Header, x.request.header)
-	if x.payload.contentType != "" {
-		req.Header["Content-Type"] = []string{x.payload.contentType}
+	if x.payload.ContentType != "" {
+		req.Header["Content-Type"] = []string{x.payload.ContentType}
 	}
 	if target := x.request.presigned; target != nil {
 		target.setHeader(req.Header)
@@ -113,75 +111,15 @@ func (x *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	return x.last.run(req)
 }
 
-// shouldRetry runs after each attempt. It decides whether there is another.
-func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	if x.last == nil { // net/http does not send such a request
-		x.stopped = err
-		return false, nil
-	}
-	retried := x.needsAnother(ctx)
-	x.last.report(ctx, retried)
-	if x.lost && x.last.rejectedWith(x.request.done) {
-		x.last.err = nil // a lost attempt did the work
-	}
-	return retried, nil
-}
-
-// needsAnother takes in the outcome of the last attempt, and reports whether
-// there is to be another.
-func (x *call) needsAnother(ctx context.Context) bool {
-	a := x.last
-	if a.err == nil || x.stopped != nil || x.lost && a.rejectedWith(x.request.done) {
-		return false
-	}
-	x.lost = x.lost || a.lost
-	if !a.interrupted {
-		x.failure = a.err
-	}
-	if a.transient && !a.lost && !x.request.bounded() {
-		x.harmless++
-	}
-	if ctx.Err() != nil {
-		return false
-	}
-	if !x.renewed && credentialRejected(a.err) && x.attempts < x.client.retry.MaxAttempts && x.client.credential.Refresh(a.request) {
-		// The service did nothing, so any call can be sent again.
-		x.renewed, a.renews, x.pause = true, true, 0
-		return true
-	}
-	return x.pausesForAnother(ctx)
-}
-
-// pausesForAnother reports whether the policy and the time that is left allow
-// another attempt, and sets the pause before it.
-func (x *call) pausesForAnother(ctx context.Context) bool {
-	a, policy := x.last, x.client.retry
-	x.pause = policy.pause(x.attempts, a.rejection)
-	deadline, limited := ctx.Deadline()
-	switch next := time.Now().Add(x.pause); {
-	case !policy.Retry(Attempt{
-		Number: a.number, Method: x.request.Method, Path: x.request.Path, Idempotent: x.request.Idempotent,
-		Transient: a.transient, ResponseLost: a.lost, Err: a.err,
-	}):
-		return false
-	case !policy.allows(x.attempts, x.harmless, next.Sub(x.started), limited):
-		return false
-	case limited && next.After(deadline):
-		x.stopped = fmt.Errorf("no time for another attempt in %v: %w", x.pause.Round(time.Millisecond), context.DeadlineExceeded)
-		return false
-	}
-	return true
-}
-
 // finalError makes the error of the call from the last failure, the reason why
 // there was no other attempt, the context, and what is known of the outcome.
 func (x *call) finalError(ctx context.Context) error {
 	err := x.failure
 	switch {
 	case x.stopped != nil:
-		err = ended(ctx, x.stopped, err)
+		err = errs.Ended(ctx, x.stopped, err)
 	case ctx.Err() != nil:
-		err = ended(ctx, ctx.Err(), err)
+		err = errs.Ended(ctx, ctx.Err(), err)
 	}
 	history := ""
 	if x.attempts > 1 {
@@ -196,53 +134,4 @@ func (x *call) finalError(ctx context.Context) error {
 		return &OutcomeUnknownError{Method: x.request.Method, Path: x.request.Path, IdempotencyToken: x.request.token, Err: err}
 	}
 	return err
-}
-
-// A callError is any other failure, with the call that it was of.
-type callError struct {
-	method, path string
-	history      string // how often the call was attempted, if more than once
-	err          error
-}
-
-func (e *callError) Error() string {
-	prefix := "databricks: " + e.method + " " + e.path + ": "
-	return oneLine(prefix+strings.ReplaceAll(e.err.Error(), prefix, ""), maxLine) + e.history
-}
-
-func (e *callError) Unwrap() error { return e.err }
-
-// ended makes the error of a call whose context is over or will be too soon:
-// it matches the context's error and cause and the failure before.
-func ended(ctx context.Context, reason, failure error) error {
-	all := []error{reason}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(reason, cause) {
-		all = append(all, &causeError{cause})
-	}
-	if failure != nil && !errors.Is(failure, reason) {
-		all = append(all, failure)
-	}
-	return errs.Join(all...)
-}
-
-// A causeError is the cause of a context that ended. It is someone else's error:
-// what the service said to another call, or that another file does not exist. So
-// it matches what its cause matches, except for what says something of this call.
-type causeError struct{ error }
-
-func (e *causeError) Is(target error) bool {
-	switch target {
-	case fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, ErrTooLarge:
-		return false
-	}
-	_, code := target.(ErrorCode)
-	return !code && errors.Is(e.error, target)
-}
-
-func (e *causeError) As(target any) bool {
-	switch target.(type) {
-	case **APIError, **OutcomeUnknownError, **ArgumentError:
-		return false
-	}
-	return errors.As(e.error, target)
 }

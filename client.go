@@ -1,20 +1,18 @@
 package databricks
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"regexp"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/go-databricks/databricks/internal/auth"
 	"github.com/go-databricks/databricks/internal/poll"
+	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // A Client calls one workspace with one credential. It never changes after
@@ -73,7 +71,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	}
 	transport := cfg.http.Transport
 	if transport == nil {
-		transport = defaultTransport()
+		transport = sending.Transport()
 	}
 	cfg.userAgent += ownUserAgent()
 	credential, err := cfg.Resolve(auth.Surroundings{Transport: transport, UserAgent: cfg.userAgent, Log: cfg.log})
@@ -118,22 +116,6 @@ func NewClient(opts ...Option) (*Client, error) {
 // Host returns the workspace's address: scheme, host name and port, if one was
 // given, without a slash at the end.
 func (c *Client) Host() string { return c.endpoint.URL() }
-
-// defaultTransport is shared by all clients that bring no http.Client of their
-// own, so that short-lived clients leave no connections behind. It keeps
-// enough idle connections for many goroutines to call one workspace at once.
-var defaultTransport = sync.OnceValue(func() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
-	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
-		if resp.StatusCode != http.StatusOK {
-			return &proxyError{resp.StatusCode}
-		}
-		return nil
-	}
-	return t
-})
 
 // config collects what the options say.
 type config struct {

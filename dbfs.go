@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-databricks/databricks/internal/blocks"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
 	"github.com/go-databricks/databricks/internal/source"
 )
@@ -189,7 +190,7 @@ func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool
 			return err
 		}
 		if pacer.Wait(ctx) != nil {
-			return fmt.Errorf("databricks: deleting %s (%d files deleted so far): %w", path, files, ended(ctx, ctx.Err(), err))
+			return fmt.Errorf("databricks: deleting %s (%d files deleted so far): %w", path, files, errs.Ended(ctx, ctx.Err(), err))
 		}
 	}
 }

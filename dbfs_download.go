@@ -171,7 +171,7 @@ func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int
 	case f.slots <- struct{}{}:
 		defer func() { <-f.slots }()
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return errs.Over(ctx)
 	}
 	for got := 0; got < want; {
 		n, err := f.s.read(ctx, f.path, offset+int64(got), int64(len(p)-got), p[got:])

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
 )
 
@@ -45,7 +46,7 @@ func (u *upload) publish(ctx context.Context) error {
 			return err
 		}
 		if collisions > 0 && poll.Sleep(ctx, mathrand.N(100*time.Millisecond)) != nil {
-			return ended(ctx, ctx.Err(), err)
+			return errs.Ended(ctx, ctx.Err(), err)
 		}
 		if err := u.look(ctx); err != nil {
 			return err

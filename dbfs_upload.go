@@ -436,7 +436,7 @@ type uploadReader struct {
 func (r *uploadReader) Read(p []byte) (n int, err error) {
 	if refused := r.u.refused.Load(); refused != nil {
 		err = *refused
-	} else if err = context.Cause(r.u.reading); err == nil {
+	} else if err = errs.Over(r.u.reading); err == nil {
 		n, err = r.ReadCloser.Read(p)
 	}
 	if err != nil && err != io.EOF {
@@ -486,8 +486,8 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		err = nil
 	}
-	if err == nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	if err == nil {
+		err = errs.Over(ctx)
 	}
 	return size, err
 }
@@ -505,7 +505,7 @@ const tidyTime = 15 * time.Second
 // pause waits before a retry of an operation that consists of several calls.
 func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
 	if poll.Sleep(ctx, c.retry.backoff(attempt)) != nil {
-		return ended(ctx, ctx.Err(), failure)
+		return errs.Ended(ctx, ctx.Err(), failure)
 	}
 	return nil
 }

@@ -360,7 +360,7 @@ func (c *dirCopy) end(ctx context.Context, path string) (*DirResult, error) {
 	slices.SortFunc(r.Changes, func(a, b DirChange) int { return cmp.Compare(a.Path, b.Path) })
 	slices.Sort(r.Leftovers)
 	if ctx.Err() != nil {
-		return r, errs.Path(c.op, path, ended(ctx, ctx.Err(), c.failure()))
+		return r, errs.Path(c.op, path, errs.Ended(ctx, ctx.Err(), c.failure()))
 	}
 	return r, c.failure()
 }

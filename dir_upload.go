@@ -136,8 +136,8 @@ func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.C
 	f.to = d.join(name)
 	return func(ctx context.Context, progress func(int64)) error {
 		defer f.file.Close()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err := errs.Over(ctx); err != nil {
+			return err
 		}
 		if err := d.ready(ctx); err != nil {
 			return err

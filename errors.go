@@ -2,18 +2,17 @@ package databricks
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
-	"regexp"
 	"strings"
-	"time"
 
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/failure"
 	"github.com/go-databricks/databricks/internal/redact"
 	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // An APIError is an answer of the service that says no.
@@ -32,10 +31,8 @@ type APIError struct {
 	RequestID  string    // what the vendor's support asks for, if known
 	Details    []ErrorDetail
 
-	retryAfter time.Duration
-	hasRetry   bool   // a Retry-After header was there
-	legacy     bool   // the {"error": …} body of REST 1.2
-	history    string // how often the call was attempted, if more than once
+	report  failure.Report // what the response said
+	history string         // how often the call was attempted, if more than once
 }
 
 // Error says in one line which call failed and why.
@@ -74,55 +71,23 @@ func (e *APIError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// notFoundMessages are what the service says of an object that does not exist
-// in calls that have no code of their own for it. The areas leave out version
-// numbers.
-var notFoundMessages = []struct {
-	area    string
-	message *regexp.Regexp
-}{
-	{"/clusters/", regexp.MustCompile(`^Cluster .* does not exist`)},
-	{"/jobs/", regexp.MustCompile(`^Job .* does not exist`)},
-	{"/jobs/runs/", regexp.MustCompile(`^Run .* does not exist|^Run: .* in job: .* doesn't exist`)},
-	{"/libraries/", regexp.MustCompile(`^Cluster .* does not exist`)},
-}
-
 // missing reports whether the message says that an object does not exist, where
 // the code says something else or nothing.
 func (e *APIError) missing() bool {
-	switch e.Code {
-	case "", ErrInvalidParameterValue, ErrInvalidState:
-	default:
-		return false
-	}
-	for _, m := range notFoundMessages {
-		if e.StatusCode == http.StatusBadRequest && strings.Contains(e.Path, m.area) && m.message.MatchString(e.Message) {
-			return true
-		}
-	}
-	return false
+	return failure.SaysMissing(e.Path, e.StatusCode, string(e.Code), e.Message)
 }
 
 // ErrTooLarge is matched by errors that say that something is over one of the
 // service's size bounds, whichever of its ways the service chose to say so.
-var ErrTooLarge = errors.New("over the service's size bound")
-
-// sizeRefused are the words of newer servers, which say it with BAD_REQUEST.
-var sizeRefused = regexp.MustCompile(`(?i)size exceeds \d+ bytes|size exceeded limit|exceeded max size`)
+var ErrTooLarge error = errs.Text("over the service's size bound")
 
 // tooLarge reports whether the service refused because of a size.
 func (e *APIError) tooLarge() bool {
-	codes := []ErrorCode{e.Code}
+	var reasons []string
 	for _, d := range e.Details {
-		codes = append(codes, ErrorCode(d.Reason))
+		reasons = append(reasons, d.Reason)
 	}
-	for _, code := range codes {
-		switch code {
-		case ErrMaxBlockSizeExceeded, ErrMaxNotebookSizeExceeded, ErrMaxReadSizeExceeded:
-			return true
-		}
-	}
-	return e.StatusCode == http.StatusRequestEntityTooLarge || e.Code == ErrBadRequest && sizeRefused.MatchString(e.Message)
+	return failure.SaysTooLarge(e.StatusCode, string(e.Code), e.Message, reasons)
 }
 
 // An ArgumentError says that a call was not made because one of its arguments
@@ -176,6 +141,20 @@ func (e *OutcomeUnknownError) Error() string {
 // Unwrap returns how the response was lost.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
+// A callError is any other failure of a call.
+type callError struct {
+	method, path string
+	history      string // how often the call was attempted, if more than once
+	err          error
+}
+
+func (e *callError) Error() string {
+	prefix := "databricks: " + e.method + " " + e.path + ": "
+	return oneLine(prefix+strings.ReplaceAll(e.err.Error(), prefix, ""), maxLine) + e.history
+}
+
+func (e *callError) Unwrap() error { return e.err }
+
 // maxErrorBody bounds how much of an error's body is read.
 const maxErrorBody = 1 << 20
 
@@ -191,8 +170,7 @@ func readAPIError(resp *http.Response) *APIError {
 	report.Hide(hiderOf(resp.Request))
 	e := &APIError{
 		Method: resp.Request.Method, Path: resp.Request.URL.Path, StatusCode: resp.StatusCode,
-		Code: ErrorCode(report.Code), Message: report.Message, RequestID: report.RequestID,
-		retryAfter: report.RetryAfter, hasRetry: report.Asked, legacy: report.Legacy,
+		Code: ErrorCode(report.Code), Message: report.Message, RequestID: report.RequestID, report: report,
 	}
 	for _, raw := range report.Details {
 		var d ErrorDetail
@@ -210,10 +188,7 @@ func readAPIError(resp *http.Response) *APIError {
 // sent back: its credential, and those in its query and its body.
 func hiderOf(r *http.Request) redact.Hider {
 	secrets := append(sentSecrets(r.Header), redact.Secrets([]byte(r.URL.RawQuery))...)
-	if sent, ok := r.Body.(*sentText); ok {
-		secrets = append(secrets, redact.Secrets(sent.text)...)
-	}
-	return redact.Hide(secrets...)
+	return redact.Hide(append(secrets, redact.Secrets(sending.Text(r))...)...)
 }
 
 // oneLine makes what the service wrote part of a message; see [redact.Line].

@@ -77,7 +77,7 @@ func (s *JobsService) WaitRuns(ctx context.Context, runIDs []int64) iter.Seq2[*R
 					return
 				}
 			case <-ctx.Done():
-				yield(nil, errs.About(fmt.Sprintf("watching %d runs", len(runIDs)), ended(ctx, ctx.Err(), nil)))
+				yield(nil, errs.About(fmt.Sprintf("watching %d runs", len(runIDs)), errs.Ended(ctx, ctx.Err(), nil)))
 				return
 			}
 		}

@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // An Observer receives the start and the end of calls and their attempts, for
@@ -196,10 +199,7 @@ func (a *attempt) observeEnd(retried bool) {
 	info, call := a.info, a.call.info
 	info.Duration, info.StatusCode, info.RequestID, info.Err = a.duration, a.status, a.requestID, a.err
 	info.BytesReceived = a.received.Load()
-	info.BytesSent = int64(len(a.call.payload.text))
-	if body := a.body.Load(); body != nil {
-		info.BytesSent = body.sent.Load()
-	}
+	info.BytesSent = a.sending.Sent(&a.call.payload)
 	if a.err != nil {
 		info.ErrorClass = a.errorClass()
 	}
@@ -208,7 +208,7 @@ func (a *attempt) observeEnd(retried bool) {
 		switch {
 		case a.renews:
 			info.RetryReason = RetryCredential
-		case a.rejection != nil && a.rejection.hasRetry:
+		case a.rejection != nil && a.rejection.report.Asked:
 			info.RetryReason = RetryAfter
 		}
 	}
@@ -224,8 +224,8 @@ func (a *attempt) observeEnd(retried bool) {
 var codeWord = regexp.MustCompile(`^[A-Za-z][0-9A-Za-z_]{0,63}$`)
 
 func (a *attempt) errorClass() ErrorClass {
-	_, proxy := a.err.(*proxyError)
-	_, response := a.err.(*responseError)
+	_, proxy := a.err.(*sending.ProxyError)
+	_, response := a.err.(*reply.Failure)
 	refusal, refused := a.err.(*StorageError)
 	switch {
 	case refused && codeWord.MatchString(refusal.Code):

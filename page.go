@@ -1,8 +1,13 @@
 package databricks
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"iter"
+
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // A Page is one page of a list. It is for programs that show one page at a
@@ -174,6 +179,32 @@ func distinct[T any](items iter.Seq2[T, error], id func(*T) int64) iter.Seq2[T, 
 			if !yield(item, err) {
 				return
 			}
+		}
+	}
+}
+
+// stream makes a call and yields the elements of the array called key in its
+// reply, each as soon as it is there, in constant memory. rest, if not nil, gets
+// the reply's other members, once the last element was yielded. Each range over
+// the sequence makes the call anew. A reply that breaks off is asked for again
+// as long as nothing was yielded.
+func stream[T any](ctx context.Context, c *Client, r Request, key string, rest func(name string, value json.RawMessage)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		yielded := false
+		err := c.Do(ctx, r, func(in io.Reader) error {
+			s := reply.NewScanner(in, nil)
+			defer s.Free()
+			err := reply.Elements(s, key, rest, func(v T) bool {
+				yielded = true
+				return yield(v, nil)
+			})
+			if yielded && err != nil && err != reply.ErrStopped {
+				err = reply.Once(err) // what was yielded cannot be taken back
+			}
+			return err
+		})
+		if err != nil {
+			yield(*new(T), err)
 		}
 	}
 }

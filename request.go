@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -50,8 +51,10 @@ type Request struct {
 	presigned *presignedTarget // where the request goes; nil for the workspace
 }
 
-func get(path string) Request  { return Request{Method: http.MethodGet, Path: path} }
-func post(path string) Request { return Request{Method: http.MethodPost, Path: path} }
+func get(path string) Request    { return Request{Method: http.MethodGet, Path: path} }
+func post(path string) Request   { return Request{Method: http.MethodPost, Path: path} }
+func put(path string) Request    { return Request{Method: http.MethodPut, Path: path} }
+func update(path string) Request { return Request{Method: http.MethodPatch, Path: path} }
 
 // required adds an argument that must not be empty or zero.
 func (r Request) required(name string, value any) Request {
@@ -94,6 +97,36 @@ func (r Request) params(v any) Request {
 		return r
 	}
 	r.Body = v
+	return r
+}
+
+// element puts an argument in the place of {name} in the path, as one element of
+// it or, if nested, as several.
+func (r Request) element(name, value string) Request {
+	switch {
+	case value == "":
+		r = r.check(badArg(name, missing))
+	case value == "." || value == ".." || strings.ContainsAny(value, "/?#"):
+		r = r.check(badArg(name, "%q is not valid; it cannot contain / ? or #", value))
+	}
+	return r.elements(name, value)
+}
+
+// elements puts an argument of our own making, which may have slashes, in the
+// place of {name} in the path.
+func (r Request) elements(name, value string) Request {
+	if r.PathTemplate == "" {
+		r.PathTemplate = r.Path
+	}
+	r.Path = strings.Replace(r.Path, "{"+name+"}", value, 1)
+	return r
+}
+
+// at puts the path of an object, which begins with a slash and whose names may hold
+// any character, in the place of /{name} in the path.
+func (r Request) at(name, path string) Request {
+	r.PathTemplate = r.Path
+	r.Path, r.object = strings.Replace(r.Path, "/{"+name+"}", path, 1), true
 	return r
 }
 
@@ -210,4 +243,28 @@ func (r Request) checkTarget() error {
 		return &ArgumentError{r.Method, path, "Path", "must begin with a slash and have no query; that goes into Query"}
 	}
 	return nil
+}
+
+// escapePath escapes each name in a path, semicolons and commas too, which some
+// servers take for more than a character of a name.
+func escapePath(path string) string {
+	names := strings.Split(path, "/")
+	for i, name := range names {
+		names[i] = url.PathEscape(name)
+	}
+	return strings.Join(names, "/")
+}
+
+// isZero reports whether an argument was left out.
+func isZero(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case int64:
+		return v == 0
+	}
+	rv := reflect.ValueOf(v)
+	return rv.IsZero() || rv.Kind() == reflect.Slice && rv.Len() == 0
 }

@@ -23,7 +23,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/go-databricks/databricks/internal/failure"
 	"github.com/go-databricks/databricks/internal/poll"
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 func TestDo_bodies(t *testing.T) {
@@ -356,10 +358,10 @@ func TestJudgePoll(t *testing.T) {
 		{"too many requests", status(429), poll.Transient, poll.Transient},
 		{"internal error", status(500), poll.Transient, poll.Transient},
 		{"bad gateway", status(502), poll.Transient, poll.Transient},
-		{"REST 1.2 says no", &APIError{StatusCode: 500, legacy: true}, poll.Final, poll.Final},
+		{"REST 1.2 says no", &APIError{StatusCode: 500, report: failure.Report{Legacy: true}}, poll.Final, poll.Final},
 		{"a broken connection", io.ErrUnexpectedEOF, poll.Transient, poll.Transient},
 		{"a certificate", &tls.CertificateVerificationError{Err: errors.New("x")}, poll.Final, poll.Transient},
-		{"a sign-in page", &responseError{Err: errPage}, poll.Final, poll.Transient},
+		{"a sign-in page", &reply.Failure{Err: reply.ErrPage}, poll.Final, poll.Transient},
 	} {
 		assert.Equal(t, row.first, judgePoll(row.err, false), row.name)
 		assert.Equal(t, row.before, judgePoll(row.err, true), row.name)

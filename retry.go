@@ -1,10 +1,12 @@
 package databricks
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"regexp"
 	"time"
 )
 
@@ -53,28 +55,22 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 		return p, errors.New("WithRetryPolicy: no field may be negative; zero stands for the default")
 	}
 	p.countsAll = p.MaxAttempts > 0
-	setDefault(&p.MaxAttempts, 5)
-	setDefault(&p.MinDelay, 500*time.Millisecond)
-	setDefault(&p.MaxDelay, 30*time.Second)
-	setDefault(&p.MaxRetryAfter, 2*time.Minute)
+	p.MaxAttempts = cmp.Or(p.MaxAttempts, 5)
+	p.MinDelay = cmp.Or(p.MinDelay, 500*time.Millisecond)
+	p.MaxDelay = cmp.Or(p.MaxDelay, 30*time.Second)
+	p.MaxRetryAfter = cmp.Or(p.MaxRetryAfter, 2*time.Minute)
 	if p.Retry == nil {
 		p.Retry = Attempt.Safe
 	}
 	return p, nil
 }
 
-func setDefault[T comparable](field *T, value T) {
-	if *field == *new(T) {
-		*field = value
-	}
-}
-
 // defaultMaxElapsed bounds the retries of a call without a deadline.
 const defaultMaxElapsed = 5 * time.Minute
 
-// allows reports whether the bounds allow another attempt after those made so
+// inBounds reports whether the bounds allow another attempt after those made so
 // far, of which some certainly did nothing, to start after elapsed.
-func (p RetryPolicy) allows(attempts, harmless int, elapsed time.Duration, deadline bool) bool {
+func (p RetryPolicy) inBounds(attempts, harmless int, elapsed time.Duration, deadline bool) bool {
 	if !p.countsAll {
 		attempts -= harmless
 	}
@@ -88,10 +84,10 @@ func (p RetryPolicy) allows(attempts, harmless int, elapsed time.Duration, deadl
 // asked for, or else the backoff. A service that keeps asking for too little
 // gets the backoff as well.
 func (p RetryPolicy) pause(attempts int, rejection *APIError) time.Duration {
-	if rejection == nil || !rejection.hasRetry {
+	if rejection == nil || !rejection.report.Asked {
 		return p.backoff(attempts)
 	}
-	asked := min(rejection.retryAfter, p.MaxRetryAfter)
+	asked := min(rejection.report.RetryAfter, p.MaxRetryAfter)
 	if attempts < 5 {
 		return asked
 	}
@@ -107,35 +103,68 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 	return rand.N(bound + 1)
 }
 
-// meaning says of a rejection whether it passes, and whether the work may have
-// been done all the same. It is the table of the package documentation.
-func (e *APIError) meaning() (transient, lost bool) {
-	switch code := e.StatusCode; {
-	case e.Code == ErrPartialDelete:
-		return false, false // progress: its caller continues at once, for as long as it takes
-	case code == http.StatusTooManyRequests:
-		return true, false
-	case code == http.StatusServiceUnavailable && e.hasRetry:
-		return true, false
-	case code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
-		return true, true // gateways send these after the work was done, too
-	case notReady.MatchString(e.Message), e.legacy && clusterNotReady.MatchString(e.Message):
-		return true, false
-	case timedOut.MatchString(e.Message):
-		return true, code >= 500 // a 4xx is a refusal even so
-	case code < 500, code == http.StatusNotImplemented, e.legacy:
-		return false, false
+// shouldRetry runs after each attempt. It decides whether there is another.
+func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
+	if x.last == nil { // net/http does not send such a request
+		x.stopped = err
+		return false, nil
 	}
-	return true, true
+	retried := x.needsAnother(ctx)
+	x.last.report(ctx, retried)
+	if x.workWasDone() {
+		x.last.err = nil
+	}
+	return retried, nil
 }
 
-// Messages of a workspace that is not ready yet: nothing was done. They count
-// only at the beginning of a message, after the class of the exception. Anywhere
-// else they may be part of a name that a user chose.
-var (
-	notReady = regexp.MustCompile(`^(?:[\w.$]+(?:Exception|Error): ?)?(?:Current organization \S+ does not have any associated worker environments|` +
-		`There is no worker environment with id|Unknown worker environment|worker env \S+ not found|REQUEST_LIMIT_EXCEEDED)|` +
-		`^com\.databricks\.backend\.manager\.util\.UnknownWorkerEnvironmentException`)
-	clusterNotReady = regexp.MustCompile(`^(?:[\w.$]+\.)?ClusterNotReadyException`)
-	timedOut        = regexp.MustCompile(`^(?:[\w.$]+(?:Exception|Error): ?)?(?:Timed out after |(?:context )?deadline exceeded)`)
-)
+// workWasDone reports whether the last attempt found the work done by one before
+// it, whose response was lost.
+func (x *call) workWasDone() bool { return x.lost && x.last.rejectedWith(x.request.done) }
+
+// needsAnother takes in the outcome of the last attempt, and reports whether
+// there is to be another.
+func (x *call) needsAnother(ctx context.Context) bool {
+	a := x.last
+	if a.err == nil || x.stopped != nil || x.workWasDone() {
+		return false
+	}
+	x.lost = x.lost || a.lost
+	if !a.interrupted {
+		x.failure = a.err
+	}
+	if a.transient && !a.lost && !x.request.bounded() {
+		x.harmless++
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	if !x.renewed && credentialRejected(a.err) && x.attempts < x.client.retry.MaxAttempts && x.client.credential.Refresh(a.request) {
+		// The service did nothing, so any call can be sent again.
+		x.renewed, a.renews, x.pause = true, true, 0
+		return true
+	}
+	return x.policyAllows(ctx)
+}
+
+// policyAllows reports whether the policy and the time that is left allow another
+// attempt, and sets the pause before it.
+func (x *call) policyAllows(ctx context.Context) bool {
+	a, policy := x.last, x.client.retry
+	x.pause = policy.pause(x.attempts, a.rejection)
+	deadline, limited := ctx.Deadline()
+	next := time.Now().Add(x.pause)
+	if !policy.Retry(a.seen()) || !policy.inBounds(x.attempts, x.harmless, next.Sub(x.started), limited) {
+		return false
+	}
+	if limited && next.After(deadline) {
+		x.stopped = fmt.Errorf("no time for another attempt in %v: %w", x.pause.Round(time.Millisecond), context.DeadlineExceeded)
+		return false
+	}
+	return true
+}
+
+// seen is the attempt as a RetryPolicy sees it.
+func (a *attempt) seen() Attempt {
+	r := a.call.request
+	return Attempt{Number: a.number, Method: r.Method, Path: r.Path, Idempotent: r.Idempotent, Transient: a.transient, ResponseLost: a.lost, Err: a.err}
+}

@@ -134,7 +134,7 @@ func (c *Client) sendPresigned(ctx context.Context, u *PresignedURL, r Request, 
 
 // readStorageError makes an error of a response of the storage: XML in all clouds.
 func readStorageError(resp *http.Response, target *presignedTarget) *StorageError {
-	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxRejection))
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	var in struct {
 		Code      string `xml:"Code"`
 		Message   string `xml:"Message"`

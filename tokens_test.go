@@ -42,7 +42,7 @@ func TestTokens_wire(t *testing.T) {
 		call: create(CreateToken{}),
 		wire: []wireStep{{"POST /api/2.0/token/create", `{}`, `{"token_info": {"token_id": "5c8f"}}`}},
 		// One was made, and cannot be used.
-		fails: "outcome unknown, it may have been done: the reply has no token_value",
+		fails: "outcome unknown, it may have been done: the response has no token_value",
 	}, {
 		name: "create with a negative lifetime is refused",
 		call: create(CreateToken{LifetimeSeconds: -1}),

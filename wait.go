@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // WaitUntil polls get until done returns true, and returns the last value. It
@@ -36,7 +37,7 @@ func WaitUntil[T any](ctx context.Context, c *Client, get func(context.Context) 
 			return v, nil
 		}
 	}
-	return nil, ended(ctx, ctx.Err(), nil)
+	return nil, errs.Ended(ctx, ctx.Err(), nil)
 }
 
 // watch polls get until its consumer stops. It yields the first status and then
@@ -64,7 +65,7 @@ func watchPaced[T any](ctx context.Context, c *Client, what string, get func(con
 	failed := func(err error) error {
 		switch {
 		case err == nil:
-			err = ended(ctx, ctx.Err(), nil)
+			err = errs.Ended(ctx, ctx.Err(), nil)
 		case badArgument(err):
 			return err
 		}
@@ -89,7 +90,7 @@ func judgePoll(err error, before bool) poll.Verdict {
 	e, rejected := errors.AsType[*APIError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
-	case badArgument(err), rejected && e.legacy && e.StatusCode >= 500, !before && (certificate || errors.Is(err, errPage)):
+	case badArgument(err), rejected && e.report.Legacy && e.StatusCode >= 500, !before && (certificate || errors.Is(err, reply.ErrPage)):
 		return poll.Final
 	case rejected:
 		return poll.JudgeStatus(e.StatusCode, before)

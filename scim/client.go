@@ -89,7 +89,7 @@ func (c *Client) CachedMe(ctx context.Context) (*User, error) {
 	select {
 	case me = <-c.me:
 	case <-ctx.Done():
-		return nil, errs.About("waiting for another call's request", context.Cause(ctx))
+		return nil, errs.About("waiting for another call's request", errs.Over(ctx))
 	}
 	defer func() { c.me <- me }()
 	if me == nil {

@@ -36,6 +36,7 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/area"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
@@ -148,7 +149,7 @@ func (c *Client) id(ctx context.Context, r area.Request) (string, error) {
 
 // ErrContextNotFound is matched by the errors of calls whose context is gone:
 // destroyed, evicted by the cluster, or lost with the cluster's driver.
-var ErrContextNotFound = errors.New("the context does not exist")
+var ErrContextNotFound error = errs.Text("the context does not exist")
 
 // A namedError matches the errors that the message of an API error stands for. The
 // other versions of the API have error codes for them.

@@ -50,7 +50,7 @@ func WithAutoRecreate() SessionOption { return func(s *session) { s.recreate = t
 
 // ErrSessionClosed is matched by the errors of commands that are not done when
 // their session is closed, or sent after that.
-var ErrSessionClosed = errors.New("the session is closed")
+var ErrSessionClosed error = errs.Text("the session is closed")
 
 // NewSession makes a context on a running cluster and waits until it takes
 // commands. If it fails, it leaves no context behind. Only an answer that was

@@ -213,6 +213,58 @@ func TestSession_Watch_yieldsEachChange(t *testing.T) {
 	})
 }
 
+// What ends the context of a session's call is someone else's error. It neither
+// says what became of the call, nor decides what the session does about it.
+func TestSession_causeOfTheContextDecidesNothing(t *testing.T) {
+	rejection := &databricks.APIError{Method: "GET", Path: "/other", StatusCode: 404, Code: databricks.ErrResourceDoesNotExist}
+	for _, cause := range []error{
+		rejection,
+		&databricks.OutcomeUnknownError{Method: "POST", Path: "/other", Err: rejection},
+		fmt.Errorf("another session: %w", v12.ErrContextNotFound),
+		&v12.CommandError{CommandID: "other"},
+	} {
+		for name, do := range map[string]func(l *lab, ctx context.Context) error{
+			"run": func(l *lab, ctx context.Context) error {
+				s, err := l.client.NewSession(l.ctx, l.cluster, v12.Python)
+				require.NoError(l, err)
+				defer s.Close()
+				_, err = s.Run(ctx, "1h")
+				l.requireLeft(1, 0)
+				return err
+			},
+			"wait for a cluster's context": func(l *lab, ctx context.Context) error {
+				l.server.Inject(databrickstest.Fault{Path: "/api/1.2/contexts/status", Times: -1, Latency: time.Hour})
+				_, err := l.client.NewSession(ctx, l.cluster, v12.Python)
+				return err
+			},
+			"begin": func(l *lab, ctx context.Context) error {
+				<-ctx.Done()
+				_, err := l.client.NewSession(ctx, l.cluster, v12.Python)
+				return err
+			},
+		} {
+			inLab(t, func(l *lab) {
+				ctx, stop := context.WithCancelCause(l.ctx)
+				time.AfterFunc(10*time.Minute, func() { stop(cause) })
+				err := do(l, ctx)
+				what := fmt.Sprintf("%s, %v: %v", name, cause, err)
+				assert.ErrorIs(l, err, context.Canceled, what)
+				assert.ErrorIs(l, err, cause, what)
+				for _, target := range []error{databricks.ErrResourceDoesNotExist, fs.ErrNotExist, v12.ErrContextNotFound} {
+					assert.NotErrorIs(l, err, target, what)
+				}
+				assert.NotErrorAs(l, err, new(*v12.CommandError), what)
+				if e, ok := errors.AsType[*databricks.OutcomeUnknownError](err); ok { // the command that runs
+					assert.Equal(l, "/api/1.2/commands/execute", e.Path, what)
+				}
+				if e, ok := errors.AsType[*databricks.APIError](err); ok {
+					assert.NotEqual(l, 404, e.StatusCode, what)
+				}
+			})
+		}
+	}
+}
+
 // However a caller stops to wait, and whatever fails meanwhile, no command still
 // runs, none ran twice, and Close leaves no context.
 func TestSession_leavesNothing(t *testing.T) {

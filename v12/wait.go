@@ -70,12 +70,11 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// ended makes err match why ctx is over, if it is.
+// ended makes err match why ctx is over, if it is. The cause of ctx says nothing
+// else about what ended.
 func ended(ctx context.Context, err error) error {
-	for _, why := range []error{ctx.Err(), context.Cause(ctx)} {
-		if why != nil && !errors.Is(err, why) {
-			err = errs.Join(err, why)
-		}
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return errs.Ended(ctx, ctx.Err(), err)
 }

@@ -2,13 +2,14 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // Times of tokens.
@@ -145,11 +146,7 @@ func (c *cache) get(ctx context.Context) (*Token, error) {
 
 // ended is the error of a call whose context ends before there is a token.
 func ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return fmt.Errorf("waiting for a token: %w", cause)
-	}
-	return fmt.Errorf("waiting for a token: %w: %w", err, cause)
+	return fmt.Errorf("waiting for a token: %w", errs.Over(ctx))
 }
 
 // renew begins a renewal that no call waits for.

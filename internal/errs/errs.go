@@ -12,28 +12,28 @@ import (
 // Join returns an error that matches each of errs that is not nil. Its message is
 // theirs in one line. With fewer than two errors it returns what there is.
 func Join(errs ...error) error {
-	var all joined
+	all := new(joined)
 	for _, err := range errs {
 		if err != nil {
-			all = append(all, err)
+			*all = append(*all, err)
 		}
 	}
-	switch len(all) {
+	switch len(*all) {
 	case 0:
 		return nil
 	case 1:
-		return all[0]
+		return (*all)[0]
 	}
 	return all
 }
 
 type joined []error
 
-func (e joined) Unwrap() []error { return e }
+func (e *joined) Unwrap() []error { return *e }
 
-func (e joined) Error() string {
-	texts := make([]string, len(e))
-	for i, err := range e {
+func (e *joined) Error() string {
+	texts := make([]string, len(*e))
+	for i, err := range *e {
 		texts[i] = err.Error()
 	}
 	return strings.Join(texts, "; ")

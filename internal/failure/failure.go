@@ -25,6 +25,7 @@ type Report struct {
 	RequestID string
 	Details   []json.RawMessage
 	Legacy    bool // the {"error": …} body of REST 1.2
+	Stranger  bool // it looks like a reply of something before the service
 
 	RetryAfter time.Duration // what the header of that name asks for
 	Asked      bool          // whether it does
@@ -51,7 +52,8 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 	case broken != nil && len(body) == 0:
 		r.Code, r.Message = "IO_READ", "the answer broke off: "+broken.Error()
 	case r.fromJSON(path, status, body):
-	case len(body) > 0:
+	default:
+		r.Stranger = isStranger(header, body)
 		r.fromText(status, string(body))
 	}
 	r.Message = cmp.Or(clean(r.Message), clean(header.Get("X-Databricks-Reason-Phrase")), http.StatusText(status), "no reason given")
@@ -111,8 +113,28 @@ func hasOneMember(object []byte) bool {
 	return json.Unmarshal(object, &members) == nil && len(members) == 1
 }
 
+// isStranger reports whether a reply that is not JSON is a page, or has a header
+// that a proxy sets and the service does not.
+func isStranger(header http.Header, body []byte) bool {
+	if bytes.HasPrefix(body, []byte("<")) {
+		return true
+	}
+	for name, values := range header {
+		switch {
+		case name == "Via", strings.HasPrefix(name, "Proxy-"), strings.HasPrefix(name, "X-Squid-"):
+			return true
+		case name == "Server" && len(values) > 0 && !strings.HasPrefix(strings.ToLower(values[0]), "databricks"):
+			return true
+		}
+	}
+	return false
+}
+
 // fromText reads a page or a line of a gateway.
 func (r *Report) fromText(status int, body string) {
+	if body == "" {
+		return
+	}
 	if m := prefixedCode.FindStringSubmatch(body); m != nil {
 		r.Code, r.Message = m[1], m[2]
 		return

@@ -5,6 +5,8 @@ import (
 	"context"
 	"iter"
 	"sync"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // All calls do for every element of the sequence, for up to n of them at a
@@ -24,10 +26,12 @@ func All[T any](n int, elements iter.Seq[T], do func(T)) {
 
 // Each is All for calls of one piece of work, which fails with any of them. The
 // first that fails ends the context of the others and the sequence, and its
-// error is returned. If ctx ends, that is ctx's cause, at the latest.
-func Each[T any](ctx context.Context, n int, elements iter.Seq[T], do func(context.Context, T) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// error is returned. If the context ends, that is why, at the latest.
+func Each[T any](parent context.Context, n int, elements iter.Seq[T], do func(context.Context, T) error) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	var once sync.Once
+	var first error
 	All(n, func(yield func(T) bool) {
 		for element := range elements {
 			if ctx.Err() != nil || !yield(element) {
@@ -37,9 +41,13 @@ func Each[T any](ctx context.Context, n int, elements iter.Seq[T], do func(conte
 	}, func(element T) {
 		if ctx.Err() == nil {
 			if err := do(ctx, element); err != nil {
-				cancel(err) // the first one counts
+				once.Do(func() { first = err })
+				cancel()
 			}
 		}
 	})
-	return context.Cause(ctx)
+	if first != nil {
+		return first
+	}
+	return errs.Over(parent)
 }

@@ -66,9 +66,11 @@ func TestEach_endsWithItsContext(t *testing.T) {
 	why := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
-	assert.Equal(t, why, Each(ctx, 1, slices.Values([]int{1}), func(context.Context, int) error {
+	err := Each(ctx, 1, slices.Values([]int{1}), func(context.Context, int) error {
 		t.Error("called all the same")
 		return nil
-	}))
+	})
+	assert.ErrorIs(t, err, why)
+	assert.ErrorIs(t, err, context.Canceled)
 	assert.NoError(t, Each(t.Context(), 0, slices.Values([]int{1}), func(context.Context, int) error { return nil }))
 }

@@ -7,6 +7,8 @@ package poll
 import (
 	"context"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // Bounds of a pause, and the part of the time so far that one pause is.
@@ -19,7 +21,7 @@ const (
 // A Pacer paces one wait. Its zero value is ready to use, by one goroutine.
 type Pacer struct{ start time.Time }
 
-// Wait pauses before the next poll. It returns the context's cause as soon as
+// Wait pauses before the next poll. It returns why the context is over as soon as
 // the context ends.
 func (p *Pacer) Wait(ctx context.Context) error {
 	if p.start.IsZero() {
@@ -28,13 +30,13 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	return Sleep(ctx, min(max(time.Since(p.start)/part, First), Most))
 }
 
-// Sleep waits for d. It returns the context's cause as soon as the context ends.
+// Sleep waits for d. It returns why the context is over as soon as the context ends.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return errs.Over(ctx)
 	case <-timer.C:
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 const (
@@ -91,7 +93,7 @@ func (s *Shared[K, T]) Poll(ctx context.Context, id K) (*T, error) {
 // Pause pauses before the next poll of a wait. Rounds pace themselves.
 func (s *Shared[K, T]) Pause(ctx context.Context, pacer *Pacer) error {
 	if s.many() {
-		return context.Cause(ctx)
+		return errs.Over(ctx)
 	}
 	return pacer.Wait(ctx)
 }
@@ -123,7 +125,7 @@ func (s *Shared[K, T]) wait(ctx context.Context) (*round[K, T], error) {
 			s.round = nil
 		}
 	}
-	return nil, context.Cause(ctx)
+	return nil, errs.Over(ctx)
 }
 
 // run waits for the round's turn and makes the list.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // chunk is how much is copied to the disk at a time.
@@ -85,8 +87,8 @@ type contextReader struct {
 }
 
 func (r *contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
+	if err := errs.Over(r.ctx); err != nil {
+		return 0, err
 	}
 	return r.Reader.Read(p)
 }

@@ -67,7 +67,7 @@ func TestSource_Buffer_fails(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(broken)
 	_, free, err := New(io.MultiReader(strings.NewReader("x"))).Buffer(ctx, 10, 100)
-	assert.Equal(t, broken, err)
+	assert.ErrorIs(t, err, broken)
 	free()
 
 	// What is read is what there was, or an error.

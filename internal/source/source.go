@@ -10,11 +10,13 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/go-databricks/databricks/internal/errs"
 )
 
 // ErrChanged is matched by errors of sources that became another while they
 // were read.
-var ErrChanged = errors.New("changed while it was being copied")
+var ErrChanged error = errs.Text("changed while it was being copied")
 
 // errOnce is the error of a source that is opened a second time and cannot be.
 var errOnce = errors.New("the source cannot be read a second time")

@@ -1,0 +1,71 @@
+package sending
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+)
+
+// A ProxyError is the response of a proxy that could not or would not get one
+// from the server.
+type ProxyError struct {
+	Status  int
+	Message string // may be empty
+}
+
+func (e *ProxyError) Error() string {
+	text := "the proxy refused the request: "
+	if e.Status >= 500 {
+		text = "the proxy failed: "
+	}
+	text += strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
+	if e.Message != "" && e.Message != http.StatusText(e.Status) {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// Transport is what clients share that bring no transport of their own, so that
+// short-lived clients leave no connections behind. It keeps enough idle
+// connections for many goroutines to call one server at once.
+var Transport = sync.OnceValue(func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
+	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
+	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+		if resp.StatusCode != http.StatusOK {
+			return &ProxyError{Status: resp.StatusCode}
+		}
+		return nil
+	}
+	return t
+})
+
+// refusalByProxy finds the response of a proxy to CONNECT. Transports other than
+// [Transport] report no more of it than its reason phrase.
+func (s *Sending) refusalByProxy(err error) *ProxyError {
+	if refusal, ok := errors.AsType[*ProxyError](err); ok {
+		return refusal
+	}
+	for status := 400; s.stage.Load() == connecting && status < 600; status++ {
+		if err.Error() == cmp.Or(http.StatusText(status), "?") {
+			return &ProxyError{Status: status}
+		}
+	}
+	return nil
+}
+
+// ReadByProxy reports whether a proxy reads a request and its response, as it
+// does without TLS. So the response may be one of the proxy's own.
+func ReadByProxy(transport http.RoundTripper, r *http.Request) bool {
+	t, ok := transport.(*http.Transport)
+	if !ok || t.Proxy == nil || r.URL.Scheme != "http" {
+		return false
+	}
+	proxy, err := t.Proxy(r)
+	return err == nil && proxy != nil
+}
