@@ -19,5 +19,5 @@ COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 USER 65532:65532
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=5s --start-period=10s CMD ["/databricks-local", "-health", "http://127.0.0.1:8080"]
+HEALTHCHECK --interval=5s --timeout=5s CMD ["/databricks-local", "-health", "http://127.0.0.1:8080"]
 ENTRYPOINT ["/databricks-local", "-addr", ":8080", "-public"]
