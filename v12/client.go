@@ -40,8 +40,8 @@ import (
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
-// A Client makes the calls of REST API 1.2. It is safe for concurrent use and needs
-// no closing.
+// A Client provides the calls of REST API 1.2. It is safe for concurrent use
+// and does not need to be closed.
 type Client struct {
 	Contexts  *ContextsService
 	Commands  *CommandsService
@@ -54,9 +54,9 @@ type Client struct {
 // service is the type that all services convert.
 type service struct{ client *Client }
 
-// NewClient returns a client that sends its calls through workspace, with its
-// host, credential, retries and limits. If workspace is in a dry run, so is the
-// client.
+// NewClient returns a client that sends its requests through workspace. It uses
+// that client's host, credentials, retries and limits. If workspace does a dry
+// run, so does the new client.
 func NewClient(workspace *databricks.Client) *Client {
 	c := &Client{calls: area.Client{Workspace: workspace, Failed: named}}
 	s := &service{c}
@@ -147,8 +147,9 @@ func (c *Client) id(ctx context.Context, r area.Request) (string, error) {
 	return id, nil
 }
 
-// ErrContextNotFound is matched by the errors of calls whose context is gone:
-// destroyed, evicted by the cluster, or lost with the cluster's driver.
+// ErrContextNotFound matches the errors of calls whose context no longer
+// exists. It was destroyed, evicted by the cluster, or lost with the cluster's
+// driver.
 var ErrContextNotFound error = errs.Text("the context does not exist")
 
 // A namedError matches the errors that the message of an API error stands for. The

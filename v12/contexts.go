@@ -11,16 +11,16 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// ContextsService makes and destroys execution contexts. A context is a running
-// interpreter on a cluster's driver; commands that are run in it one after
-// another share its variables. A cluster has room for 145 of them, and nothing
-// can list them: one whose ID is forgotten stays until the cluster evicts it or
-// restarts. A [Session] takes care of all this.
+// ContextsService creates and destroys execution contexts. A context is a
+// running interpreter on the driver of a cluster. Its commands share their
+// variables. A cluster allows 145 contexts, and no call lists them. If you lose
+// the ID of a context, it exists until the cluster evicts it or restarts. A
+// [Session] does all of this for you.
 //
 // See https://docs.databricks.com/api/workspace/commandexecution.
 type ContextsService service
 
-// A Language is a programming language of contexts and commands.
+// A Language is the programming language of a context or a command.
 type Language string
 
 // Languages of contexts and commands.
@@ -31,20 +31,20 @@ const (
 	R      Language = "r"
 )
 
-// A ContextState is how far a context is. The service may add some, so a switch
-// over it needs a default.
+// A ContextState is the state of a context. The service may add states, so a
+// switch over it needs a default.
 type ContextState string
 
 // States of a context.
 const (
-	ContextPending ContextState = "Pending" // warming up
-	ContextRunning ContextState = "Running" // takes commands
-	ContextFailed  ContextState = "Error"   // could not be made
+	ContextPending ContextState = "Pending" // starting
+	ContextRunning ContextState = "Running" // accepts commands
+	ContextFailed  ContextState = "Error"   // could not be created
 )
 
-// A ContextStatus is what the service says of a context.
+// A ContextStatus is the status of a context.
 type ContextStatus struct {
-	ID     string       `json:"id,omitzero"` // some servers leave it out
+	ID     string       `json:"id,omitzero"` // empty on some servers
 	Status ContextState `json:"status,omitzero"`
 }
 
@@ -58,22 +58,23 @@ type contextRef struct {
 	ContextID string `json:"contextId"`
 }
 
-// Create begins to make a context on a running cluster and returns its ID. It
-// takes commands once its status is [ContextRunning]. The call is not repeated
-// when its answer is lost; the context that it may have made then cannot be
-// found, and is there until the cluster evicts it or restarts.
+// Create starts the creation of a context on a running cluster and returns its
+// ID. The context accepts commands when its status is [ContextRunning]. The
+// client does not retry Create after a lost response. The service may then have
+// created a context that nobody can find. It exists until the cluster evicts it
+// or restarts.
 func (s *ContextsService) Create(ctx context.Context, clusterID string, language Language) (string, error) {
 	return s.client.id(ctx, post("/api/1.2/contexts/create", createContext{language, clusterID}))
 }
 
-// Status returns how far a context is. It fails with [ErrContextNotFound] if
-// there is no such context, or no more.
+// Status returns the state of a context. It fails with [ErrContextNotFound] if
+// the context does not exist or no longer exists.
 func (s *ContextsService) Status(ctx context.Context, clusterID, contextID string) (*ContextStatus, error) {
 	return area.Read[ContextStatus](ctx, s.client.calls, get("/api/1.2/contexts/status", contextRef{clusterID, contextID}))
 }
 
-// Destroy ends a context and the commands that run in it. Destroying one that
-// is not there does nothing, so the call may be repeated.
+// Destroy destroys a context and the commands that run in it. It succeeds if
+// the context does not exist, so the client retries it.
 func (s *ContextsService) Destroy(ctx context.Context, clusterID, contextID string) error {
 	return s.client.calls.Do(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).MarkIdempotent(), nil)
 }
@@ -88,7 +89,7 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 	defer cancel()
 	id, err := s.Create(patient, clusterID, language)
 	if _, lost := errors.AsType[*databricks.OutcomeUnknownError](err); lost {
-		err = fmt.Errorf("%w; a context may have been left on cluster %s, where nobody can find it, until the cluster evicts it or restarts", err, clusterID)
+		err = fmt.Errorf("%w; a context may remain on cluster %s until the cluster evicts it or restarts", err, clusterID)
 	}
 	if err != nil || id == "" {
 		return "", ended(ctx, err)
@@ -110,7 +111,7 @@ func (s *ContextsService) await(ctx context.Context, clusterID, contextID string
 		case seen.Status == ContextRunning:
 			return nil
 		case seen.Status == ContextFailed:
-			return errors.New("the cluster could not make it")
+			return errors.New("the cluster could not create the context")
 		}
 	}
 	return nil
@@ -124,5 +125,5 @@ func (s *ContextsService) close(ctx context.Context, clusterID, contextID string
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // gone with its cluster
 		return nil
 	}
-	return fmt.Errorf("context %s of cluster %s may be left: %w", contextID, clusterID, err)
+	return fmt.Errorf("context %s of cluster %s may still exist: %w", contextID, clusterID, err)
 }

@@ -11,24 +11,23 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// LibrariesService keeps libraries as files in workspace folders and attaches
-// them to clusters. It is the older way; see [databricks.LibrariesService] for
-// the newer one.
+// LibrariesService stores libraries as files in workspace directories and
+// attaches them to clusters. [databricks.LibrariesService] is the newer way.
 type LibrariesService service
 
-// A LibraryType is what kind of file a library is.
+// A LibraryType is the file type of a library.
 type LibraryType string
 
 // Types of libraries.
 const (
 	LibraryJavaJAR    LibraryType = "java-jar"
 	LibraryPythonEgg  LibraryType = "python-egg"
-	LibraryPythonPyPI LibraryType = "python-pypi" // no file but the name of a package
-	LibraryScala      LibraryType = "scala"       // a JAR, too; some clients send it
+	LibraryPythonPyPI LibraryType = "python-pypi" // no file, but the name of a package
+	LibraryScala      LibraryType = "scala"       // also a JAR; some clients send it
 )
 
-// A LibraryState is how far a library is on a cluster. The service may add
-// some, so a switch over it needs a default.
+// A LibraryState is the state of a library on a cluster. The service may add
+// states, so a switch over it needs a default.
 type LibraryState string
 
 // States of a library on a cluster.
@@ -40,18 +39,18 @@ const (
 	LibraryDetached  LibraryState = "Detached"
 )
 
-// AllClusters is, as a cluster ID for Attach and Detach, every cluster that
-// there is and will be.
+// AllClusters, as a cluster ID for Attach and Detach, stands for all current
+// and future clusters.
 const AllClusters = "__ALL_CLUSTERS"
 
-// A Library is an entry of the list of libraries.
+// A Library is an element of the list of libraries.
 type Library struct {
-	ID     string `json:"id"` // the object id of the newer workspace calls, too
+	ID     string `json:"id"` // also the object ID in newer workspace calls
 	Name   string `json:"name"`
-	Folder string `json:"folder"` // of the workspace
+	Folder string `json:"folder"` // the workspace directory
 }
 
-// A LibraryStatus is what the service says of a library.
+// A LibraryStatus is a library with its status on each cluster.
 type LibraryStatus struct {
 	ID                string                 `json:"id"`
 	Name              string                 `json:"name"`
@@ -62,11 +61,11 @@ type LibraryStatus struct {
 	Statuses          []LibraryClusterStatus `json:"statuses,omitzero"` // one for each cluster
 }
 
-// A LibraryClusterStatus is how a library is doing on one cluster.
+// A LibraryClusterStatus is the status of a library on one cluster.
 type LibraryClusterStatus struct {
 	ClusterID string       `json:"clusterId"`
 	Status    LibraryState `json:"status"`
-	Message   string       `json:"message,omitzero"` // what is wrong, also of a file that was no good from the beginning
+	Message   string       `json:"message,omitzero"` // the error, also for an invalid file
 }
 
 type libraryRef struct {
@@ -78,58 +77,62 @@ type libraryOnCluster struct {
 	ClusterID string `json:"clusterId"`
 }
 
-// List returns all libraries, attached or not, without where they are attached;
-// [LibrariesService.Status] tells that of one.
+// List returns all libraries, whether attached or not.
+// [LibrariesService.Status] returns the clusters to which a library is
+// attached.
 func (s *LibrariesService) List(ctx context.Context) ([]Library, error) {
 	return list[Library](ctx, s.client, get("/api/1.2/libraries/list", struct{}{}))
 }
 
-// Status returns a library and how it is doing on its clusters. If there is none,
-// the error matches fs.ErrNotExist.
+// Status returns a library and its state on its clusters. If the library does
+// not exist, the error matches fs.ErrNotExist.
 func (s *LibrariesService) Status(ctx context.Context, libraryID string) (*LibraryStatus, error) {
 	return area.Read[LibraryStatus](ctx, s.client.calls, get("/api/1.2/libraries/status", libraryRef{libraryID}))
 }
 
-// UploadLibrary asks for a new library.
+// UploadLibrary describes a new library.
 type UploadLibrary struct {
 	LibType             LibraryType `json:"libType"`
 	Name                string      `json:"name"`
-	Folder              string      `json:"folder"` // of the workspace; must be there
+	Folder              string      `json:"folder"` // the workspace directory, which must exist
 	AttachToAllClusters *bool       `json:"attachToAllClusters,omitzero"`
 
-	// URI is the JAR or egg, from a place such as [FileFromPath]; of
-	// [LibraryPythonPyPI] its content is the name of the package. Its Field is
-	// not looked at.
+	// File is the JAR or egg, for example from [FileFromPath]. For
+	// [LibraryPythonPyPI], its content is the name of the package. Its Field is
+	// ignored.
 	File databricks.FilePart `json:"-"`
 }
 
-// Upload makes a library of a file and returns its ID. Whether the file is any
-// good shows only on a cluster, in the library's status. A library cannot be
-// replaced: delete it, upload the new one, attach that, restart the cluster.
-// The call is not repeated when its answer is lost; List tells then whether the
-// library was made.
+// Upload creates a library from a file and returns its ID. The service checks
+// the file only when it is attached to a cluster. The library's status then
+// shows an error. A library cannot be replaced. Instead, delete it, upload the
+// new one, attach that, and restart the cluster. The client does not retry
+// Upload after a lost response. List then shows whether the library was
+// created.
 func (s *LibrariesService) Upload(ctx context.Context, in UploadLibrary) (string, error) {
 	return s.client.id(ctx, upload("/api/1.2/libraries/upload", in, "uri", in.File))
 }
 
-// Delete deletes a library. The call is not repeated when its answer is lost.
+// Delete deletes a library. The client does not retry it after a lost response.
 func (s *LibrariesService) Delete(ctx context.Context, libraryID string) error {
 	return s.client.calls.Do(ctx, form("/api/1.2/libraries/delete", libraryRef{libraryID}), nil)
 }
 
-// Attach begins to put a library on a cluster, or on [AllClusters].
-// [LibrariesService.WaitAttached] tells how it went. It may be repeated.
+// Attach starts to attach a library to a cluster, or to [AllClusters].
+// [LibrariesService.WaitAttached] waits for the result. Attach is idempotent,
+// so the client retries it.
 func (s *LibrariesService) Attach(ctx context.Context, libraryID, clusterID string) error {
 	return s.client.calls.Do(ctx, form("/api/1.2/libraries/attach", libraryOnCluster{libraryID, clusterID}).MarkIdempotent(), nil)
 }
 
-// Detach begins to take a library off a cluster. From [AllClusters], it takes
-// it off those that it was not attached to one by one. It may be repeated.
+// Detach starts to detach a library from a cluster. With [AllClusters], it
+// detaches the library from the clusters to which it was not attached
+// individually. Detach is idempotent, so the client retries it.
 func (s *LibrariesService) Detach(ctx context.Context, libraryID, clusterID string) error {
 	return s.client.calls.Do(ctx, form("/api/1.2/libraries/detach", libraryOnCluster{libraryID, clusterID}).MarkIdempotent(), nil)
 }
 
-// A LibraryError says that a library cannot be used on a cluster, and why not.
+// A LibraryError says why a library cannot be used on a cluster.
 type LibraryError struct {
 	LibraryID string
 	LibraryClusterStatus
@@ -144,8 +147,8 @@ func (e *LibraryError) Error() string {
 	return redact.Line(text, maxText)
 }
 
-// WaitAttached waits until a library that was attached to a cluster can be used
-// there. It fails with a [*LibraryError] if that will not happen.
+// WaitAttached waits until a library is attached to a cluster. It fails with a
+// [*LibraryError] if that cannot happen.
 func (s *LibrariesService) WaitAttached(ctx context.Context, libraryID, clusterID string) error {
 	get := func(ctx context.Context) (*LibraryStatus, error) { return s.Status(ctx, libraryID) }
 	state := func(l *LibraryStatus) (on LibraryClusterStatus) {

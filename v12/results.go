@@ -14,8 +14,8 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A ResultType is what kind of thing a command ended with. The service may add
-// some, so a switch over it needs a default.
+// A ResultType is the type of a result. The service may add types, so a switch
+// over it needs a default.
 type ResultType string
 
 // Types of results.
@@ -27,49 +27,49 @@ const (
 	ResultImages ResultType = "images"
 )
 
-// Results are what a command ended with, as the service sends them;
-// [CommandStatus.Result] reads them.
+// Results are the results of a command in the form that the service sends.
+// [CommandStatus.Result] converts them.
 type Results struct {
 	ResultType   ResultType      `json:"resultType,omitzero"`
-	Data         json.RawMessage `json:"data,omitzero"`   // a string of a text, a list of rows of a table
-	Schema       []Column        `json:"schema,omitzero"` // of a table
+	Data         json.RawMessage `json:"data,omitzero"`   // for text a string, for a table a list of rows
+	Schema       []Column        `json:"schema,omitzero"` // tables only
 	Truncated    bool            `json:"truncated,omitzero"`
 	IsJSONSchema bool            `json:"isJsonSchema,omitzero"` // the types in Schema are JSON
-	Cause        string          `json:"cause,omitzero"`        // of an error
-	Summary      string          `json:"summary,omitzero"`      // of an error, with HTML
-	FileName     string          `json:"fileName,omitzero"`     // of an image
-	FileNames    []string        `json:"fileNames,omitzero"`    // of images
-	Pos          int             `json:"pos,omitzero"`          // of no meaning here
+	Cause        string          `json:"cause,omitzero"`        // errors only
+	Summary      string          `json:"summary,omitzero"`      // errors only; HTML
+	FileName     string          `json:"fileName,omitzero"`     // images only
+	FileNames    []string        `json:"fileNames,omitzero"`    // several images only
+	Pos          int             `json:"pos,omitzero"`          // not used
 }
 
-// A Result is what a command ended with. Type says which of the other fields is
-// set; of a type that is unknown here, only Raw is.
+// A Result is the result of a command. Type says which of the other fields is
+// set. If the type is unknown to this package, only Raw is set.
 type Result struct {
 	Type      ResultType
-	Text      string  // ResultText: what the command printed or evaluated to; empty if it did neither
+	Text      string  // ResultText: what the command printed, or the value of its last expression; may be empty
 	Table     *Table  // ResultTable
 	Images    []Image // ResultImage, ResultImages
-	Truncated bool    // the service returned only a part
+	Truncated bool    // the service returned only a part of the result
 	Raw       *Results
 }
 
-// An Image is a picture that a command made.
+// An Image is an image that a command created.
 type Image struct {
-	Source    string // as the service sends it: a data: URL, or the path of a big one below /FileStore
-	MediaType string // such as image/png, if Source holds the picture
+	Source    string // from the service: a data: URL, or the path of a large image below /FileStore
+	MediaType string // such as image/png, if Source contains the image
 	Data      []byte // nil if Source is a path
 }
 
-// A CommandError says that a command did not succeed: its code raised an
-// error, it was cancelled, or what runs commands broke.
+// A CommandError says that a command did not succeed. Its code raised an error,
+// it was canceled, or the service could not run it.
 type CommandError struct {
 	CommandID string
 	Status    CommandState
-	Cause     string // traceback or text of the error, as the service sends it: may hold ANSI escapes, and lines of the code
-	Summary   string // the error in short, as the service sends it: a piece of HTML; may be empty
+	Cause     string // traceback or error text from the service; may contain ANSI escapes and lines of the code
+	Summary   string // short form of the error from the service, as HTML; may be empty
 }
 
-// Error says in one line what went wrong, without escapes and without code.
+// Error describes the error in one line, without escapes and without code.
 func (e *CommandError) Error() string {
 	text := "databricks: the command"
 	if e.CommandID != "" {
@@ -89,14 +89,14 @@ func (e *CommandError) Error() string {
 	return redact.Line(text, maxText)
 }
 
-// Canceled reports whether the command was stopped before it ended by itself:
-// by a call, or because its context was destroyed.
+// Canceled reports whether the command was stopped by a call, or because its
+// context was destroyed.
 func (e *CommandError) Canceled() bool {
 	return e.Status == CommandCancelled || strings.Contains(e.Cause, "CommandCancelledException")
 }
 
-// Result returns what a command that is done ended with. Of a command that did
-// not succeed, it returns a [*CommandError].
+// Result returns the result of a command that is done. If the command did not
+// succeed, the error is a [*CommandError].
 func (s *CommandStatus) Result() (*Result, error) {
 	if !s.Done() {
 		return nil, fmt.Errorf("databricks: command %s has no result yet: it is %s", s.ID, s.State)

@@ -13,12 +13,12 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// A Session runs code on a cluster, in one context: what a command defines, the
-// next one can use. It is safe for use by any number of goroutines; the service
-// runs their commands one after another.
+// A Session runs code on a cluster in one context. Commands share variables. A
+// Session is safe for concurrent use. The service runs the commands one after
+// another.
 //
-// A session leaves nothing behind. A command that is not waited for any more,
-// for whatever reason, is cancelled, and Close destroys the context.
+// A session cleans up after itself. If a caller stops waiting for a command,
+// the session cancels the command. Close destroys the context.
 type Session struct {
 	*session
 	language Language
@@ -39,25 +39,25 @@ type session struct {
 	owned     map[string]struct{} // contexts not known to be destroyed
 }
 
-// A SessionOption changes how a session works.
+// A SessionOption is an option for [Client.NewSession].
 type SessionOption func(*session)
 
-// WithAutoRecreate allows the session to make a new context when its own is gone:
-// evicted by the cluster, or lost with the cluster's driver. The variables are
-// gone, too. A command is sent to the new context only if the old one refused
-// it, so that none runs twice.
+// WithAutoRecreate lets the session create a new context if its context no
+// longer exists, because the cluster evicted it or the cluster's driver was
+// lost. The variables are lost, too. The session sends a command to the new
+// context only if the old context rejected it, so no command runs twice.
 func WithAutoRecreate() SessionOption { return func(s *session) { s.recreate = true } }
 
-// ErrSessionClosed is matched by the errors of commands that are not done when
-// their session is closed, or sent after that.
+// ErrSessionClosed matches the errors of commands that were not done when their
+// session was closed, or that were sent afterwards.
 var ErrSessionClosed error = errs.Text("the session is closed")
 
-// NewSession makes a context on a running cluster and waits until it takes
-// commands. If it fails, it leaves no context behind. Only an answer that was
-// lost, a [*databricks.OutcomeUnknownError], may have named one.
+// NewSession creates a context on a running cluster and waits until it accepts
+// commands. If it fails, it leaves no context behind. The exception is a
+// [*databricks.OutcomeUnknownError]: the service may have created a context
+// whose ID was lost.
 //
-// A client that only plans makes a session that plans the commands that it is
-// given and returns empty results.
+// In a dry run, the session plans its commands and returns empty results.
 func (c *Client) NewSession(ctx context.Context, clusterID string, language Language, opts ...SessionOption) (*Session, error) {
 	s := &session{client: c, clusterID: clusterID, language: language, turn: make(chan struct{}, 1), owned: map[string]struct{}{}}
 	for _, opt := range opts {
@@ -70,21 +70,21 @@ func (c *Client) NewSession(ctx context.Context, clusterID string, language Lang
 	return &Session{s, language}, nil
 }
 
-// WithLanguage returns a view of the session whose commands are in another language. It
-// shares the context: closing one closes both. Every context takes SQL beside
-// its own language.
+// WithLanguage returns a session with the same context whose commands are in
+// another language. Closing one of the sessions closes both. Every context
+// accepts SQL in addition to its own language.
 func (s *Session) WithLanguage(language Language) *Session { return &Session{s.session, language} }
 
-// Run runs code and returns its result. It is sent as it is, byte for byte. If
-// the code raised an error, or was cancelled by somebody else, the error is a
+// Run runs code and returns its result. The code is sent without changes. If
+// the code raised an error, or another caller canceled it, the error is a
 // [*CommandError].
 //
-// When Run returns, the command runs no more, or will not in a moment: if the
-// context ends before the command, the command is cancelled. If it may have
-// been begun but its ID was lost, all of the session's context is destroyed,
-// other goroutines' commands with it; the error is a
-// [*databricks.OutcomeUnknownError], as it is when the context disappears while
-// the command runs. It is never run twice.
+// If ctx ends before the command, Run cancels the command. When Run returns,
+// the command has stopped or will stop soon. If the service may have started
+// the command but its ID was lost, Run destroys the context of the session,
+// including the commands of other goroutines. The error is then a
+// [*databricks.OutcomeUnknownError]. This is also the error if the context
+// disappears while the command runs. Run never runs the code twice.
 func (s *Session) Run(ctx context.Context, code string) (*Result, error) {
 	return s.result(s.Stream(ctx, code))
 }
@@ -95,9 +95,9 @@ func (s *Session) RunFile(ctx context.Context, path string) (*Result, error) {
 }
 
 // Stream runs code and yields each change of its status. The last status is
-// that of a command that is done; its Result has the rest. A loop that is left
-// earlier, in any way, cancels the command. See [Session.Run] for the errors.
-// Each range over the sequence runs the code anew.
+// that of the command when it is done. Its Result method returns the result. If
+// you leave the loop early, Stream cancels the command. The errors are those of
+// [Session.Run]. Each range over the sequence runs the code again.
 func (s *Session) Stream(ctx context.Context, code string) iter.Seq2[*CommandStatus, error] {
 	return s.watch(ctx, func(ctx context.Context, contextID string) (string, error) {
 		return s.client.Commands.Execute(ctx, ExecuteCommand{s.language, s.clusterID, contextID, databricks.Secret(code)})
@@ -115,10 +115,10 @@ func (s *Session) StreamFile(ctx context.Context, path string) iter.Seq2[*Comman
 	})
 }
 
-// Close cancels what runs in the session and destroys its context, whatever
-// became of the context that the session was made with. Without an answer it
-// gives up after some seconds. If it fails it may be called again; once it
-// succeeded, it does nothing.
+// Close cancels the running commands of the session and destroys its context.
+// It does so even if the context of NewSession has ended. It gives up after a
+// few seconds without a response. If Close fails, you can call it again. After
+// a success, it does nothing.
 func (s *Session) Close() error {
 	s.end(ErrSessionClosed)
 	s.turn <- struct{}{} // whoever makes a context is giving up now
@@ -189,8 +189,8 @@ func (s *session) context(ctx context.Context) (string, error) {
 	return current(), err
 }
 
-// start sends a command and returns its name. A command that may have been
-// begun, and whose name nobody knows, does not outlive it.
+// start sends a command and returns its reference. If the service may have
+// started a command whose ID is unknown, start destroys the context.
 func (s *session) start(ctx context.Context, execute func(ctx context.Context, contextID string) (string, error)) (CommandRef, error) {
 	for refusals := 0; ; refusals++ {
 		if ctx.Err() != nil {
@@ -284,7 +284,7 @@ func (s *session) failed(what string, err error) error {
 		err = errs.Join(err, ErrSessionClosed)
 	}
 	if errors.Is(err, ErrContextNotFound) && !s.recreate {
-		err = fmt.Errorf("%w; variables are lost with it (WithAutoRecreate lets a session make a new one)", err)
+		err = fmt.Errorf("%w; its variables are lost (WithAutoRecreate lets a session create a new context)", err)
 	}
 	return errs.About(fmt.Sprintf("a command on cluster %s %s", s.clusterID, what), err)
 }

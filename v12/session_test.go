@@ -514,7 +514,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 		"the context was over before": {ctx: within(-1), is: context.DeadlineExceeded, quiet: true},
 		"the answer to create is lost": {
 			fault: databrickstest.Fault{Path: create, Reset: true, WorkDone: true},
-			says:  "a context may have been left on cluster", left: 1, // nobody can know which
+			says:  "a context may remain on cluster", left: 1, // nobody can know which
 		},
 		"the cluster is unknown": {
 			cluster: func(*lab) string { return "none" }, is: fs.ErrNotExist, says: "Unknown cluster id none",

@@ -16,13 +16,13 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A Table is the result of a query, or of display.
+// A Table is the result of a query or of display.
 type Table struct {
 	Columns []Column
 
 	// Rows hold nil, bool, string, [json.Number], []any or map[string]any for
-	// each column. Numbers keep all their digits. [Table.Scan] and [Rows] turn
-	// them into Go values.
+	// each column. Numbers keep all their digits. [Table.Scan] and [Rows]
+	// convert them to Go values.
 	Rows [][]any
 }
 
@@ -31,8 +31,8 @@ type Column struct {
 	Name string `json:"name,omitzero"`
 
 	// Type is a Spark type. In a [Table] it has the short form: bigint or long,
-	// string, array<long>, struct<a:long,b:string>. In [Results] it is as the
-	// service sends it, which may be JSON.
+	// string, array<long>, struct<a:long,b:string>. In [Results] it has the
+	// form that the service sent, which may be JSON.
 	Type     string `json:"type,omitzero"`
 	Metadata string `json:"metadata,omitzero"` // JSON; may be empty
 }
@@ -87,14 +87,14 @@ func typeName(schema any) string {
 	return "unknown"
 }
 
-// A ScanError says which value of a table does not fit where it should go.
+// A ScanError says which value of a table could not be converted.
 type ScanError struct {
-	Row     int    // counted from 0
-	Column  string // its name, or its number if it has none
+	Row     int    // starts at 0
+	Column  string // name of the column, or its number if it has no name
 	Problem string
 }
 
-// Error names the place and the problem.
+// Error names the value and the problem.
 func (e *ScanError) Error() string {
 	return fmt.Sprintf("databricks: row %d, column %s: %s", e.Row, e.Column, e.Problem)
 }
@@ -102,12 +102,13 @@ func (e *ScanError) Error() string {
 // errNoTable is the error of what is asked of the table of a text, say.
 var errNoTable = errors.New("databricks: the result is not a table; Result.Type says what it is")
 
-// Scan copies the values of a row, counted from 0, to what dest point to: one
-// pointer for each column; a nil skips its column. Numbers go into numbers that
-// can hold them exactly, and into strings; texts into strings and times, and
-// into numbers if they are numerals; lists, maps and structs into what package
-// json would put them in. A null sets a pointer to nil and anything else to
-// zero. The table of a result that is none, nil, is an error.
+// Scan copies the values of a row into dest, which has a pointer for each
+// column. Rows start at 0. A nil pointer skips its column. A number is stored
+// in a number that can represent it exactly, or in a string. Text is stored in
+// a string, in a time, or in a number if it is a numeral. Lists, maps and
+// structs are stored by the rules of encoding/json. A null sets a pointer to
+// nil and any other type to zero. Scan returns an error if t is nil, because
+// the result is then not a table.
 func (t *Table) Scan(row int, dest ...any) error {
 	if t == nil {
 		return errNoTable
@@ -141,12 +142,13 @@ func (t *Table) columnName(i int) string {
 	return strconv.Itoa(i)
 }
 
-// Rows returns all rows of a table as values of type T. If T is a struct other
-// than [time.Time], each column goes into the field of that name, by the rules
-// of package json, and columns without a field are passed over; else the table
-// has one column. [Table.Scan] says what fits into what.
+// Rows converts all rows of a table to values of type T. If T is a struct other
+// than time.Time, each column is stored in the field with its name, by the
+// rules of encoding/json. Columns without a field are ignored. For any other T,
+// the table must have exactly one column. [Table.Scan] describes the
+// conversions.
 //
-// The table of a result that is none, nil, is an error.
+// Rows returns an error if t is nil, because the result is then not a table.
 func Rows[T any](t *Table) ([]T, error) {
 	if t == nil {
 		return nil, errNoTable
