@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// AdminName is the name of the workspace's first user, an admin, to whom
-// [Server].Token belongs.
+// AdminName is the name of the workspace's first user, who is an administrator.
+// Server.Token belongs to this user.
 const AdminName = "admin@example.com"
 
-// A User may sign in to the workspace.
+// A User is a user of the workspace.
 type User struct {
 	Name     string   // such as alice@example.com
-	Token    string   // a personal access token of theirs that never expires; may be empty
-	Password string   // lets them sign in with name and password; may be empty
+	Token    string   // a personal access token that never expires; may be empty
+	Password string   // lets the user sign in with name and password; may be empty
 	Admin    bool     // a member of the group admins
-	Groups   []string // further groups, which are made if need be
+	Groups   []string // additional groups, which are created if necessary
 }
 
-// WithUser adds a user to the workspace, besides [AdminName].
+// WithUser adds a user to the workspace, in addition to [AdminName].
 func WithUser(u User) Option { return func(s *Server) { s.wantUsers = append(s.wantUsers, u) } }
 
-// WithToken sets the value of [Server].Token, which is made up otherwise.
+// WithToken sets the value of [Server.Token]. By default it is generated.
 func WithToken(token string) Option { return func(s *Server) { s.Token = token } }
 
 // A user of the workspace.

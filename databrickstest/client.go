@@ -6,11 +6,10 @@ import (
 	"github.com/go-databricks/databricks"
 )
 
-// Client returns a client of the workspace that signs in with Token and needs
-// no socket. Options given here come after its own, so none of them may be a
-// second credential. Another user's client is made with databricks.NewClient,
-// Transport, and any https host, for Transport serves all of them. It panics if
-// the options are wrong.
+// Client returns a client that authenticates with Token and needs no socket.
+// The given options follow its own options, so they must not set a second
+// credential. To create a client of another user, call databricks.NewClient
+// with Transport and any https host. Client panics if the options are invalid.
 func (s *Server) Client(opts ...databricks.Option) *databricks.Client {
 	client, err := databricks.NewClient(append([]databricks.Option{
 		databricks.WithHost(s.host()), databricks.WithToken(s.Token), databricks.WithHTTPClient(&http.Client{Transport: s.Transport()}),

@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// Timings say how long things take in the workspace, on its own clock (see
-// [WithSpeed]). See [WatchableTimings] for slower ones. A zero is the default; a negative duration is no time at all.
+// Timings say how long operations take on the workspace's clock (see
+// [WithSpeed]). [WatchableTimings] are slower. A zero means the default. A
+// negative duration means no time.
 type Timings struct {
-	ClusterStart     time.Duration // from PENDING to RUNNING; 300 ms
-	ClusterRestart   time.Duration // from RESTARTING to RUNNING; 200 ms
-	ClusterResize    time.Duration // from RESIZING to RUNNING; 150 ms
-	ClusterTerminate time.Duration // from TERMINATING to TERMINATED; 100 ms
+	ClusterStart     time.Duration // from PENDING to RUNNING; default 300 ms
+	ClusterRestart   time.Duration // from RESTARTING to RUNNING; default 200 ms
+	ClusterResize    time.Duration // from RESIZING to RUNNING; default 150 ms
+	ClusterTerminate time.Duration // from TERMINATING to TERMINATED; default 100 ms
 
-	LibraryInstall   time.Duration // of one library on a running cluster; 200 ms
-	LibraryUninstall time.Duration // of a library of REST 1.2 from a cluster; 100 ms
+	LibraryInstall   time.Duration // installation of a library on a running cluster; default 200 ms
+	LibraryUninstall time.Duration // removal of a REST 1.2 library from a cluster; default 100 ms
 
-	ContextStart  time.Duration // from Pending to Running; 50 ms
-	Command       time.Duration // of a command that nobody scripted; 20 ms
-	CommandCancel time.Duration // from Cancelling to the end; 20 ms
+	ContextStart  time.Duration // from Pending to Running; default 50 ms
+	Command       time.Duration // a command without a script; default 20 ms
+	CommandCancel time.Duration // from Cancelling to the end; default 20 ms
 
-	RunPending   time.Duration // from PENDING to RUNNING on a running cluster; 50 ms
-	RunTask      time.Duration // of a task that nobody scripted; 200 ms
-	RunTerminate time.Duration // from TERMINATING to its end; 50 ms
+	RunPending   time.Duration // from PENDING to RUNNING on a running cluster; default 50 ms
+	RunTask      time.Duration // a task without a script; default 200 ms
+	RunTerminate time.Duration // from TERMINATING to the end; default 50 ms
 }
 
 // withDefaults returns the durations that really apply.
@@ -52,8 +53,8 @@ func (t Timings) withDefaults() Timings {
 	return t
 }
 
-// WatchableTimings are times that a person or a command line can watch: a cluster
-// is up after five seconds, and a task takes as long. The defaults suit tests.
+// WatchableTimings are slower timings for people who watch. A cluster starts in
+// five seconds, and a task takes five seconds. The defaults are for tests.
 func WatchableTimings() Timings {
 	return Timings{
 		ClusterStart: 5 * time.Second, ClusterRestart: 4 * time.Second, ClusterResize: 3 * time.Second, ClusterTerminate: 3 * time.Second,
@@ -63,24 +64,24 @@ func WatchableTimings() Timings {
 	}
 }
 
-// WithTimings sets how long things take.
+// WithTimings sets how long operations take.
 func WithTimings(timings Timings) Option { return func(s *Server) { s.timings = timings } }
 
-// WithClock makes the workspace take its time from a function, which must
-// never go back. It is called by many goroutines at once.
+// WithClock makes the workspace get its time from a function. The function must
+// never go backward. It may be called from many goroutines.
 func WithClock(now func() time.Time) Option { return func(s *Server) { s.clock = now } }
 
-// WithSpeed lets the workspace's clock run factor times as fast as the real
-// one (or the one of [WithClock]), beginning now: with 60, a cluster that
-// terminates after ten idle minutes does so after ten seconds.
+// WithSpeed makes the workspace's clock run factor times as fast as the real
+// clock (or the one of [WithClock]), starting now. With 60, a cluster that
+// terminates after ten idle minutes terminates after ten seconds.
 //
-// With a factor above 1, the times in responses, such as a cluster's
-// LastActivityTime, run ahead of time.Now. Compare them with [Server.Now].
+// With a factor greater than 1, times in responses, such as a cluster's
+// LastActivityTime, are ahead of time.Now. Compare them with [Server.Now].
 func WithSpeed(factor float64) Option { return func(s *Server) { s.speed = factor } }
 
-// WithSeed changes all that looks random in the workspace: ids, tokens, names
-// and the choice of a [Fault] with a Rate. Two servers with the same seed that
-// get the same requests at the same times say the same.
+// WithSeed sets the seed of everything random in the workspace: IDs, tokens,
+// names, and the requests that a [Fault] with a Rate hits. Two servers with the
+// same seed return the same responses to the same requests at the same times.
 func WithSeed(seed uint64) Option { return func(s *Server) { s.seed = seed } }
 
 // startClock makes s.clock run at the wanted speed.
@@ -94,8 +95,8 @@ func (s *Server) startClock() {
 	}
 }
 
-// Now returns the time in the workspace, on the clock that its responses have
-// their times from. It differs from time.Now with [WithSpeed] and [WithClock].
+// Now returns the time on the workspace's clock, which is the clock of the
+// times in responses. It differs from time.Now with WithSpeed and WithClock.
 func (s *Server) Now() time.Time { return s.clock() }
 
 // now is Now. A handler uses its call's, which stands still while it works.

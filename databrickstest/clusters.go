@@ -123,10 +123,10 @@ func (a *clustersArea) idleness(lastUsed func(cl *cluster, at time.Time) time.Ti
 	a.users = append(a.users, lastUsed)
 }
 
-// WithPinLimit changes how many clusters can be pinned; 100 by default.
+// WithPinLimit sets the maximum number of pinned clusters. The default is 100.
 func WithPinLimit(n int) Option { return func(s *Server) { s.clusters.pinLimit = n } }
 
-// A ClusterFailure says why a cluster ends. Empty fields are left out.
+// A ClusterFailure says why a cluster terminates. Empty fields are omitted.
 type ClusterFailure struct {
 	Code       string            // such as CLOUD_PROVIDER_LAUNCH_FAILURE
 	Type       string            // such as CLOUD_FAILURE
@@ -134,18 +134,18 @@ type ClusterFailure struct {
 	Parameters map[string]string // such as azure_error_code
 }
 
-// FailNextCluster lets the launch of a cluster fail that would be the next to
-// come up after a create, start, restart or edit; each call one more. The
-// property spark.databrickstest.fail in spark_conf, with a code as its value,
-// does that to all launches of one cluster.
+// FailNextCluster makes the next launch of a cluster fail, after a create,
+// start, restart or edit. Each call makes one more launch fail. To make all
+// launches of one cluster fail, set the property spark.databrickstest.fail in
+// spark_conf to a code.
 func (s *Server) FailNextCluster(why ClusterFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clusters.failures = append(s.clusters.failures, why)
 }
 
-// TerminateCluster ends a cluster as if the cloud or the service had done it.
-// It tells if there is no such cluster, or if it has ended already.
+// TerminateCluster terminates a cluster as if the cloud provider or the service
+// had done it. It fails if the cluster does not exist or is already terminated.
 func (s *Server) TerminateCluster(id string, why ClusterFailure) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,16 +27,17 @@ const (
 	streamIdle  = 10 * time.Minute
 )
 
-// WithDeleteLimit lets a call of dbfs/delete remove so many files at most: when
-// more are left, it answers PARTIAL_DELETE. The default is 10,000.
+// WithDeleteLimit sets the maximum number of files that a call of dbfs/delete
+// deletes. If more files remain, the response is PARTIAL_DELETE. The default is
+// 10,000.
 func WithDeleteLimit(files int) Option { return func(s *Server) { s.dbfs.deleteLimit = files } }
 
-// WithEarlyFiles makes a file of DBFS visible as soon as it is created, and lets
-// it grow with each block. Otherwise it appears, whole, when it is closed. The
-// service was seen to do either.
+// WithEarlyFiles makes a DBFS file visible when it is created, and lets it grow
+// with each block. Without this option, a file appears when it is closed. The
+// real service has been seen to do both.
 func WithEarlyFiles() Option { return func(s *Server) { s.dbfs.early = true } }
 
-// WithoutDBFSRoot makes a workspace in which DBFS is switched off: it denies
+// WithoutDBFSRoot creates a workspace in which DBFS is disabled. It denies
 // access to all paths.
 func WithoutDBFSRoot() Option { return func(s *Server) { s.dbfs.off = true } }
 

@@ -1,39 +1,40 @@
-// Package databrickstest is a Databricks workspace in memory, for tests and
-// for trying things out: no account, no network.
+// Package databrickstest is an in-memory Databricks workspace, for tests and
+// experiments. It needs no account and no network.
 //
 //	server := databrickstest.NewServer()
 //	defer server.Close()
 //	client := server.Client()
 //
-// It answers as the service does: objects change their states with time, and
-// limits, defaults and errors are those of the real thing. Clients in other
-// languages reach it at Server.URL with Server.Token.
+// It behaves like the service. Objects change their states over time. Limits,
+// defaults and errors are those of the service. Clients in other languages use
+// Server.URL and Server.Token.
 //
-// Time is the real clock's unless [WithClock] or [WithSpeed] say otherwise.
-// Nothing runs in the background: an object is brought up to date when somebody
-// looks at it. So a workspace works inside a testing/synctest bubble, where an
-// hour takes no time. [Server.Transport] and Server.Client are the way in. A socket
-// is opened only when [Server.URL] asks for one, or [WithListener] brings one.
+// The workspace uses the real clock, unless [WithClock] or [WithSpeed] is set.
+// Nothing runs in the background: the workspace updates an object when a
+// request reads it. It therefore works inside a testing/synctest bubble, where
+// an hour takes no time. Use [Server.Transport] or [Server.Client] there. The
+// server opens a socket only for [Server.URL] or [WithListener].
 //
-// # What goes wrong
+// # Faults and scripts
 //
-// What goes wrong in the world can be made to go wrong here: see [Fault] and
-// [Server.Inject]. [Server.Requests] tells what was received, and
-// [Server.FailNextCluster] and its kin let things fail inside. What becomes of
-// jobs and commands is up to [WithRuns] and [WithExecutor], or to a Python of this
-// machine with [WithPython].
+// [Server.Inject] injects faults, such as lost responses or broken connections.
+// See [Fault]. [Server.FailNextCluster] and similar methods make operations
+// fail inside the workspace. [Server.Requests] returns the requests that the
+// workspace received. [WithRuns] and [WithExecutor] determine the results of
+// jobs and commands. [WithPython] runs them in a local Python.
 //
-// # Who may do what
+// # Permissions
 //
-// Permissions, groups and entitlements are enforced. Admins may do anything. Others
-// see, use and change what they made and what they were given permissions on. The
-// users and service principals that a server begins with may create clusters and
-// pools. Those that SCIM creates need an entitlement or a policy to create clusters.
-// [Server.AddOAuthSecret] lets a service principal sign in.
+// The workspace enforces permissions, groups and entitlements. Administrators
+// may do everything. Other callers may read, use and change objects that they
+// created or have permissions on. The users and service principals that a
+// server starts with may create clusters and pools. Those created with SCIM
+// need an entitlement or a policy to create clusters. [Server.AddOAuthSecret]
+// lets a service principal sign in.
 //
 // # Tests that wait
 //
-// This test of a function that starts a job and waits for it is over at once:
+// This test of a function that starts a job and waits for it takes no time:
 //
 //	func TestNightly(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) {
@@ -49,48 +50,42 @@
 //		})
 //	}
 //
-// Give it a deadline: a wait that never ends does not end in a bubble either.
+// Set a deadline, because a wait without a limit never ends in a bubble either.
 //
-// # What is different
+// # Differences from the service
 //
-// Of what is known of the service, this is not modelled:
+// The workspace does not model these known features of the service:
 //
-//   - IP access lists, and the errors in HTML that older gateways answered with.
-//   - The moments in which a new workspace or cluster is not known everywhere
-//     yet. Inject a [Fault] to have one.
-//   - Prices, which rules on dbus_per_hour would need, and idle instances of a
-//     pool beyond its minimum: they go at once.
-//   - Load: autoscaling clusters stay as large as they are, nodes are not lost,
-//     disks do not grow, and of the kinds of events there are only those about
-//     what users, timers and failed launches do.
-//   - Delivery of logs, and what init scripts do: they succeed.
-//   - Recursive deletes in the workspace tree that fail half way, and results in
-//     exported notebooks.
-//   - Time in DBFS: a large tree is deleted in parts by the number of its files
-//     (see [WithDeleteLimit]), not by the minute, and lists and moves never run
-//     out of time. Mounts and access control are not there, and . and .. are
-//     names like others.
-//   - The INTERNAL_ERROR that newer workspaces answer where a group's name is
-//     taken, secret scopes of the service's own, and what a key vault itself
-//     refuses. Inject a [Fault] to have one.
-//   - Scopes of tokens: they are kept, bind nothing and are never inferred.
-//   - What is in libraries: no file is looked for and no repository asked, so
-//     all is installed that could be, but for [Server.FailLibrary].
-//   - Triggers on files, tables and models: they are kept and start nothing.
-//     Schedules, periodic triggers and continuous jobs do.
-//   - What a task runs: a notebook or a file must be there (see [WithAnySource]),
-//     but a JAR, a warehouse or a Git repository need not.
-//   - Retries of a single-task job as runs of their own, as servers of 2020 made
-//     them: they are attempts within one run.
-//   - Mails and webhooks about jobs, and what health rules and budget policies do.
-//   - That a cluster's mode cannot be changed, that Amazon's node types may need
-//     volumes, that a cluster may run with fewer nodes than asked for, that tags
-//     get prefixes, and that a trial ends.
-//   - Of REST 1.2: results that can be read only once, as old servers had it;
-//     other bounds of idleness than a day, and streaming queries, which keep
-//     contexts from being evicted; %run, which fails; and commands that
-//     outlive their context as something to look at.
-//   - With [WithPython]: widgets that can be seen, files of the workspace as
-//     modules or under /dbfs, what %pip installs, and other parts of dbutils than
-//     those that are named there. Spark was tried with a stub of pyspark only.
+//   - IP access lists, and the HTML errors of older gateways.
+//   - Propagation delays after the creation of a workspace or a cluster. Inject a [Fault] to simulate
+//     one.
+//   - Prices, which rules on dbus_per_hour need. Idle instances of a pool beyond its minimum terminate
+//     immediately.
+//   - Load. The size of an autoscaling cluster does not change, nodes are not lost, and disks do not
+//     grow. The only cluster events are those of user actions, timers and failed launches.
+//   - Delivery of logs. Init scripts always succeed.
+//   - Recursive deletes in the workspace that fail halfway, and results in exported notebooks.
+//   - Time limits in DBFS. A large directory is deleted in parts by the number of files (see
+//     [WithDeleteLimit]). Lists and moves never time out. There are no mounts and no access control.
+//     The names . and .. have no special meaning.
+//   - The INTERNAL_ERROR that newer workspaces return if the name of a group is taken, secret scopes
+//     that the service itself creates, and errors of a key vault. Inject a [Fault] to simulate them.
+//   - Scopes of tokens. They are stored and have no effect.
+//   - The content of libraries. No file and no repository is read. Every valid library installs
+//     successfully, unless [Server.FailLibrary] was called.
+//   - Triggers on files, tables and models. They are stored and start nothing. Schedules, periodic
+//     triggers and continuous jobs start runs.
+//   - The code of tasks. A notebook or a file must exist (see [WithAnySource]). A JAR, a warehouse or a
+//     Git repository need not exist.
+//   - Retries of a single-task job as separate runs, as in servers of 2020. They are attempts within
+//     one run.
+//   - Emails and webhooks of jobs, and the effects of health rules and budget policies.
+//   - Clusters whose mode cannot be changed, AWS node types that need volumes, clusters with fewer
+//     nodes than requested, prefixes of tags, and the end of a trial.
+//   - In REST 1.2: results that can be read only once, as in old servers, idle limits other than one
+//     day, streaming queries, which keep contexts from being evicted, %run, which fails, and commands
+//     that can be read after their context was destroyed.
+//   - With [WithPython]: visible widgets, workspace files as modules or under /dbfs, the packages that
+//     %pip installs, and parts of dbutils that are not listed there. Spark has been tested only with a
+//     stub of pyspark.
 package databrickstest

@@ -7,14 +7,15 @@ import (
 	"net/http"
 )
 
-// WithHandler lets a handler answer the requests that a pattern of
-// [http.ServeMux] matches, such as "GET /api/2.0/lakes/{id}". Its requests are
-// authenticated, recorded and hit by faults as all others are; [CallerOf] says
-// who sends one. The handler comes before the workspace's own endpoints. Its
-// response is sent when it returns. It may call the workspace, but must not wait
-// for the server to close.
+// WithHandler adds a handler for requests that match a pattern of
+// [http.ServeMux], such as "GET /api/2.0/lakes/{id}". The workspace
+// authenticates and records its requests and applies faults to them. [CallerOf]
+// returns the sender. The handler takes precedence over the workspace's own
+// endpoints. Its response is sent when it returns. It may call the workspace,
+// but must not wait for the server to close.
 //
-// The option panics if the pattern is not valid or conflicts with an earlier one.
+// WithHandler panics if the pattern is invalid or conflicts with an earlier
+// one.
 func WithHandler(pattern string, handler http.Handler) Option {
 	return func(s *Server) {
 		if s.endpoints == nil {
@@ -24,32 +25,33 @@ func WithHandler(pattern string, handler http.Handler) Option {
 	}
 }
 
-// WithMiddleware wraps the handler that receives all requests of the workspace,
-// over sockets and over [Server.Transport]. What the middleware answers itself
-// needs no credential, is not recorded and meets no fault. The middleware given
-// first is the outermost. It must not replace requests that it passes on by
-// requests of other contexts.
+// WithMiddleware wraps the handler that receives all requests, over sockets and
+// over [Server.Transport]. Requests that the middleware handles itself need no
+// credential, are not recorded, and are not hit by faults. The first middleware
+// is the outermost. A request that it passes on must have the original context,
+// or one derived from it.
 func WithMiddleware(wrap func(http.Handler) http.Handler) Option {
 	return func(s *Server) { s.middleware = append(s.middleware, wrap) }
 }
 
 // WithTLS serves the workspace and its storage over https on their sockets. The
-// configuration needs a certificate for the addresses of both: 127.0.0.1, unless
-// [WithListener] brings another.
+// configuration needs a certificate for both addresses. They are on 127.0.0.1,
+// unless WithListener sets another address.
 func WithTLS(config *tls.Config) Option {
 	return func(s *Server) { s.tls = config.Clone() }
 }
 
-// A Caller is who sends a request that the workspace authenticated.
+// A Caller is the authenticated sender of a request.
 type Caller struct {
-	Name  string // of a user, or the application ID of a service principal
+	Name  string // name of a user, or application ID of a service principal
 	Admin bool   // a member of the group admins
 }
 
 type callerKey struct{}
 
-// CallerOf returns who sends a request to a handler of [WithHandler], by the
-// request's context. It is the zero Caller for any other context.
+// CallerOf returns the sender of a request to a handler of [WithHandler]. ctx
+// is the context of the request. For any other context, CallerOf returns the
+// zero Caller.
 func CallerOf(ctx context.Context) Caller {
 	caller, _ := ctx.Value(callerKey{}).(Caller)
 	return caller

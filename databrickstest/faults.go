@@ -15,42 +15,41 @@ import (
 	"time"
 )
 
-// A Fault is something that goes wrong between a client and the workspace.
-// Which requests it hits is said by the first group of fields, what happens to
-// them by the others. Unless WorkDone says so, and except for Truncate,
-// BytesPerSecond, ContentType and Latency alone, the workspace does not do what a
-// request that meets a fault asks for.
+// A Fault is a failure between a client and the workspace. The first group of
+// fields selects the requests. The other fields say what happens to them. The
+// workspace does not process a request that a fault hits, unless WorkDone is
+// set or the fault only has Truncate, BytesPerSecond, ContentType or Latency.
 //
-// In JSON, members have the names of the fields, in snake_case; Latency and
-// WorkLate are texts such as "1.5s".
+// In JSON, members have the names of the fields in snake_case. Latency and
+// WorkLate are strings such as "1.5s".
 type Fault struct {
-	Name   string                   // for [Request.Fault]; empty describes what happens
-	Method string                   // empty: any
-	Path   string                   // empty: any; a * at the end stands for the rest
-	Match  func(*http.Request) bool // nil: any; must not read the body; not in JSON
-	Skip   int                      // let so many matching requests pass first
-	Times  int                      // how many requests are hit; 0 means 1, negative means all
-	Rate   float64                  // hit only this share of them, such as 0.05, by chance (see [WithSeed]); 0 means each
+	Name   string                   // shown in [Request.Fault]; empty for a description of the fault
+	Method string                   // empty for any
+	Path   string                   // empty for any; a trailing * matches any suffix
+	Match  func(*http.Request) bool // nil for any; must not read the body; not in JSON
+	Skip   int                      // number of matching requests to let pass first
+	Times  int                      // number of requests to hit; 0 for 1; negative for all
+	Rate   float64                  // random share of the requests to hit, such as 0.05 (see [WithSeed]); 0 for all
 
-	WorkDone bool          // the work is done and its answer lost
-	WorkLate time.Duration // the work of WorkDone is done so much later, by the workspace's clock, whatever the client does by then
+	WorkDone bool          // process the request and lose the response
+	WorkLate time.Duration // delay of the processing with WorkDone, on the workspace's clock, even if the client has given up
 
-	Refuse   bool   // no connection; over a socket, one that is reset at once
-	Reset    bool   // the connection is reset once the request was received
-	Status   int    // this answer, with Body, or with an error object if there is none
-	Redirect string // an answer that points there, with Status or 302
+	Refuse   bool   // refuse the connection; over a socket, reset it immediately
+	Reset    bool   // reset the connection after receiving the request
+	Status   int    // status of the response; its body is Body, or an error object if Body is empty
+	Redirect string // location of a redirect, with Status or 302
 	Body     string
 
-	ContentType    string        // of the answer; alone, it belies the true answer
-	Header         http.Header   // more of the answer's header
-	RetryAfter     string        // the answer's Retry-After: seconds or a date
-	Latency        time.Duration // before anything else; real time
-	Truncate       bool          // the answer breaks off …
-	Keep           int           // … after so many bytes of its body
-	BytesPerSecond int           // of the answer's body, which is slow; 0 is no limit
+	ContentType    string        // Content-Type of the response; alone, it replaces that of the real response
+	Header         http.Header   // additional headers of the response
+	RetryAfter     string        // Retry-After header of the response: seconds or a date
+	Latency        time.Duration // delay before anything else, in real time
+	Truncate       bool          // cut off the response …
+	Keep           int           // … after this number of bytes of its body
+	BytesPerSecond int           // speed of the response body; 0 for no limit
 }
 
-// UnmarshalJSON reads a fault as described at [Fault].
+// UnmarshalJSON decodes a fault in the form described at [Fault].
 func (f *Fault) UnmarshalJSON(text []byte) error {
 	var in struct {
 		Name           string      `json:"name"`
@@ -107,7 +106,7 @@ func (f *Fault) check() error {
 	return nil
 }
 
-// String tells what happens.
+// String describes the fault.
 func (f *Fault) String() string {
 	var what []string
 	say := func(is bool, format string, args ...any) {
@@ -128,9 +127,9 @@ func (f *Fault) String() string {
 	return cmp.Or(f.Name, strings.Join(what, ", "), "fault")
 }
 
-// Inject makes faults happen from now on. Of all faults that match a request,
-// the one injected first hits it. The function returned takes these back. An
-// impossible fault panics.
+// Inject injects faults from now on. If several faults match a request, the one
+// that was injected first hits it. The returned function removes these faults.
+// Inject panics if a fault is invalid.
 func (s *Server) Inject(faults ...Fault) (remove func()) {
 	added := map[*armedFault]bool{}
 	s.faults.mu.Lock()
@@ -146,10 +145,10 @@ func (s *Server) Inject(faults ...Fault) (remove func()) {
 	return func() { s.faults.remove(func(f *armedFault) bool { return added[f] }) }
 }
 
-// ClearFaults takes back all faults, those of [WithFaults] included.
+// ClearFaults removes all faults, including those of [WithFaults].
 func (s *Server) ClearFaults() { s.faults.remove(func(*armedFault) bool { return true }) }
 
-// WithFaults makes faults happen from the beginning; see [Server.Inject].
+// WithFaults injects faults from the start. See [Server.Inject].
 func WithFaults(faults ...Fault) Option {
 	return func(s *Server) { s.wantFaults = append(s.wantFaults, faults...) }
 }
@@ -317,9 +316,10 @@ type rateLimit struct {
 	last       time.Time
 }
 
-// WithRateLimit makes the workspace answer 429 above perSecond requests a
-// second, with bursts of up to burst. If retryAfter is above zero, the answer
-// tells to come back after it, in whole seconds. There is no limit by default.
+// WithRateLimit makes the workspace return status 429 for more than perSecond
+// requests per second, with bursts of at most burst. If retryAfter is positive,
+// the response has a Retry-After header in whole seconds. By default there is
+// no limit.
 func WithRateLimit(perSecond float64, burst int, retryAfter time.Duration) Option {
 	return func(s *Server) {
 		s.limit.perSecond, s.limit.burst, s.limit.retryAfter = perSecond, float64(burst), retryAfter

@@ -13,27 +13,27 @@ import (
 	"time"
 )
 
-// FilesLimits bound the Files API. Zeros are the defaults; a negative MinPart is
-// no bound at all.
+// FilesLimits are the limits of the Files API. A zero means the default. A
+// negative MinPart means no limit.
 type FilesLimits struct {
-	MaxUpload int64         // bytes of a file in one request; 5 GiB
-	MinPart   int64         // bytes of a part that is not the last; 5 MiB
-	MaxPart   int64         // bytes of a part; 5 GiB
-	PartURLs  int           // URLs for parts that one call returns; 100
-	URLLife   time.Duration // of a presigned URL, whatever the caller asked for; 1 h
-	PageSize  int           // entries of a directory in a page; 1000
+	MaxUpload int64         // bytes of a file in one request; default 5 GiB
+	MinPart   int64         // bytes of a part, except for the last one; default 5 MiB
+	MaxPart   int64         // bytes of a part; default 5 GiB
+	PartURLs  int           // URLs for parts that one call returns; default 100
+	URLLife   time.Duration // maximum lifetime of a presigned URL; default 1 h
+	PageSize  int           // entries in a page of a directory; default 1000
 }
 
-// WithFilesLimits changes the bounds of the Files API.
+// WithFilesLimits changes the limits of the Files API.
 func WithFilesLimits(limits FilesLimits) Option { return func(s *Server) { s.files.limits = limits } }
 
-// WithoutPresignedURLs makes a workspace that refuses to make presigned URLs.
-// Files go through the workspace then, each in one request.
+// WithoutPresignedURLs creates a workspace that does not allow presigned URLs.
+// Each file is sent through the workspace in one request.
 func WithoutPresignedURLs() Option { return func(s *Server) { s.files.noURLs = true } }
 
-// WithResumableUploads makes a workspace on Google Cloud: large files go to one
-// presigned URL, chunk by chunk, and a directory that was made for a file
-// vanishes with its last file.
+// WithResumableUploads makes the workspace behave as on GCP. Large files are
+// sent to one presigned URL in chunks. A directory that was created for a file
+// disappears with its last file.
 func WithResumableUploads() Option { return func(s *Server) { s.files.google = true } }
 
 // filesArea is the Files API. The files are in the volumes. What is sent to

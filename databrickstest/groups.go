@@ -12,10 +12,10 @@ const (
 	usersGroup  = "users" // everybody, always; nobody is put in or taken out
 )
 
-// WithAccountGroups makes the workspace one whose groups are those of its
-// account: groups/create takes in one of the given groups, by name, with those
-// of its members that are users of the workspace, and refuses all others, and
-// who is in such a group cannot be changed here.
+// WithAccountGroups makes the workspace use the groups of its account.
+// groups/create then adds one of the given groups by name, with those of its
+// members who are users of the workspace. It rejects all other groups. The
+// members of such a group cannot be changed in the workspace.
 func WithAccountGroups(members map[string][]string) Option {
 	return func(s *Server) { s.groups.account = members }
 }

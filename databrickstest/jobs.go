@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// JobLimits are how many jobs and runs the workspace has. A zero is the default;
-// a negative number is no limit.
+// JobLimits limit the number of jobs and runs in the workspace. A zero means
+// the default. A negative number means no limit.
 type JobLimits struct {
-	Jobs       int // saved jobs; 10,000
-	PerHour    int // jobs and runs made in an hour; 10,000
-	ActiveRuns int // runs at one time; 1000
+	Jobs       int // saved jobs; default 10,000
+	PerHour    int // jobs and runs created in an hour; default 10,000
+	ActiveRuns int // active runs; default 1000
 }
 
-// WithJobLimits sets how many jobs and runs the workspace has.
+// WithJobLimits changes the limits on jobs and runs.
 func WithJobLimits(limits JobLimits) Option { return func(s *Server) { s.jobs.limits = limits } }
 
 // jobVersions are the versions of the API that are alike but for their paths,

@@ -12,46 +12,47 @@ import (
 	"time"
 )
 
-// A RunSpec tells a script about an attempt at a task that begins.
+// A RunSpec describes an attempt of a task that starts.
 type RunSpec struct {
-	JobID     int64 // of submitted runs, too, for which it is no job's
-	RunID     int64 // of the run
-	TaskRunID int64 // of the attempt
+	JobID     int64 // also set for submitted runs, although they have no job
+	RunID     int64 // ID of the run
+	TaskRunID int64 // run ID of the attempt
 	RunName   string
 	TaskKey   string
 	Attempt   int               // 0 for the first
-	Kind      string            // the task's field, such as notebook_task
-	Target    string            // the notebook, the file, the class or the entry point, if it is one of these
-	Params    map[string]string // by name, as the task gets them
-	Args      []string          // by place, as the task gets them
-	Task      json.RawMessage   // all of the task
+	Kind      string            // the task field, such as notebook_task
+	Target    string            // the notebook, file, class or entry point; empty for other kinds
+	Params    map[string]string // named parameters of the task
+	Args      []string          // positional parameters of the task
+	Task      json.RawMessage   // the complete task
 }
 
-// A RunOutcome says what becomes of an attempt at a task. Its zero value is
-// success without output after [Timings].RunTask.
+// A RunOutcome is the outcome of an attempt of a task. Its zero value is a
+// success without output after Timings.RunTask.
 type RunOutcome struct {
-	Duration  time.Duration  // of the work; 0: Timings.RunTask; negative: none
-	Output    string         // of a notebook: what it gives to dbutils.notebook.exit; of a condition: true or false
-	Logs      string         // what a JAR, a Python file or a wheel prints
-	Error     string         // not empty: the task fails, and says this
-	Trace     string         // the stack trace that goes with Error
+	Duration  time.Duration  // duration of the work; 0 for Timings.RunTask; negative for none
+	Output    string         // for a notebook, the value passed to dbutils.notebook.exit; for a condition, true or false
+	Logs      string         // text that a JAR, a Python file or a wheel printed
+	Error     string         // if not empty, the task fails with this error
+	Trace     string         // stack trace of Error
 	Values    map[string]any // task values, for references such as {{tasks.a.values.b}}
-	NoCluster string         // not empty: the cluster cannot be had, and this is why; the work never begins
+	NoCluster string         // if not empty, the cluster fails to start for this reason, and the work does not start
 
-	// Later, if not nil, finds out the outcome once the work has begun. It takes
-	// the time that it takes, in a goroutine of its own; its context ends when the
-	// run is canceled or out of time. Of the other fields only NoCluster counts then.
+	// Later, if not nil, determines the outcome when the work starts. It runs
+	// in its own goroutine, and the work takes as long as Later does. Its
+	// context ends when the run is canceled or times out. Of the other fields,
+	// only NoCluster has an effect.
 	Later func(context.Context) RunOutcome
 }
 
-// WithRuns lets a function decide what becomes of each attempt at a task. It
-// is called when the attempt begins, with the workspace locked, so it must not
-// call the workspace.
+// WithRuns determines the outcome of each attempt of a task. The workspace
+// calls script when the attempt starts. The workspace is locked during the
+// call, so script must not call the workspace.
 func WithRuns(script func(RunSpec) RunOutcome) Option {
 	return func(s *Server) { s.jobs.script = script }
 }
 
-// ScriptRuns is [WithRuns] for a server that is there already.
+// ScriptRuns is [WithRuns] for an existing server.
 func (s *Server) ScriptRuns(script func(RunSpec) RunOutcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

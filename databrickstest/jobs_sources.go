@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// WithAnySource lets tasks succeed whose notebooks, files and scripts are not in
-// the workspace. Without it such a task fails, as on the service, unless a script
-// (see [WithRuns]) decides.
+// WithAnySource lets tasks succeed even if their notebook, file or script is
+// not in the workspace. Without this option, such a task fails as in the
+// service, unless a script decides (see [WithRuns]).
 func WithAnySource() Option { return func(s *Server) { s.jobs.anySource = true } }
 
 // identity is whom a run acts as: the one that its job says, or whoever made it.

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// WithLibrariesForAllClusters names libraries that are to be on every cluster,
-// as somebody can say in the workspace's pages, each as the API's JSON, such as
-// {"jar": "dbfs:/a.jar"}. Runtimes from 7.0 on skip them. A text that is no
-// library panics.
+// WithLibrariesForAllClusters sets libraries that the workspace installs on
+// every cluster, as an administrator can do in the user interface. Each is the
+// API's JSON, such as {"jar": "dbfs:/a.jar"}. Runtimes from version 7.0 on skip
+// them. WithLibrariesForAllClusters panics if a library is invalid.
 func WithLibrariesForAllClusters(libraries ...string) Option {
 	return func(s *Server) {
 		for _, text := range libraries {
@@ -35,9 +35,9 @@ func WithLibrariesForAllClusters(libraries ...string) Option {
 	}
 }
 
-// FailLibrary makes installing a library fail from now on, on all clusters,
-// with a message. It is named by what it is: the URI of a file, the package or
-// the coordinates. An empty message lets it succeed again.
+// FailLibrary makes the installation of a library fail with a message, from now
+// on and on all clusters. The name is the URI of a file, the package or the
+// coordinates. An empty message lets the installation succeed again.
 func (s *Server) FailLibrary(name, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

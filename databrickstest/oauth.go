@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// A ServicePrincipal signs in to the workspace by OAuth, with one of its
-// secrets or with an ID token that one of its policies trusts.
+// A ServicePrincipal signs in to the workspace with OAuth. It uses one of its
+// secrets, or an ID token that one of its policies trusts.
 type ServicePrincipal struct {
 	ApplicationID string             `json:"application_id"` // its client ID, a UUID
 	Secrets       []string           `json:"secrets"`
 	Policies      []FederationPolicy `json:"policies"`
 	Admin         bool               `json:"admin"`  // a member of the group admins
-	Groups        []string           `json:"groups"` // further groups, which are made if need be
+	Groups        []string           `json:"groups"` // additional groups, which are created if necessary
 }
 
-// A FederationPolicy trusts ID tokens that somebody else issued. The workspace
-// looks at what a token says, and at the time. It does not check signatures.
+// A FederationPolicy trusts the ID tokens of another issuer. The workspace
+// checks the claims and the times of a token. It does not check signatures.
 type FederationPolicy struct {
-	Issuer    string   `json:"issuer"`    // the token's iss
-	Subject   string   `json:"subject"`   // the token's sub; in a policy of the account, empty stands for any
-	Audiences []string `json:"audiences"` // one of them is the token's aud; default: the workspace's token endpoint
+	Issuer    string   `json:"issuer"`    // iss claim of the token
+	Subject   string   `json:"subject"`   // sub claim of the token; empty in an account-wide policy for any subject
+	Audiences []string `json:"audiences"` // the token's aud claim must be one of these; default: the workspace's token endpoint
 }
 
 // WithServicePrincipal adds a service principal to the workspace.
@@ -34,22 +34,22 @@ func WithServicePrincipal(p ServicePrincipal) Option {
 	return func(s *Server) { s.wantPrincipals = append(s.wantPrincipals, p) }
 }
 
-// WithFederationPolicy adds a policy of the whole account. It trusts tokens
-// whose subject is the name of a user or the application ID of a service
-// principal, so that a client needs no client ID.
+// WithFederationPolicy adds an account-wide policy. It trusts tokens whose
+// subject is the name of a user or the application ID of a service principal. A
+// client then needs no client ID.
 func WithFederationPolicy(p FederationPolicy) Option {
 	return func(s *Server) { s.oauth.policies = append(s.oauth.policies, p) }
 }
 
-// WithOAuthTokenLife changes how long tokens of OAuth live: an hour by default,
-// on the workspace's clock.
+// WithOAuthTokenLife sets the lifetime of OAuth tokens on the workspace's
+// clock. The default is one hour.
 func WithOAuthTokenLife(d time.Duration) Option { return func(s *Server) { s.oauth.life = d } }
 
-// WithTenant sets the Entra tenant to which the workspace sends people.
+// WithTenant sets the Microsoft Entra tenant of the workspace.
 func WithTenant(id string) Option { return func(s *Server) { s.oauth.tenant = id } }
 
-// IssueToken makes a token for a user or a service principal, as Entra would
-// issue it. It panics if there is no such user.
+// IssueToken creates a token for a user or a service principal, as Microsoft
+// Entra ID would. It panics if the user does not exist.
 func (s *Server) IssueToken(name string, life time.Duration) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,8 +60,8 @@ func (s *Server) IssueToken(name string, life time.Duration) string {
 	return s.oauth.issue(u, s.now(), life).value
 }
 
-// RevokeTokens locks a user or a service principal out: none of the tokens that
-// exist authenticates any more. New ones do.
+// RevokeTokens revokes all existing tokens of a user or a service principal.
+// New tokens work.
 func (s *Server) RevokeTokens(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

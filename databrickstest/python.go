@@ -17,32 +17,34 @@ import (
 	"time"
 )
 
-// PythonOptions say which Python runs the code of a workspace, and how.
+// PythonOptions configure the Python that runs the code of a workspace.
 type PythonOptions struct {
-	// Command is the interpreter's; empty stands for python3.
+	// Command is the interpreter. Empty means python3.
 	Command string
 
 	// SparkURL is the address of a Spark Connect server, such as
-	// sc://localhost:15002. Empty lets pyspark decide, which then runs Spark itself.
+	// sc://localhost:15002. If it is empty, pyspark decides, and then runs
+	// Spark itself.
 	SparkURL string
 }
 
-// WithPython runs commands of REST 1.2 and tasks of jobs in Python on this
-// machine: notebooks in Python and SQL, spark_python_tasks, and the entry points
-// of wheels. Each execution context and each attempt at a task has a process of
-// its own. What the code prints, its errors, and the values that it sets are those
-// of the command or the task. A script (see [WithRuns]) comes first: a task runs in
-// Python if the script returns a zero [RunOutcome].
+// WithPython runs REST 1.2 commands and tasks of jobs in a local Python:
+// notebooks in Python and SQL, spark_python_tasks, and entry points of wheels.
+// Each execution context and each attempt of a task has its own process. The
+// printed text, the errors and the values of the code become those of the
+// command or task. A script takes precedence (see [WithRuns]): a task runs in
+// Python only if the script returns a zero [RunOutcome].
 //
-// The code finds a dbutils with widgets, notebook, secrets, fs and
-// jobs.taskValues, which acts as whoever runs the code. It finds spark if its
-// Python has pyspark; see [PythonOptions]. Without pyspark, spark fails when it is
-// used, and SQL is what SQLite understands of it.
+// The code can use a dbutils with widgets, notebook, secrets, fs and
+// jobs.taskValues. It acts as the user who runs the code. The code can use
+// spark if the Python has pyspark. See [PythonOptions]. Without pyspark, using
+// spark fails, and SQLite runs the SQL.
 //
-// Tasks in other languages, from Git or from a storage that is not in the
-// workspace do not run. They succeed, as without this option.
+// Tasks in other languages, from Git, or from storage outside the workspace do
+// not run. They succeed, as they do without this option.
 //
-// The code runs with all rights of this program: take care whose it is.
+// The code has all permissions of this program, so run only code that you
+// trust.
 func WithPython(options PythonOptions) Option {
 	return func(s *Server) {
 		s.jobs.python = &options
@@ -50,17 +52,18 @@ func WithPython(options PythonOptions) Option {
 	}
 }
 
-// LocalPython returns an executor that runs commands in Python on this machine,
-// by the command python3, in one process for each context. What one command
-// defines, the next one can use. A command's result is what it printed and the
-// value of the expression that it ends with, or a traceback. [WithPython] has the
-// rest of what there is to say, and runs jobs as well.
+// LocalPython returns an executor that runs commands in a local Python with the
+// command python3. Each context has its own process, so commands share
+// variables. The result of a command is its printed text and the value of its
+// last expression, or a traceback. [WithPython] has more options and also runs
+// jobs.
 //
-// A cancelled command is interrupted. If that does not stop it within a few
-// seconds, its process is killed, and the context begins anew with the next
-// command. Processes end with their contexts, and all of them with the server.
+// A canceled command is interrupted. If it does not stop within a few seconds,
+// its process is killed, and the next command starts a new one. A process ends
+// with its context. All processes end with the server.
 //
-// The code runs with all rights of this program: take care whose it is.
+// The code has all permissions of this program, so run only code that you
+// trust.
 func LocalPython() Executor { return PythonOptions{}.executor() }
 
 func (o PythonOptions) executor() Executor {

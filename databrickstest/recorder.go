@@ -16,7 +16,7 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A Request is what the workspace remembers of a request that it received.
+// A Request is a request that the workspace received.
 type Request struct {
 	Time     time.Time // on the workspace's clock
 	Host     string
@@ -24,28 +24,28 @@ type Request struct {
 	Path     string
 	Query    url.Values
 	Header   http.Header
-	Body     []byte // the first of it; see [Recording]
-	BodySize int64  // of what was read of it, in bytes
-	Status   int    // of the answer; 0 while there is none, or if it was lost
-	Fault    string // the fault that it met, if any
-	WorkDone bool   // the workspace did what was asked, whatever became of the answer
+	Body     []byte // the first part of the body; see [Recording]
+	BodySize int64  // number of bytes that were read of the body
+	Status   int    // status of the response; 0 if there is none yet, or if it was lost
+	Fault    string // the fault that hit it; empty for none
+	WorkDone bool   // the workspace processed the request, even if the response was lost
 }
 
-// Recording says what a server remembers of requests. Zeros are the defaults.
+// Recording says which requests the server records. A zero means the default.
 type Recording struct {
-	Requests  int  // how many of the latest to keep; 10,000; negative for none
-	BodyBytes int  // of each body, at most; 64 KiB; negative for none
-	Total     int  // of all bodies, headers and URLs together, older ones are dropped; 64 MiB
-	Secrets   bool // keep them; they are replaced otherwise
+	Requests  int  // number of latest requests to keep; default 10,000; negative for none
+	BodyBytes int  // maximum size to keep of each body; default 64 KiB; negative for none
+	Total     int  // maximum size of all bodies, headers and URLs together, after which older ones are dropped; default 64 MiB
+	Secrets   bool // keep secrets, which are otherwise replaced
 }
 
 // WithRecording changes what [Server.Requests] returns.
 func WithRecording(r Recording) Option { return func(s *Server) { s.recorder.Recording = r } }
 
-// Requests returns copies of the requests received, in the order of their
-// arrival, with their secrets replaced: credentials, values of secrets,
-// spark_env_vars, passwords, command text and the like. Bodies of requests
-// still under way are not there yet.
+// Requests returns copies of the received requests in the order of their
+// arrival. Their secrets are replaced: credentials, values of secrets,
+// spark_env_vars, passwords, the text of commands and similar values. Bodies of
+// requests in progress are not included yet.
 func (s *Server) Requests() []Request {
 	s.recorder.mu.Lock()
 	defer s.recorder.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *Server) Requests() []Request {
 	return requests
 }
 
-// ForgetRequests makes [Server.Requests] begin anew.
+// ForgetRequests removes all requests that [Server.Requests] returns.
 func (s *Server) ForgetRequests() {
 	s.recorder.mu.Lock()
 	defer s.recorder.mu.Unlock()

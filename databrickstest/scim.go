@@ -14,12 +14,13 @@ import (
 
 const scimPath = "/api/2.0/preview/scim/v2/"
 
-// WithListLag keeps users, service principals and groups out of SCIM's lists for
-// a while after they were made, as the service does. Get finds them at once.
+// WithListLag omits new users, service principals and groups from SCIM lists
+// for a time, as the service does. Get returns them immediately.
 func WithListLag(d time.Duration) Option { return func(s *Server) { s.scim.lag = d } }
 
-// AddOAuthSecret makes a secret with which a service principal signs in, as an
-// admin of the account would. It panics if there is no such principal.
+// AddOAuthSecret creates a secret with which a service principal signs in, as
+// an account administrator would. It panics if the service principal does not
+// exist.
 func (s *Server) AddOAuthSecret(applicationID string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

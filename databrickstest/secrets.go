@@ -17,9 +17,10 @@ const (
 	maxSecret  = 128 << 10 // bytes of a value
 )
 
-// WithKeyVault adds an Azure key vault with secrets by name, for scopes of the
-// backend AZURE_KEYVAULT. Such a scope is made by users with an Azure AD token
-// only: one that begins with eyJ, as JSON web tokens do; see [User].
+// WithKeyVault adds an Azure key vault with the given secrets, for scopes with
+// the backend AZURE_KEYVAULT. Only a caller with a Microsoft Entra ID token can
+// create such a scope. Such a token starts with eyJ, like any JSON Web Token.
+// See [User].
 func WithKeyVault(dnsName string, secrets map[string]string) Option {
 	return func(s *Server) {
 		if s.secrets.vaults == nil {
@@ -29,14 +30,14 @@ func WithKeyVault(dnsName string, secrets map[string]string) Option {
 	}
 }
 
-// WithSecretsInNotebooksOnly lets nobody read the values of secrets, as older
-// workspaces do outside of notebooks.
+// WithSecretsInNotebooksOnly prevents reading the values of secrets through the
+// API, as in older workspaces.
 func WithSecretsInNotebooksOnly() Option {
 	return func(s *Server) { s.secrets.notebooksOnly = true }
 }
 
-// WithStandardPlan makes a workspace without permissions on secret scopes:
-// everybody manages each of them, which who makes one has to ask for.
+// WithStandardPlan creates a workspace without permissions on secret scopes.
+// All users manage every scope, and the creator of a scope must request this.
 func WithStandardPlan() Option {
 	return func(s *Server) { s.secrets.standard = true }
 }

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// A Server is a Databricks workspace in memory. Make one with [NewServer].
+// A Server is an in-memory Databricks workspace. [NewServer] creates one.
 type Server struct {
-	// Token is a personal access token of the admin [AdminName].
+	// Token is a personal access token of the administrator [AdminName].
 	Token string
 
 	clock          func() time.Time
@@ -79,11 +79,12 @@ type Server struct {
 	v12         v12Area
 }
 
-// An Option sets up a server; see the functions whose names begin with With.
+// An Option is an option for [NewServer]. The functions whose names start with
+// With return options.
 type Option func(*Server)
 
-// WithoutSocket makes a server whose [Server.URL] opens no socket. It is
-// reached through [Server.Transport], [Server.Client] or [Server.ServeHTTP] only.
+// WithoutSocket creates a server whose [Server.URL] opens no socket. Use
+// Server.Transport, Server.Client or Server.ServeHTTP.
 func WithoutSocket() Option { return func(s *Server) { s.noSocket = true } }
 
 // WithListener serves the workspace on a listener from the start. The server
@@ -91,23 +92,24 @@ func WithoutSocket() Option { return func(s *Server) { s.noSocket = true } }
 func WithListener(l net.Listener) Option { return func(s *Server) { s.listener = l } }
 
 // WithUnknownAttributes makes clusters keep and return attributes that this
-// package does not know, as a newer service would. Otherwise they are ignored,
-// as the service ignores what it does not know.
+// package does not know, as a newer service would. Without this option, the
+// workspace ignores them.
 func WithUnknownAttributes() Option { return func(s *Server) { s.keepAll = true } }
 
-// WithGzip compresses larger answers for clients that ask for it, as the
-// service does. Without it they save the time.
+// WithGzip compresses large responses for clients that accept it, as the
+// service does. Without this option, the workspace compresses nothing, which is
+// faster.
 func WithGzip() Option { return func(s *Server) { s.gzip = true } }
 
-// WithLogger reports each request at debug level: method, path, status, fault
-// and duration. Secrets are in none of these.
+// WithLogger logs each request at debug level, with its method, path, status,
+// fault and duration. Log records contain no secrets.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
 // nowhere is the host of servers without a socket; no name ends like that.
 const nowhere = "https://workspace.databrickstest.invalid"
 
-// NewServer makes a workspace. It opens no socket until [Server.URL] asks for
-// one. The server should be closed.
+// NewServer creates a workspace. It opens no socket before [Server.URL] is
+// called. Close the server when you no longer need it.
 func NewServer(opts ...Option) *Server {
 	s := &Server{clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
@@ -154,13 +156,13 @@ func NewServer(opts ...Option) *Server {
 	return s
 }
 
-// URL returns the workspace's address, without a slash at the end. The first
-// call opens a socket on 127.0.0.1 and serves the workspace there; it panics if
-// that fails. With [WithListener] the address is that of the listener. With
-// [WithoutSocket] it is an https URL that nothing but Transport serves.
+// URL returns the address of the workspace, without a trailing slash. The first
+// call opens a socket on 127.0.0.1 and serves the workspace there. It panics if
+// that fails. With WithListener, the address is that of the listener. With
+// WithoutSocket, it is an https URL that only Transport serves.
 //
-// Do not open a socket inside a synctest bubble: a goroutine that waits for the
-// network keeps the bubble's clock from moving.
+// Do not open a socket inside a synctest bubble. A goroutine that waits for the
+// network prevents the bubble's clock from advancing.
 func (s *Server) URL() string {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -222,8 +224,8 @@ func (s *Server) host() string {
 	return s.address()
 }
 
-// Shutdown ends the server as Close does, but lets requests under way come to
-// their end while the context lasts. It fails if that was not enough.
+// Shutdown shuts the server down like Close, but waits for requests in progress
+// until the context ends. It fails if some of them did not finish.
 func (s *Server) Shutdown(ctx context.Context) (err error) {
 	s.life.Lock()
 	server := s.http
@@ -235,8 +237,8 @@ func (s *Server) Shutdown(ctx context.Context) (err error) {
 	return err
 }
 
-// Close ends the server: it breaks connections and waits until no request is
-// under way. Requests that come later find nobody.
+// Close shuts the server down. It breaks connections and waits for the requests
+// in progress. Later requests fail to connect.
 func (s *Server) Close() {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -257,8 +259,8 @@ func (s *Server) Close() {
 	}
 }
 
-// Panics returns what should never be: the texts and stacks of panics in the
-// server, each of which was answered with INTERNAL_ERROR.
+// Panics returns the text and the stack of each panic in the server. There
+// should be none. The response to such a request is INTERNAL_ERROR.
 func (s *Server) Panics() []string {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -291,8 +293,8 @@ func (s *Server) done() {
 	}
 }
 
-// ServeHTTP answers a request. A Server can be mounted wherever an
-// http.Handler can.
+// ServeHTTP handles a request. You can use a Server wherever an http.Handler is
+// needed.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
 		abort(w, errRefused)

@@ -20,14 +20,15 @@ import (
 	"time"
 )
 
-// WithStatusPage makes the workspace answer GET / with a page for people. It shows
-// runs with their tasks, errors and logs, the latest requests with their statuses
-// and faults, clusters, jobs and execution contexts, and the files of DBFS, the
-// workspace and volumes, which it opens. It changes and records nothing.
+// WithStatusPage makes GET / return an HTML page about the workspace. It shows
+// runs with their tasks, errors and logs, the latest requests with their
+// statuses and faults, clusters, jobs and execution contexts, and the files of
+// DBFS, the workspace and volumes. It changes nothing and is not recorded.
 //
-// The page answers only to the server's own names: its address, localhost, and
-// IP addresses. A browser on this machine needs no credential. A browser on another
-// machine has to sign in: the user name is token, the password is a token of an admin.
+// The page is available only under the server's own names: its address,
+// localhost and IP addresses. A browser on this machine needs no credential. A
+// browser on another machine must sign in with the user name token and the
+// token of an administrator as the password.
 func WithStatusPage() Option { return func(s *Server) { s.statusPage = true } }
 
 const (

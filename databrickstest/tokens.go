@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A TokenPolicy is what the workspace allows of personal access tokens.
+// A TokenPolicy sets the rules for personal access tokens.
 type TokenPolicy struct {
-	MaxPerUser  int           // valid ones; 0 stands for 600
-	MaxLifetime time.Duration // 0 for no bound
-	Disabled    bool          // nobody may make one
+	MaxPerUser  int           // maximum number of valid tokens; 0 for 600
+	MaxLifetime time.Duration // 0 for no limit
+	Disabled    bool          // nobody may create tokens
 }
 
-// WithTokenPolicy changes what the workspace allows of personal access tokens.
+// WithTokenPolicy sets the rules for personal access tokens.
 func WithTokenPolicy(policy TokenPolicy) Option {
 	return func(s *Server) { s.tokens.policy = policy }
 }

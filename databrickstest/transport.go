@@ -13,10 +13,10 @@ import (
 	"syscall"
 )
 
-// Transport returns a way to the workspace without a socket: an
-// http.RoundTripper that hands requests to the server, whatever their host
-// name. Bodies are streamed both ways, and requests end with their context. It
-// works inside a synctest bubble.
+// Transport returns an http.RoundTripper that passes requests to the server
+// without a socket, whatever their host name. Bodies are streamed in both
+// directions, and requests end with their context. It works inside a synctest
+// bubble.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }

@@ -87,19 +87,19 @@ type command struct {
 	results      json.RawMessage
 }
 
-// An ExecutionContext is a context of REST 1.2 as [Server.ExecutionContexts]
-// shows it.
+// An ExecutionContext describes a context of REST 1.2, for
+// [Server.ExecutionContexts].
 type ExecutionContext struct {
 	ID        string
 	ClusterID string
 	Language  string
 	Status    string // Pending or Running
-	Commands  int    // that were sent to it
-	Active    int    // of these, that have not ended
+	Commands  int    // number of commands sent to it
+	Active    int    // number of these that are not done
 }
 
-// ExecutionContexts returns the contexts that are there now, on all clusters,
-// so that a test can see what is left behind. The service has no such call.
+// ExecutionContexts returns the existing contexts on all clusters, so that a
+// test can find leaked ones. The service has no such call.
 func (s *Server) ExecutionContexts() []ExecutionContext {
 	s.mu.Lock()
 	defer s.mu.Unlock()

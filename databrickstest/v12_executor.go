@@ -10,22 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// An Executor decides what the commands of REST 1.2 end with.
+// An Executor determines the results of REST 1.2 commands.
 type Executor interface {
-	// Execute returns what a command ends with. It is called once for each, when
-	// the command is sent, by many goroutines at once. It should return at once:
-	// how long the command takes is said by its result.
+	// Execute returns the result of a command. The workspace calls it when the
+	// command is sent, possibly from many goroutines. It should return
+	// immediately. The result says how long the command takes.
 	Execute(Command) CommandResult
 }
 
-// An ExecutorFunc is an Executor that is a function.
+// An ExecutorFunc is a function that implements [Executor].
 type ExecutorFunc func(Command) CommandResult
 
 // Execute calls f.
 func (f ExecutorFunc) Execute(c Command) CommandResult { return f(c) }
 
-// WithExecutor runs commands of REST 1.2 by e. Without it each command ends
-// with an empty text.
+// WithExecutor determines the results of REST 1.2 commands. Without it, each
+// command returns empty text.
 func WithExecutor(e Executor) Option { return func(s *Server) { s.v12.executor = e } }
 
 // A Command is code that was sent to a context.
@@ -34,40 +34,41 @@ type Command struct {
 	ClusterID string
 	ContextID string
 	Language  string // python, scala, sql or r
-	Code      string // byte for byte
-	FileName  string // if it was sent as a file
-	User      string // who sent it
+	Code      string // the exact bytes
+	FileName  string // set if the code was sent as a file
+	User      string // the user who sent it
 
 	cleanup   func(func())
 	workspace workspaceCall // as the user
 }
 
-// Cleanup has f called once the command's context has ended: destroyed,
-// evicted, lost with its cluster, or with the server, whose Close waits for f.
+// Cleanup calls f after the end of the command's context. A context ends when
+// it is destroyed, evicted, or lost with its cluster or with the server.
+// Server.Close waits for f.
 func (c Command) Cleanup(f func()) { c.cleanup(f) }
 
-// A CommandResult is what a command ends with. It is a text, unless one of the
-// fields from Columns to Raw says otherwise.
+// A CommandResult is the result of a command. It is text, unless one of the
+// fields from Columns to Raw is set.
 type CommandResult struct {
-	Duration time.Duration // on the workspace's clock; 0 is Timings.Command, negative no time at all
+	Duration time.Duration // on the workspace's clock; 0 for Timings.Command; negative for no time
 
 	Text    string
-	Columns []TableColumn   // makes it a table
-	Rows    [][]any         // of the table
-	Images  []string        // makes it an image, or images: data: URLs or paths
-	Cause   string          // makes it an error, the code's own
-	Summary string          // of the error, in HTML
-	Broken  string          // makes the command's status Error, for this cause
-	Raw     json.RawMessage // the results as they are to be sent
+	Columns []TableColumn   // makes the result a table
+	Rows    [][]any         // rows of the table
+	Images  []string        // makes the result one or more images: data: URLs or paths
+	Cause   string          // makes the result an error of the code
+	Summary string          // HTML summary of the error
+	Broken  string          // makes the command fail with the status Error for this reason
+	Raw     json.RawMessage // the results as JSON, sent without changes
 
-	// Later, if not nil, finds out the result when the command's turn has come.
-	// It takes the time that it takes, in a goroutine of its own; its context
-	// ends when the command is cancelled or its context ends. Duration and the
-	// result's other fields do not count then.
+	// Later, if not nil, determines the result when the command starts. It runs
+	// in its own goroutine, and the command takes as long as Later does. Its
+	// context ends when the command is canceled or the execution context ends.
+	// Duration and the other fields of the result are ignored.
 	Later func(context.Context) CommandResult
 }
 
-// A TableColumn is a column of a table; its type is Spark's, such as long,
+// A TableColumn is a column of a table. Its type is a Spark type, such as long,
 // string, or {"type":"array",…} as JSON.
 type TableColumn struct {
 	Name string `json:"name"`

@@ -9,17 +9,17 @@ import (
 	"strings"
 )
 
-// DefaultSchema is the schema that every workspace has, in the catalog main.
+// DefaultSchema is a schema that every workspace has. Its catalog is main.
 const DefaultSchema = "main.default"
 
-// WithSchema adds a schema to the Unity Catalog of the workspace, besides
+// WithSchema adds a schema to the workspace's Unity Catalog, in addition to
 // [DefaultSchema]. The name is catalog.schema.
 func WithSchema(name string) Option {
 	return func(s *Server) { s.volumes.wantSchemas = append(s.volumes.wantSchemas, name) }
 }
 
-// WithVolume adds a managed volume. The name is catalog.schema.volume. Its
-// catalog and schema are added if need be.
+// WithVolume adds a managed volume. The name is catalog.schema.volume. The
+// catalog and the schema are created if necessary.
 func WithVolume(name string) Option {
 	return func(s *Server) { s.volumes.wantVolumes = append(s.volumes.wantVolumes, name) }
 }

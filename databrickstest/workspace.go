@@ -22,15 +22,15 @@ const maxNotebook = 10 << 20
 // maxRawFile bounds what workspace-files/import-file takes, in bytes.
 const maxRawFile = 500 << 20
 
-// WithNewerSizeErrors says BAD_REQUEST where something is too large for
-// workspace/import and workspace/export, as today's service does, and not
-// MAX_NOTEBOOK_SIZE_EXCEEDED as documented.
+// WithNewerSizeErrors makes workspace/import and workspace/export return
+// BAD_REQUEST if something is too large, as the current service does. Without
+// this option they return MAX_NOTEBOOK_SIZE_EXCEEDED, as documented.
 func WithNewerSizeErrors() Option { return func(s *Server) { s.workspace.newerErrors = true } }
 
-// PutWorkspaceObject puts something into the tree that workspace/import cannot
-// make: a LIBRARY, a DASHBOARD, an empty REPO, or a FILE of any size, as
-// clusters can write one. Directories above it are made. It panics if that
-// cannot be, or if objectType is NOTEBOOK or DIRECTORY.
+// PutWorkspaceObject creates an object that workspace/import cannot create: a
+// LIBRARY, a DASHBOARD, an empty REPO, or a FILE of any size. It creates
+// missing parent directories. It panics if the object cannot be created, or if
+// objectType is NOTEBOOK or DIRECTORY.
 func (s *Server) PutWorkspaceObject(path, objectType string, content []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
