@@ -42,7 +42,7 @@ type UploadOptions struct {
 	// number of bytes. The total is -1 if it is unknown. done returns to 0 when
 	// the upload starts over. Progress is called often and must return quickly.
 	// Calls do not overlap.
-	Progress func(done, total int64)
+	Progress func(done, total int64) `json:"-"`
 
 	// The options below are of files of volumes.
 
@@ -60,7 +60,7 @@ type UploadOptions struct {
 	//
 	// Only an *os.File can be resumed. Save is not called for other sources, nor
 	// for files that are sent in one request.
-	Save func(PendingUpload) error
+	Save func(PendingUpload) error `json:"-"`
 
 	// Resume continues an upload from the last value that Save got, with the same
 	// path and the same Overwrite. Set Save as well, unless the upload is to be

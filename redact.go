@@ -190,3 +190,6 @@ func (v PendingEnforcement) LogValue() slog.Value { return redact.LogValue(v) }
 
 // LogValue logs the value without its secrets.
 func (v PolicyCompliance) LogValue() slog.Value { return redact.LogValue(v) }
+
+// LogValue logs the options without the secret of Resume.
+func (v UploadOptions) LogValue() slog.Value { return redact.LogValue(v) }
