@@ -71,7 +71,7 @@ type UploadOptions struct {
 
 // Limits on the buffer for a source of unknown size.
 const (
-	maxInMemory = 8 << 20
+	maxInMemory = 64 << 20 // and 128 MiB for all sources of a process
 	maxBuffered = 256 << 20
 )
 
@@ -84,7 +84,7 @@ const (
 // been verified. While Upload replaces a large file, there is a moment without
 // a file. Upload sends files of 2 GiB or more, and long sources of unknown
 // size, in blocks. Such a source must not pause for ten minutes. Memory use
-// does not depend on the size of the file.
+// is bounded.
 //
 // After an error, Upload leaves no part of the file. If lost responses make
 // this uncertain, the error says what may remain where. The service may still

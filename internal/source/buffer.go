@@ -5,18 +5,25 @@ import (
 	"context"
 	"io"
 	"os"
+	"sync/atomic"
 
+	"github.com/go-databricks/databricks/internal/blocks"
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// chunk is how much is copied to the disk at a time.
-const chunk = 1 << 20
+// chunk is how much is copied at a time.
+const chunk = blocks.Size
+
+// maxBlocks bounds the memory of all buffered sources of a process together.
+const maxBlocks = 128
+
+var blocksInUse atomic.Int64
 
 // Buffer reads the source, so that its size becomes known: the first bytes into
 // memory and, if there are more, up to so many bytes into a temporary file. It
 // returns what was read as a source of its own, and finishes s. If there is still
 // more, or no room on the disk, that is a source of unknown size which goes on
-// to read from s. free removes the file.
+// to read from s. free closes the source that was returned, and removes the file.
 func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *Source, free func(), err error) {
 	free = func() {}
 	opened, err := s.Open()
@@ -24,40 +31,113 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 		return nil, free, err
 	}
 	in := &contextReader{opened, ctx}
-	var memory bytes.Buffer
+	var small bytes.Buffer
+	first := min(inMemory, chunk)
 	if s.size > 0 {
-		memory.Grow(int(min(s.size, inMemory)) + bytes.MinRead) // and no more
+		small.Grow(int(min(s.size, first)) + bytes.MinRead) // and no more
 	}
-	switch _, err := io.CopyN(&memory, in, inMemory+1); err {
+	switch _, err := io.CopyN(&small, in, first+1); err {
 	case nil:
 	case io.EOF:
-		return New(bytes.NewReader(memory.Bytes())), free, s.Finish()
+		return New(bytes.NewReader(small.Bytes())), free, s.Finish()
 	default:
 		return nil, free, err
 	}
-	if onDisk == 0 {
-		return New(io.MultiReader(&memory, in)), free, nil
-	}
-	file, err := os.CreateTemp("", "databricks-*")
-	if err != nil { // it works without
-		return New(io.MultiReader(&memory, in)), free, nil
-	}
+	var large memory
+	var file *os.File
 	free = func() {
-		file.Close()
-		_ = os.Remove(file.Name())
+		if buffered != nil {
+			buffered.Close() // nobody reads from memory that is used again
+		}
+		large.free()
+		if file != nil {
+			file.Close()
+			_ = os.Remove(file.Name())
+		}
 	}
-	size, end, err := fill(file, io.MultiReader(&memory, in), onDisk)
-	switch {
-	case err != nil:
-		free()
-		return nil, func() {}, err
-	case end != nil:
-		return New(io.MultiReader(io.NewSectionReader(file, 0, size), end)), free, nil
+	rest := io.MultiReader(&small, in)
+	whole, err := large.fill(rest, inMemory)
+	held := io.NewSectionReader(&large, 0, large.size)
+	if err != nil {
+		return nil, free, err
 	}
+	if whole {
+		buffered = New(held)
+		return buffered, free, s.Finish()
+	}
+	rest = io.MultiReader(held, rest)
+	if onDisk == 0 {
+		buffered = New(rest)
+		return buffered, free, nil
+	}
+	if file, err = os.CreateTemp("", "databricks-*"); err != nil { // it works without
+		buffered = New(rest)
+		return buffered, free, nil
+	}
+	size, end, err := fill(file, rest, onDisk)
+	if err != nil {
+		return nil, free, err
+	}
+	if end != nil {
+		buffered = New(io.MultiReader(io.NewSectionReader(file, 0, size), end))
+		return buffered, free, nil
+	}
+	large.free()
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, free, err
 	}
-	return New(file), free, s.Finish()
+	buffered = New(file)
+	return buffered, free, s.Finish()
+}
+
+// A memory holds bytes in blocks, so that nothing is copied when it grows.
+type memory struct {
+	blocks []*blocks.Block
+	size   int64
+}
+
+// fill reads up to so many bytes, and one more. It reports whether the input ended
+// before that one. It reads less if other sources have taken the memory.
+func (m *memory) fill(in io.Reader, most int64) (whole bool, err error) {
+	for m.size <= most {
+		if blocksInUse.Add(1) > maxBlocks {
+			blocksInUse.Add(-1)
+			return false, nil
+		}
+		block := blocks.New()
+		m.blocks = append(m.blocks, block)
+		n, err := io.ReadFull(in, block[:min(blocks.Size, most+1-m.size)])
+		m.size += int64(n)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// ReadAt implements io.ReaderAt.
+func (m *memory) ReadAt(p []byte, offset int64) (n int, err error) {
+	for n < len(p) && offset < m.size {
+		i := offset / blocks.Size
+		end := min(m.size-i*blocks.Size, blocks.Size)
+		copied := copy(p[n:], m.blocks[i][offset%blocks.Size:end])
+		n, offset = n+copied, offset+int64(copied)
+	}
+	if n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (m *memory) free() {
+	for _, block := range m.blocks {
+		blocks.Free(block)
+	}
+	blocksInUse.Add(-int64(len(m.blocks)))
+	m.blocks, m.size = nil, 0
 }
 
 // fill copies up to so many bytes to a file. It returns how many, and what is

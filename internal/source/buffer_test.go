@@ -81,3 +81,43 @@ func TestSource_Buffer_fails(t *testing.T) {
 	assert.ErrorIs(t, err, ErrChanged)
 	free()
 }
+
+// What is held in memory of all sources together is bounded, and given back. What
+// is beyond that goes to the disk.
+func TestSource_Buffer_sharesMemory(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	files := func() int {
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		return len(left)
+	}
+	const size = maxBlocks / 2 * chunk
+	want := bytes.Repeat([]byte("0123456789abcdef"), size/16)
+	var all []func()
+	for i := range 3 {
+		buffered, free, err := New(io.MultiReader(bytes.NewReader(want[:size-1-i]))).Buffer(t.Context(), size, 2*size)
+		require.NoError(t, err)
+		all = append(all, free)
+		in, err := buffered.Open()
+		require.NoError(t, err)
+		got, err := io.ReadAll(in)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want[:size-1-i], got))
+		assert.EqualValues(t, size-1-i, buffered.Size())
+		assert.True(t, buffered.Rewindable())
+		if assert.Equal(t, i/2, files(), "the first two are in memory"); i == 0 {
+			t.Cleanup(func() {
+				_, err := in.Read(make([]byte, 1))
+				assert.Equal(t, errClosed, err, "memory that was given back is not read")
+			})
+		}
+	}
+	assert.EqualValues(t, maxBlocks, blocksInUse.Load())
+	for _, free := range all {
+		free()
+		free()
+	}
+	assert.Zero(t, blocksInUse.Load())
+	assert.Zero(t, files())
+}
