@@ -3,9 +3,7 @@ package databricks
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-databricks/databricks/internal/reply"
@@ -33,7 +31,7 @@ type attempt struct {
 	requestID string
 	info      *AttemptInfo    // nil if nobody observes
 	observed  context.Context // as the observers returned it
-	received  atomic.Int64    // bytes of the response, if somebody observes
+	response  *reply.Body     // nil if there is none
 }
 
 // run sends the request, reads the response and records the outcome. The
@@ -101,9 +99,7 @@ func (a *attempt) receive(resp *http.Response) {
 	if a.call.request.Response != nil {
 		*a.call.request.Response = ResponseInfo{resp.StatusCode, resp.Header, a.requestID, a.number}
 	}
-	if a.info != nil {
-		resp.Body = &countedBody{resp.Body, &a.received}
-	}
+	a.response, _ = resp.Body.(*reply.Body)
 	switch status := resp.StatusCode; {
 	case status < 200: // it may go on in another protocol; the body is a connection, and never ends
 		a.err, a.lost = fmt.Errorf("the response has the status %d, which nobody asked for", status), true
@@ -138,16 +134,4 @@ func (a *attempt) rejectedByProxy(err *APIError) bool {
 // rejectedWith reports whether the service rejected this attempt with code.
 func (a *attempt) rejectedWith(code ErrorCode) bool {
 	return a.rejection != nil && code != "" && a.rejection.Is(code)
-}
-
-// A countedBody counts what is read of a response.
-type countedBody struct {
-	io.ReadCloser
-	n *atomic.Int64
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.n.Add(int64(n))
-	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,7 +199,9 @@ func (a *attempt) report(ctx context.Context, retried bool) {
 func (a *attempt) observeEnd(retried bool) {
 	info, call := a.info, a.call.info
 	info.Duration, info.StatusCode, info.RequestID, info.Err = a.duration, a.status, a.requestID, a.err
-	info.BytesReceived = a.received.Load()
+	if a.response != nil {
+		info.BytesReceived = a.response.Received()
+	}
 	info.BytesSent = a.sending.Sent(&a.call.payload)
 	if a.err != nil {
 		info.ErrorClass = a.errorClass()
@@ -269,34 +272,58 @@ func contextClass(err error) ErrorClass {
 	return ErrorTimeout
 }
 
-var (
-	apiPrefix  = regexp.MustCompile(`^/api/\d+\.\d+/(?:preview/)?`)
-	pathWord   = regexp.MustCompile(`^(?:[A-Za-z_.-]+|v\d+|\{\w+\})$`)
-	apiVersion = regexp.MustCompile(`^\d+\.\d+$`)
-)
+// isWord reports whether an element of a path is no identifier: letters, a version,
+// or a name in braces.
+func isWord(element string) bool {
+	digits := strings.TrimLeft(strings.TrimPrefix(element, "v"), "0123456789") == "" && strings.HasPrefix(element, "v") && len(element) > 1
+	if name, ok := strings.CutPrefix(element, "{"); ok {
+		name, ok = strings.CutSuffix(name, "}")
+		return ok && name != "" && strings.IndexFunc(name, func(r rune) bool { return !isLetter(r) && r != '_' && (r < '0' || r > '9') }) < 0
+	}
+	return digits || strings.IndexFunc(element, func(r rune) bool { return !isLetter(r) && !strings.ContainsRune("_.-", r) }) < 0
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+// isAPIVersion reports whether an element of a path is a version such as 2.0.
+func isAPIVersion(element string) bool {
+	major, minor, ok := strings.Cut(element, ".")
+	return ok && major != "" && minor != "" && strings.Trim(major+minor, "0123456789") == ""
+}
 
 // pathTemplate returns the path without identifiers.
 func (r Request) pathTemplate() string {
 	if r.PathTemplate != "" {
 		return r.PathTemplate
 	}
-	elements := strings.Split(r.Path, "/")
-	for i, element := range elements {
-		if element != "" && !pathWord.MatchString(element) && !(i == 2 && apiVersion.MatchString(element)) {
+	var elements []string // nil as long as there is no identifier
+	i := 0
+	for element := range strings.SplitSeq(r.Path, "/") {
+		if !isWord(element) && !(i == 2 && isAPIVersion(element)) {
+			if elements == nil {
+				elements = strings.Split(r.Path, "/")
+			}
 			elements[i] = "{id}"
 		}
+		i++
+	}
+	if elements == nil {
+		return r.Path
 	}
 	return strings.Join(elements, "/")
 }
 
-// operation returns the name of a call. It is the path without version and
-// identifiers.
+// operation returns the name of a call: its path without version and identifiers.
 func operation(template string) string {
-	var words []string
-	for element := range strings.SplitSeq(strings.TrimPrefix(apiPrefix.ReplaceAllString(template, ""), "/"), "/") {
-		if !strings.HasPrefix(element, "{") {
-			words = append(words, element)
+	path := strings.TrimPrefix(template, "/")
+	if rest, ok := strings.CutPrefix(path, "api/"); ok {
+		if version, name, ok := strings.Cut(rest, "/"); ok && isAPIVersion(version) {
+			path = strings.TrimPrefix(name, "preview/")
 		}
 	}
-	return strings.Join(words, "/")
+	if !strings.Contains(path, "{") {
+		return path
+	}
+	words := strings.Split(path, "/")
+	return strings.Join(slices.DeleteFunc(words, func(word string) bool { return strings.HasPrefix(word, "{") }), "/")
 }

@@ -1,6 +1,8 @@
 package databricks
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -192,4 +194,49 @@ func BenchmarkDo_observed(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What an observer is told does not lift the bounds on what a response does to
+// memory. Bytes are counted as they came.
+func TestObserver_compressed(t *testing.T) {
+	zip := func(text string) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = io.WriteString(z, text)
+		_ = z.Close()
+		return b.String()
+	}
+	bomb, small := zip(`{"a":"`+strings.Repeat("x", 32<<20)+`"}`), zip(`{"a":"x"}`)
+	var received []int64
+	c, _ := scriptedClient(t, []Option{WithObserver(Observer{CallEnd: func(_ context.Context, c CallInfo) { received = append(received, c.BytesReceived) }})},
+		answer(200, bomb, "Content-Encoding", "gzip"), answer(200, small, "Content-Encoding", "gzip"))
+	var out struct {
+		A string `json:"a"`
+	}
+	require.ErrorContains(t, c.Do(t.Context(), aRead, &out), "the response is refused")
+	require.NoError(t, c.Do(t.Context(), aRead, &out))
+	assert.Equal(t, "x", out.A)
+	assert.EqualValues(t, len(small), received[1])
+}
+
+// A call without an observer allocates nothing for observers, and one with an
+// observer little.
+func TestObserver_allocations(t *testing.T) {
+	allocs := func(opts ...Option) float64 {
+		c, err := NewClient(append(opts, WithHost("https://w.example.com"), WithToken("t"), WithHTTPClient(&http.Client{Transport: roundTripFunc(answer(200, `{}`))}))...)
+		require.NoError(t, err)
+		r := Request{Method: "GET", Path: "/api/2.0/clusters/list-zones", Idempotent: true}
+		return testing.AllocsPerRun(200, func() {
+			if err := c.Do(t.Context(), r, nil); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	without, with := allocs(), allocs(WithObserver(Observer{
+		CallStart: func(ctx context.Context, _ CallInfo) context.Context { return ctx }, CallEnd: func(context.Context, CallInfo) {},
+		AttemptStart: func(ctx context.Context, _ AttemptInfo) context.Context { return ctx }, AttemptEnd: func(context.Context, AttemptInfo) {},
+	}))
+	t.Logf("%.0f without, %.0f with", without, with)
+	assert.LessOrEqual(t, with, without+4+6, "6 is what pools drop under the race detector")
+	assert.LessOrEqual(t, without, 30.0+6)
 }

@@ -107,6 +107,9 @@ func (b *Body) Close() error {
 	return b.body.Close()
 }
 
+// Received returns how many bytes came so far, before decompression.
+func (b *Body) Received() int64 { return b.received }
+
 // Bounds returns the body itself, for what wraps it.
 func (b *Body) Bounds() *Body { return b }
 
