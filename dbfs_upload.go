@@ -71,7 +71,8 @@ type UploadOptions struct {
 
 // Limits on the buffer for a source of unknown size.
 const (
-	maxInMemory = 64 << 20 // and 128 MiB for all sources of a process
+	maxInMemory = 8 << 20
+	maxInBlocks = 64 << 20 // in memory for DBFS; all sources of a process hold 128 MiB at most
 	maxBuffered = 256 << 20
 )
 
@@ -215,7 +216,7 @@ func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 		u.content = u.source
 		return func() {}, nil
 	}
-	u.content, free, err = u.source.Buffer(ctx, maxInMemory, maxBuffered)
+	u.content, free, err = u.source.Buffer(ctx, maxInBlocks, maxBuffered)
 	return free, err
 }
 
