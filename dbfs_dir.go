@@ -80,8 +80,7 @@ func (d dbfsDirs) upload(ctx context.Context, f fileUpload) error {
 }
 
 func (d dbfsDirs) download(ctx context.Context, e remoteEntry, w io.Writer, progress func(int64)) error {
-	m := newProgressReporter(func(done, _ int64) { progress(done) }, e.size)
-	defer m.stop()
-	_, err := newRemoteFile(d.s, e.path, e.sys.(FileInfo), d.slots).writeTo(ctx, w, 0, m)
+	f := newDBFSFile(d.s, e.path, e.sys.(FileInfo), d.slots)
+	_, err := f.writeTo(ctx, w, 0, func(done, _ int64) { progress(done) })
 	return err
 }

@@ -7,15 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
-	"os"
-	"path/filepath"
-	"sync"
 
 	"github.com/go-databricks/databricks/internal/blocks"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/newfile"
-	"github.com/go-databricks/databricks/internal/parallel"
 )
 
 // DefaultConcurrency is the default limit on the requests that a transfer has
@@ -38,8 +32,20 @@ type DownloadOptions struct {
 	Overwrite bool
 
 	// Concurrency is the maximum number of requests in flight. 0 means
-	// DefaultConcurrency. Each request uses 1 MiB of memory.
+	// DefaultConcurrency. Each request uses 1 MiB of memory. For a file of a
+	// volume, 0 means DefaultFileConcurrency, and each request uses up to 4 MiB.
 	Concurrency int
+
+	// Resume lets DownloadFile continue where an earlier download of the same
+	// file to the same name stopped, even if its process was killed. What is
+	// there is verified, and only what is missing is requested. If the file has
+	// changed since, the download starts over.
+	//
+	// There is nothing for you to store: an incomplete file stays beside the
+	// target after a failure, with a record of what it has. Its name begins with
+	// .databricks-. Delete it if you do not want to continue. Only one download
+	// to a name can be in progress.
+	Resume bool
 
 	// Progress is called with the number of bytes received so far and the total
 	// number of bytes. It is called often and must return quickly. Calls do not
@@ -62,9 +68,7 @@ func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, o
 	if err == nil && !done {
 		var f *remoteFile
 		if f, err = s.look(ctx, path, opts.Concurrency); err == nil {
-			m := newProgressReporter(opts.Progress, f.size)
-			defer m.stop()
-			_, err = f.writeTo(ctx, to, 0, m)
+			_, err = f.writeTo(ctx, to, 0, opts.Progress)
 		}
 	}
 	return errs.Path("download", path, err)
@@ -104,48 +108,16 @@ func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writ
 // the data is in the same directory under a name that starts with .databricks-.
 // DownloadFile fails with an error that matches fs.ErrExist if something
 // already has the name. With Overwrite, it fails only if that is a directory.
-// After an error, DownloadFile leaves no file.
+// After an error, DownloadFile leaves no file, unless Resume is set.
 func (s *DBFSService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
-	err := s.downloadFile(ctx, path, name, opts)
-	return errs.Path("download", path, err)
-}
-
-func (s *DBFSService) downloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
-	root, err := os.OpenRoot(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	to, err := newfile.Create(root, filepath.Base(name), tempName(), opts.Overwrite)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = to.Discard() }() // no effect after Commit
-	f, err := s.look(ctx, path, opts.Concurrency)
-	if err != nil {
-		return err
-	}
-	m := newProgressReporter(opts.Progress, f.size)
-	defer m.stop()
-	if _, err := f.writeTo(ctx, to, 0, m); err != nil {
-		return err
-	}
-	return to.Commit(f.modified.Time())
-}
-
-// A remoteFile is a DBFS file in the version that was there when its status was
-// read.
-type remoteFile struct {
-	s        *DBFSService
-	path     string
-	size     int64
-	modified Millis
-	slots    chan struct{} // limits the requests in flight
+	look := func(bool) (*remoteFile, error) { return s.look(ctx, path, opts.Concurrency) }
+	return errs.Path("download", path, downloadFile(ctx, look, name, opts))
 }
 
 // errIsDirectory is the error for a directory where a file is required.
 var errIsDirectory = errors.New("is a directory")
 
+// look returns a file as it is now.
 func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
 	if err := checkConcurrency(concurrency); err != nil {
 		return nil, err
@@ -157,24 +129,27 @@ func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*
 	if info.IsDir {
 		return nil, errIsDirectory
 	}
-	return newRemoteFile(s, path, *info, make(chan struct{}, cmp.Or(concurrency, DefaultConcurrency))), nil
+	return newDBFSFile(s, path, *info, make(chan struct{}, cmp.Or(concurrency, DefaultConcurrency))), nil
 }
 
-func newRemoteFile(s *DBFSService, path string, info FileInfo, slots chan struct{}) *remoteFile {
-	return &remoteFile{s, path, info.FileSize, info.ModificationTime, slots}
+// A dbfsFile is DBFS for the engine for reading files.
+type dbfsFile struct{ s *DBFSService }
+
+func newDBFSFile(s *DBFSService, path string, info FileInfo, slots chan struct{}) *remoteFile {
+	return &remoteFile{area: dbfsFile{s}, path: path, slots: slots, known: true, size: info.FileSize, modified: info.ModificationTime.Time()}
 }
 
-// fetch reads the bytes from offset on into p when a slot is free. The file
-// must have want bytes there. p may be larger, to detect additional bytes.
-func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int) error {
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-ctx.Done():
-		return errs.Over(ctx)
-	}
+var dbfsBuffers = newBufferPool(MaxBlockSize)
+
+func (dbfsFile) buffers() *bufferPool      { return dbfsBuffers }
+func (dbfsFile) spanSize(int64, int) int64 { return MaxBlockSize }
+func (dbfsFile) first() int64              { return MaxBlockSize }
+
+func (d dbfsFile) tag() string { return d.s.client.Host() }
+
+func (d dbfsFile) fetch(ctx context.Context, f *remoteFile, offset int64, p []byte, want int) error {
 	for got := 0; got < want; {
-		n, err := f.s.read(ctx, f.path, offset+int64(got), int64(len(p)-got), p[got:])
+		n, err := d.s.read(ctx, f.path, offset+int64(got), int64(len(p)-got), p[got:])
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrInvalidParameterValue) {
 			return fmt.Errorf("%w: %w", ErrSourceChanged, err)
 		}
@@ -188,139 +163,30 @@ func (f *remoteFile) fetch(ctx context.Context, offset int64, p []byte, want int
 	return nil
 }
 
-// fetchBlock reads the block at offset.
-func (f *remoteFile) fetchBlock(ctx context.Context, offset int64) (block *blocks.Block, n int, err error) {
-	block, n = blocks.New(), int(min(f.size-offset, blocks.Size))
-	if err := f.fetch(ctx, offset, block[:], n); err != nil {
-		blocks.Free(block)
-		return nil, 0, err
+func (d dbfsFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.Writer) error {
+	block := dbfsBuffers.get()
+	defer dbfsBuffers.put(block)
+	if err := d.fetch(ctx, f, s.offset, block, int(s.length)); err != nil {
+		return err
 	}
-	return block, n, nil
+	_, err := w.Write(block[:s.length])
+	return err
 }
 
-// inOrder yields the blocks of the file from offset on. It reads ahead: first
-// depth blocks, then more and more, up to the number of slots. A block is valid
-// until the consumer requests the next one.
-func (f *remoteFile) inOrder(ctx context.Context, offset int64, depth int) iter.Seq2[[]byte, error] {
-	type result struct {
-		block *blocks.Block
-		n     int
-		err   error
-	}
-	return func(yield func([]byte, error) bool) {
-		var underWay sync.WaitGroup
-		defer underWay.Wait()
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		var queue []chan result
-		for {
-			for len(queue) < depth && offset < f.size {
-				at, response := offset, make(chan result, 1)
-				underWay.Go(func() {
-					var r result
-					r.block, r.n, r.err = f.fetchBlock(ctx, at)
-					response <- r
-				})
-				queue = append(queue, response)
-				offset = min(offset+blocks.Size, f.size)
-			}
-			if len(queue) == 0 {
-				return
-			}
-			r := <-queue[0]
-			queue = queue[1:]
-			if r.err != nil {
-				yield(nil, r.err)
-				return
-			}
-			more := yield(r.block[:r.n], nil)
-			blocks.Free(r.block)
-			if !more {
-				return
-			}
-			depth = min(2*depth, cap(f.slots))
-		}
-	}
-}
-
-// offsets yields the offsets of the blocks from offset on.
-func (f *remoteFile) offsets(offset int64) iter.Seq[int64] {
-	return func(yield func(int64) bool) {
-		for ; offset < f.size && yield(offset); offset += blocks.Size {
-		}
-	}
-}
-
-// A writerAtSeeker is a destination that accepts the parts of a file in any
-// order.
-type writerAtSeeker interface {
-	io.WriterAt
-	io.Seeker
-}
-
-// writeTo writes the file from offset on.
-func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, m *progressReporter) (n int64, err error) {
-	m.set(0)
-	if at, ok := to.(writerAtSeeker); ok {
-		start, err := at.Seek(0, io.SeekCurrent)
-		if err == nil {
-			_, err = at.WriteAt(nil, start) // fails for a file in append mode
-		}
-		if err == nil {
-			if err := f.writeAt(ctx, at, start, offset, m); err != nil {
-				return 0, err
-			}
-			n = f.size - offset
-			_, err = at.Seek(start+n, io.SeekStart)
-			return n, cmp.Or(err, f.unchanged(ctx, offset))
-		}
-	}
-	for block, err := range f.inOrder(ctx, offset, cap(f.slots)) {
-		if err != nil {
-			return n, err
-		}
-		written, err := to.Write(block)
-		n += int64(written)
-		if err == nil && written < len(block) {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return n, err
-		}
-		m.add(written)
-	}
-	return n, f.unchanged(ctx, offset)
-}
-
-func (f *remoteFile) writeAt(ctx context.Context, to io.WriterAt, start, offset int64, m *progressReporter) error {
-	return parallel.Each(ctx, cap(f.slots), f.offsets(offset), func(ctx context.Context, at int64) error {
-		block, n, err := f.fetchBlock(ctx, at)
-		if err != nil {
-			return err
-		}
-		defer blocks.Free(block)
-		if _, err := to.WriteAt(block[:n], start+at-offset); err != nil {
-			return err
-		}
-		m.add(n)
-		return nil
-	})
-}
-
-// unchanged checks that a file did not change while it was read from offset on.
-// A single block needs no check, because it comes from one version.
-func (f *remoteFile) unchanged(ctx context.Context, offset int64) error {
-	if f.size-offset <= blocks.Size {
+// unchanged gets the status of the file once more. What came in one piece is of
+// one version anyway.
+func (d dbfsFile) unchanged(ctx context.Context, f *remoteFile, offset int64) error {
+	if f.size-offset <= MaxBlockSize {
 		return nil
 	}
-	info, err := f.s.GetStatus(ctx, f.path)
+	info, err := d.s.GetStatus(ctx, f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %w", ErrSourceChanged, err)
 	case err != nil:
 		return err
-	case info.IsDir || info.FileSize != f.size || info.ModificationTime != f.modified:
-		return fmt.Errorf("%w: it had %d bytes, modified %v, and now has %d, modified %v", ErrSourceChanged, f.size, f.modified.Time(), info.FileSize, info.ModificationTime.Time())
+	case info.IsDir || info.FileSize != f.size || !info.ModificationTime.Time().Equal(f.modified):
+		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrSourceChanged, f.size, f.modified, info.FileSize, info.ModificationTime.Time())
 	}
 	return nil
 }

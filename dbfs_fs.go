@@ -49,9 +49,7 @@ func (t dbfsTree) list(path string) ([]treeNode, error) {
 }
 
 func (t dbfsTree) open(path string, node treeNode) (fs.File, error) {
-	f := newRemoteFile(t.s, path, node.sys.(FileInfo), make(chan struct{}, DefaultConcurrency)).open(t.ctx)
-	f.info = node
-	return f, nil
+	return newDBFSFile(t.s, path, node.sys.(FileInfo), make(chan struct{}, DefaultConcurrency)).open(t.ctx, node), nil
 }
 
 // listDir is List for directories only. A file is an error.

@@ -43,6 +43,16 @@ func dirAreas(t *testing.T, server *databrickstest.Server, client *databricks.Cl
 				}
 				return tree
 			}},
+		"Volumes": {client.Files.UploadDir, client.Files.DownloadDir, volumeDir, func(path, content string) { putVolume(t, clean, path, []byte(content)) },
+			func(path string) map[string]string {
+				tree := map[string]string{}
+				for name, content := range volumeTree(t, clean, path) {
+					if !strings.HasSuffix(name, "/") {
+						tree[strings.TrimPrefix(name, path+"/")] = content
+					}
+				}
+				return tree
+			}},
 		"Workspace": {client.Workspace.ImportDir, client.Workspace.ExportDir, "/Shared",
 			func(path, content string) {
 				require.NoError(t, clean.Workspace.Mkdirs(context.WithoutCancel(t.Context()), path[:strings.LastIndexByte(path, '/')]))
@@ -63,10 +73,9 @@ func dirAreas(t *testing.T, server *databrickstest.Server, client *databricks.Cl
 
 // eachDirArea runs a test for all areas.
 func eachDirArea(t *testing.T, test func(t *testing.T, server *databrickstest.Server, a dirArea)) {
-	for _, name := range []string{"DBFS", "Workspace"} {
+	for _, name := range []string{"DBFS", "Volumes", "Workspace"} {
 		t.Run(name, func(t *testing.T) {
-			server := databrickstest.NewServer(databrickstest.WithoutSocket())
-			defer server.Close()
+			server := newVolume(t)
 			test(t, server, dirAreas(t, server, server.Client())[name])
 		})
 	}
@@ -103,7 +112,7 @@ func TestDir_synchronize(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, before, a.tree(to), "a dry run changed something")
 		for _, r := range server.Requests() {
-			assert.Equal(t, http.MethodGet, r.Method, r.Path)
+			assert.Contains(t, []string{http.MethodGet, http.MethodHead}, r.Method, r.Path)
 		}
 		assert.Equal(t, []string{
 			"CREATE " + to + "/a", "DELETE " + to + "/dead/deep", "DELETE " + to + "/dead/deep/f", "DELETE " + to + "/dead2", "DELETE " + to + "/dead2/f",
@@ -157,7 +166,8 @@ func TestDir_Delete_onlyAfterSuccess(t *testing.T) {
 		a.put(from+"/sub/b", "2")
 		dir := makeFolder(t, map[string]string{"old": "x", "sub/b": "2"})
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/*", Match: func(r *http.Request) bool {
-			return strings.HasSuffix(r.URL.Path, "/list") && strings.HasSuffix(r.URL.Query().Get("path"), "/sub")
+			return strings.HasSuffix(r.URL.Path, "/list") && strings.HasSuffix(r.URL.Query().Get("path"), "/sub") ||
+				r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/2.0/fs/directories/") && strings.HasSuffix(r.URL.Path, "/sub")
 		}, Times: -1, Status: 403, Body: `{"error_code":"PERMISSION_DENIED","message":"no"}`})
 		result, err := a.down(t.Context(), from, dir, databricks.DirOptions{SkipUnchanged: true, Delete: true})
 		assert.ErrorIs(t, err, fs.ErrPermission)
@@ -177,7 +187,7 @@ func TestDir_refusedFiles(t *testing.T) {
 		}
 		refuse := func(times int) {
 			server.Inject(databrickstest.Fault{Path: "/api/2.0/*", Match: func(r *http.Request) bool {
-				return strings.HasSuffix(r.URL.Path, "/put") || strings.HasSuffix(r.URL.Path, "/import") || strings.HasSuffix(r.URL.Path, "/read") || strings.HasSuffix(r.URL.Path, "/export")
+				return strings.HasPrefix(r.URL.Path, "/api/2.0/fs/files/") || strings.HasSuffix(r.URL.Path, "/put") || strings.HasSuffix(r.URL.Path, "/import") || strings.HasSuffix(r.URL.Path, "/read") || strings.HasSuffix(r.URL.Path, "/export")
 			}, Times: times, Status: 403, Body: `{"error_code":"PERMISSION_DENIED","message":"not here"}`})
 		}
 		from := makeFolder(t, files)
@@ -299,10 +309,10 @@ func TestDBFS_DownloadFile_concurrently(t *testing.T) {
 // else is left is named.
 func TestDir_withEveryMishapAtEveryRequest(t *testing.T) {
 	files := map[string]string{"a": "one", "sub/b": "two", "sub/c": string(noise(mebibyte + 1))}
-	for _, name := range []string{"DBFS", "Workspace"} {
+	for _, name := range []string{"DBFS", "Volumes", "Workspace"} {
 		t.Run(name, func(t *testing.T) {
 			from := makeFolder(t, files)
-			eachMishap(t, lateMishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), at string) error {
+			eachMishap(t, lateMishaps, []databrickstest.Option{databrickstest.WithVolume("main.default.files")}, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), at string) error {
 				a := dirAreas(t, server, server.Client())[name]
 				a.put(a.root+"/to/a", "old")
 				arm()

@@ -180,16 +180,15 @@ func (s *FilesService) Read(ctx context.Context, in ReadFile) ([]byte, error) {
 // maxRead is the maximum number of bytes that Read returns.
 const maxRead = 256 << 20
 
-// readRequest returns the request for a part of a file. A negative length means
-// the rest of the file.
+// readRequest returns the request for a part of a file.
 func readRequest(in ReadFile) Request {
 	r := onFile(http.MethodGet, in.Path)
 	r.header = rangeHeader(in.Offset, in.Length, in.UnmodifiedSince)
 	switch {
 	case in.Offset < 0:
 		r = r.check(badArg("Offset", "is %d; want 0 or more", in.Offset))
-	case in.Length == 0:
-		r = r.check(badArg("Length", "is 0; want at least 1"))
+	case in.Length < 1:
+		r = r.check(badArg("Length", "is %d; want at least 1", in.Length))
 	case in.Length > maxRead:
 		r = r.check(badArg("Length", "is %d; the maximum is %d; use Download for larger parts", in.Length, maxRead))
 	}
@@ -197,30 +196,30 @@ func readRequest(in ReadFile) Request {
 }
 
 func rangeHeader(offset, length int64, unmodifiedSince time.Time) http.Header {
-	h := http.Header{"Accept": {"application/octet-stream"}, "Range": {fmt.Sprintf("bytes=%d-%s", offset, lastOf(offset, length))}}
+	h := http.Header{"Accept": {"application/octet-stream"}, "Range": {rangeText(offset, length)}}
 	if !unmodifiedSince.IsZero() {
 		h.Set("If-Unmodified-Since", unmodifiedSince.UTC().Format(http.TimeFormat))
 	}
 	return h
 }
 
-func lastOf(offset, length int64) string {
-	if length < 0 {
-		return ""
-	}
-	return strconv.FormatInt(offset+length-1, 10)
+func rangeText(offset, length int64) string {
+	return fmt.Sprintf("bytes=%d-%d", offset, offset+length-1)
 }
 
 // rangeOf checks that a response contains the requested part of a file. It
 // returns the metadata of the whole file.
 func rangeOf(resp *http.Response, offset, length int64) (m FileMetadata, err error) {
-	if resp.StatusCode == http.StatusOK && offset == 0 {
-		return metadataOf(resp.Header) // the whole file; a server may ignore ranges
+	if resp.StatusCode == http.StatusOK && offset == 0 { // the whole file; a server may ignore ranges
+		if m, err = metadataOf(resp.Header); err == nil && m.LastModified.IsZero() {
+			err = errors.New("the response is not a file of a volume: it has no Last-Modified") // but the page of a sign-in, or of a proxy
+		}
+		return m, err
 	}
 	var first, last, size int64
 	text := resp.Header.Get("Content-Range")
 	if _, err := fmt.Sscanf(text, "bytes %d-%d/%d", &first, &last, &size); err != nil || resp.StatusCode != http.StatusPartialContent ||
-		first != offset || last < first || last >= size || length >= 0 && last >= offset+length {
+		first != offset || last < first || last >= size || last >= offset+length {
 		return m, fmt.Errorf("the response with status %d is not the requested part of the file: Content-Range is %.100q", resp.StatusCode, text)
 	}
 	m.ContentType, m.ETag = resp.Header.Get("Content-Type"), resp.Header.Get("Etag")

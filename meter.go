@@ -14,6 +14,9 @@ func newProgressReporter(tell func(done, total int64), total int64) *progressRep
 	return &progressReporter{tell: tell, total: total}
 }
 
+// start sets the total number of bytes, of which none is transferred.
+func (m *progressReporter) start(total int64) { m.change(func() { m.done, m.total = 0, total }) }
+
 // set sets the number of bytes transferred.
 func (m *progressReporter) set(done int64) { m.change(func() { m.done = done }) }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -69,7 +70,14 @@ func (f treeFS) path(op, name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	return path.Join(f.root, name), nil
+	root := strings.TrimSuffix(f.root, "/")
+	switch {
+	case name != ".":
+		return root + "/" + name, nil
+	case root == "" || strings.HasSuffix(root, ":"):
+		return root + "/", nil
+	}
+	return root, nil // as it is, for the area to check
 }
 
 func (f treeFS) find(op, name string) (at string, node treeNode, err error) {

@@ -18,6 +18,7 @@ type File struct {
 	temp    string
 	name    string
 	replace bool
+	resumed bool // it is locked for as long as it is open
 	done    bool
 }
 
@@ -33,6 +34,43 @@ func Create(root *os.Root, name, temp string, replace bool) (*File, error) {
 	f.File, err = root.OpenFile(f.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	return f, err
 }
+
+// Resume is Create that takes what is at temp already. For as long as the file is
+// open, no other Resume can have it, on systems that can lock files.
+func Resume(root *os.Root, name, temp string, replace bool) (*File, error) {
+	f := &File{root: root, name: name, temp: filepath.Join(filepath.Dir(name), temp), replace: replace, resumed: true}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	for {
+		if info, err := root.Lstat(f.temp); err == nil && !info.Mode().IsRegular() {
+			return nil, &fs.PathError{Op: "resume", Path: f.temp, Err: fmt.Errorf("it is not a file: %w", fs.ErrExist)}
+		}
+		file, err := root.OpenFile(f.temp, os.O_RDWR|os.O_CREATE, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		if !lock(file) {
+			file.Close()
+			return nil, &fs.PathError{Op: "resume", Path: f.temp, Err: ErrInUse}
+		}
+		opened, err := file.Stat()
+		if err == nil {
+			var there fs.FileInfo
+			if there, err = root.Lstat(f.temp); err == nil && os.SameFile(opened, there) {
+				f.File = file
+				return f, nil
+			}
+		}
+		file.Close() // it got its name, or was removed, before it was locked
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+}
+
+// ErrInUse is matched by the error of Resume if another has the file.
+var ErrInUse = errors.New("it is in use by another download")
 
 // check fails early where Commit would fail.
 func (f *File) check() error {
@@ -51,7 +89,9 @@ func (f *File) check() error {
 // is zero. Without replace, exactly one of several files gets a name: the
 // system decides which.
 func (f *File) Commit(modified time.Time) error {
-	if err := f.Close(); err != nil {
+	if f.resumed && renamesOpen {
+		defer f.Close()
+	} else if err := f.Close(); err != nil {
 		return err
 	}
 	if !modified.IsZero() {
@@ -99,6 +139,10 @@ func (f *File) Discard() error {
 	if f.done {
 		return nil
 	}
-	f.Close()
+	if f.resumed && renamesOpen {
+		defer f.Close()
+	} else {
+		f.Close()
+	}
 	return f.root.Remove(f.temp)
 }

@@ -4,16 +4,15 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"iter"
 	"slices"
 
-	"github.com/go-databricks/databricks/internal/blocks"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// A File is a DBFS file that is open for reading. It implements [fs.File] and
-// further interfaces. Only ReadAt and Stat are safe for concurrent use.
+// A File is a file of DBFS or of a volume that is open for reading. It implements
+// [fs.File] and further interfaces. Only ReadAt and Stat are safe for concurrent
+// use.
 //
 // A read fails with [ErrSourceChanged] if it finds that the file was replaced
 // or modified after it was opened. It finds this if the size has changed, and
@@ -24,12 +23,11 @@ type File struct {
 	info   fs.FileInfo
 	closed bool
 
-	offset int64  // of the next Read
-	block  []byte // the data that Read returns next
-	start  int64  // offset of block
-	from   int64  // where reading started, or the target of the last Seek
-	next   func() ([]byte, error, bool)
-	stop   func() // nil if nothing reads ahead
+	offset int64      // of the next Read
+	block  []byte     // the data that Read returns next
+	start  int64      // offset of block
+	from   int64      // where reading started, or the target of the last Seek
+	ahead  *readAhead // nil if nothing reads ahead
 }
 
 // Open opens a file for reading. All its reads use ctx. Sequential reads, such
@@ -40,11 +38,12 @@ func (s *DBFSService) Open(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, errs.Path("open", path, err)
 	}
-	return remote.open(ctx), nil
+	info := FileInfo{Path: path, FileSize: remote.size, ModificationTime: MillisOf(remote.modified)}
+	return remote.open(ctx, info.node()), nil
 }
 
-func (f *remoteFile) open(ctx context.Context) *File {
-	return &File{ctx: ctx, remote: f, info: FileInfo{Path: f.path, FileSize: f.size, ModificationTime: f.modified}.node()}
+func (f *remoteFile) open(ctx context.Context, info fs.FileInfo) *File {
+	return &File{ctx: ctx, remote: f, info: info}
 }
 
 // Stat returns the size and the modification time that the file had when it was
@@ -72,10 +71,10 @@ func (f *File) failed(op string, err error) error {
 
 // rest stops reading ahead.
 func (f *File) rest() {
-	if f.stop != nil {
-		f.stop()
+	if f.ahead != nil {
+		f.ahead.stop()
 	}
-	f.next, f.stop, f.block = nil, nil, nil
+	f.ahead, f.block = nil, nil
 }
 
 // Read reads the next bytes of the file.
@@ -91,17 +90,17 @@ func (f *File) read(p []byte) (int, error) {
 	case len(p) == 0:
 		return 0, nil
 	case f.offset >= f.remote.size:
-		if err := f.remote.unchanged(f.ctx, f.from); err != nil {
+		if err := f.remote.area.unchanged(f.ctx, f.remote, f.from); err != nil {
 			return 0, err
 		}
 		f.from = f.remote.size // it is not checked again
 		return 0, io.EOF
 	}
 	if f.offset == f.start+int64(len(f.block)) || f.block == nil {
-		if f.next == nil {
-			f.next, f.stop = iter.Pull2(f.remote.inOrder(f.ctx, f.offset, 1))
+		if f.ahead == nil {
+			f.ahead = f.remote.readAhead(f.ctx, f.offset, 1)
 		}
-		block, err, _ := f.next()
+		block, err := f.ahead.next()
 		if err != nil {
 			f.rest()
 			return 0, err
@@ -144,11 +143,12 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 	}
 	n := int(min(int64(len(p)), max(0, f.remote.size-offset)))
 	part := p[:n]
+	block := f.remote.area.buffers().size
 	err := parallel.Each(f.ctx, cap(f.remote.slots), func(yield func(int) bool) {
-		for i := 0; i < n && yield(i); i += blocks.Size {
+		for i := 0; i < n && yield(i); i += block {
 		}
 	}, func(ctx context.Context, i int) error {
-		end := min(i+blocks.Size, n)
+		end := min(i+block, n)
 		return f.remote.fetch(ctx, offset+int64(i), part[i:end], end-i)
 	})
 	switch {
@@ -171,7 +171,7 @@ func (f *File) readAll() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return content, f.failed("read", f.remote.unchanged(f.ctx, 0))
+	return content, f.failed("read", f.remote.area.unchanged(f.ctx, f.remote, 0))
 }
 
 // WriteTo writes the rest of the file to w. It requests several parts at the
@@ -184,7 +184,7 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	if f.offset >= f.remote.size {
 		return 0, nil
 	}
-	n, err := f.remote.writeTo(f.ctx, w, f.offset, newProgressReporter(nil, 0))
+	n, err := f.remote.writeTo(f.ctx, w, f.offset, nil)
 	f.offset += n
 	f.from = f.offset
 	return n, f.failed("read", err)

@@ -1,0 +1,10 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package newfile
+
+import "os"
+
+// lock does nothing where there is no portable way.
+func lock(*os.File) bool { return true }
+
+const renamesOpen = false
