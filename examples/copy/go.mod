@@ -1,4 +1,4 @@
-module github.com/go-databricks/databricks/examples/dbfs-copy
+module github.com/go-databricks/databricks/examples/copy
 
 go 1.26.0
 
