@@ -12,20 +12,19 @@ import (
 	"github.com/go-databricks/databricks/internal/utf8text"
 )
 
-// A RawBody is the body of a [Request] that is not JSON. It is streamed, not
-// held in memory.
+// A RawBody is the body of a [Request] that is not JSON. It is streamed.
 type RawBody struct {
 	ContentType string
-	Size        int64 // in bytes; -1 if unknown, which sends it in chunks
+	Size        int64 // in bytes; -1 if unknown, which uses chunked encoding
 
-	// Open returns the body from its beginning. It is called at least once for
-	// each attempt, when no Read of the last body is under way any more. If it
-	// cannot do so a second time, it returns an error, and the call fails with
-	// that. A body that has more or fewer bytes than Size fails the call with
-	// [ErrSourceChanged], and the service never gets the whole of it.
+	// Open returns the body from its start. The client calls it at least once
+	// for each attempt, after all reads of the previous body have ended. If the
+	// body cannot be read again, Open returns an error, and the call fails with
+	// it. If the body has more or fewer bytes than Size, the call fails with
+	// [ErrSourceChanged], and the service does not receive the complete body.
 	//
-	// As in net/http, a Read may still be under way when the call returns. The
-	// body is closed then.
+	// As in net/http, a Read may still be in progress when the call returns.
+	// The body is closed afterwards.
 	Open func() (io.ReadCloser, error)
 
 	shown url.Values // what a plan shows of it

@@ -15,9 +15,9 @@ import (
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
-// A call is one request of the API with all its attempts. go-retryablehttp
-// sends and retries it. What belongs to a single attempt is below that, in
-// RoundTrip, which net/http calls once for each attempt.
+// A call is one API request with all its attempts. go-retryablehttp sends and
+// retries it. Work for a single attempt is in RoundTrip, which net/http calls
+// for each attempt.
 type call struct {
 	client  *Client
 	request Request
@@ -26,19 +26,20 @@ type call struct {
 
 	started  time.Time
 	attempts int
-	harmless int  // attempts that failed and certainly did nothing
-	lost     bool // an attempt may have done the work, and its response was lost
-	renewed  bool // the credential, after the service rejected it
+	harmless int  // failed attempts that certainly changed nothing
+	lost     bool // an attempt may have taken effect, and its response was lost
+	renewed  bool // the credential was renewed after the service rejected it
 
-	last    *attempt      // nil until there is one
-	failure error         // of the last attempt that failed by itself and not because the context ended
-	pause   time.Duration // before the next attempt
-	waited  time.Duration // for the rate limit, before this attempt
-	info    *CallInfo     // nil if nobody observes
-	stopped error         // why there is no next attempt, if that is not failure
+	last    *attempt      // nil before the first attempt
+	failure error         // error of the last attempt that failed for a reason other than the end of the context
+	pause   time.Duration // pause before the next attempt
+	waited  time.Duration // wait for the rate limit before this attempt
+	info    *CallInfo     // nil without observers
+	stopped error         // why there is no next attempt, if the reason is not failure
 }
 
-// run sends the request until an attempt succeeds or there is to be no other.
+// run sends the request until an attempt succeeds or no other attempt is
+// allowed.
 func (x *call) run(ctx context.Context) (err error) {
 	if x.payload, err = encodeBody(x.request); err != nil {
 		return err
@@ -74,12 +75,13 @@ func (x *call) run(ctx context.Context) (err error) {
 	return x.finalError(ctx)
 }
 
-// followNoRedirect keeps net/http from following a redirect. One of an API call
-// leads to a sign-in page at best, and takes the credential to a stranger at worst.
+// followNoRedirect prevents net/http from following a redirect. A redirect of
+// an API call usually leads to a sign-in page. In the worst case it would send
+// the credential to another host.
 func followNoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// prepareAttempt runs before each attempt. It waits for the rate limit, and
-// gives the request a header that no other attempt has written to.
+// prepareAttempt runs before each attempt. It waits for the rate limit and
+// gives the request a new header.
 func (x *call) prepareAttempt(req *http.Request) error {
 	if limiter := x.client.limiter; limiter != nil && x.request.presigned == nil {
 		start := time.Now()
@@ -104,15 +106,15 @@ func (x *call) prepareAttempt(req *http.Request) error {
 	return nil
 }
 
-// RoundTrip makes one attempt.
+// RoundTrip runs one attempt.
 func (x *call) RoundTrip(req *http.Request) (*http.Response, error) {
 	x.attempts++
 	x.last = &attempt{call: x, number: x.attempts}
 	return x.last.run(req)
 }
 
-// finalError makes the error of the call from the last failure, the reason why
-// there was no other attempt, the context, and what is known of the outcome.
+// finalError returns the error of the call. It combines the last failure, the
+// reason for not retrying, the context and the outcome.
 func (x *call) finalError(ctx context.Context) error {
 	err := x.failure
 	switch {

@@ -15,9 +15,9 @@ import (
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
-// A Client calls one workspace with one credential. It never changes after
-// [NewClient] made it, and is safe for use by any number of goroutines, which
-// share its connections and its rate limit. It needs no closing.
+// A Client calls one workspace with one credential. It is immutable and safe
+// for concurrent use. All goroutines share its connections and its rate limit.
+// It does not need to be closed.
 type Client struct {
 	Clusters    *ClustersService
 	DBFS        *DBFSService
@@ -37,13 +37,13 @@ type Client struct {
 	credential *auth.Credential
 	transport  http.RoundTripper
 	jar        http.CookieJar
-	timeout    time.Duration // of an attempt; 0: none
-	compressed bool          // ask for compressed responses
+	timeout    time.Duration // limit for an attempt; 0 for none
+	compressed bool          // request compressed responses
 	retry      RetryPolicy
-	limiter    *rate.Limiter // nil: no limit
+	limiter    *rate.Limiter // nil for no limit
 	log        *slog.Logger
 	observers  []Observer
-	dryRun     *dryRun // nil: calls are sent
+	dryRun     *dryRun // nil for a client that sends all calls
 	jobsAPI    string
 	userAgent  string
 
@@ -51,13 +51,13 @@ type Client struct {
 	runPolls     *poll.Shared[int64, Run]
 }
 
-// service is what every area's type is made of.
+// service is the underlying type of every area's type.
 type service struct{ client *Client }
 
-// NewClient makes a client of the options, the environment, a profile of
-// ~/.databrickscfg and .netrc, in this order for each setting; the package
-// documentation has the details. It never touches the network. Everything that
-// is wrong with the settings is reported at once, in one error.
+// NewClient returns a client. Each setting comes from the options, the
+// environment, a profile of ~/.databrickscfg or .netrc, in this order. The
+// package documentation has the details. NewClient uses no network. It reports
+// all invalid settings in one error.
 //
 //	client, err := databricks.NewClient(
 //		databricks.WithHost("https://adb-1234567890123456.7.azuredatabricks.net"),
@@ -113,11 +113,11 @@ func NewClient(opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Host returns the workspace's address: scheme, host name and port, if one was
-// given, without a slash at the end.
+// Host returns the address of the workspace: the scheme, the host name and, if
+// it was set, the port. It has no trailing slash.
 func (c *Client) Host() string { return c.endpoint.URL() }
 
-// config collects what the options say.
+// config collects the settings of the options.
 type config struct {
 	auth.Options
 	http      *http.Client
@@ -130,14 +130,15 @@ type config struct {
 	jobsAPI   string
 }
 
-// An Option sets up a client; see the functions whose names begin with With.
+// An Option is an option for [NewClient]. The functions whose names start with
+// With return options.
 type Option func(*config) error
 
-// WithHost names the workspace, such as
-// https://adb-1234567890123456.7.azuredatabricks.net. Without a scheme it is
-// https; path and fragment are dropped; a workspace id in the query (?o=) is
-// sent along as a header. Plain http is refused but for loopback addresses;
-// see [WithInsecureHTTP].
+// WithHost sets the address of the workspace, such as
+// https://adb-1234567890123456.7.azuredatabricks.net. The default scheme is
+// https. The path and the fragment are ignored. A workspace ID in the query
+// (?o=) is sent as a header. Plain http is rejected, except for loopback
+// addresses. See [WithInsecureHTTP].
 func WithHost(host string) Option {
 	return func(c *config) (err error) {
 		c.Endpoint, err = auth.ParseEndpoint(host, "WithHost")
@@ -145,24 +146,25 @@ func WithHost(host string) Option {
 	}
 }
 
-// WithHTTPClient sends calls with what hc has: its Transport, its cookie jar and
-// its Timeout, which bounds each attempt. Redirects are not followed, whatever
-// hc says.
+// WithHTTPClient sends calls with the Transport, the cookie jar and the Timeout
+// of hc. The Timeout limits each attempt. The client follows no redirects,
+// regardless of hc.
 //
-// Without this option, nothing but the context bounds how long the service may
-// take for a response. Give calls a context with a deadline. Only getting a
-// connection has a limit, of 30 s, and is retried after it.
+// Without this option, only the context limits how long a response may take.
+// Give calls a context with a deadline. Establishing a connection has a limit
+// of 30 seconds, after which the client retries.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {
-			return errors.New("WithHTTPClient: the client is nil; leave the option out for the default")
+			return errors.New("WithHTTPClient: the client is nil; omit the option for the default")
 		}
 		c.http = hc
 		return nil
 	}
 }
 
-// WithRetryPolicy changes how often, for how long and how fast calls are retried.
+// WithRetryPolicy sets how often, for how long and at what pace the client
+// retries calls.
 func WithRetryPolicy(policy RetryPolicy) Option {
 	return func(c *config) (err error) {
 		c.retry = policy
@@ -171,12 +173,13 @@ func WithRetryPolicy(policy RetryPolicy) Option {
 	}
 }
 
-// WithRateLimit sends at most perSecond requests a second, with bursts of up to
-// burst. All services and retries share the limit. There is none by default.
+// WithRateLimit limits the client to perSecond requests per second, with bursts
+// of at most burst requests. All services and all retries share the limit. By
+// default there is no limit.
 func WithRateLimit(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || burst < 1 {
-			return fmt.Errorf("WithRateLimit: %v a second with a burst of %d lets nothing out; both must be above 0", perSecond, burst)
+			return fmt.Errorf("WithRateLimit: %v a second with a burst of %d is invalid; both must be greater than 0", perSecond, burst)
 		}
 		c.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
 		return nil
@@ -185,8 +188,8 @@ func WithRateLimit(perSecond float64, burst int) Option {
 
 var userAgentWord = regexp.MustCompile(`^[0-9A-Za-z_.+-]+$`)
 
-// WithUserAgent puts product/version before this library's own name in the
-// User-Agent. Both consist of letters, digits and _ . + -.
+// WithUserAgent adds product/version to the User-Agent, before the name of this
+// library. Both may contain letters, digits and _ . + -.
 func WithUserAgent(product, version string) Option {
 	return func(c *config) error {
 		if !userAgentWord.MatchString(product) || !userAgentWord.MatchString(version) {
@@ -197,21 +200,21 @@ func WithUserAgent(product, version string) Option {
 	}
 }
 
-// WithLogger reports each attempt at debug level and each retry at info
-// level: method, path, status, duration and error. Bodies, queries and headers
-// are never logged. Nothing is logged by default.
+// WithLogger logs each attempt at debug level and each retry at info level. A
+// record has the method, the path, the status, the duration and the error. The
+// client never logs bodies, queries or headers. By default it logs nothing.
 func WithLogger(log *slog.Logger) Option {
 	return func(c *config) error {
 		if log == nil {
-			return errors.New("WithLogger: the logger is nil; leave the option out for silence")
+			return errors.New("WithLogger: the logger is nil; omit the option to disable logging")
 		}
 		c.log = log
 		return nil
 	}
 }
 
-// WithInsecureHTTP allows a host with plain http that is not this machine. The
-// credential then travels in the clear.
+// WithInsecureHTTP allows plain http for hosts other than the local machine.
+// The credential is then sent unencrypted.
 func WithInsecureHTTP() Option {
 	return func(c *config) error {
 		c.InsecureHTTP = true
@@ -219,9 +222,9 @@ func WithInsecureHTTP() Option {
 	}
 }
 
-// WithJobsAPI moves client.Jobs to another version of the Jobs API: "2.0" (the
-// default), "2.1" or "2.2". Types and methods stay the same; RepairRun needs
-// 2.1 or above.
+// WithJobsAPI selects the version of the Jobs API that client.Jobs uses: "2.0"
+// (the default), "2.1" or "2.2". The types and methods are the same in all
+// versions. RepairRun requires 2.1 or 2.2.
 func WithJobsAPI(version string) Option {
 	return func(c *config) error {
 		switch version {
@@ -229,6 +232,6 @@ func WithJobsAPI(version string) Option {
 			c.jobsAPI = version
 			return nil
 		}
-		return fmt.Errorf(`WithJobsAPI: no version %q; there are "2.0", "2.1" and "2.2"`, version)
+		return fmt.Errorf(`WithJobsAPI: version %q is not valid; want "2.0", "2.1" or "2.2"`, version)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-databricks/databricks/internal/reply"
 )
 
-// decodeResponse puts a response of success where out says; see [Client.Do]. It
+// decodeResponse decodes a successful response into out. See [Client.Do]. It
 // returns an *APIError if the body is a rejection.
 func decodeResponse(resp *http.Response, out any) error {
 	rejection, err := reply.Into(resp, out)
@@ -25,8 +25,8 @@ func decodeResponse(resp *http.Response, out any) error {
 	return err
 }
 
-// named is for the validate methods of responses that are of no use without a
-// name: that of what was made, or of what was asked for.
+// named is for validate methods of responses that identify a new object.
+// Without the ID, the outcome is unknown.
 func named(name string, ok bool) error {
 	if !ok {
 		return errors.New("the response has no " + name)

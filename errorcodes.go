@@ -2,20 +2,20 @@ package databricks
 
 import "encoding/json"
 
-// An ErrorCode is the service's own name for what went wrong. The constants
-// below are comparable with errors.Is:
+// An ErrorCode is the service's name for an error. The constants below work
+// with errors.Is:
 //
 //	if errors.Is(err, databricks.ErrResourceDoesNotExist) { … }
 //
-// The service adds codes now and then; one that has no constant here arrives
-// unchanged and can be compared as ErrorCode("THE_NEW_CODE").
+// The service adds codes from time to time. Compare a code without a constant
+// as ErrorCode("THE_NEW_CODE").
 type ErrorCode string
 
-// Error makes a code usable as the target of errors.Is.
+// Error returns the code. It makes a code usable as the target of errors.Is.
 func (c ErrorCode) Error() string { return string(c) }
 
-// Codes of the platform. Which status carries which code varies by area, so
-// compare codes and leave the status alone.
+// Codes of the platform. The HTTP status for a code varies by area, so compare
+// codes and not statuses.
 const (
 	ErrAborted                          ErrorCode = "ABORTED"
 	ErrAlreadyExists                    ErrorCode = "ALREADY_EXISTS"
@@ -29,7 +29,7 @@ const (
 	ErrDirectoryNotEmpty                ErrorCode = "DIRECTORY_NOT_EMPTY"
 	ErrDirectoryProtected               ErrorCode = "DIRECTORY_PROTECTED"
 	ErrDryRunFailed                     ErrorCode = "DRY_RUN_FAILED"
-	ErrEndpointNotFound                 ErrorCode = "ENDPOINT_NOT_FOUND" // the path is unknown, not the object
+	ErrEndpointNotFound                 ErrorCode = "ENDPOINT_NOT_FOUND" // the path is unknown; says nothing about the object
 	ErrFeatureDisabled                  ErrorCode = "FEATURE_DISABLED"
 	ErrInsecurePartnerResponse          ErrorCode = "INSECURE_PARTNER_RESPONSE"
 	ErrInternalError                    ErrorCode = "INTERNAL_ERROR"
@@ -37,7 +37,7 @@ const (
 	ErrInvalidState                     ErrorCode = "INVALID_STATE"
 	ErrInvalidStateTransition           ErrorCode = "INVALID_STATE_TRANSITION"
 	ErrIOError                          ErrorCode = "IO_ERROR"
-	ErrIOFailed                         ErrorCode = "IO_READ" // made by this client: the body of an error could not be read
+	ErrIOFailed                         ErrorCode = "IO_READ" // created by this client: the body of an error could not be read
 	ErrIPYNBFileInRepo                  ErrorCode = "IPYNB_FILE_IN_REPO"
 	ErrMalformedPartnerResponse         ErrorCode = "MALFORMED_PARTNER_RESPONSE"
 	ErrMalformedRequest                 ErrorCode = "MALFORMED_REQUEST"
@@ -49,11 +49,11 @@ const (
 	ErrMaxReadSizeExceeded              ErrorCode = "MAX_READ_SIZE_EXCEEDED"
 	ErrNotFound                         ErrorCode = "NOT_FOUND"
 	ErrNotImplemented                   ErrorCode = "NOT_IMPLEMENTED"
-	ErrPartialDelete                    ErrorCode = "PARTIAL_DELETE" // more is left: delete again
+	ErrPartialDelete                    ErrorCode = "PARTIAL_DELETE" // objects remain: delete again
 	ErrPermissionDenied                 ErrorCode = "PERMISSION_DENIED"
 	ErrPermissionNotPropagated          ErrorCode = "PERMISSION_NOT_PROPAGATED"
 	ErrPrincipalDoesNotExist            ErrorCode = "PRINCIPAL_DOES_NOT_EXIST"
-	ErrPrivateLinkValidation            ErrorCode = "PRIVATE_LINK_VALIDATION_ERROR" // the workspace is reached from outside its private link
+	ErrPrivateLinkValidation            ErrorCode = "PRIVATE_LINK_VALIDATION_ERROR" // the request did not come through the workspace's private link
 	ErrProjectsOperationTimeout         ErrorCode = "PROJECTS_OPERATION_TIMEOUT"
 	ErrQuotaExceeded                    ErrorCode = "QUOTA_EXCEEDED"
 	ErrRequestLimitExceeded             ErrorCode = "REQUEST_LIMIT_EXCEEDED"
@@ -78,9 +78,9 @@ const (
 	ErrGitURLNotOnAllowList             ErrorCode = "GIT_URL_NOT_ON_ALLOW_LIST"
 )
 
-// An ErrorDetail is one of the structured notes that newer answers carry.
-// Fields that a kind does not have are zero; Raw keeps all of it, so that a
-// kind unknown here is not lost.
+// An ErrorDetail is a structured detail of an error. Newer responses contain
+// details. Fields that a kind of detail does not have are zero. Raw holds the
+// complete JSON, including unknown fields.
 type ErrorDetail struct {
 	Type            string            `json:"@type"` // such as type.googleapis.com/google.rpc.ErrorInfo
 	Reason          string            `json:"reason"`
@@ -88,7 +88,7 @@ type ErrorDetail struct {
 	Metadata        map[string]string `json:"metadata"`
 	RequestID       string            `json:"request_id"`
 	ServingData     string            `json:"serving_data"`
-	RetryDelay      string            `json:"retry_delay"` // seconds with an s: "42.5s"
+	RetryDelay      string            `json:"retry_delay"` // in seconds with the suffix s, such as "42.5s"
 	StackEntries    []string          `json:"stack_entries"`
 	Detail          string            `json:"detail"`
 	Violations      []ErrorViolation  `json:"violations"`
@@ -101,7 +101,7 @@ type ErrorDetail struct {
 	Raw             json.RawMessage   `json:"-"`
 }
 
-// An ErrorViolation names one thing that was wrong, of a field, a quota or a
+// An ErrorViolation is a violation of a rule for a field, of a quota or of a
 // precondition.
 type ErrorViolation struct {
 	Type        string `json:"type"`
@@ -110,7 +110,7 @@ type ErrorViolation struct {
 	Description string `json:"description"`
 }
 
-// An ErrorLink points to something to read.
+// An ErrorLink is a link to more information.
 type ErrorLink struct {
 	Description string `json:"description"`
 	URL         string `json:"url"`

@@ -15,24 +15,26 @@ import (
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
-// An APIError is an answer of the service that says no.
+// An APIError says that the service rejected a call.
 //
-// It matches, with errors.Is, its Code; [fs.ErrNotExist] where the service
-// says that something is missing, even in the calls that say so with
-// INVALID_PARAMETER_VALUE (these match [ErrResourceDoesNotExist] as well);
-// [fs.ErrExist] where something is there already; and [fs.ErrPermission] for
-// 401, 403 and PERMISSION_DENIED.
+// With errors.Is it matches its Code. It also matches:
+//
+//   - [fs.ErrNotExist] if an object does not exist. Some calls report this with
+//     INVALID_PARAMETER_VALUE. Their errors match [ErrResourceDoesNotExist], too.
+//   - [fs.ErrExist] if an object already exists.
+//   - [fs.ErrPermission] for status 401 or 403 and for PERMISSION_DENIED.
+//   - [ErrTooLarge] if something exceeds a size limit.
 type APIError struct {
-	Method     string // of the request
-	Path       string // of the request, without its query
+	Method     string // method of the request
+	Path       string // path of the request, without its query
 	StatusCode int
-	Code       ErrorCode // empty if the service gave none, or only digits
-	Message    string    // the service's words; their wording is not stable
-	RequestID  string    // what the vendor's support asks for, if known
+	Code       ErrorCode // empty if the service sent no code or only digits
+	Message    string    // the service's message; its wording is not stable
+	RequestID  string    // ID for the vendor's support; empty if unknown
 	Details    []ErrorDetail
 
 	report  failure.Report // what the response said
-	history string         // how often the call was attempted, if more than once
+	history string         // number of attempts and total time, if there were several attempts
 }
 
 // Error says in one line which call failed and why.
@@ -51,8 +53,8 @@ func (e *APIError) Error() string {
 	return oneLine(b.String(), maxLine) + e.history
 }
 
-// Is reports whether the error is of the kind of target: an [ErrorCode], or
-// one of the errors of io/fs named at [APIError].
+// Is reports whether the error matches target, which is an [ErrorCode] or one
+// of the errors listed at [APIError].
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:
@@ -71,17 +73,17 @@ func (e *APIError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// missing reports whether the message says that an object does not exist, where
-// the code says something else or nothing.
+// missing reports whether the message says that an object does not exist,
+// although the code does not.
 func (e *APIError) missing() bool {
 	return failure.SaysMissing(e.Path, e.StatusCode, string(e.Code), e.Message)
 }
 
-// ErrTooLarge is matched by errors that say that something is over one of the
-// service's size bounds, whichever of its ways the service chose to say so.
-var ErrTooLarge error = errs.Text("over the service's size bound")
+// ErrTooLarge matches errors that say that something exceeds a size limit of
+// the service, whichever error code the service uses.
+var ErrTooLarge error = errs.Text("over the service's size limit")
 
-// tooLarge reports whether the service refused because of a size.
+// tooLarge reports whether the service rejected something because of its size.
 func (e *APIError) tooLarge() bool {
 	var reasons []string
 	for _, d := range e.Details {
@@ -90,15 +92,15 @@ func (e *APIError) tooLarge() bool {
 	return failure.SaysTooLarge(e.StatusCode, string(e.Code), e.Message, reasons)
 }
 
-// An ArgumentError says that a call was not made because one of its arguments
-// cannot be right. Nothing was sent. It matches [fs.ErrInvalid].
+// An ArgumentError says that an argument of a call is invalid. Nothing was
+// sent. It matches [fs.ErrInvalid].
 type ArgumentError struct {
 	Method, Path string // of the request that was not sent; may be empty
-	Name         string // the argument, by its name on the wire
-	Problem      string // what is wrong with it, and what would be right
+	Name         string // JSON name of the argument
+	Problem      string // what is wrong and what would be valid
 }
 
-// Error names the call, the argument and the remedy.
+// Error names the call, the argument and the problem.
 func (e *ArgumentError) Error() string {
 	call := ""
 	if e.Path != "" {
@@ -110,26 +112,27 @@ func (e *ArgumentError) Error() string {
 // Is makes the error match [fs.ErrInvalid].
 func (e *ArgumentError) Is(target error) bool { return target == fs.ErrInvalid }
 
-// badArg says that the argument called name on the wire is wrong, and how.
+// badArg returns an error that says that an argument is invalid. name is its
+// JSON name.
 func badArg(name, format string, args ...any) error {
 	return &ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
 }
 
-// An OutcomeUnknownError says that a call that changes something was sent and
-// that its response was lost, so that the change may or may not have been made.
-// The client did not retry the call where that could have made the change twice.
+// An OutcomeUnknownError says that the request for a change was sent and its
+// response was lost. The change may or may not have taken effect. The client
+// did not retry the call, because that could have applied the change twice.
 //
-// This is the only error with which a change can have happened. After any other
-// error of a call, the call changed nothing.
+// This is the only error after which a change may have taken effect. After any
+// other error of a call, the call changed nothing.
 type OutcomeUnknownError struct {
 	Method, Path string
 
-	// IdempotencyToken is the token that the call was sent with, if it is one of
-	// those that take one. Calling again with the same token is safe. It returns
-	// what the first call made.
+	// IdempotencyToken is the token that the call was sent with, if it takes
+	// one. You can safely call again with the same token. That call returns the
+	// result of the first one.
 	IdempotencyToken string
 
-	Err error // how the response was lost
+	Err error // why the response was lost
 }
 
 // Error says that the outcome is unknown, and why.
@@ -138,7 +141,7 @@ func (e *OutcomeUnknownError) Error() string {
 		e.Method, e.Path, strings.TrimPrefix(e.Err.Error(), "databricks: "+e.Method+" "+e.Path+": "))
 }
 
-// Unwrap returns how the response was lost.
+// Unwrap returns the reason why the response was lost.
 func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 
 // A callError is any other failure of a call.
@@ -155,11 +158,11 @@ func (e *callError) Error() string {
 
 func (e *callError) Unwrap() error { return e.err }
 
-// maxErrorBody bounds how much of an error's body is read.
+// maxErrorBody is the maximum number of bytes to read of an error body.
 const maxErrorBody = 1 << 20
 
-// readAPIError makes an APIError of a reply that is not a success. It takes
-// every form that the service and the gateways before it are known to send.
+// readAPIError returns the APIError for an unsuccessful response. It accepts
+// all known formats of the service and of its gateways.
 func readAPIError(resp *http.Response) *APIError {
 	var body []byte
 	var err error
@@ -184,16 +187,16 @@ func readAPIError(resp *http.Response) *APIError {
 	return e
 }
 
-// hiderOf returns what takes the secrets of a request out of what the service
-// sent back: its credential, and those in its query and its body.
+// hiderOf returns a Hider for text that the service returns. It hides the
+// credential and the secrets in the query and the body of the request.
 func hiderOf(r *http.Request) redact.Hider {
 	secrets := append(sentSecrets(r.Header), redact.Secrets([]byte(r.URL.RawQuery))...)
 	return redact.Hide(append(secrets, redact.Secrets(sending.Text(r))...)...)
 }
 
-// oneLine makes what the service wrote part of a message; see [redact.Line].
+// oneLine prepares text from the service for a message. See [redact.Line].
 func oneLine(s string, bound int) string { return redact.Line(s, bound) }
 
-// maxLine bounds the text of an error as a whole, which has parts with bounds of
-// their own.
+// maxLine is the maximum length of an error text. Its parts have their own
+// limits.
 const maxLine = 8 << 10

@@ -2,11 +2,11 @@ package databricks
 
 import "time"
 
-// Millis is a time as the service writes it: milliseconds since 1970, UTC.
-// Zero means that there is none.
+// Millis is a time in milliseconds since 1970, UTC. Zero means that there is no
+// time.
 type Millis int64
 
-// MillisOf returns t as the service writes it, and zero for the zero time.
+// MillisOf converts a time. It returns zero for the zero time.
 func MillisOf(t time.Time) Millis {
 	if t.IsZero() {
 		return 0
@@ -14,7 +14,7 @@ func MillisOf(t time.Time) Millis {
 	return Millis(t.UnixMilli())
 }
 
-// Time returns the time, and the zero time for zero.
+// Time converts m to a time.Time. It returns the zero time for zero.
 func (m Millis) Time() time.Time {
 	if m == 0 {
 		return time.Time{}

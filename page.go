@@ -183,11 +183,11 @@ func distinct[T any](items iter.Seq2[T, error], id func(*T) int64) iter.Seq2[T, 
 	}
 }
 
-// stream makes a call and yields the elements of the array called key in its
-// reply, each as soon as it is there, in constant memory. rest, if not nil, gets
-// the reply's other members, once the last element was yielded. Each range over
-// the sequence makes the call anew. A reply that breaks off is asked for again
-// as long as nothing was yielded.
+// stream sends a call and yields the elements of the array called key in its
+// response as they arrive, in constant memory. rest, if not nil, receives the
+// other members of the response after the last element. Each range over the
+// sequence sends the call again. An incomplete response is retried only before
+// the first element was yielded.
 func stream[T any](ctx context.Context, c *Client, r Request, key string, rest func(name string, value json.RawMessage)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		yielded := false

@@ -11,57 +11,58 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A Secret is text that must not be seen. With any verb of package fmt and in
-// slog it shows as [redacted]; string(s) is the text itself, and so is its JSON
-// form, which is what goes over the wire.
+// A Secret is text that must not be shown. Package fmt and package slog show it
+// as [redacted]. string(s) returns the text. JSON contains the text, because
+// requests need it.
 //
-// There is one hole, in package fmt: a pointer printed with a verb that is not
-// for it, as %s of a struct with pointers to structs in it, is shown without
-// asking any type. Vet reports such calls.
+// Package fmt has one exception: it prints a pointer with a wrong verb without
+// calling any method. An example is %s for a struct that contains pointers to
+// structs. Vet reports such calls.
 type Secret string
 
-// Format prints a stand-in, whatever the verb.
+// Format writes [redacted] for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redact.Mark) }
 
-// String returns a stand-in, which is what a panic with a Secret prints.
+// String returns [redacted]. A panic with a Secret prints it.
 func (s Secret) String() string { return redact.Mark }
 
-// LogValue logs a stand-in.
+// LogValue returns [redacted].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redact.Mark) }
 
-// SparkEnvVars are environment variables of a cluster's nodes, by name. Values
-// often are secrets: fmt and slog show the names only.
+// SparkEnvVars are environment variables of a cluster's nodes, by name. Their
+// values are often secret, so fmt and slog show only the names.
 type SparkEnvVars map[string]string
 
-// UnmarshalJSON also takes values that are not strings.
+// UnmarshalJSON also accepts values that are not strings.
 func (m *SparkEnvVars) UnmarshalJSON(text []byte) error {
 	return unmarshalTexts(text, (*map[string]string)(m))
 }
 
-// Format prints the names, whatever the verb.
+// Format writes the names for every verb.
 func (m SparkEnvVars) Format(f fmt.State, _ rune) { formatMap(f, m, func(string) bool { return true }) }
 
-// LogValue logs the names.
+// LogValue returns the names.
 func (m SparkEnvVars) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// SparkConf are properties of Spark, by name. Those that hold account keys,
-// passwords, secrets or tokens, by their name, show as [redacted] with fmt and slog.
+// SparkConf are Spark properties, by name. Package fmt and package slog show
+// the value of a property as [redacted] if its name says that it is an account
+// key, a password, a secret or a token.
 type SparkConf map[string]string
 
-// UnmarshalJSON also takes values that are not strings, as samples of the REST
-// API have them: {"spark.speculation": true}.
+// UnmarshalJSON also accepts values that are not strings, as in
+// {"spark.speculation": true}.
 func (m *SparkConf) UnmarshalJSON(text []byte) error {
 	return unmarshalTexts(text, (*map[string]string)(m))
 }
 
-// Format prints the properties without their secrets, whatever the verb.
+// Format writes the properties without secret values, for every verb.
 func (m SparkConf) Format(f fmt.State, _ rune) { formatMap(f, m, redact.SensitiveKey) }
 
-// LogValue logs the properties without their secrets.
+// LogValue returns the properties without secret values.
 func (m SparkConf) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)) }
 
-// unmarshalTexts decodes a JSON object. Numbers and flags become the text that
-// they are written as, and null becomes an empty text.
+// unmarshalTexts decodes a JSON object. Numbers and booleans become text, and
+// null becomes an empty string.
 func unmarshalTexts(text []byte, m *map[string]string) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(text, &values); err != nil || values == nil {
@@ -102,7 +103,8 @@ func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 }
 
 // Types that hold secrets log what their JSON form has, without the secrets.
-// Package fmt asks the secrets themselves.
+// Types that contain secrets log their JSON form without the secrets. For package
+// fmt, the secrets hide themselves.
 
 // LogValue logs the value without its secrets.
 func (v AzureAttributes) LogValue() slog.Value { return redact.LogValue(v) }

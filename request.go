@@ -17,36 +17,37 @@ import (
 )
 
 // A Request is a call of the REST API, for [Client.Do]. The methods of the
-// services build one each.
+// services create Requests.
 type Request struct {
 	Method string     // such as GET or POST
-	Path   string     // such as "/api/2.0/clusters/get"; it begins with a slash and is not escaped
-	Query  url.Values // parameters of the URL
+	Path   string     // such as "/api/2.0/clusters/get"; starts with a slash and is not escaped
+	Query  url.Values // URL parameters
 
-	// PathTemplate is Path with names in braces in place of identifiers, such as
-	// "/api/2.0/sql/warehouses/{id}", for an [Observer]. If it is empty, elements
-	// of Path that are not words count as identifiers.
+	// PathTemplate is the Path with names in braces in place of identifiers,
+	// such as "/api/2.0/sql/warehouses/{id}". It is for an [Observer]. If it is
+	// empty, elements of Path that are not words count as identifiers.
 	PathTemplate string
 
-	// Body is what is sent: nothing if nil, a form if it is a url.Values, the
-	// bytes themselves if it is a [RawBody], and JSON if it is anything else.
+	// Body is the request body. nil sends none. A url.Values is sent as a form,
+	// and a [RawBody] as it is. Any other value is sent as JSON.
 	Body any
 
-	// Idempotent says that sending the call twice has the effect of sending it
-	// once, so that it may be retried after its response was lost. GET and HEAD
-	// always count as idempotent.
+	// Idempotent says that sending the call twice has the same effect as
+	// sending it once. The client then retries it after a lost response. GET
+	// and HEAD are always idempotent.
 	Idempotent bool
 
-	// Response, if not nil, is set to what the last response had beside its body.
+	// Response, if not nil, is set to the status and the header of the last
+	// response.
 	Response *ResponseInfo
 
-	header  http.Header // of the request, besides what every request has
-	object  bool        // Path ends with the path of an object, which may hold any character
+	header  http.Header // additional headers of the request
+	object  bool        // Path ends with the path of an object, which may contain any character
 	reading bool        // a POST that changes nothing
-	done    ErrorCode   // what a retry fails with if the lost attempt did the work
+	done    ErrorCode   // error code of a retry if the lost attempt took effect
 	token   string      // the idempotency token in the body
-	paths   []string    // of the objects that the call is about, for its errors
-	err     error       // the first argument found wrong
+	paths   []string    // paths of the objects of the call, for its errors
+	err     error       // error of the first invalid argument
 
 	presigned *presignedTarget // where the request goes; nil for the workspace
 }
@@ -85,8 +86,8 @@ func (r Request) optional(name string, value any) Request {
 	return r
 }
 
-// params sends an input struct: in the query of a GET, else as JSON. If the struct
-// has a method check() error, that is what says whether it can be right.
+// params sends an input struct, as the query of a GET and otherwise as JSON. If
+// the struct has a method check() error, params calls it.
 func (r Request) params(v any) Request {
 	if checker, ok := v.(interface{ check() error }); ok {
 		r = r.check(checker.check())
@@ -100,8 +101,8 @@ func (r Request) params(v any) Request {
 	return r
 }
 
-// element puts an argument in the place of {name} in the path, as one element of
-// it or, if nested, as several.
+// element replaces {name} in the path with an argument that is a single path
+// element.
 func (r Request) element(name, value string) Request {
 	switch {
 	case value == "":
@@ -112,8 +113,8 @@ func (r Request) element(name, value string) Request {
 	return r.elements(name, value)
 }
 
-// elements puts an argument of our own making, which may have slashes, in the
-// place of {name} in the path.
+// elements replaces {name} in the path with trusted text, which may contain
+// slashes.
 func (r Request) elements(name, value string) Request {
 	if r.PathTemplate == "" {
 		r.PathTemplate = r.Path
@@ -122,15 +123,15 @@ func (r Request) elements(name, value string) Request {
 	return r
 }
 
-// at puts the path of an object, which begins with a slash and whose names may hold
-// any character, in the place of /{name} in the path.
+// at replaces /{name} in the path with the path of an object. That path starts
+// with a slash and may contain any character.
 func (r Request) at(name, path string) Request {
 	r.PathTemplate = r.Path
 	r.Path, r.object = strings.Replace(r.Path, "/{"+name+"}", path, 1), true
 	return r
 }
 
-// check records that an argument is wrong, if err is not nil.
+// check records an invalid argument, if err is not nil.
 func (r Request) check(err error) Request {
 	if r.err == nil {
 		r.err = err
@@ -138,33 +139,35 @@ func (r Request) check(err error) Request {
 	return r
 }
 
-// on names objects that the call is about. Errors of the call name them too.
+// on sets paths that the call is about. Errors of the call contain them.
 func (r Request) on(paths ...string) Request {
 	r.paths = append(slices.Clip(r.paths), paths...)
 	return r
 }
 
-// idempotent says that the call may be retried after its response was lost.
+// idempotent marks the call as idempotent. The client retries it after a lost
+// response.
 func (r Request) idempotent() Request {
 	r.Idempotent = true
 	return r
 }
 
-// readOnly says that the call only reads, though it is a POST.
+// readOnly marks a POST that only reads.
 func (r Request) readOnly() Request {
 	r.reading = true
 	return r.idempotent()
 }
 
-// treatAsSuccess says that the call is idempotent, and that a retry which fails with
-// code found the work done by the attempt whose response was lost.
+// treatAsSuccess marks the call as idempotent. If the response to an attempt
+// was lost and a retry fails with code, the call succeeds, because the lost
+// attempt took effect.
 func (r Request) treatAsSuccess(code ErrorCode) Request {
 	r.done = code
 	return r.idempotent()
 }
 
-// idempotencyToken says that the body carries an idempotency token, so that the service
-// itself sees to it that repeats do nothing.
+// idempotencyToken says that the body has an idempotency token, so the service
+// ignores a second send.
 func (r Request) idempotencyToken(token string) Request {
 	r.token = token
 	return r.idempotent()
@@ -173,8 +176,8 @@ func (r Request) idempotencyToken(token string) Request {
 // missing says that a required argument is unset.
 const missing = "is required"
 
-// newIdempotencyToken returns a token that nobody used before. In a dry run it
-// is always the same, so that two dry runs can be compared.
+// newIdempotencyToken returns a new unique token. In a dry run it always
+// returns the same token, so that dry runs can be compared.
 func (c *Client) newIdempotencyToken() string {
 	if c.Planning() {
 		return plannedToken
@@ -182,7 +185,7 @@ func (c *Client) newIdempotencyToken() string {
 	return rand.Text()
 }
 
-// do makes a call and returns its response.
+// do sends a call and returns its response.
 func do[T any](ctx context.Context, c *Client, r Request) (*T, error) {
 	out := new(T)
 	if err := c.Do(ctx, r, out); err != nil {
@@ -191,14 +194,14 @@ func do[T any](ctx context.Context, c *Client, r Request) (*T, error) {
 	return out, nil
 }
 
-// Do sends any call of the workspace's API, with this client's credential,
-// retries, limits and errors. All services are built on it. Use it for areas
-// that have no service here.
+// Do sends any call of the workspace's API with this client's credential,
+// retries, limits and errors. Use it for areas that have no methods in this
+// package.
 //
-// The response goes where out says. If out is a pointer, the response is decoded
-// into it as JSON. If out is a func(io.Reader) error, it reads the response, and
-// is called again with a new response each time the call is retried. If out is
-// nil, the response has to be empty or JSON, and is dropped.
+// If out is a pointer, Do decodes the JSON response into it. If out is a
+// func(io.Reader) error, it reads the response. It is called again with a new
+// response when the call is retried. If out is nil, the response must be empty
+// or JSON, and is discarded.
 func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	if r.reading = r.reading || r.Method == http.MethodGet || r.Method == http.MethodHead; r.reading {
 		r.Idempotent = true
@@ -231,22 +234,22 @@ func (c *Client) send(ctx context.Context, r Request, out any) error {
 
 var methodName = regexp.MustCompile("^[0-9A-Za-z!#$%&'*+.^_`|~-]+$")
 
-// checkTarget refuses a method or a path that no request can have.
+// checkTarget rejects an invalid method or path.
 func (r Request) checkTarget() error {
 	path, _, cut := strings.Cut(r.Path, "?")
 	switch {
 	case r.Method == "":
 		return &ArgumentError{Path: path, Name: "Method", Problem: missing + "; want one such as GET or POST"}
 	case !methodName.MatchString(r.Method):
-		return &ArgumentError{Path: path, Name: "Method", Problem: "has characters that no method has"}
+		return &ArgumentError{Path: path, Name: "Method", Problem: "contains characters that are not valid in a method"}
 	case cut && !r.object || !strings.HasPrefix(path, "/"):
-		return &ArgumentError{r.Method, path, "Path", "must begin with a slash and have no query; that goes into Query"}
+		return &ArgumentError{r.Method, path, "Path", "must start with a slash and have no query; use Query for that"}
 	}
 	return nil
 }
 
-// escapePath escapes each name in a path, semicolons and commas too, which some
-// servers take for more than a character of a name.
+// escapePath escapes each element of a path. It also escapes semicolons and
+// commas, which have a special meaning for some servers.
 func escapePath(path string) string {
 	names := strings.Split(path, "/")
 	for i, name := range names {
@@ -255,7 +258,7 @@ func escapePath(path string) string {
 	return strings.Join(names, "/")
 }
 
-// isZero reports whether an argument was left out.
+// isZero reports whether an argument is unset.
 func isZero(v any) bool {
 	switch v := v.(type) {
 	case nil:

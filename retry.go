@@ -10,44 +10,45 @@ import (
 	"time"
 )
 
-// A RetryPolicy says how often, for how long, how fast and after which failures
-// a call is retried. A zero field stands for its default, so that
-// RetryPolicy{MaxAttempts: 1} is a client that never retries anything.
+// A RetryPolicy says how often, for how long, at what pace and after which
+// failures the client retries a call. A zero field means its default.
+// RetryPolicy{MaxAttempts: 1} disables retries.
 //
-// Two bounds end the retries of a call, and the context does in any case. By
-// default, failures after which the service certainly did nothing (no
-// connection, 429, a workspace that is not ready yet) are retried for as long as
-// the context lasts, or for 5 minutes if it has no deadline. All other failures
-// end the call at the fifth. A bound that you set counts for all failures alike.
+// Two limits end the retries of a call, and so does the context. By default,
+// the client retries failures that certainly changed nothing (no connection,
+// 429, a workspace that is not ready yet) until the context ends, or for 5
+// minutes if the context has no deadline. For all other failures, it makes at
+// most five attempts. A limit that you set applies to all failures.
 //
-// The client never starts a pause that cannot end before the deadline.
+// The client never starts a pause that would end after the deadline.
 type RetryPolicy struct {
-	MaxAttempts   int           // how often a call is sent at most, the first time included; see above for the default
-	MaxElapsed    time.Duration // the last attempt starts no later than this after the first; see above for the default
-	MinDelay      time.Duration // the pause before the first retry is at most this, and at most doubles from there; default 500 ms
-	MaxDelay      time.Duration // no pause that the client chooses is longer; default 30 s
-	MaxRetryAfter time.Duration // no pause that the service asks for is longer; default 2 min
+	MaxAttempts   int           // maximum number of attempts, including the first; see above for the default
+	MaxElapsed    time.Duration // latest start of the last attempt, measured from the first; see above for the default
+	MinDelay      time.Duration // maximum pause before the first retry, doubled for each later retry; default 500 ms
+	MaxDelay      time.Duration // maximum pause that the client chooses; default 30 s
+	MaxRetryAfter time.Duration // maximum pause that the service can request; default 2 min
 
-	// Retry decides after each failed attempt whether there is another. The
-	// default is [Attempt.Safe]. A function that returns true where Safe returns
-	// false can do work twice.
+	// Retry decides after each failed attempt whether the client retries. The
+	// default is [Attempt.Safe]. If it returns true where Safe returns false, a
+	// call may take effect twice.
 	Retry func(Attempt) bool
 
 	countsAll bool // MaxAttempts was set
 }
 
-// An Attempt is a failed attempt of a call, as a RetryPolicy sees it.
+// An Attempt is a failed attempt of a call, as input for a [RetryPolicy].
 type Attempt struct {
 	Number       int    // 1 for the first
-	Method       string // of the request
-	Path         string // of the request
-	Idempotent   bool   // sending the call twice has the effect of sending it once
-	Transient    bool   // the failure is of a kind that passes
-	ResponseLost bool   // the response was lost, so the work may have been done
-	Err          error  // an *APIError, or how the connection failed
+	Method       string // method of the request
+	Path         string // path of the request
+	Idempotent   bool   // sending the call twice has the same effect as sending it once
+	Transient    bool   // the failure is temporary
+	ResponseLost bool   // the response was lost, so the call may have taken effect
+	Err          error  // an *APIError, or the error of the connection
 }
 
-// Safe reports whether another attempt may help and cannot do the work twice.
+// Safe reports whether a retry may succeed and cannot repeat the effect of the
+// call.
 func (a Attempt) Safe() bool { return a.Transient && (a.Idempotent || !a.ResponseLost) }
 
 func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
@@ -65,7 +66,7 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 	return p, nil
 }
 
-// defaultMaxElapsed bounds the retries of a call without a deadline.
+// defaultMaxElapsed limits the retries of a call without a deadline.
 const defaultMaxElapsed = 5 * time.Minute
 
 // inBounds reports whether the bounds allow another attempt after those made so
@@ -80,9 +81,9 @@ func (p RetryPolicy) inBounds(attempts, harmless int, elapsed time.Duration, dea
 	return attempts < p.MaxAttempts && (p.MaxElapsed == 0 || elapsed <= p.MaxElapsed)
 }
 
-// pause is how long to wait before the next attempt. It is what the service
-// asked for, or else the backoff. A service that keeps asking for too little
-// gets the backoff as well.
+// pause returns the pause before the next attempt. This is what the service
+// requested, or else the backoff. If the service keeps requesting short pauses,
+// it is at least the backoff.
 func (p RetryPolicy) pause(attempts int, rejection *APIError) time.Duration {
 	if rejection == nil || !rejection.report.Asked {
 		return p.backoff(attempts)
@@ -94,7 +95,7 @@ func (p RetryPolicy) pause(attempts int, rejection *APIError) time.Duration {
 	return max(asked, p.backoff(attempts))
 }
 
-// backoff is exponential, with full jitter.
+// backoff returns an exponential pause with full jitter.
 func (p RetryPolicy) backoff(attempts int) time.Duration {
 	bound := p.MinDelay << min(attempts-1, 30)
 	if bound <= 0 || bound > p.MaxDelay {
@@ -103,7 +104,8 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 	return rand.N(bound + 1)
 }
 
-// shouldRetry runs after each attempt. It decides whether there is another.
+// shouldRetry runs after each attempt. It decides whether another attempt
+// follows.
 func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if x.last == nil { // net/http does not send such a request
 		x.stopped = err
@@ -121,8 +123,8 @@ func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bo
 // it, whose response was lost.
 func (x *call) workWasDone() bool { return x.lost && x.last.rejectedWith(x.request.done) }
 
-// needsAnother takes in the outcome of the last attempt, and reports whether
-// there is to be another.
+// needsAnother evaluates the last attempt and reports whether another one
+// follows.
 func (x *call) needsAnother(ctx context.Context) bool {
 	a := x.last
 	if a.err == nil || x.stopped != nil || x.workWasDone() {
