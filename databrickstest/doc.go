@@ -54,38 +54,32 @@
 //
 // # Differences from the service
 //
-// The workspace does not model these known features of the service:
+// The workspace lacks the following parts of the service, or has them in a simpler
+// form. Inject a [Fault] to test against one of them.
 //
-//   - IP access lists, and the HTML errors of older gateways.
-//   - Propagation delays after the creation of a workspace or a cluster. Inject a [Fault] to simulate
-//     one.
-//   - Prices, which rules on dbus_per_hour need. Idle instances of a pool beyond its minimum terminate
-//     immediately.
-//   - Load. The size of an autoscaling cluster does not change, nodes are not lost, and disks do not
-//     grow. The only cluster events are those of user actions, timers and failed launches.
-//   - Delivery of logs. Init scripts always succeed.
-//   - Recursive deletes in the workspace that fail halfway, and results in exported notebooks.
-//   - Time limits in DBFS. A large directory is deleted in parts by the number of files (see
-//     [WithDeleteLimit]). Lists and moves never time out. There are no mounts and no access control.
-//     The names . and .. have no special meaning.
-//   - The INTERNAL_ERROR that newer workspaces return if the name of a group is taken, secret scopes
-//     that the service itself creates, and errors of a key vault. Inject a [Fault] to simulate them.
-//   - Scopes of tokens. They are stored and have no effect.
-//   - The content of libraries. No file and no repository is read. Every valid library installs
-//     successfully, unless [Server.FailLibrary] was called.
-//   - Triggers on files, tables and models. They are stored and start nothing. Schedules, periodic
-//     triggers and continuous jobs start runs.
-//   - The code of tasks. A notebook or a file must exist (see [WithAnySource]). A JAR, a warehouse or a
-//     Git repository need not exist.
-//   - Retries of a single-task job as separate runs, as in servers of 2020. They are attempts within
-//     one run.
-//   - Emails and webhooks of jobs, and the effects of health rules and budget policies.
-//   - Clusters whose mode cannot be changed, AWS node types that need volumes, clusters with fewer
-//     nodes than requested, prefixes of tags, and the end of a trial.
-//   - In REST 1.2: results that can be read only once, as in old servers, idle limits other than one
-//     day, streaming queries, which keep contexts from being evicted, %run, which fails, and commands
-//     that can be read after their context was destroyed.
-//   - With [WithPython]: visible widgets, workspace files as modules or under /dbfs, the packages that
-//     %pip installs, and parts of dbutils that are not listed there. Spark has been tested only with a
-//     stub of pyspark.
+//   - Accounts: IP access lists, trials and prices, which rules on dbus_per_hour would
+//     need. Scopes of tokens are stored and have no effect.
+//   - Consistency: a new object is known everywhere at once.
+//   - Clusters: autoscaling clusters keep their size. A cluster gets all nodes that it
+//     asks for, and never loses one. Its mode can be changed, AWS node types need no
+//     volumes, and tags get no prefixes. Events report only what users, timers and
+//     failed launches do. Log delivery and init scripts have no effect. A pool has no
+//     idle instances beyond its minimum.
+//   - Libraries: no file or repository is checked. Every library can be installed,
+//     unless [Server.FailLibrary] names it.
+//   - DBFS: no call takes long. [WithDeleteLimit] is what splits the delete of a large
+//     tree. There are no mounts and no access control, and . and .. are ordinary names.
+//   - Workspace: a recursive delete does not fail halfway, and exported notebooks have
+//     no results.
+//   - Secrets and groups: scopes that the service makes itself, what a key vault
+//     refuses, and the INTERNAL_ERROR of newer workspaces if a group's name is taken.
+//   - Jobs: a notebook or a file must exist (see [WithAnySource]), but a JAR, a
+//     warehouse or a Git repository need not. Triggers on files, tables and models start
+//     nothing. Notifications, health rules and budget policies have no effect. A retry
+//     is an attempt within its run, also in 2.0.
+//   - REST 1.2: results can be read again. A context that is idle for a day is evicted,
+//     even if it has a streaming query. %run fails. A command ends with its context.
+//   - Python (see [WithPython]): widgets have no interface, files of the workspace are
+//     neither modules nor under /dbfs, and %pip installs nothing. Spark was tried with a
+//     stub of pyspark only.
 package databrickstest
