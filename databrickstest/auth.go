@@ -48,7 +48,7 @@ type token struct {
 	id      string // public
 	value   string
 	comment string
-	user    *user
+	user    *user `state:"ref"`
 	created time.Time
 	expires time.Time // zero: never
 	oauth   bool      // not a personal access token, so it is not listed

@@ -97,10 +97,17 @@ func (s *Server) startClock() {
 
 // Now returns the time on the workspace's clock, which is the clock of the
 // times in responses. It differs from time.Now with WithSpeed and WithClock.
-func (s *Server) Now() time.Time { return s.clock() }
+func (s *Server) Now() time.Time { return s.clock().Add(time.Duration(s.ahead.Load())) }
 
 // now is Now. A handler uses its call's, which stands still while it works.
-func (s *Server) now() time.Time { return s.clock() }
+func (s *Server) now() time.Time { return s.Now() }
+
+// catchUp lets the clock leap to a time, if it is behind.
+func (s *Server) catchUp(to time.Time) {
+	if behind := to.Sub(s.now()); behind > 0 {
+		s.ahead.Add(int64(behind))
+	}
+}
 
 // millis is the form of times in the API's JSON; 0 for no time.
 func millis(t time.Time) int64 {
@@ -112,9 +119,15 @@ func millis(t time.Time) int64 {
 
 // random is a source of ids that are the same in each run. It may be used
 // under the workspace's lock only.
-type random struct{ *rand.Rand }
+type random struct {
+	*rand.Rand
+	source *rand.PCG
+}
 
-func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, 0xda7ab41c5))} }
+func newRandom(seed uint64) random {
+	source := rand.NewPCG(seed, 0xda7ab41c5)
+	return random{rand.New(source), source}
+}
 
 // hex returns n hex digits.
 func (r random) hex(n int) string { return r.text(n, "0123456789abcdef") }

@@ -43,12 +43,17 @@ type cluster struct {
 	source     string // API, JOB, …
 	runName    string // of a job's cluster
 	jobID      int64
-	cloneFrom  string // the cluster whose libraries it begins with
+	cloneFrom  string              // the cluster whose libraries it begins with
+	token      string              // the idempotency token that it was made with
+	libraries  *clusterLibraries   // nil until they are asked for
+	pending    *pendingEnforcement // of its policy
 
 	state   string
 	message string
-	next    func(at time.Time) // what happens at due, if not nil
+	next    clusterStep // what happens at due
 	due     time.Time
+	failure *ClusterFailure // of a launch that fails
+	size    int             // workers after a resize
 	reason  *terminationReason
 
 	created      time.Time
@@ -64,6 +69,16 @@ type cluster struct {
 	executors []sparkNode // never changed, only replaced
 	events    []clusterEvent
 }
+
+// A clusterStep is what happens to a cluster next.
+type clusterStep string
+
+const (
+	noStep  clusterStep = ""
+	comesUp clusterStep = "up"
+	resizes clusterStep = "resized"
+	isDown  clusterStep = "down"
+)
 
 // States of a cluster.
 const (
@@ -142,6 +157,7 @@ func (s *Server) FailNextCluster(why ClusterFailure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.clusters.failures = append(s.clusters.failures, why)
+	s.touchCollections()
 }
 
 // TerminateCluster terminates a cluster as if the cloud provider or the service
@@ -211,6 +227,7 @@ func (a *clustersArea) find(id string, now time.Time) (*cluster, error) {
 	if cl == nil {
 		return nil, invalid("Cluster %s does not exist", id)
 	}
+	a.s.touchCluster(cl)
 	a.advance(cl, now)
 	if cl.purged(now) {
 		return nil, badState("Cannot access cluster %s that was terminated or unpinned more than 30 days ago.", id)
@@ -273,13 +290,12 @@ func (cl *cluster) purged(now time.Time) bool {
 func (a *clustersArea) advance(cl *cluster, now time.Time) {
 	for {
 		switch {
-		case cl.next != nil && !cl.due.After(now):
-			next := cl.next
-			cl.next = nil
-			next(cl.due)
+		case cl.next != noStep && !cl.due.After(now):
+			a.step(cl)
 		case !a.endIfIdle(cl, now):
 			return
 		}
+		a.s.touchCluster(cl)
 	}
 }
 
@@ -307,9 +323,28 @@ func (a *clustersArea) endIfIdle(cl *cluster, now time.Time) bool {
 	return true
 }
 
-// after lets f happen to the cluster, instead of what was to come.
-func (cl *cluster) after(at time.Time, d time.Duration, f func(at time.Time)) {
-	cl.due, cl.next = at.Add(d), f
+// after lets a step happen to the cluster, instead of what was to come.
+func (cl *cluster) after(at time.Time, d time.Duration, next clusterStep) {
+	cl.due, cl.next = at.Add(d), next
+}
+
+// step lets the next step happen to the cluster.
+func (a *clustersArea) step(cl *cluster) {
+	next, at := cl.next, cl.due
+	cl.next = noStep
+	switch next {
+	case comesUp:
+		a.up(cl, at)
+	case resizes:
+		current, target := len(cl.executors), cl.size
+		cl.state, cl.message = clusterRunning, ""
+		a.setExecutors(cl, target, at)
+		if target > current {
+			cl.note(at, "UPSIZE_COMPLETED", eventDetails{CurrentNumWorkers: &target, TargetNumWorkers: &target})
+		}
+	case isDown:
+		cl.state, cl.driver, cl.executors = clusterTerminated, nil, nil
+	}
 }
 
 // A clusterLaunch is a new cluster.
@@ -377,28 +412,38 @@ func (a *clustersArea) bringUp(cl *cluster, at time.Time, through string, takes 
 	if refused := a.s.pools.refuses(cl, at); refused != nil && !fails {
 		failure, fails = *refused, true
 	}
-	cl.after(at, takes, func(at time.Time) {
-		if fails {
-			a.terminate(cl, at, failure.reason(), failure.Message)
-			return
+	cl.failure = nil
+	if fails {
+		cl.failure = &failure
+	}
+	cl.after(at, takes, comesUp)
+	a.s.touchCluster(cl)
+	a.s.touch(kindCollection, "cluster-failures")
+}
+
+// up ends a launch: the cluster is up, or the launch failed.
+func (a *clustersArea) up(cl *cluster, at time.Time) {
+	if failure := cl.failure; failure != nil {
+		cl.failure = nil
+		a.terminate(cl, at, failure.reason(), failure.Message)
+		return
+	}
+	cl.state, cl.message, cl.contextID, cl.lastActivity = clusterRunning, "", a.s.random.id(), at
+	cl.driver = a.newNode(at)
+	workers := cl.attributes.firstSize()
+	a.setExecutors(cl, workers, at)
+	if scripts := cl.attributes.InitScripts; len(scripts) > 0 {
+		started, finished := &initScriptEvent{}, &initScriptEvent{ReportedForNode: cl.driver.PrivateIP}
+		for _, script := range scripts {
+			started.Cluster = append(started.Cluster, initScriptOutcome{storage: script})
+			finished.Cluster = append(finished.Cluster, initScriptOutcome{script, "SUCCEEDED", 1})
 		}
-		cl.state, cl.message, cl.contextID, cl.lastActivity = clusterRunning, "", a.s.random.id(), at
-		cl.driver = a.newNode(at)
-		workers := cl.attributes.firstSize()
-		a.setExecutors(cl, workers, at)
-		if scripts := cl.attributes.InitScripts; len(scripts) > 0 {
-			started, finished := &initScriptEvent{}, &initScriptEvent{ReportedForNode: cl.driver.PrivateIP}
-			for _, script := range scripts {
-				started.Cluster = append(started.Cluster, initScriptOutcome{storage: script})
-				finished.Cluster = append(finished.Cluster, initScriptOutcome{script, "SUCCEEDED", 1})
-			}
-			cl.note(at, "INIT_SCRIPTS_STARTED", eventDetails{InitScripts: started})
-			cl.note(at, "INIT_SCRIPTS_FINISHED", eventDetails{InitScripts: finished})
-		}
-		cl.note(at, "DRIVER_HEALTHY", eventDetails{})
-		cl.note(at, "RUNNING", eventDetails{CurrentNumWorkers: &workers, TargetNumWorkers: &workers})
-		a.tell(cl, clusterIsUp, at)
-	})
+		cl.note(at, "INIT_SCRIPTS_STARTED", eventDetails{InitScripts: started})
+		cl.note(at, "INIT_SCRIPTS_FINISHED", eventDetails{InitScripts: finished})
+	}
+	cl.note(at, "DRIVER_HEALTHY", eventDetails{})
+	cl.note(at, "RUNNING", eventDetails{CurrentNumWorkers: &workers, TargetNumWorkers: &workers})
+	a.tell(cl, clusterIsUp, at)
 }
 
 // terminate ends the cluster, whatever it was doing.
@@ -406,9 +451,8 @@ func (a *clustersArea) terminate(cl *cluster, at time.Time, reason *terminationR
 	cl.state, cl.message, cl.reason, cl.terminated = clusterTerminating, message, reason, at
 	cl.note(at, "TERMINATING", eventDetails{Reason: reason, User: reason.Parameters["username"]})
 	a.tell(cl, clusterIsDown, at)
-	cl.after(at, a.s.timings.ClusterTerminate, func(time.Time) {
-		cl.state, cl.driver, cl.executors = clusterTerminated, nil, nil
-	})
+	cl.after(at, a.s.timings.ClusterTerminate, isDown)
+	a.s.touchCluster(cl)
 }
 
 func (a *clustersArea) newNode(at time.Time) *sparkNode {
@@ -460,7 +504,7 @@ func (a *clustersArea) create(c *call, in struct {
 	}
 	cl = a.launch(c.now, launch)
 	if in.IdempotencyToken != "" {
-		a.byToken[in.IdempotencyToken] = cl
+		a.byToken[in.IdempotencyToken], cl.token = cl, in.IdempotencyToken
 	}
 	return map[string]string{"cluster_id": cl.id}, nil
 }
@@ -594,13 +638,8 @@ func (a *clustersArea) setSize(cl *cluster, at time.Time, size *clusterSize, use
 		CurrentNumWorkers: &current, TargetNumWorkers: &target, Cause: "USER_REQUEST", User: user,
 		PreviousClusterSize: before.size(), ClusterSize: size,
 	})
-	cl.after(at, a.s.timings.ClusterResize, func(at time.Time) {
-		cl.state, cl.message = clusterRunning, ""
-		a.setExecutors(cl, target, at)
-		if target > current {
-			cl.note(at, "UPSIZE_COMPLETED", eventDetails{CurrentNumWorkers: &target, TargetNumWorkers: &target})
-		}
-	})
+	cl.size = target
+	cl.after(at, a.s.timings.ClusterResize, resizes)
 }
 
 func (a *clustersArea) delete(c *call, in oneCluster) (any, error) {
@@ -634,6 +673,7 @@ func (a *clustersArea) permanentDelete(c *call, in oneCluster) (any, error) {
 	if !cl.down() {
 		a.terminate(cl, c.now, userRequest(c.user.name), "")
 	}
+	a.s.touchCluster(cl)
 	delete(a.byID, cl.id)
 	if i, ok := slices.BinarySearchFunc(a.inOrder, cl.seq, func(other *cluster, seq int) int { return other.seq - seq }); ok {
 		a.inOrder = slices.Delete(a.inOrder, i, i+1)

@@ -51,7 +51,7 @@ type dbfsArea struct {
 
 // A dbfsNode is a file or a directory.
 type dbfsNode struct {
-	children map[string]*dbfsNode // nil for a file
+	children map[string]*dbfsNode `state:"-"` // nil for a file
 	content  content
 	modified time.Time
 }
@@ -62,7 +62,8 @@ func (n *dbfsNode) isDir() bool { return n.children != nil }
 type dbfsStream struct {
 	path      []string
 	overwrite bool
-	node      *dbfsNode // with early files: what shows
+	node      *dbfsNode `state:"-"` // with early files: what shows
+	early     bool      // the stream has a node
 	writer    contentWriter
 	lastUse   time.Time
 }
@@ -229,6 +230,7 @@ func (a *dbfsArea) dir(c *call, names []string) (*dbfsNode, error) {
 		case child == nil:
 			child = &dbfsNode{children: map[string]*dbfsNode{}, modified: c.now}
 			node.children[name] = child
+			c.touch(kindDBFS, treePath(names[:i+1]))
 		case !child.isDir():
 			return nil, somethingAt(names[:i+1])
 		}
@@ -256,6 +258,7 @@ func (a *dbfsArea) place(c *call, names []string, overwrite bool, data content) 
 	}
 	file := &dbfsNode{content: data, modified: c.now}
 	parent.children[names[len(names)-1]] = file
+	c.touch(kindDBFS, treePath(names))
 	return file, nil
 }
 
@@ -277,15 +280,19 @@ func (a *dbfsArea) create(c *call, in struct {
 	if _, err := a.dir(c, names[:len(names)-1]); err != nil {
 		return nil, err
 	}
-	stream := &dbfsStream{path: names, overwrite: in.Overwrite, lastUse: c.now}
+	stream := &dbfsStream{path: names, overwrite: in.Overwrite, lastUse: c.now, early: a.early}
 	if a.early {
 		if stream.node, err = a.place(c, names, in.Overwrite, content{}); err != nil {
 			return nil, err
 		}
 	}
-	maps.DeleteFunc(a.streams, func(_ int64, s *dbfsStream) bool { return s.idle(c) })
+	maps.DeleteFunc(a.streams, func(handle int64, s *dbfsStream) bool {
+		touchStream(c, handle)
+		return s.idle(c)
+	})
 	handle := c.random.number()
 	a.streams[handle] = stream
+	touchStream(c, handle)
 	return map[string]int64{"handle": handle}, nil
 }
 
@@ -302,8 +309,11 @@ func (a *dbfsArea) stream(c *call, handle *int64) (*dbfsStream, error) {
 		return nil, notFound("No such stream with handle: %d.", *handle)
 	}
 	stream.lastUse = c.now
+	touchStream(c, *handle)
 	return stream, nil
 }
+
+func touchStream(c *call, handle int64) { c.touch(kindStream, strconv.FormatInt(handle, 10)) }
 
 // fromBase64 takes white space anywhere, as the service does.
 func fromBase64(name, text string) ([]byte, error) {
@@ -339,6 +349,7 @@ func (a *dbfsArea) addBlock(c *call, in struct {
 		stream.writer.write(data)
 		if stream.node != nil {
 			stream.node.content, stream.node.modified = stream.writer.content(), c.now
+			c.touch(kindDBFS, treePath(stream.path))
 		}
 		return nil
 	})
@@ -374,6 +385,7 @@ func (a *dbfsArea) delete(c *call, in struct {
 		// Late in 2025 the code was seen to have become BAD_REQUEST.
 		return nil, fail(http.StatusBadRequest, "IO_ERROR", "Directory is not empty. Use recursive delete or remove contents first.")
 	}
+	touchTree(c.Server, kindDBFS, treePath(names), node)
 	left := a.deleteLimit
 	if !node.remove(&left) {
 		return nil, fail(http.StatusServiceUnavailable, "PARTIAL_DELETE", "The requested operation has deleted %d files. "+
@@ -483,6 +495,8 @@ func (a *dbfsArea) move(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
+	touchTree(c.Server, kindDBFS, treePath(from), node)
+	touchTree(c.Server, kindDBFS, treePath(to), node)
 	parent.children[to[len(to)-1]] = node
 	delete(a.find(from[:len(from)-1]).children, from[len(from)-1])
 	return nil, nil

@@ -54,6 +54,7 @@ func TestWithHandler(t *testing.T) {
 		{"bad credential", "POST", "/api/2.0/lakes/garda", "dapix", 403, "Invalid access token"},
 		{"other method", "GET", "/api/2.0/lakes/garda", server.Token, 404, "ENDPOINT_NOT_FOUND"},
 		{"fault", "POST", "/api/2.0/lakes/hit", server.Token, 418, ""},
+		{"no credential outside the API", "GET", "/panic", "", 401, "Credential was not sent"},
 		{"panic", "GET", "/panic", server.Token, 500, "INTERNAL_ERROR"},
 	} {
 		status, body := send(c.method, c.path, c.token)

@@ -49,7 +49,7 @@ type filesArea struct {
 
 // A fileNode is a file or a directory of a volume.
 type fileNode struct {
-	children map[string]*fileNode // nil for a file
+	children map[string]*fileNode `state:"-"` // nil for a file
 	implicit bool                 // a directory that was made for what is in it
 	content  content
 	modified time.Time
@@ -149,8 +149,9 @@ func noSuchFile(path string) error {
 // dir returns the directory with these names, which it makes if need be.
 func (v *volume) dir(c *call, names []string, implicit bool) (*fileNode, error) {
 	node := v.root
-	for _, name := range names {
+	for i, name := range names {
 		child := node.children[name]
+		v.touch(c, names[:i])
 		switch {
 		case child == nil:
 			child = &fileNode{children: map[string]*fileNode{}, modified: c.now, implicit: implicit}
@@ -161,8 +162,12 @@ func (v *volume) dir(c *call, names []string, implicit bool) (*fileNode, error) 
 		node = child
 	}
 	node.implicit = node.implicit && implicit
+	v.touch(c, names)
 	return node, nil
 }
+
+// touch touches one file or directory.
+func (v *volume) touch(c *call, names []string) { c.touch(kindFile, v.FullName+treePath(names)) }
 
 // target checks that a file can be written at the path.
 func (a *filesArea) target(c *call, path string, overwrite bool) (*volume, []string, error) {
@@ -194,6 +199,7 @@ func (a *filesArea) place(c *call, path string, overwrite bool, data content) er
 	if err != nil {
 		return err
 	}
+	vol.touch(c, names)
 	parent.children[names[last]] = &fileNode{content: data, modified: c.now, etag: `"` + c.random.hex(32) + `"`}
 	return nil
 }
@@ -341,6 +347,7 @@ func (a *filesArea) deleteFile(c *call, r *http.Request, in filePath) (any, erro
 		}
 		for last := len(names) - 1; last >= 0; last-- {
 			parent := vol.find(names[:last])
+			vol.touch(c, names[:last+1])
 			delete(parent.children, names[last])
 			if !a.google || !parent.implicit || len(parent.children) > 0 {
 				break
@@ -436,6 +443,7 @@ func (a *filesArea) deleteDirectory(c *call, r *http.Request, in directoryPath) 
 		case len(names) == 0:
 			return invalid("Cannot delete the root directory of a volume")
 		}
+		vol.touch(c, names)
 		delete(vol.find(names[:len(names)-1]).children, names[len(names)-1])
 		return nil
 	})

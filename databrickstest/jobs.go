@@ -52,18 +52,21 @@ type jobsArea struct {
 	wake  time.Time
 	lost  []lostCluster
 	runs  runStore
-	tries map[string]*run // by idempotency token; deleted runs stay
+	seq   int64           // of the job or the run that was made last
+	tries map[string]*run // by idempotency token
+	spent map[string]bool // idempotency tokens of deleted runs
 }
 
 // A job is a saved job.
 type job struct {
 	id       int64
+	seq      int64 // in the order of their making
 	creator  string
 	runAs    jobACL
 	created  time.Time
 	acl      []jobACL
 	settings map[string]any // conformed; never changed, only replaced
-	view     jobView        // what of settings has an effect
+	view     jobView        `state:"-"` // what of settings has an effect
 	schedule schedule
 }
 
@@ -232,7 +235,7 @@ func kindOf(task map[string]any) string {
 }
 
 func (a *jobsArea) register(s *Server) {
-	a.server, a.byID, a.tries, a.last = s, map[int64]*job{}, map[string]*run{}, s.now()
+	a.server, a.byID, a.tries, a.spent, a.last = s, map[int64]*job{}, map[string]*run{}, map[string]bool{}, s.now()
 	a.life, a.end = context.WithCancel(context.Background())
 	s.clusters.watch(a.clusterChanged)
 	s.clusters.idleness(a.lastUsed)
@@ -304,6 +307,7 @@ func (a *jobsArea) job(c *call, id int64, level int) (*job, error) {
 	if j == nil {
 		return nil, invalid("Job %d does not exist.", id)
 	}
+	a.server.touchJob(j)
 	return j, nil
 }
 
@@ -340,10 +344,17 @@ func (a *jobsArea) create(c *call, in struct {
 	if !slices.ContainsFunc(in.ACL, func(e jobACL) bool { return e.Level == "IS_OWNER" }) {
 		in.ACL = append(in.ACL, c.permissions.entry(c.user, "IS_OWNER"))
 	}
-	j := &job{id: a.newID(), creator: c.user.name, runAs: c.oauth.identity(c.user.name), created: c.now, acl: in.ACL}
+	j := &job{id: a.newID(), seq: a.next(), creator: c.user.name, runAs: c.oauth.identity(c.user.name), created: c.now, acl: in.ACL}
 	a.jobs, a.byID[j.id] = append(a.jobs, j), j
 	j.set(settings, view, c.now)
+	c.touchJob(j)
 	return map[string]int64{"job_id": j.id}, nil
+}
+
+// next is the number of a job or run that is made now.
+func (a *jobsArea) next() int64 {
+	a.seq++
+	return a.seq
 }
 
 // set gives a job its settings.
@@ -718,6 +729,6 @@ func (a *jobsArea) delete(c *call, in struct {
 	}
 	a.jobs = slices.DeleteFunc(a.jobs, func(other *job) bool { return other == j })
 	delete(a.byID, j.id)
-	a.runs.forget(func(r *run) bool { return r.job == j }, func(r *run) { a.abandon(r, c.now) })
+	a.forget(func(r *run) bool { return r.job == j }, func(r *run) { a.abandon(r, c.now) })
 	return nil, nil
 }

@@ -37,6 +37,7 @@ func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
 		outer: t, settings: outer.settings, view: outer.view, params: outer.params, jobParams: outer.jobParams, made: now, start: now,
 		parallel: max(each.Concurrency, 1),
 	}
+	t.iterations = t.child
 	for _, input := range inputs {
 		task := &runTask{tree: maps.Clone(each.Task)}
 		if err := decode(task.tree, &task.view); err != nil {

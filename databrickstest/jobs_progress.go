@@ -72,22 +72,24 @@ func (p runParams) check() error {
 // A run is one execution of a job or of a submission.
 type run struct {
 	id      int64
-	job     *job  // nil for submissions
-	jobID   int64 // of submissions, too
+	seq     int64  // in the order of their making
+	token   string // the idempotency token that it was made with
+	job     *job   `state:"ref"` // nil for submissions
+	jobID   int64  // of submissions, too
 	name    string
 	creator string
 	acl     []jobACL
 	kind    string // run_type
 	trigger string
-	parent  *attempt // the run-job task that made it
-	outer   *attempt // the for-each task whose iterations are the tasks
+	parent  *attempt `state:"ref"` // the run-job task that made it
+	outer   *attempt `state:"-"`   // the for-each task whose iterations are the tasks
 
 	parallel int // how many tasks may be under way at one time; 0 for no bound
 
 	settings  map[string]any // as they were at the beginning; never changed
-	view      jobView
-	single    bool // one task, without a list
-	schedule  any  // the settings of the schedule that fired
+	view      jobView        `state:"-"`
+	single    bool           // one task, without a list
+	schedule  any            // the settings of the schedule that fired
 	params    runParams
 	jobParams map[string]string
 	tasks     []*runTask
@@ -112,15 +114,16 @@ type repair struct {
 // A runTask is a task of a run.
 type runTask struct {
 	tree map[string]any
-	view taskView
-	last *attempt
+	view taskView `state:"-"`
+	last *attempt `state:"-"`
 }
 
 // An attempt is one go at a task. On the wire it is a task run.
 type attempt struct {
 	id     int64
-	run    *run
-	task   *runTask
+	run    *run     `state:"-"`
+	task   *runTask `state:"-"`
+	place  int      // of the task in the run
 	number int
 	repair int64 // the repair that it belongs to; 0 for none
 
@@ -136,11 +139,13 @@ type attempt struct {
 	cluster string
 	own     bool // the cluster is of this attempt alone
 	context string
-	child   *run // of a run-job task or of a for-each task
+	child   *run `state:"ref"` // of a run-job task or of a for-each task
 	input   any  // of an iteration
 
+	iterations *run // the child of a for-each task
+
 	resolved *taskView          // with values in the place of references, from its beginning on
-	stop     context.CancelFunc // of work that takes the time that it takes
+	stop     context.CancelFunc `state:"-"` // of work that takes the time that it takes
 }
 
 // view is what of the task has an effect, with values as far as they are known.
@@ -199,9 +204,24 @@ func (s *runStore) forget(which func(*run) bool, leave func(*run)) {
 	s.inner = slices.DeleteFunc(s.inner, func(r *run) bool { return which(r.root()) })
 }
 
+// forget is that of the store. The idempotency tokens of the runs stay taken.
+func (a *jobsArea) forget(which func(*run) bool, leave func(*run)) {
+	for _, r := range a.runs.order {
+		if which(r) {
+			a.server.touchRun(r)
+			if r.token != "" {
+				delete(a.tries, r.token)
+				a.spent[r.token] = true
+				a.server.touch(kindCollection, "spent-tokens")
+			}
+		}
+	}
+	a.runs.forget(which, leave)
+}
+
 // A schedule starts runs of a job as time goes by.
 type schedule struct {
-	cron  *cron
+	cron  *cron `state:"-"` // what the settings of the job say
 	every time.Duration
 	due   time.Time // zero: never
 
@@ -288,6 +308,7 @@ func (a *jobsArea) advance(now time.Time) {
 		for _, j := range a.jobs {
 			if t := j.schedule.due; !t.IsZero() && (due.IsZero() || t.Before(due)) {
 				due, next = t, func(t time.Time) {
+					a.server.touchJob(j)
 					j.schedule.move(t)
 					if fired[j]++; fired[j] > 1000 && t.Before(now) { // of a clock that leapt, the rest is left out
 						j.schedule.move(now)
@@ -324,7 +345,7 @@ func (a *jobsArea) advance(now time.Time) {
 func (a *jobsArea) sweep(now time.Time) {
 	if now.Sub(a.runs.swept) > time.Hour {
 		a.runs.swept = now
-		a.runs.forget(func(r *run) bool { return !r.end.IsZero() && now.Sub(r.end) > keepRuns }, nil)
+		a.forget(func(r *run) bool { return !r.end.IsZero() && now.Sub(r.end) > keepRuns }, nil)
 	}
 }
 
@@ -373,7 +394,9 @@ func (a *jobsArea) begin(r *run, now time.Time) {
 			panic(err) // it was checked
 		}
 	}
+	r.seq = a.next()
 	a.runs.add(r)
+	a.server.touchRun(r)
 	most := 1
 	if r.job == nil {
 		most = a.limits.ActiveRuns
@@ -394,6 +417,7 @@ func (a *jobsArea) begin(r *run, now time.Time) {
 
 // start makes a first attempt at each task.
 func (a *jobsArea) start(r *run, now time.Time) {
+	a.server.touchRun(r)
 	r.life, r.message, r.start = "", "", now
 	for _, task := range r.tasks {
 		a.attempt(r, task, 0, 0)
@@ -402,7 +426,7 @@ func (a *jobsArea) start(r *run, now time.Time) {
 }
 
 func (a *jobsArea) attempt(r *run, task *runTask, number int, repair int64) *attempt {
-	t := &attempt{id: a.newID(), run: r, task: task, number: number, repair: repair, life: blocked}
+	t := &attempt{id: a.newID(), run: r, task: task, number: number, repair: repair, life: blocked, place: slices.Index(r.tasks, task)}
 	task.last = t
 	r.attempts = append(r.attempts, t)
 	a.runs.attempts[t.id] = t
@@ -599,6 +623,7 @@ func (a *jobsArea) workLater(t *attempt) {
 		defer a.server.mu.Unlock()
 		outcome.NoCluster, outcome.Later = "", nil
 		t.outcome, t.stop = outcome, nil
+		a.server.touchRun(t.run)
 		now := a.server.now()
 		a.advance(now)
 		if t.life == running {
@@ -652,6 +677,7 @@ func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
 // settle lets tasks begin for which all before them is over, and ends the run
 // when all of it is.
 func (a *jobsArea) settle(r *run, now time.Time) {
+	a.server.touchRun(r)
 	for changed := true; changed; {
 		changed = false
 		for _, task := range r.tasks {
@@ -797,6 +823,7 @@ func (r *run) sum() (life, result, message string) {
 
 // finish ends a run, and lets the next one in its queue start.
 func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
+	a.server.touchRun(r)
 	r.life, r.result, r.message, r.end = life, result, message, now
 	if n := len(r.repairs); n > 0 {
 		r.repairs[n-1].end = now
@@ -808,6 +835,7 @@ func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
 		return
 	}
 	r.job.schedule.ended(result, now)
+	a.server.touchJob(r.job)
 	i := slices.IndexFunc(a.runs.active, func(other *run) bool { return other.job == r.job && other.life == queued })
 	if i >= 0 && life != skipped {
 		a.start(a.runs.active[i], now)

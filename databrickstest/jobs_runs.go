@@ -36,11 +36,10 @@ func (a *jobsArea) once(token string) (*run, error) {
 	if len([]rune(token)) > 64 {
 		return nil, invalid("The idempotency_token must be at most 64 characters long.")
 	}
-	r := a.tries[token]
-	if r != nil && a.runs.byID[r.id] == nil {
+	if a.spent[token] {
 		return nil, invalid("The run of the idempotency_token was deleted.")
 	}
-	return r, nil
+	return a.tries[token], nil
 }
 
 // admit makes a new run begin, within the limits of the workspace.
@@ -52,7 +51,7 @@ func (a *jobsArea) admit(c *call, r *run, token string) error {
 		return err
 	}
 	if token != "" {
-		a.tries[token] = r
+		a.tries[token], r.token = r, token
 	}
 	a.begin(r, c.now)
 	return nil
@@ -200,6 +199,7 @@ func (a *jobsArea) find(c *call, id int64, level int) (*run, *attempt, error) {
 	if r == nil {
 		return nil, nil, invalid("Run %d does not exist.", id)
 	}
+	a.server.touchRun(r)
 	return r, t, nil
 }
 
@@ -385,7 +385,7 @@ func (a *jobsArea) deleteRun(c *call, in struct {
 	case r.end.IsZero():
 		return nil, badState("Run %d is still active. Only completed runs can be deleted.", r.id) // the code is not recorded
 	}
-	a.runs.forget(func(other *run) bool { return other == r }, nil)
+	a.forget(func(other *run) bool { return other == r }, nil)
 	return nil, nil
 }
 

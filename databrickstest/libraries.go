@@ -45,12 +45,12 @@ func (s *Server) FailLibrary(name, message string) {
 		s.libraries.failing = map[string]string{}
 	}
 	s.libraries.failing[name] = message
+	s.touchCollections()
 }
 
 // librariesArea are the libraries of clusters.
 type librariesArea struct {
 	s          *Server
-	byCluster  map[*cluster]*clusterLibraries
 	everywhere []library
 	failing    map[string]string // messages by name
 }
@@ -58,7 +58,7 @@ type librariesArea struct {
 // clusterLibraries are those of one cluster, in the order in which they were
 // added, which is that of their installation.
 type clusterLibraries struct {
-	cluster *cluster
+	cluster *cluster `state:"-"`
 	all     []*clusterLibrary
 }
 
@@ -125,7 +125,7 @@ func (l library) same(m library) bool {
 }
 
 func (a *librariesArea) register(s *Server) {
-	a.s, a.byCluster = s, map[*cluster]*clusterLibraries{}
+	a.s = s
 	s.clusters.watch(a.clusterChanged)
 	route(s, "GET", "/api/2.0/libraries/all-cluster-statuses", a.allStatuses)
 	route(s, "GET", "/api/2.0/libraries/cluster-status", a.status)
@@ -136,12 +136,12 @@ func (a *librariesArea) register(s *Server) {
 // of returns the libraries of a cluster. A new cluster begins with those for all
 // clusters and, if it is a clone, with those of its model.
 func (a *librariesArea) of(cl *cluster) *clusterLibraries {
-	known := a.byCluster[cl]
-	if known != nil {
-		return known
+	a.s.touchCluster(cl)
+	if cl.libraries != nil {
+		return cl.libraries
 	}
-	known = &clusterLibraries{cluster: cl}
-	a.byCluster[cl] = known
+	known := &clusterLibraries{cluster: cl}
+	cl.libraries = known
 	for _, l := range a.everywhere {
 		known.all = append(known.all, &clusterLibrary{library: l, everywhere: true})
 	}
@@ -182,7 +182,6 @@ func (ls *clusterLibraries) add(l library) *clusterLibrary {
 // forgets those of one that goes down.
 func (a *librariesArea) clusterChanged(change clusterChange) {
 	if change.kind == clusterIsGone {
-		delete(a.byCluster, change.cluster)
 		return
 	}
 	ls := a.of(change.cluster)

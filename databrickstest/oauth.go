@@ -57,6 +57,7 @@ func (s *Server) IssueToken(name string, life time.Duration) string {
 	if u == nil {
 		panic("databrickstest: there is no user " + name)
 	}
+	s.touchCollections()
 	return s.oauth.issue(u, s.now(), life).value
 }
 
@@ -65,6 +66,7 @@ func (s *Server) IssueToken(name string, life time.Duration) string {
 func (s *Server) RevokeTokens(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.touchCollections()
 	for _, t := range s.identities.tokens {
 		if t.user.name == name {
 			s.identities.revoke(t)

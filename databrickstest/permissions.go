@@ -151,6 +151,7 @@ func (a *permissionsArea) find(c *call, in permissionObject) (securable, error) 
 	case "jobs":
 		id, _ := strconv.ParseInt(in.ID, 10, 64)
 		if j := c.jobs.byID[id]; j != nil {
+			c.touchJob(j)
 			return securable{kind: "jobs", id: in.ID, job: j}, nil
 		}
 	case "cluster-policies":
@@ -368,6 +369,7 @@ func (a *permissionsArea) forget(name string) {
 		a.acls[key] = without(acl)
 	}
 	for _, j := range a.s.jobs.jobs {
+		a.s.touchJob(j)
 		j.acl = without(j.acl)
 	}
 }

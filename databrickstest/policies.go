@@ -21,7 +21,6 @@ type policiesArea struct {
 	s       *Server
 	byID    map[string]*policy
 	inOrder []*policy
-	pending map[*cluster]*pendingEnforcement
 }
 
 type policy struct {
@@ -29,7 +28,7 @@ type policy struct {
 	id      string
 	creator string
 	created time.Time
-	rules   map[string]policyRule
+	rules   map[string]policyRule `state:"-"` // what the definition says
 }
 
 type policyInput struct {
@@ -75,7 +74,7 @@ var policyFamilies = []policyFamily{
 }
 
 func (a *policiesArea) register(s *Server) {
-	a.s, a.byID, a.pending = s, map[string]*policy{}, map[*cluster]*pendingEnforcement{}
+	a.s, a.byID = s, map[string]*policy{}
 	s.clusters.watch(a.clusterChanged)
 	const path = "/api/2.0/policies/clusters/"
 	route(s, "POST", path+"create", a.create)
@@ -573,7 +572,7 @@ func typeOf(cl *cluster) string {
 }
 
 func (a *policiesArea) compliance(cl *cluster) compliance {
-	out := compliance{IsCompliant: true, Pending: a.pending[cl]}
+	out := compliance{IsCompliant: true, Pending: cl.pending}
 	if p := a.byID[cl.sent.PolicyID]; p != nil {
 		out.Violations = p.evaluate(cl.sent.tree(), typeOf(cl), false)
 		out.IsCompliant = len(out.Violations) == 0
@@ -743,10 +742,10 @@ func (a *policiesArea) enforceCompliance(c *call, in struct {
 		out.Result = ""
 	case in.Mode == "WAIT_FOR_TERMINATION" && cl.state != clusterTerminated:
 		out.Result = "DEFERRED"
-		a.pending[cl] = &pendingEnforcement{"ACTIVE", c.now.UTC().Format(time.RFC3339), c.user.name, changes, spec}
+		cl.pending = &pendingEnforcement{"ACTIVE", c.now.UTC().Format(time.RFC3339), c.user.name, changes, spec}
 	default:
 		out.Result = "APPLIED"
-		delete(a.pending, cl)
+		cl.pending = nil
 		if err := c.clusters.reconfigure(c, cl, spec, spec.tree()); err != nil {
 			return nil, err
 		}
@@ -762,21 +761,21 @@ func (a *policiesArea) cancelPending(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	if a.pending[cl] == nil && !in.AllowMissing {
+	if cl.pending == nil && !in.AllowMissing {
 		return nil, fail(http.StatusNotFound, "NOT_FOUND", "No enforcement is pending for cluster %s.", cl.id)
 	}
-	delete(a.pending, cl)
+	cl.pending = nil
 	return nil, nil
 }
 
 // clusterChanged makes a cluster comply that waited for its end.
 func (a *policiesArea) clusterChanged(change clusterChange) {
 	cl := change.cluster
-	pending := a.pending[cl]
+	pending := cl.pending
 	if pending == nil || change.kind == clusterIsUp {
 		return
 	}
-	delete(a.pending, cl)
+	cl.pending = nil
 	if change.kind == clusterIsDown || change.kind == clusterLostState {
 		cl.sent, cl.attributes = pending.Spec, a.s.clusters.complete(pending.Spec, cl.creator)
 	}

@@ -21,6 +21,7 @@ type pool struct {
 	poolInput
 	id      string
 	creator string
+	token   string    // the idempotency token that it was made with
 	filling time.Time // since when idle instances are coming up
 }
 
@@ -101,7 +102,7 @@ func (a *poolsArea) create(c *call, in struct {
 	a.byID[id] = p
 	a.inOrder = append(a.inOrder, p)
 	if in.IdempotencyToken != "" {
-		a.byToken[in.IdempotencyToken] = p
+		a.byToken[in.IdempotencyToken], p.token = p, in.IdempotencyToken
 	}
 	return map[string]string{"instance_pool_id": id}, nil
 }

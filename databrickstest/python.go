@@ -193,6 +193,7 @@ func (s *Server) onBehalf(u *user) workspaceCall {
 			if err := c.locked(func() error { return nil }); err != nil { // the time is that of the call
 				return nil, err
 			}
+			defer s.mayHaveChanged(r.Method)
 			return s.dispatch(c, r)
 		})
 		if answer.stream == nil {

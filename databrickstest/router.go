@@ -226,6 +226,16 @@ func (t *router) match(method, path string) (*operation, map[string]any) {
 
 // answer does what a request asks for.
 func (s *Server) answer(r *http.Request) reply {
+	answer := s.work(r)
+	if err := s.commit(); err != nil {
+		return s.respond(r.Method, r.URL.Path, func() (any, error) { return nil, err })
+	}
+	return answer
+}
+
+// work does what a request asks for, without making it durable.
+func (s *Server) work(r *http.Request) reply {
+	defer s.mayHaveChanged(r.Method)
 	return s.respond(r.Method, r.URL.Path, func() (any, error) {
 		if signedIn := s.oauth.serve(r); signedIn != nil {
 			return *signedIn, nil
@@ -235,6 +245,16 @@ func (s *Server) answer(r *http.Request) reply {
 		}
 		return s.call(r)
 	})
+}
+
+// mayHaveChanged touches what requests of a method can change without finding it
+// by itself.
+func (s *Server) mayHaveChanged(method string) {
+	if method != http.MethodGet && method != http.MethodHead {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.touchCollections()
+	}
 }
 
 // respond makes a reply of what serve returns, or panics with.
@@ -267,14 +287,14 @@ func (s *Server) call(r *http.Request) (any, error) {
 		}
 		return err
 	})
-	path := cleaned(r.URL.Path)
+	path, handler := cleaned(r.URL.Path), s.endpoint(r)
 	if err != nil {
-		if e, ok := err.(*apiError); ok && e.status == http.StatusUnauthorized && !strings.HasPrefix(path, "/api/") {
+		if e, ok := err.(*apiError); ok && e.status == http.StatusUnauthorized && !strings.HasPrefix(path, "/api/") && handler == nil {
 			return signInPage, nil
 		}
 		return nil, err
 	}
-	if handler := s.endpoint(r); handler != nil {
+	if handler != nil {
 		return serveEndpoint(handler, c, r), nil
 	}
 	return s.dispatch(c, r)

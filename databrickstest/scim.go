@@ -30,6 +30,7 @@ func (s *Server) AddOAuthSecret(applicationID string) string {
 	}
 	secret := "dose" + s.random.hex(32)
 	p.Secrets = append(p.Secrets, secret)
+	s.touchCollections()
 	return secret
 }
 
@@ -206,6 +207,7 @@ func (a *scimArea) principal(u *user) scimResource {
 func (a *scimArea) groupID(g *group) string {
 	if g.id == 0 {
 		g.id = a.s.random.id()
+		a.s.touch(kindCollection, "groups")
 	}
 	return strconv.FormatInt(g.id, 10)
 }
@@ -579,6 +581,7 @@ func (a *scimArea) rename(c *call, g *group, name string) {
 		lists = append(lists, acl)
 	}
 	for _, j := range c.jobs.jobs {
+		c.touchJob(j)
 		lists = append(lists, j.acl)
 	}
 	for _, acl := range lists {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,7 +24,9 @@ type Server struct {
 	// Token is a personal access token of the administrator [AdminName].
 	Token string
 
+	options        []Option
 	clock          func() time.Time
+	ahead          atomic.Int64 // nanoseconds that the workspace is ahead of its clock
 	speed          float64
 	timings        Timings
 	seed           uint64
@@ -59,6 +62,7 @@ type Server struct {
 
 	// mu guards all that follows: the state of the workspace.
 	mu          sync.Mutex
+	saver       *saver // nil: nothing is stored
 	random      random
 	identities  identities
 	clusters    clustersArea
@@ -105,13 +109,16 @@ func WithGzip() Option { return func(s *Server) { s.gzip = true } }
 // fault and duration. Log records contain no secrets.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
+// whenMade lets tests have a look at each server.
+var whenMade func(*Server)
+
 // nowhere is the host of servers without a socket; no name ends like that.
 const nowhere = "https://workspace.databrickstest.invalid"
 
 // NewServer creates a workspace. It opens no socket before [Server.URL] is
 // called. Close the server when you no longer need it.
 func NewServer(opts ...Option) *Server {
-	s := &Server{clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler)}
+	s := &Server{options: opts, clock: time.Now, speed: 1, seed: 1, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -149,6 +156,9 @@ func NewServer(opts ...Option) *Server {
 	s.handler = http.HandlerFunc(s.handle)
 	for _, wrap := range slices.Backward(s.middleware) {
 		s.handler = wrap(s.handler)
+	}
+	if whenMade != nil {
+		whenMade(s)
 	}
 	if s.listener != nil {
 		s.serve()
@@ -257,6 +267,11 @@ func (s *Server) Close() {
 	for s.underWay > 0 {
 		s.idle.Wait()
 	}
+	s.life.Unlock()
+	if err := s.commit(); err != nil {
+		s.log.Error("store", "error", err)
+	}
+	s.life.Lock()
 }
 
 // Panics returns the text and the stack of each panic in the server. There

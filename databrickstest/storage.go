@@ -97,6 +97,7 @@ func (a *filesArea) initiate(c *call, path string, overwrite bool) (out any, err
 			kind, session.parts = "multipart_upload", map[int]part{}
 		}
 		a.sessions[session.token], a.byID[session.id] = session, session
+		c.touch(kindUpload, session.token)
 		out = map[string]any{kind: map[string]string{"session_token": session.token}}
 		return nil
 	})
@@ -115,7 +116,8 @@ func (a *filesArea) session(path, token string) (*uploadSession, error) {
 	return session, nil
 }
 
-func (a *filesArea) end(session *uploadSession) {
+func (a *filesArea) end(c *call, session *uploadSession) {
+	c.touch(kindUpload, session.token)
 	delete(a.sessions, session.token)
 	delete(a.byID, session.id)
 }
@@ -296,7 +298,7 @@ func (a *filesArea) complete(c *call, r *http.Request, path, kind, token string)
 		if err := a.place(c, session.path, session.overwrite, whole.content()); err != nil {
 			return err
 		}
-		a.end(session)
+		a.end(c, session)
 		return nil
 	})
 }
@@ -354,7 +356,7 @@ func (a *filesArea) serve(s *Server, r *http.Request) reply {
 			if session == nil {
 				return io.EOF
 			}
-			a.end(session)
+			a.end(c, session)
 			return nil
 		})
 		if err != nil {
@@ -385,6 +387,7 @@ func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) reply {
 		}
 		etag = `"` + c.random.hex(32) + `"`
 		session.parts[number] = part{data, etag}
+		c.touch(kindUpload, session.token)
 		return nil
 	})
 	if err != nil {
@@ -406,10 +409,11 @@ func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
 			return nil
 		}
 		if r.Method == "DELETE" {
-			a.end(session)
+			a.end(c, session)
 			out = reply{status: 499, header: http.Header{}}
 			return nil
 		}
+		c.touch(kindUpload, session.token)
 		out = a.addChunk(c, session, r.Header.Get("Content-Range"), data)
 		return nil
 	})
@@ -446,7 +450,7 @@ func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange strin
 		if a.place(c, session.path, session.overwrite, session.chunks.content()) != nil {
 			return xmlError(http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
 		}
-		a.end(session)
+		a.end(c, session)
 		return reply{status: http.StatusOK, header: http.Header{}}
 	}
 	more := reply{status: http.StatusPermanentRedirect, header: http.Header{}}

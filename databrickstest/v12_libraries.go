@@ -28,8 +28,8 @@ const allClusters = "__ALL_CLUSTERS"
 // A v12Library is a library and the clusters that it is on. It is an object of
 // the workspace's tree, and gone when it is not there.
 type v12Library struct {
-	node                            *workspaceNode
-	path                            []string // in the tree
+	node                            *workspaceNode `state:"-"`
+	path                            []string       // in the tree
 	id, name, folder, libType, file string
 	problem                         string    // what is wrong with the file; shows on clusters
 	onAll                           time.Time // since when it is attached to all; zero: it is not
@@ -58,6 +58,7 @@ func (a *v12Area) library(id string) (*v12Library, error) {
 
 // gone forgets a library that is not in the tree any more.
 func (a *v12Area) gone(l *v12Library) bool {
+	a.s.touch(kindCollection, "libraries-1.2")
 	if node, err := a.s.workspace.find(l.path); err == nil && node == l.node {
 		return false
 	}
@@ -231,17 +232,19 @@ func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) er
 	l.node, l.path = tree.node(c, "LIBRARY"), append(slices.Clone(folder), l.name)
 	l.id = strconv.FormatInt(l.node.id, 10)
 	parent.children[l.name] = l.node
+	tree.touch(c, l.path)
 	a.libraries[l.id] = l
 	return nil
 }
 
-func (a *v12Area) deleteLibrary(_ *call, in v12LibraryID) (any, error) {
+func (a *v12Area) deleteLibrary(c *call, in v12LibraryID) (any, error) {
 	l, err := a.library(in.LibraryID)
 	if err != nil {
 		return nil, err
 	}
 	parent, _ := a.s.workspace.find(l.path[:len(l.path)-1])
 	delete(parent.children, l.name)
+	a.s.workspace.touch(c, l.path)
 	delete(a.libraries, l.id)
 	return idReply{l.id}, nil
 }

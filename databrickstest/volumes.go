@@ -37,7 +37,7 @@ type volumeSchema struct{ volumes map[string]*volume }
 // A volume holds files.
 type volume struct {
 	volumeInfo
-	root *fileNode
+	root *fileNode `state:"-"`
 }
 
 type volumeInfo struct {
@@ -172,6 +172,7 @@ func (a *volumesArea) create(c *call, in struct {
 	made := a.newVolume(c, volumeInfo{Catalog: strings.ToLower(in.Catalog), Schema: strings.ToLower(in.Schema), Name: name,
 		Type: in.Type, Location: in.Location, Comment: in.Comment})
 	to.volumes[name] = made
+	touchTree(c.Server, kindFile, made.FullName, made.root)
 	return made.volumeInfo, nil
 }
 
@@ -262,9 +263,11 @@ func (a *volumesArea) update(c *call, in struct {
 		if other := of.volumes[name]; other != nil && other != found {
 			return nil, fail(http.StatusConflict, "VOLUME_ALREADY_EXISTS", "Volume '%s' already exists", other.FullName)
 		}
+		touchTree(c.Server, kindFile, found.FullName, found.root)
 		delete(of.volumes, found.Name)
 		of.volumes[name] = found
 		found.Name, found.FullName = name, found.Catalog+"."+found.Schema+"."+name
+		touchTree(c.Server, kindFile, found.FullName, found.root)
 	}
 	found.Owner = cmp.Or(in.Owner, found.Owner)
 	if in.Comment != nil {
@@ -281,6 +284,7 @@ func (a *volumesArea) delete(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
+	touchTree(c.Server, kindFile, found.FullName, found.root)
 	delete(of.volumes, found.Name)
 	return nil, nil
 }

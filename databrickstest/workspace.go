@@ -49,6 +49,12 @@ func (s *Server) PutWorkspaceObject(path, objectType string, content []byte) {
 	node := a.node(c, objectType)
 	node.content = slices.Clone(content)
 	parent.children[names[len(names)-1]] = node
+	a.touch(c, names)
+}
+
+// touch touches one object.
+func (a *workspaceArea) touch(c *call, names []string) {
+	c.touch(kindWorkspace, treePath(canonical(names)))
 }
 
 // workspaceArea is the tree of notebooks, files and directories. /Shared and a
@@ -72,7 +78,7 @@ type workspaceNode struct {
 	id                int64
 	creator           string // of objects that somebody made
 	created, modified time.Time
-	children          map[string]*workspaceNode // of directories and git folders only
+	children          map[string]*workspaceNode `state:"-"` // of directories and git folders only
 	content           []byte                    // of files
 	notebook          notebook                  // of notebooks
 	jupyter           bool                      // the notebook came as such
@@ -242,12 +248,13 @@ func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
 // dir returns the directory at the path, and makes it if it is not there.
 func (a *workspaceArea) dir(c *call, names []string) (*workspaceNode, error) {
 	node := a.root
-	for _, name := range canonical(names) {
+	for i, name := range canonical(names) {
 		child := node.children[name]
 		switch {
 		case child == nil:
 			child = a.node(c, typeDirectory)
 			node.children[name] = child
+			a.touch(c, canonical(names)[:i+1])
 		case !child.isDir():
 			return nil, exists("%s already exists and it is not a folder", name)
 		}
@@ -286,6 +293,7 @@ func (a *workspaceArea) delete(c *call, in struct {
 		return nil, fail(http.StatusBadRequest, "DIRECTORY_NOT_EMPTY", "Folder (%s) is not empty", join(names))
 	}
 	parent, _ := a.find(names[:len(names)-1])
+	touchTree(c.Server, kindWorkspace, treePath(canonical(names)), node)
 	delete(parent.children, names[len(names)-1])
 	return nil, nil
 }
@@ -532,6 +540,7 @@ func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*works
 		return nil, notFound("The parent folder (%s) does not exist.", join(folder))
 	}
 	old := parent.children[name]
+	touchTree(c.Server, kindWorkspace, treePath(canonical(append(slices.Clone(folder), name))), made)
 	switch {
 	case old == nil:
 		parent.children[name] = made

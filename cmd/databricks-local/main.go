@@ -5,14 +5,38 @@
 //	export DATABRICKS_HOST=http://127.0.0.1:8080
 //	export DATABRICKS_TOKEN=dapi…
 //
-// Its address in a browser shows what is in it. It forgets everything when it
-// ends, which it does upon Ctrl-C. The flag -help lists what can be changed.
+// Its address in a browser shows what is in it. Ctrl-C ends it. The flag -help lists
+// what can be changed.
+//
+// # Addresses of its own
 //
 // GET /health needs no credential. It says when the workspace is ready, and which
 // version of the program this is. Until then its status is 503. Where there is no
 // curl to ask it, -health does:
 //
 //	databricks-local -health http://127.0.0.1:8080
+//
+// POST /reset takes the workspace back to what it was at its first start. GET
+// /snapshot returns its whole state, with all secrets, and PUT /snapshot restores
+// such a state. These three take the token of an admin, as all of the API does. So a
+// web site cannot make a browser send them:
+//
+//	curl -X POST -H "Authorization: Bearer $DATABRICKS_TOKEN" $DATABRICKS_HOST/reset
+//
+// # State
+//
+// The program forgets everything when it ends, unless it has a place to keep it.
+// With -data, every change is on the disk, in a file of bbolt in that directory,
+// before the response to the request is sent. Nothing that was acknowledged is lost
+// if the program or the machine dies. The next start with the same directory goes
+// on where the last one was, with the same token. Its clock never goes back. Flags
+// and files that add objects count for the first start and for /reset only.
+//
+// Contents of files are in memory as well as on the disk. Execution contexts of REST
+// 1.2 are not kept, and Python code that is under way fails.
+//
+// With -snapshot, the program begins with a state that GET /snapshot or -save wrote.
+// -save writes one at the end. A snapshot, too, has its own token.
 //
 // # Time
 //
@@ -97,20 +121,17 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"reflect"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -146,6 +167,10 @@ type config struct {
 	stateFile    string
 	faultsFile   string
 	outcomesFile string
+	data         string
+	snapshotFile string
+	saveFile     string
+	ownToken     bool // the token was not made up
 	begin        state
 	faults       []databrickstest.Fault
 	outcomes     outcomes
@@ -169,6 +194,9 @@ func parse(args []string, diag io.Writer) (*config, error) {
 	flags.StringVar(&c.stateFile, "state", "", "JSON `file` of what is there from the beginning")
 	flags.StringVar(&c.faultsFile, "faults", "", "JSON `file` of requests that fail")
 	flags.StringVar(&c.outcomesFile, "outcomes", "", "JSON `file` of the outcomes of tasks of runs")
+	flags.StringVar(&c.data, "data", "", "`directory` that keeps the workspace from one start to the next")
+	flags.StringVar(&c.snapshotFile, "snapshot", "", "`file` of a snapshot to begin with")
+	flags.StringVar(&c.saveFile, "save", "", "`file` to write a snapshot to at the end")
 	flags.BoolVar(&c.verbose, "v", false, "log each request, without its secrets")
 	flags.BoolVar(&c.version, "version", false, "print the version and exit")
 	flags.StringVar(&c.health, "health", "", "`URL` of a running workspace: exit at once, with 0 if it is ready")
@@ -223,7 +251,10 @@ func parse(args []string, diag io.Writer) (*config, error) {
 		return nil, fmt.Errorf("-speed %v: time must go forward", c.speed)
 	case c.spark != "" && !c.python:
 		return nil, errors.New("-spark needs -python")
-	case c.token == "":
+	case c.snapshotFile != "" && c.data != "":
+		return nil, errors.New("-snapshot and -data both say what to begin with; PUT /snapshot restores a snapshot into a directory")
+	}
+	if c.ownToken = c.token != ""; !c.ownToken {
 		c.token = fmt.Sprintf("dapi%x", randomBytes(16))
 	}
 	if !*fast {
@@ -329,8 +360,11 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		listener.Close()
 		return fmt.Errorf("-addr %s can be reached by others; say -public if that is what you want", c.addr)
 	}
-	var ready atomic.Bool
-	opts := append(c.options(listener, diag), databrickstest.WithMiddleware(withHealth(&ready)))
+	p := &program{config: c}
+	opts := append(c.options(listener, diag), databrickstest.WithMiddleware(p.gate),
+		databrickstest.WithHandler("POST /reset", p.admins(p.reset)),
+		databrickstest.WithHandler("GET /snapshot", p.admins(p.getSnapshot)),
+		databrickstest.WithHandler("PUT /snapshot", p.admins(p.putSnapshot)))
 	certificate := ""
 	if c.tls {
 		made, err := makeCertificate(c.addr)
@@ -342,15 +376,23 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		certificate = made.file
 		opts = append(opts, databrickstest.WithTLS(&tls.Config{Certificates: []tls.Certificate{made.pair}}))
 	}
-	server := databrickstest.NewServer(opts...)
-	if err := c.begin.fill(ctx, server.Client()); err != nil {
-		server.Close()
-		return fmt.Errorf("-state: %w", err)
+	var store *boltStore
+	if c.data != "" {
+		if store, err = openStore(c.data); err != nil {
+			listener.Close()
+			return fmt.Errorf("-data: %w", err)
+		}
+		defer store.Close()
 	}
-	server.ForgetRequests()
-	server.Inject(c.faults...)
-	ready.Store(true)
-	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", server.URL(), server.Token)
+	p.server = databrickstest.NewServer(opts...)
+	defer p.server.Close() // before the store
+	if err := p.begin(ctx, store); err != nil {
+		return err
+	}
+	p.server.ForgetRequests()
+	p.server.Inject(c.faults...)
+	p.ready.Store(true)
+	fmt.Fprintf(out, "export DATABRICKS_HOST=%s\nexport DATABRICKS_TOKEN=%s\n", p.server.URL(), p.server.Token)
 	if certificate != "" {
 		fmt.Fprintf(out, "# certificate: %s\n", certificate)
 	}
@@ -358,31 +400,13 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	<-ctx.Done()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return server.Shutdown(last)
-}
-
-// withHealth answers GET /health, which needs no credential.
-func withHealth(ready *atomic.Bool) func(http.Handler) http.Handler {
-	return func(workspace http.Handler) http.Handler {
-		mux := http.NewServeMux()
-		mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			w.Header().Set("Cache-Control", "no-store")
-			status := "ready"
-			if !ready.Load() {
-				status = "starting"
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}
-			_ = json.NewEncoder(w).Encode(map[string]string{"status": status, "version": version()})
-		})
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/health" {
-				mux.ServeHTTP(w, r)
-				return
-			}
-			workspace.ServeHTTP(w, r)
-		})
+	err = p.server.Shutdown(last)
+	if c.saveFile != "" {
+		if saveErr := save(c.saveFile, p.server.Snapshot()); saveErr != nil {
+			err = errors.Join(err, fmt.Errorf("-save: %w", saveErr))
+		}
 	}
+	return err
 }
 
 // version is that of the module that the program was built from.

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -174,14 +173,18 @@ func TestRun_health(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 500, status)
 
-	var ready atomic.Bool
+	var p program
 	w := httptest.NewRecorder()
-	withHealth(&ready)(nil).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+	p.gate(nil).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
 	assert.Equal(t, 503, w.Code)
 	assert.Contains(t, w.Body.String(), `"status":"starting"`)
 	w = httptest.NewRecorder()
-	withHealth(&ready)(nil).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
+	p.gate(nil).ServeHTTP(w, httptest.NewRequest("POST", "/health", nil))
 	assert.Equal(t, 405, w.Code)
+	w = httptest.NewRecorder()
+	p.gate(nil).ServeHTTP(w, httptest.NewRequest("GET", "/api/2.0/clusters/list", nil))
+	assert.Equal(t, 503, w.Code, "nobody sees a workspace that is not ready")
+	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 }
 
 func TestRun_tls(t *testing.T) {

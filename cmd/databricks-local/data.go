@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// A boltStore keeps the records of a workspace in a file of bbolt. A transaction
+// is on the disk when Save returns. One that was torn does not count.
+type boltStore struct{ db *bolt.DB }
+
+var recordsBucket = []byte("records")
+
+// openStore opens the store in a directory, which it makes if need be.
+func openStore(dir string) (*boltStore, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "workspace.db")
+	db, err := bolt.Open(file, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &boltStore{db}, nil
+}
+
+func (s *boltStore) Close() error { return s.db.Close() }
+
+// Load implements databrickstest.Store.
+func (s *boltStore) Load(record func(key string, value []byte) error) error {
+	return s.db.View(func(tx *bolt.Tx) error {
+		bucket := tx.Bucket(recordsBucket)
+		if bucket == nil {
+			return nil
+		}
+		return bucket.ForEach(func(key, value []byte) error { return record(string(key), bytes.Clone(value)) })
+	})
+}
+
+// Save implements databrickstest.Store.
+func (s *boltStore) Save(changes map[string][]byte) error {
+	return s.db.Update(func(tx *bolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists(recordsBucket)
+		if err != nil {
+			return err
+		}
+		for key, value := range changes {
+			if value == nil {
+				err = bucket.Delete([]byte(key))
+			} else {
+				err = bucket.Put([]byte(key), value)
+			}
+			if err != nil {
+				return fmt.Errorf("%.100s: %w", key, err)
+			}
+		}
+		return nil
+	})
+}

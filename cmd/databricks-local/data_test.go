@@ -1,0 +1,387 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/go-databricks/databricks"
+)
+
+var killRounds = flag.Int("kill-rounds", 3, "how often TestKill kills the program")
+
+// As a child of TestKill, the test binary is the program itself.
+func TestMain(m *testing.M) {
+	if os.Getenv("DATABRICKS_LOCAL_TEST_CHILD") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func post(t *testing.T, method, url, token string, body io.Reader) (status int, text string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	all, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(all)
+}
+
+func TestRun_data(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	args := []string{"-data", dir, "-secret", "scope/key=value", "-user", "alice@example.com=dapialice"}
+	host, token, _, stop := start(t, args...)
+	status, _ := post(t, "POST", host+"/api/2.0/dbfs/mkdirs", token, strings.NewReader(`{"path": "/kept"}`))
+	require.Equal(t, 200, status)
+
+	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-data", dir}, io.Discard, io.Discard)
+	assert.ErrorContains(t, err, "in use by another process")
+	require.NoError(t, stop())
+	err = run(t.Context(), []string{"-addr", "127.0.0.1:0", "-data", dir, "-token", "dapiother"}, io.Discard, io.Discard)
+	assert.ErrorContains(t, err, "-token: the state that was kept has another token")
+
+	host, again, _, stop := start(t, args...)
+	assert.Equal(t, token, again)
+	list := func() string {
+		_, body, err := get(t, host+"/api/2.0/dbfs/list?path=/", token)
+		require.NoError(t, err)
+		return body
+	}
+	assert.Contains(t, list(), "/kept")
+
+	status, body := post(t, "POST", host+"/reset", "dapialice", nil)
+	assert.Equal(t, 403, status, body)
+	status, _, err = get(t, host+"/snapshot", "")
+	require.NoError(t, err)
+	assert.Equal(t, 401, status)
+	status, snapshot := post(t, "GET", host+"/snapshot", token, nil)
+	require.Equal(t, 200, status)
+	status, body = post(t, "POST", host+"/reset", token, nil)
+	assert.Equal(t, 200, status, body)
+	assert.Equal(t, "{}", list())
+	_, body, err = get(t, host+"/api/2.0/secrets/get?scope=scope&key=key", token)
+	require.NoError(t, err)
+	assert.Contains(t, body, "dmFsdWU=", "a reset goes back to the first start")
+	status, body = post(t, "PUT", host+"/snapshot", token, strings.NewReader(snapshot[:len(snapshot)-1]))
+	assert.Equal(t, 400, status, body)
+	assert.Equal(t, "{}", list())
+	status, body = post(t, "PUT", host+"/snapshot", token, strings.NewReader(snapshot))
+	assert.Equal(t, 200, status, body)
+	assert.Contains(t, list(), "/kept")
+	require.NoError(t, stop())
+
+	host, _, _, _ = start(t, args...)
+	assert.Contains(t, list(), "/kept", "what was restored is kept as well")
+}
+
+func TestRun_snapshot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state.tar.gz")
+	host, token, _, stop := start(t, "-save", file)
+	status, _ := post(t, "POST", host+"/api/2.0/dbfs/mkdirs", token, strings.NewReader(`{"path": "/kept"}`))
+	require.Equal(t, 200, status)
+	require.NoError(t, stop())
+	host, again, _, _ := start(t, "-snapshot", file)
+	assert.Equal(t, token, again)
+	_, body, err := get(t, host+"/api/2.0/dbfs/list?path=/", token)
+	require.NoError(t, err)
+	assert.Contains(t, body, "/kept")
+	for args, want := range map[string]string{
+		"-snapshot /nowhere":                "-snapshot: ",
+		"-snapshot " + file + " -data /tmp": "both say what to begin with",
+		"-data /dev/null/x":                 "-data: ",
+	} {
+		assert.ErrorContains(t, run(t.Context(), append([]string{"-addr", "127.0.0.1:0"}, strings.Fields(args)...), io.Discard, io.Discard), want, args)
+	}
+}
+
+// A transaction whose last page was written in part does not count.
+func TestBoltStore_tornWrite(t *testing.T) {
+	dir := t.TempDir()
+	store, err := openStore(dir)
+	require.NoError(t, err)
+	for i := range 10 {
+		require.NoError(t, store.Save(map[string][]byte{"a": fmt.Append(nil, i), "b": fmt.Append(nil, i)}))
+	}
+	require.NoError(t, store.Close())
+	file := filepath.Join(dir, "workspace.db")
+	whole, err := os.ReadFile(file)
+	require.NoError(t, err)
+	page := os.Getpagesize()
+	values := map[string]bool{}
+	for meta := range 2 { // one of them is that of the last transaction
+		torn := bytes.Clone(whole)
+		for i := page * meta; i < page*meta+80; i++ {
+			torn[i] ^= 0x5a
+		}
+		require.NoError(t, os.WriteFile(file, torn, 0o600))
+		store, err := openStore(dir)
+		require.NoError(t, err)
+		records := map[string]string{}
+		require.NoError(t, store.Load(func(key string, value []byte) error {
+			records[key] = string(value)
+			return nil
+		}))
+		assert.Equal(t, records["a"], records["b"], "all of a transaction or none of it")
+		values[records["a"]] = true
+		require.NoError(t, store.Save(map[string][]byte{"a": []byte("new"), "b": nil}))
+		require.NoError(t, store.Close())
+	}
+	assert.Equal(t, map[string]bool{"8": true, "9": true}, values)
+
+	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("no database ", 10_000)), 0o600))
+	_, err = openStore(dir)
+	assert.ErrorIs(t, err, bolt.ErrInvalid)
+}
+
+// A child is the program in a process of its own.
+type child struct {
+	command *exec.Cmd
+	client  *databricks.Client
+}
+
+func startChild(t *testing.T, dir string) *child {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-fast", "-data", dir)
+	command.Env = append(os.Environ(), "DATABRICKS_LOCAL_TEST_CHILD=1")
+	var errors bytes.Buffer
+	command.Stderr = &errors
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	lines := bufio.NewScanner(out)
+	values := map[string]string{}
+	for len(values) < 2 && lines.Scan() {
+		name, value, _ := strings.Cut(strings.TrimPrefix(lines.Text(), "export "), "=")
+		values[name] = value
+	}
+	if len(values) < 2 {
+		_ = command.Wait()
+		require.FailNow(t, "the program does not start", errors.String())
+	}
+	client, err := databricks.NewClient(databricks.WithHost(values["DATABRICKS_HOST"]), databricks.WithToken(values["DATABRICKS_TOKEN"]),
+		databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
+	require.NoError(t, err)
+	return &child{command, client}
+}
+
+// What was acknowledged to the writers of TestKill.
+type acknowledged struct {
+	mu       sync.Mutex
+	total    int
+	clusters map[string]bool
+	jobs     map[int64]bool
+	runs     map[int64]bool
+	files    map[string][]byte // of DBFS, each written once
+	gone     map[string]bool   // files that were deleted
+	counters map[string]int    // by path: a file that is written again and again
+	secrets  map[string]bool
+}
+
+// TestKill kills the program with SIGKILL in the middle of writes, again and
+// again, and looks for all that it had acknowledged.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	acks := &acknowledged{clusters: map[string]bool{}, jobs: map[int64]bool{}, runs: map[int64]bool{}, files: map[string][]byte{},
+		gone: map[string]bool{}, counters: map[string]int{}, secrets: map[string]bool{}}
+	random := rand.New(rand.NewPCG(1, 2))
+	verified := 0
+	for round := range *killRounds {
+		program := startChild(t, dir)
+		verified += acks.verify(t, program.client, false)
+		if round == 0 {
+			require.NoError(t, program.client.Secrets.CreateScope(t.Context(), databricks.CreateScope{Scope: "kill"}))
+		}
+		acks.mu.Lock()
+		enough := acks.total + 20 + random.IntN(100)
+		acks.mu.Unlock()
+		kill := sync.OnceFunc(func() { _ = program.command.Process.Kill() })
+		var writers sync.WaitGroup
+		for writer := range 6 {
+			writers.Go(func() {
+				for i := 0; acks.write(t.Context(), program.client, fmt.Sprintf("%d-%d-%d", round, writer, i), writer, i); i++ {
+					acks.mu.Lock()
+					if acks.total >= enough {
+						kill() // while the others write
+					}
+					acks.mu.Unlock()
+				}
+			})
+		}
+		writers.Wait()
+		kill()
+		_ = program.command.Wait()
+		if t.Failed() {
+			return
+		}
+	}
+	program := startChild(t, dir)
+	verified += acks.verify(t, program.client, true)
+	require.NoError(t, program.command.Process.Kill())
+	_ = program.command.Wait()
+	t.Logf("killed %d times: %d changes acknowledged, none lost in %d lookups", *killRounds, acks.total, verified)
+}
+
+// write makes one change, and notes that it was acknowledged. It reports whether
+// the program is still there.
+func (a *acknowledged) write(ctx context.Context, client *databricks.Client, name string, writer, i int) bool {
+	var err error
+	var note func()
+	switch (writer + i) % 6 {
+	case 0:
+		data := bytes.Repeat([]byte(name), 1+i*997%20_000)
+		path := "/files/" + name
+		err = client.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: data})
+		note = func() { a.files[path] = data }
+	case 1:
+		var id string
+		id, err = client.Clusters.Create(ctx, databricks.CreateCluster{ClusterName: name, SparkVersion: "13.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(0)})
+		note = func() { a.clusters[id] = true }
+	case 2:
+		var job, run int64
+		job, err = client.Jobs.Create(ctx, databricks.CreateJob{Name: name, Tasks: []databricks.Task{{TaskKey: "a",
+			ConditionTask: &databricks.ConditionTask{Left: "1", Op: "EQUAL_TO", Right: "1"}}}})
+		if err == nil {
+			var started *databricks.RunNowResult
+			if started, err = client.Jobs.RunNow(ctx, databricks.RunNow{JobID: job}); err == nil {
+				run = started.RunID
+			}
+		}
+		note = func() { a.jobs[job], a.runs[run] = true, true }
+	case 3:
+		path := fmt.Sprintf("/counters/%d", writer)
+		a.mu.Lock()
+		next := a.counters[path] + 1
+		a.mu.Unlock()
+		err = client.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: fmt.Append(nil, next), Overwrite: true})
+		note = func() { a.counters[path] = next }
+	case 4:
+		err = client.Secrets.Put(ctx, databricks.PutSecret{Scope: "kill", Key: fmt.Sprint(writer, "-", i%50), StringValue: new(databricks.Secret(name))})
+		note = func() { a.secrets[fmt.Sprint(writer, "-", i%50)] = true }
+	case 5: // a file that moves and goes away
+		path := "/files/moving-" + name
+		err = client.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: []byte(name)})
+		if err == nil {
+			err = client.DBFS.Move(ctx, path, path+"-moved")
+		}
+		if err == nil && i%2 == 0 {
+			err = client.DBFS.Delete(ctx, databricks.DeleteFile{Path: path + "-moved"})
+		}
+		note = func() {
+			a.gone[path] = true
+			if i%2 == 0 {
+				a.gone[path+"-moved"] = true
+			} else {
+				a.files[path+"-moved"] = []byte(name)
+			}
+		}
+	}
+	if err != nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	note()
+	a.total++
+	return true
+}
+
+// verify looks for all that was acknowledged, and counts it. It reads the contents
+// of some files, or of all.
+func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool) (n int) {
+	ctx := t.Context()
+	clusters := map[string]bool{}
+	for cl, err := range client.Clusters.All(ctx, databricks.ListClusters{}) {
+		require.NoError(t, err)
+		clusters[cl.ClusterID] = true
+	}
+	for id := range a.clusters {
+		if !clusters[id] { // the list leaves out the older ones that are terminated
+			_, err := client.Clusters.Get(ctx, id)
+			assert.NoError(t, err, "cluster %s is lost", id)
+		}
+		n++
+	}
+	jobs, runs := map[int64]bool{}, map[int64]bool{}
+	for j, err := range client.Jobs.All(ctx, databricks.ListJobs{}) {
+		require.NoError(t, err)
+		jobs[j.JobID] = true
+	}
+	for r, err := range client.Jobs.AllRuns(ctx, databricks.ListRuns{}) {
+		require.NoError(t, err)
+		runs[r.RunID] = true
+	}
+	for id := range a.jobs {
+		assert.True(t, jobs[id], "job %d is lost", id)
+		n++
+	}
+	for id := range a.runs {
+		assert.True(t, runs[id], "run %d is lost", id)
+		n++
+	}
+	sizes := map[string]int64{}
+	if len(a.files) > 0 {
+		list, err := client.DBFS.List(ctx, "/files")
+		require.NoError(t, err)
+		for _, f := range list {
+			sizes[f.Path] = f.FileSize
+		}
+	}
+	read := 0
+	for _, path := range slices.Sorted(maps.Keys(a.files)) {
+		want := a.files[path]
+		assert.EqualValues(t, len(want), sizes[path], "%s is lost", path)
+		if n++; all || read < 20 && rand.IntN(1+len(a.files)/20) == 0 {
+			got, err := client.DBFS.Read(ctx, databricks.ReadBlock{Path: path, Length: 1 << 20})
+			require.NoError(t, err, path)
+			assert.True(t, bytes.Equal(want, got), "%s has another content", path)
+			read++
+		}
+	}
+	for path := range a.gone {
+		assert.NotContains(t, sizes, path, "a file that was deleted is back")
+		n++
+	}
+	for path, want := range a.counters {
+		got, err := client.DBFS.Read(ctx, databricks.ReadBlock{Path: path, Length: 1 << 20})
+		require.NoError(t, err)
+		var value int
+		require.NoError(t, json.Unmarshal(got, &value))
+		assert.GreaterOrEqual(t, value, want, "%s is older than what was acknowledged", path)
+		n++
+	}
+	if len(a.secrets) > 0 {
+		list, err := client.Secrets.List(ctx, "kill")
+		require.NoError(t, err)
+		for key := range a.secrets {
+			assert.True(t, slices.ContainsFunc(list, func(s databricks.SecretMetadata) bool { return s.Key == key }), "secret %s is lost", key)
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,166 @@
+package databrickstest
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// A Snapshot is the whole state of a workspace at one time: all objects, their
+// ids and times, secrets and tokens. It never changes, and can be restored
+// often, into any number of servers. Make one with [Server.Snapshot].
+type Snapshot struct {
+	records map[string][]byte
+	blobs   map[uint64][]byte
+}
+
+// Snapshot returns the state that the workspace has now. It shares the contents of
+// files with the workspace, so it is small. What [Server.Persist] does not store is
+// not in it.
+func (s *Server) Snapshot() *Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snapshot()
+}
+
+func (s *Server) snapshot() *Snapshot {
+	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64][]byte{}}, newBlobTable()
+	for key := range s.keys {
+		e := stateEncoder{blob: func(data []byte) uint64 {
+			id, _ := blobs.take(data)
+			snapshot.blobs[id] = data
+			return id
+		}}
+		e.encode(s.object(key))
+		snapshot.records[key] = e.Bytes()
+	}
+	return snapshot
+}
+
+// Restore replaces the state of the workspace by that of a snapshot, also of
+// another server. Tokens are those of the snapshot, [Server].Token too, so do not
+// read it at the same time. The workspace's clock does not go back: it goes on, or
+// leaps to the time of the snapshot if that is later. Uploads that are under way
+// fail. If Restore fails, the workspace is as it was.
+func (s *Server) Restore(snapshot *Snapshot) error {
+	s.mu.Lock()
+	before := s.snapshot()
+	err := s.load(snapshot.records, func(id uint64) []byte { return snapshot.blobs[id] })
+	if err != nil {
+		err = errors.Join(err, s.load(before.records, func(id uint64) []byte { return before.blobs[id] }))
+	}
+	s.touchAll()
+	s.mu.Unlock()
+	return errors.Join(err, s.commit())
+}
+
+// Reset makes the workspace what [NewServer] made it, except for its clock, which
+// goes on. [Server].Token stays valid. It forgets the requests that were recorded, and the faults but those
+// of [WithFaults]. Scripts stay.
+func (s *Server) Reset() error {
+	first := NewServer(append(slices.Clone(s.options), func(first *Server) {
+		first.listener, first.noSocket, first.clock, first.speed = nil, true, s.now, 1
+	})...)
+	defer first.Close()
+	admin := first.identities.tokens[first.Token]
+	delete(first.identities.tokens, first.Token)
+	admin.value, first.Token = s.Token, s.Token
+	first.identities.tokens[s.Token] = admin
+	if err := s.Restore(first.Snapshot()); err != nil {
+		return err
+	}
+	s.ForgetRequests()
+	s.ClearFaults()
+	s.Inject(s.wantFaults...)
+	return nil
+}
+
+// WriteTo writes the snapshot as a compressed tar archive, which [ReadSnapshot]
+// reads. It holds the secrets and tokens of the workspace.
+func (snapshot *Snapshot) WriteTo(w io.Writer) (int64, error) {
+	counter := &countingWriter{w: w}
+	zipped, _ := gzip.NewWriterLevel(counter, gzip.BestSpeed)
+	archive := tar.NewWriter(zipped)
+	put := func(name string, data []byte) error {
+		if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(data)), Format: tar.FormatPAX}); err != nil {
+			return err
+		}
+		_, err := archive.Write(data)
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(snapshot.blobs)) {
+		if err := put(blobKey(id), snapshot.blobs[id]); err != nil {
+			return counter.n, err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(snapshot.records)) {
+		if err := put("record/"+url.PathEscape(key), snapshot.records[key]); err != nil {
+			return counter.n, err
+		}
+	}
+	if err := archive.Close(); err != nil {
+		return counter.n, err
+	}
+	return counter.n, zipped.Close()
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// ReadSnapshot reads what [Snapshot.WriteTo] wrote. It fails if anything is
+// missing or damaged.
+func ReadSnapshot(r io.Reader) (*Snapshot, error) {
+	zipped, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("databrickstest: not a snapshot: %w", err)
+	}
+	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64][]byte{}}, newBlobTable()
+	archive := tar.NewReader(zipped)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
+		}
+		data, err := io.ReadAll(archive)
+		if err != nil {
+			return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
+		}
+		if key, ok := strings.CutPrefix(header.Name, "record/"); ok {
+			if key, err = url.PathUnescape(key); err != nil {
+				return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
+			}
+			snapshot.records[key] = data
+		} else if id, ok := strings.CutPrefix(header.Name, kindBlob+"/"); ok {
+			if err := blobs.add(id, data); err != nil {
+				return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
+			}
+		}
+	}
+	if _, err := io.Copy(io.Discard, zipped); err != nil { // the checksum comes last
+		return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
+	}
+	if snapshot.records[kindServer+"/"] == nil {
+		return nil, errors.New("databrickstest: not a snapshot: it has no state of a workspace")
+	}
+	for id, b := range blobs.byID {
+		snapshot.blobs[id] = b.data
+	}
+	return snapshot, nil
+}

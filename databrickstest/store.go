@@ -1,0 +1,243 @@
+package databrickstest
+
+import (
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"strings"
+	"sync"
+)
+
+// A Store keeps the state of a workspace from one process to the next; see
+// [Server.Persist]. The state is a set of records. Values are at most as long as
+// the largest file of the workspace tree; the contents of other files are cut into
+// values of 1 MiB.
+type Store interface {
+	// Load calls record for each record. The value must not change afterwards.
+	Load(record func(key string, value []byte) error) error
+
+	// Save makes changes durable: all of them, or none if it fails. A nil value
+	// deletes its record. The values must not be changed or kept.
+	Save(changes map[string][]byte) error
+}
+
+// Persist makes every change of the workspace durable in a store before the
+// response of the request that made it is sent. If the store has the state of a
+// workspace, it becomes that of this one, and found is true. Otherwise the store
+// gets the state that the workspace has now. Call Persist once, before the first
+// request.
+//
+// A request whose change cannot be stored is answered with INTERNAL_ERROR, and so
+// are all after it until the store works again. What methods of Server change is
+// stored with the next request, and by Close at the latest.
+//
+// Not stored are the execution contexts of REST 1.2, the requests that were
+// recorded and the faults. Runs whose work is under way in Python or in a script
+// (see [RunOutcome]) fail when the state is loaded. The workspace's clock goes on
+// where it was, if the clock of this process is behind it.
+func (s *Server) Persist(store Store) (found bool, err error) {
+	records, blobs := map[string][]byte{}, newBlobTable()
+	err = store.Load(func(key string, value []byte) error {
+		if id, ok := strings.CutPrefix(key, kindBlob+"/"); ok {
+			return blobs.add(id, value)
+		}
+		records[key] = value
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("databrickstest: %w", err)
+	}
+	s.mu.Lock()
+	if found = len(records) > 0; found {
+		if err := s.load(records, blobs.find); err != nil {
+			s.mu.Unlock()
+			return false, err
+		}
+	}
+	s.saver = newSaver(store, records, blobs)
+	s.touchAll()
+	s.mu.Unlock()
+	return found, s.commit()
+}
+
+// A saver stores what changed.
+type saver struct {
+	store Store
+
+	// Guarded by the workspace's lock:
+	touched   map[string]struct{}
+	stored    map[string]storedRecord
+	blobs     *blobTable
+	pending   map[string][]byte // what the store does not have yet
+	changes   int64             // how often pending has grown
+	collected func(*Server)     // for tests; may be nil
+
+	mu      sync.Mutex
+	turn    *sync.Cond
+	busy    bool  // somebody is saving
+	durable int64 // so many changes are stored
+}
+
+// A storedRecord is what is known of a record that is stored, or will be.
+type storedRecord struct {
+	hash  uint64
+	blobs []uint64
+}
+
+var hashSeed = maphash.MakeSeed()
+
+func hashOf(text []byte) uint64 { return maphash.Bytes(hashSeed, text) }
+
+func newSaver(store Store, records map[string][]byte, blobs *blobTable) *saver {
+	sv := &saver{store: store, touched: map[string]struct{}{}, stored: map[string]storedRecord{}, blobs: blobs, pending: map[string][]byte{}}
+	sv.turn = sync.NewCond(&sv.mu)
+	for key, text := range records {
+		sv.stored[key] = storedRecord{hash: hashOf(text)}
+	}
+	for id := range blobs.byID { // which nobody refers to so far
+		sv.blobs.unused[id] = true
+	}
+	return sv
+}
+
+// touchAll touches all that there is and all that is stored.
+func (s *Server) touchAll() {
+	if s.saver == nil {
+		return
+	}
+	for key := range s.keys {
+		s.saver.touched[key] = struct{}{}
+	}
+	for key := range s.saver.stored {
+		s.saver.touched[key] = struct{}{}
+	}
+}
+
+// collect makes pending changes of what was touched. It must be called under the
+// workspace's lock. It returns the number of changes so far.
+func (s *Server) collect() int64 {
+	sv := s.saver
+	changed := false
+	delete(sv.touched, kindServer+"/") // comes last, if anything else changed
+	for key := range sv.touched {
+		changed = s.collectOne(key) || changed
+	}
+	clear(sv.touched)
+	if _, stored := sv.stored[kindServer+"/"]; changed || !stored {
+		s.collectOne(kindServer + "/")
+		sv.changes++
+	}
+	for id := range sv.blobs.unused {
+		sv.pending[blobKey(id)] = nil
+		sv.blobs.remove(id)
+	}
+	if sv.collected != nil {
+		sv.collected(s)
+	}
+	return sv.changes
+}
+
+// collectOne reports whether a record changed.
+func (s *Server) collectOne(key string) bool {
+	sv := s.saver
+	old, was := sv.stored[key]
+	object := s.object(key)
+	if object == nil {
+		if was {
+			delete(sv.stored, key)
+			sv.pending[key] = nil
+			sv.blobs.release(old.blobs)
+		}
+		return was
+	}
+	e := stateEncoder{blob: func(data []byte) uint64 {
+		id, isNew := sv.blobs.take(data)
+		if isNew {
+			sv.pending[blobKey(id)] = data
+		}
+		return id
+	}}
+	e.encode(object)
+	text := e.Bytes()
+	now := storedRecord{hashOf(text), e.blobs}
+	sv.blobs.release(old.blobs)
+	sv.stored[key] = now
+	if was && old.hash == now.hash {
+		return false
+	}
+	sv.pending[key] = text
+	return true
+}
+
+// commit waits until all that the workspace has changed so far is stored. Those
+// who come while somebody is saving are saved together next.
+func (s *Server) commit() error {
+	if s.saver == nil {
+		return nil
+	}
+	sv := s.saver
+	s.mu.Lock()
+	wanted := s.collect()
+	s.mu.Unlock()
+	sv.mu.Lock()
+	defer sv.mu.Unlock()
+	for sv.durable < wanted {
+		if sv.busy {
+			sv.turn.Wait()
+			continue
+		}
+		sv.busy = true
+		sv.mu.Unlock()
+		s.mu.Lock()
+		batch, upTo := sv.pending, sv.changes
+		sv.pending = map[string][]byte{}
+		s.mu.Unlock()
+		err := sv.save(batch)
+		if err != nil { // the next one may have more luck
+			s.mu.Lock()
+			for key, value := range batch {
+				if _, newer := sv.pending[key]; !newer {
+					sv.pending[key] = value
+				}
+			}
+			s.mu.Unlock()
+		}
+		sv.mu.Lock()
+		sv.busy = false
+		sv.turn.Broadcast()
+		if err != nil {
+			return fmt.Errorf("The change could not be stored: %w", err)
+		}
+		sv.durable = upTo
+	}
+	return nil
+}
+
+// maxSave is how many bytes of blobs go into one transaction.
+const maxSave = 64 << 20
+
+// save stores a batch. Long ones begin with blobs, to which nothing refers yet.
+func (sv *saver) save(batch map[string][]byte) error {
+	size, first := 0, map[string][]byte{}
+	total := 0
+	for _, value := range batch {
+		total += len(value)
+	}
+	if total > maxSave {
+		for key, value := range batch {
+			if value == nil || !strings.HasPrefix(key, kindBlob+"/") {
+				continue
+			}
+			first[key] = value
+			if size += len(value); size > maxSave {
+				if err := sv.store.Save(first); err != nil {
+					return err
+				}
+				size, first = 0, map[string][]byte{}
+			}
+			delete(batch, key)
+		}
+		maps.Copy(batch, first)
+	}
+	return sv.store.Save(batch)
+}
