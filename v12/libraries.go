@@ -39,7 +39,7 @@ const (
 	LibraryDetached  LibraryState = "Detached"
 )
 
-// AllClusters, as a cluster ID for Attach and Detach, stands for all current
+// AllClusters is a cluster ID for Attach and Detach. It stands for all current
 // and future clusters.
 const AllClusters = "__ALL_CLUSTERS"
 

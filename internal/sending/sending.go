@@ -70,7 +70,7 @@ func (s *Sending) Send(transport http.RoundTripper, r *http.Request) (*http.Resp
 		err = errors.New("the transport returned neither a response nor an error")
 	}
 	if err != nil {
-		return nil, s.judge(transport, r.Context(), err)
+		return nil, s.judge(r.Context(), transport, err)
 	}
 	if resp.Request = r; resp.Body == nil {
 		resp.Body = http.NoBody
@@ -80,11 +80,11 @@ func (s *Sending) Send(transport http.RoundTripper, r *http.Request) (*http.Resp
 
 // judge says what an error of the transport means. One that comes with a context
 // tells nothing about the request.
-func (s *Sending) judge(transport http.RoundTripper, ctx context.Context, err error) *Failure {
+func (s *Sending) judge(ctx context.Context, transport http.RoundTripper, err error) *Failure {
 	if body := s.body.Load(); body != nil && body.failure.Load() != nil {
 		return &Failure{Err: *body.failure.Load()} // the source failed, and will again
 	}
-	lost := !s.provesUnsent(transport, ctx, err)
+	lost := !s.provesUnsent(ctx, transport, err)
 	if ctx.Err() != nil {
 		return &Failure{errs.Foreign(context.Cause(ctx)), lost, true}
 	}
@@ -98,7 +98,7 @@ func (s *Sending) judge(transport http.RoundTripper, ctx context.Context, err er
 
 // provesUnsent reports whether it is certain that the server did not get the
 // whole request, or did not process it.
-func (s *Sending) provesUnsent(transport http.RoundTripper, ctx context.Context, err error) bool {
+func (s *Sending) provesUnsent(ctx context.Context, transport http.RoundTripper, err error) bool {
 	alive := ctx.Err() == nil
 	switch s.stage.Load() {
 	case connecting, cutShort:
