@@ -34,6 +34,7 @@ type socketFault struct {
 	passes bool              // a call that is idempotent gets over it
 	clean  bool              // it proves that nothing was done: every call gets over it whose body can be sent again
 	then   faultproxy.Action // what happens to the next attempt, after the work
+	late   bool              // a write of this attempt fails while the next one is under way
 	more   bool              // it says more about retries than about bodies
 	only   int               // the version of HTTP that it can happen in; 0 is both
 }
@@ -113,6 +114,11 @@ func socketFaults(http2 bool) []socketFault {
 		}
 	}
 	for _, f := range slices.Clone(all) {
+		if f.clean && f.Do == faultproxy.Respond && f.At <= inRequest {
+			late := f
+			late.name, late.clean, late.then, late.late, late.only = f.name+", writes fail late, then reset after", false, faultproxy.Reset, true, 1
+			all = append(all, late)
+		}
 		if f.Do != faultproxy.Stall && (!f.clean || f.only == 0) { // so that no retry helps; net/http itself would go on for long
 			good := f
 			good.name, good.Times, good.passes, good.clean, good.more = f.name+", for good", 1000, false, false, true
@@ -129,6 +135,10 @@ func socketFaults(http2 bool) []socketFault {
 // inject lets the proxy do f.
 func (f socketFault) inject(proxy *faultproxy.Server) {
 	next := faultproxy.Fault{Request: f.Request + 1, At: faultproxy.AfterWork, Do: f.then}
+	if f.late {
+		proxy.FailLate(250 * time.Millisecond)
+		next.Delay = 600 * time.Millisecond
+	}
 	if f.then == 0 {
 		next = faultproxy.Fault{Request: -1}
 	}
@@ -359,13 +369,13 @@ func TestFaultMatrixSockets(t *testing.T) {
 	)
 	none := socketFault{name: "no fault", Fault: faultproxy.Fault{Request: -1}, passes: true, clean: true}
 	// run plays cells until there are no more. Most of the time, a cell waits.
-	run := func(t *testing.T, each func(play func(func(*verdict)))) {
+	run := func(t *testing.T, each func(play func(always bool, cell func(*verdict)))) {
 		t.Parallel()
 		slots := make(chan struct{}, 24)
 		var group sync.WaitGroup
 		defer group.Wait()
-		each(func(cell func(*verdict)) {
-			if !tried() {
+		each(func(always bool, cell func(*verdict)) {
+			if !always && !tried() {
 				return
 			}
 			slots <- struct{}{}
@@ -383,7 +393,7 @@ func TestFaultMatrixSockets(t *testing.T) {
 	t.Run("cells", func(t *testing.T) {
 		for name := range socketCalls {
 			t.Run(name, func(t *testing.T) {
-				run(t, func(play func(func(*verdict))) {
+				run(t, func(play func(bool, func(*verdict))) {
 					bodies := []string{"whole"}
 					if strings.Contains(name, "upload") {
 						bodies = slices.Collect(maps.Keys(socketBodies))
@@ -391,10 +401,10 @@ func TestFaultMatrixSockets(t *testing.T) {
 					for _, http2 := range []bool{false, true} {
 						for _, body := range bodies {
 							for _, f := range append(socketFaults(http2), none) {
-								if f.more && body != "whole" && body != "slow" {
+								if f.more && body != "whole" && body != "slow" || f.late && !socketBodies[body].pause {
 									continue
 								}
-								play(func(v *verdict) { playCall(v, name, body, http2, f) })
+								play(f.late, func(v *verdict) { playCall(v, name, body, http2, f) })
 							}
 						}
 					}
@@ -403,16 +413,16 @@ func TestFaultMatrixSockets(t *testing.T) {
 		}
 		for name, protocols := range map[string][]bool{"upload": {false, true}, "import": {false, true}, "secrets": {false}, "provision": {false}, "identities": {false}, "policies and pools": {true}} {
 			t.Run("scenario "+name, func(t *testing.T) {
-				run(t, func(play func(func(*verdict))) {
+				run(t, func(play func(bool, func(*verdict))) {
 					for _, http2 := range protocols {
 						var v verdict
 						attempts := playOver(t, &v, name, http2, none)
 						require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
-						for _, f := range socketFaults(http2) {
+						for _, f := range slices.DeleteFunc(socketFaults(http2), func(f socketFault) bool { return f.late }) {
 							for at := range attempts {
 								f := f // of this cell
 								f.Request = at
-								play(func(v *verdict) { playOver(t, v, name, http2, f) })
+								play(false, func(v *verdict) { playOver(t, v, name, http2, f) })
 							}
 						}
 					}

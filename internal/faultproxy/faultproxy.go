@@ -21,6 +21,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,6 +69,7 @@ type Fault struct {
 
 	At     Moment
 	Bytes  int
+	Delay  time.Duration // before it happens
 	Do     Action
 	Code   uint32 // of ResetStream
 	Status int
@@ -86,6 +88,8 @@ type Server struct {
 	life     context.Context
 	end      context.CancelFunc
 	relays   sync.WaitGroup
+
+	late atomic.Int64 // by how much failures of the client's writes are late
 
 	mu     sync.Mutex
 	next   int // number of the next attempt
@@ -137,6 +141,24 @@ func (s *Server) Client(fresh bool) *http.Client {
 	return &http.Client{Transport: t}
 }
 
+// FailLate lets the client's connections report that a write failed only after a
+// while, as those do that go through a tunnel.
+func (s *Server) FailLate(by time.Duration) { s.late.Store(int64(by)) }
+
+// A lateConn is a connection of the client.
+type lateConn struct {
+	net.Conn
+	by *atomic.Int64
+}
+
+func (c lateConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		time.Sleep(time.Duration(c.by.Load()))
+	}
+	return n, err
+}
+
 // Inject replaces the faults, and begins to count attempts from 0.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
@@ -185,7 +207,11 @@ func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		addr = nobody.Addr().String()
 		nobody.Close()
 	}
-	return new(net.Dialer).DialContext(ctx, network, addr)
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return lateConn{conn, &s.late}, nil
 }
 
 // serve is the handler in front of the one that does the work.
@@ -243,6 +269,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 // act lets a fault happen. Over HTTP/2, what happens to the stream or to its
 // connection is up to the relay, which sees the stream being reset.
 func (s *Server) act(w http.ResponseWriter, r *http.Request, f Fault) {
+	select {
+	case <-time.After(f.Delay):
+	case <-s.life.Done():
+	}
 	control := http.NewResponseController(w)
 	if f.Do == Respond && f.Status != http.StatusSwitchingProtocols {
 		_ = control.EnableFullDuplex() // at once, though the body is still arriving
