@@ -14,13 +14,16 @@ function place() {
 async function update() {
   const selection = getSelection();
   if (document.hidden || !selection.isCollapsed || main.contains(document.activeElement)) return;
-  let text;
+  let response, text;
   try {
-    const response = await fetch(location.href, { cache: "no-store" });
-    if (!response.ok) throw new Error(await response.text());
+    response = await fetch(location.href, { cache: "no-store" });
     text = await response.text();
   } catch {
     note.textContent = "The workspace does not respond. This is what it was.";
+    return;
+  }
+  if (!response.ok) {
+    note.textContent = `${text.trim()} This is what it was.`;
     return;
   }
   const fresh = new DOMParser().parseFromString(text, "text/html");
