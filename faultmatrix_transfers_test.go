@@ -23,7 +23,6 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
-	"github.com/go-databricks/databricks/internal/faultproxy"
 )
 
 // A transfer copies files from here to the workspace or back. The matrix runs it
@@ -70,11 +69,11 @@ func inWorld(t *testing.T, way way, around func(http.RoundTripper) http.RoundTri
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
 		if way == inMemory {
-			w.server = databrickstest.NewServer()
+			w.server = databrickstest.NewServer(anyPart)
 			w.client = w.server.Client(databricks.WithHTTPClient(&http.Client{Transport: around(w.server.Transport())}))
 		} else {
-			w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), databrickstest.WithSpeed(speed))
-			proxy := faultproxy.New(w.server, way == overTLS)
+			w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), databrickstest.WithSpeed(speed), anyPart)
+			proxy := newProxy(w.server, way == overTLS)
 			defer proxy.Close()
 			w.client = over(proxy, socketFault{}, w.server.Token)
 		}
@@ -190,7 +189,7 @@ func transfers() map[string]transfer {
 	local := func(content string) map[string]string {
 		return map[string]string{"a.py": content, filepath.Join("sub", "b.py"): content}
 	}
-	return map[string]transfer{
+	all := map[string]transfer{
 		"upload":                    upload(false, straight),
 		"upload over the old":       upload(true, straight),
 		"large upload":              upload(false, beside),
@@ -257,6 +256,8 @@ func transfers() map[string]transfer {
 			},
 		},
 	}
+	maps.Copy(all, fileTransfers())
+	return all
 }
 
 // lateFaults lose a response, and let the work be done later.
@@ -418,7 +419,7 @@ func (j *jitter) RoundTrip(r *http.Request) (*http.Response, error) {
 // writers are the transfers that four do at the same time, to the same file.
 func writers() (names []string) {
 	for name, tr := range transfers() {
-		if _, one := tr.new["/data/f"]; one || name == "download to a new name" {
+		if tr.alone && len(tr.new) == 1 && name != "download a file" {
 			names = append(names, name)
 		}
 	}

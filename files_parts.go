@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -25,7 +26,7 @@ import (
 // Sizes of what is sent in parts. The storage of all clouds takes parts of 5 MiB
 // to 4 GiB, and 10,000 of them.
 const (
-	defaultInParts    = 50 << 20 // files of this size and more
+	defaultInParts    = 100 << 20 // files of this size and more; below, one request is as fast
 	defaultPartSize   = 8 << 20
 	maxPartSize       = 4 << 30
 	goodPartCount     = 1000 // larger files have larger parts
@@ -143,7 +144,7 @@ func (u *volumeUpload) sendInParts(ctx context.Context) error {
 	pending := u.opts.Resume
 	for {
 		p := &partsUpload{volumeUpload: u, resumed: pending != nil, gate: make(chan struct{}, 1)}
-		p.urls.p = p
+		p.urls = partURLs{p: p, turn: make(chan struct{}, 1), have: map[int]partURL{}}
 		if !u.source.Modified().IsZero() {
 			p.save = u.opts.Save
 		}
@@ -317,13 +318,14 @@ func (p *partsUpload) sendPart(ctx context.Context, piece piece) error {
 			Body: RawBody{ContentType: "application/octet-stream", Size: piece.size, Open: body.open},
 		}, p.landed.Load() == 0)
 		if e, ok := errors.AsType[*StorageError](err); ok && e.expired() && renewals < maxRenewals {
-			p.urls.expired(url.batch)
+			p.urls.drop(piece.number, url.batch)
 			continue
 		}
 		if err != nil {
 			return &unavailableError{errs.About(fmt.Sprintf("part %d", piece.number), err)}
 		}
 		p.landed.Add(1)
+		p.urls.drop(piece.number, 0)
 		err = p.record(CompletedPart{piece.number, info.Header.Get("Etag")})
 		body.end(true)
 		piece.free()
@@ -379,7 +381,7 @@ func (p *partsUpload) verify(ctx context.Context) error {
 // partURLs are the presigned URLs of parts to be sent.
 type partURLs struct {
 	p     *partsUpload
-	mu    sync.Mutex
+	turn  chan struct{} // full while somebody uses what is below
 	have  map[int]partURL
 	batch int
 }
@@ -391,8 +393,12 @@ type partURL struct {
 
 // get returns the URL of a part. It requests those of the next ones as well.
 func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	select {
+	case u.turn <- struct{}{}:
+		defer func() { <-u.turn }()
+	case <-ctx.Done():
+		return partURL{}, context.Cause(ctx)
+	}
 	if url, ok := u.have[number]; ok {
 		return url, nil
 	}
@@ -406,7 +412,6 @@ func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
 		return partURL{}, err
 	}
 	u.batch++
-	u.have = map[int]partURL{}
 	for _, url := range urls {
 		u.have[url.PartNumber] = partURL{url, u.batch}
 	}
@@ -417,13 +422,13 @@ func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
 	return url, nil
 }
 
-// expired forgets the URLs that expired together with one.
-func (u *partURLs) expired(batch int) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if batch == u.batch {
-		u.have = nil
-	}
+// drop forgets the URL of a part that was sent or, with a batch, those URLs that
+// expired together.
+func (u *partURLs) drop(number, batch int) {
+	u.turn <- struct{}{}
+	defer func() { <-u.turn }()
+	delete(u.have, number)
+	maps.DeleteFunc(u.have, func(_ int, url partURL) bool { return url.batch == batch })
 }
 
 // A piece is a part of a file.

@@ -19,6 +19,19 @@ import (
 // its current position on. Missing directories are created. The file appears
 // under its name when it is complete.
 //
+// A file of less than 100 MiB is one request. A larger one is sent to the cloud's
+// storage in parts, several at a time, each with retries of its own. The storage
+// gets no credential of the workspace, and its refusals are a [*StorageError].
+// Then the service makes the file of its parts, and Upload checks the size. If the
+// parts cannot be sent, because the workspace has no presigned URLs or a firewall
+// is before the storage, the file is one request all the same, of at most
+// [MaxUploadSize] bytes.
+//
+// Parts are read straight from sources that have a ReadAt method, such as files.
+// Of other sources, 64 MiB are held in memory, and more if they are longer than 16
+// GiB. To continue an upload after a failure or in another process, see
+// UploadOptions.Save.
+//
 // A failed upload leaves nothing of the file, and a file that it was to replace
 // stays as it was. If lost responses make that uncertain, the error is an
 // [*OutcomeUnknownError]. A source that changes during the upload is an

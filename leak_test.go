@@ -37,9 +37,13 @@ const (
 	leakDocker   = "planted-docker-0006"
 	leakCommand  = "planted-command-0007"
 	leakPassword = "planted-password-0008"
+
+	leakSignature = "planted-signature-0009"
+	leakHeader    = "planted-header-0010"
+	leakSession   = "planted-session-0011"
 )
 
-var leakSecrets = []string{leakToken, leakSecret, leakBytes, leakEnv, leakConf, leakDocker, leakCommand, leakPassword}
+var leakSecrets = []string{leakToken, leakSecret, leakBytes, leakEnv, leakConf, leakDocker, leakCommand, leakPassword, leakSignature, leakHeader, leakSession}
 
 // A sink is where everything goes that a program may show. It can be searched.
 type sink struct {

@@ -25,7 +25,7 @@ var sensitive = []string{
 // mostly keys of spark_conf, which are the users' own.
 var telling = []string{
 	"access.key", "access_key", "accesskey", "account.key", "account_key", "accountkey", "api_key", "apikey",
-	"auth.basic", "credential", "encryption.key", "fs.azure.sas.", "passphrase", "passwd", "password", "primary_key",
+	"auth.basic", "credential", "customer-key", "encryption-key", "encryption.key", "fs.azure.sas.", "passphrase", "passwd", "password", "primary_key",
 	"private_key", "privatekey", "sas.fixed", "sas_token", "secret", "signature", "token",
 }
 

@@ -1,0 +1,147 @@
+package databricks_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+// killSize is how large the file is whose upload is killed.
+var killSize = flag.Int64("kill-size", 64, "the size in MiB of the file in the tests that kill processes")
+
+// Environment of a process that is to be killed.
+const killedHost, killedFile, killedState = "TEST_KILLED_HOST", "TEST_KILLED_FILE", "TEST_KILLED_STATE"
+
+// killedPart is the size of its parts.
+const killedPart = mebibyte
+
+// uploadUntilKilled is a program that uploads a file, stores how far it is, and
+// continues where it was. It writes a byte for each report of progress.
+func uploadUntilKilled(ctx context.Context, host, name, state string) error {
+	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithToken("dapi-killed"))
+	if err != nil {
+		return err
+	}
+	opts := databricks.UploadOptions{
+		Save: func(p databricks.PendingUpload) error {
+			text, err := json.Marshal(p)
+			if err == nil {
+				err = os.WriteFile(state+".new", text, 0o600)
+			}
+			if err == nil {
+				err = os.Rename(state+".new", state)
+			}
+			return err
+		},
+		Progress: func(done, _ int64) { os.Stdout.Write([]byte{'.'}) },
+	}
+	if text, err := os.ReadFile(state); err == nil {
+		opts.Resume = new(databricks.PendingUpload)
+		if err := json.Unmarshal(text, opts.Resume); err != nil {
+			return err
+		}
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return databricks.UploadInParts(ctx, client.Files, file, volumeDir+"/f", opts, killedPart)
+}
+
+// TestKilledUpload is the process that is killed.
+func TestKilledUpload(t *testing.T) {
+	host := os.Getenv(killedHost)
+	if host == "" {
+		t.Skip("it is for TestFiles_Upload_killed")
+	}
+	if err := uploadUntilKilled(t.Context(), host, os.Getenv(killedFile), os.Getenv(killedState)); err != nil {
+		os.Stderr.WriteString(err.Error())
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// A process that is killed at any moment of an upload leaves nothing under the
+// name. Those after it continue: no kill makes them send more than one part again.
+func TestFiles_Upload_killed(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithVolume("main.default.files"), databrickstest.WithToken("dapi-killed"),
+		databrickstest.WithFilesLimits(databrickstest.FilesLimits{MinPart: -1}), databrickstest.WithRecording(databrickstest.Recording{BodyBytes: -1}))
+	defer server.Close()
+	dir := t.TempDir()
+	name, state := filepath.Join(dir, "f"), filepath.Join(dir, "state")
+	file, err := os.Create(name)
+	require.NoError(t, err)
+	defer file.Close()
+	block := noise(mebibyte)
+	for i := range *killSize {
+		block[0], block[1] = byte(i), byte(i>>8)
+		_, err := file.Write(block)
+		require.NoError(t, err)
+	}
+	reports := *killSize * mebibyte / (32 << 10) // about, of an upload that is not killed
+	kills := 0
+	for {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledUpload$")
+		cmd.Env = append(os.Environ(), killedHost+"="+server.URL(), killedFile+"="+name, killedState+"="+state)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		_, err = io.CopyN(io.Discard, out, 1+rand.Int64N(reports/4))
+		if err == nil {
+			_ = cmd.Process.Kill()
+			kills++
+		}
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err == nil {
+			break
+		} else if cmd.ProcessState.Exited() {
+			t.Fatalf("%v: %s", err, stderr.String())
+		}
+		if len(server.UnfinishedUploads()) > 0 { // else it was killed after it was done
+			_, there := inVolume(t, server.Client(), volumeDir+"/f")
+			require.False(t, there)
+		}
+	}
+	part := int64(killedPart)
+	for *killSize*mebibyte > 1000*part { // as Upload has it
+		part *= 2
+	}
+	sent, twice := map[string]int{}, 0
+	for _, r := range server.Requests() {
+		if r.Method == "PUT" && strings.HasPrefix(r.Path, "/storage/") && r.BodySize == part && (r.Status == 200 || r.WorkDone) {
+			if sent[r.Query.Get("partNumber")]++; sent[r.Query.Get("partNumber")] > 1 {
+				twice++
+			}
+		}
+	}
+	t.Logf("%d MiB: killed %d times, %d of %d parts were sent twice", *killSize, kills, twice, len(sent))
+	assert.LessOrEqual(t, twice, kills)
+	assert.Len(t, sent, int(*killSize*mebibyte/part))
+	_, err = file.Seek(0, io.SeekStart)
+	require.NoError(t, err)
+	for offset := int64(0); offset < *killSize*mebibyte; offset += mebibyte {
+		got, err := server.Client().Files.Read(t.Context(), databricks.ReadFile{Path: volumeDir + "/f", Offset: offset, Length: mebibyte})
+		require.NoError(t, err)
+		want := make([]byte, mebibyte)
+		_, err = io.ReadFull(file, want)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "at %d", offset)
+	}
+}

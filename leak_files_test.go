@@ -1,0 +1,92 @@
+package databricks_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/go-databricks/databricks"
+	"github.com/go-databricks/databricks/databrickstest"
+)
+
+// What presigned URLs hold is seen nowhere, whatever the storage and the way to it
+// make of it.
+func TestLeaks_presignedURLs(t *testing.T) {
+	const url = "https://storage.databrickstest.invalid/bucket/f?X-Amz-Signature=" + leakSignature + "&partNumber=1"
+	const signed = `{"url":"` + url + `","part_number":1,"headers":[{"name":"X-Amz-Server-Side-Encryption-Customer-Key","value":"` + leakHeader + `"}]}`
+	echo := "<Error><Code>SignatureDoesNotMatch</Code><Message>No: " + leakSignature + " " + leakHeader + "</Message><StringToSign>" + url + "</StringToSign><RequestId>" + leakSignature + "</RequestId></Error>"
+	answer := func(path, body string) databrickstest.Fault {
+		return databrickstest.Fault{Path: path, Times: -1, Status: 200, ContentType: "application/json", Body: body}
+	}
+	for name, fault := range map[string]databrickstest.Fault{
+		"refused":     {Match: atStorage, Times: -1, Status: 403, Body: echo},
+		"unavailable": {Match: atStorage, Times: -1, Status: 503, Body: echo},
+		"page":        {Match: atStorage, Times: -1, Status: 502, Body: "<html><pre>" + url + "</pre></html>"},
+		"redirect":    {Match: atStorage, Times: -1, Redirect: url},
+		"reset":       {Match: atStorage, Times: -1, Reset: true},
+		"no way":      {Match: atStorage, Times: -1, Refuse: true},
+	} {
+		for _, google := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, google), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					out := new(sink)
+					logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-100)}))
+					server := newVolume(t, anyPart, databrickstest.WithToken(leakToken), databrickstest.WithLogger(logger))
+					kind := "multipart_upload"
+					if google {
+						kind = "resumable_upload"
+					}
+					server.Inject(databrickstest.Fault{Times: -1, Status: 200, ContentType: "application/json", Body: `{"` + kind + `":{"session_token":"` + leakSession + `"}}`,
+						Match: func(r *http.Request) bool { return r.URL.Query().Get("action") == "initiate-upload" }})
+					server.Inject(answer("/api/2.0/fs/create-upload-part-urls", `{"upload_part_urls":[`+signed+`]}`))
+					server.Inject(answer("/api/2.0/fs/create-resumable-upload-url", `{"resumable_upload_url":`+signed+`}`))
+					server.Inject(answer("/api/2.0/fs/create-abort-upload-url", `{"abort_upload_url":`+signed+`}`))
+					server.Inject(fault)
+					observe := func(values ...any) { out.show(values...) }
+					client := server.Client(databricks.WithLogger(logger), databricks.WithObserver(databricks.Observer{
+						CallEnd:    func(_ context.Context, c databricks.CallInfo) { observe(c) },
+						AttemptEnd: func(_ context.Context, a databricks.AttemptInfo) { observe(a) },
+					}), databricks.WithHTTPClient(&http.Client{Transport: chatty{server.Transport()}}))
+					err := databricks.UploadInParts(t.Context(), client.Files, openTemp(t, noise(9)), volumeDir+"/f", databricks.UploadOptions{
+						Save: func(p databricks.PendingUpload) error { out.show(p, &p); return nil },
+					}, unit)
+					out.show(err)
+					if !google { // where the last chunk may have been taken
+						require.NoError(t, err, "it is sent in one request")
+					}
+					err = client.Files.AbortUpload(t.Context(), databricks.PendingUpload{Path: volumeDir + "/f", SessionToken: leakSession, InOrder: google})
+					require.Error(t, err)
+					out.show(err)
+					if refusal, ok := errors.AsType[*databricks.StorageError](err); ok {
+						out.show(*refusal)
+					}
+					for _, r := range server.Requests() {
+						fmt.Fprintf(out, "%s %s %s %v %s\n", r.Method, r.Path, r.Query.Encode(), r.Header, bytes.TrimSpace(r.Body))
+					}
+					assert.Empty(t, out.leaks())
+					assert.Greater(t, out.text.Len(), 1000, "there was something to search")
+				})
+			})
+		}
+	}
+}
+
+// chatty is a transport whose errors show what was requested, as those of an
+// http.Client do.
+type chatty struct{ http.RoundTripper }
+
+func (c chatty) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		err = fmt.Errorf("%s %q: %w", r.Method, r.URL, err)
+	}
+	return resp, err
+}
