@@ -112,13 +112,20 @@
 //	a successful response that is not JSON,        fails              outcome unknown
 //	or status 101
 //	other rejections, with any status              fails              fails
-//	an HTML page, a redirect, a proxy's 403, 407   fails              fails
+//	a successful response that is an HTML page,    fails              fails
+//	a redirect, a refusal by a proxy (403, 407)
 //
 // The decision depends only on the response and the connection of the attempt,
 // never on an error that comes from a context. The comment of each idempotent
 // method says that it is idempotent. Calls with an idempotency token are
 // idempotent, too. Clusters.Create, Jobs.RunNow and Jobs.SubmitRun generate a
 // token if the caller sets none.
+//
+// An error page of a proxy that reads plain HTTP is the proxy's and not an
+// [*APIError]. An empty object ({}) is a response whose fields are unset, as
+// servers leave out fields that they have no value for. It counts as a lost
+// response only where it must name what was created, or has no content that was
+// asked for.
 //
 // "Outcome unknown" is an [*OutcomeUnknownError]. It is the only error after
 // which a change may have taken effect. After any other error of a call, the
