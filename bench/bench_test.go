@@ -10,16 +10,16 @@ import (
 
 // Every client does every work, once and small, and gets what is there.
 func TestClients(t *testing.T) {
-	host, ctl, err := newServer().listen()
+	at, err := newServer().listen()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name := range clients {
 		for work := range works {
 			t.Run(name+" "+work, func(t *testing.T) {
-				j := job{Client: name, Work: work, Times: 1, Size: 3 * 999, Host: host, Control: ctl}
+				j := job{Client: name, Work: work, Times: 1, Size: 3 * 999, Host: at.host, Control: at.control}
 				set := settings{Elements: j.Size, Files: j.serverFiles()}
-				if _, err := control(ctl, &set); err != nil {
+				if _, err := control(at.control, &set); err != nil {
 					t.Fatal(err)
 				}
 				s, err := measure(j, "")
@@ -34,14 +34,36 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// Compression and HTTP/2 are what they are called.
+func TestClients_transports(t *testing.T) {
+	at, err := newServer().listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range clients {
+		for _, j := range []job{
+			{Work: "list-clusters", Host: at.host, Gzip: true}, {Work: "list-clusters", Host: at.tls, TLS: true}, {Work: "get-cluster", Host: at.tls, TLS: true, Parallel: 16},
+		} {
+			j.Client, j.Times, j.Size, j.Control = name, 20, 100, at.control
+			if _, err := control(at.control, &settings{Elements: j.Size, Gzip: j.Gzip}); err != nil {
+				t.Fatal(err)
+			}
+			s, err := measure(j, "")
+			if err != nil || s.Requests != 1 || j.TLS && j.Parallel == 0 && s.Conns != 1 {
+				t.Errorf("%s: %+v, %v", name, s, err)
+			}
+		}
+	}
+}
+
 // Files come out as they are, whatever their size, so that what is fast is also right.
 func TestClients_content(t *testing.T) {
-	host, ctl, err := newServer().listen()
+	at, err := newServer().listen()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, made := range clients {
-		c, err := made(host, nil)
+		c, err := made(at.host, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +71,7 @@ func TestClients_content(t *testing.T) {
 			want := make([]byte, size)
 			endless{}.ReadAt(want, 0)
 			j := job{Work: "download", Size: size}
-			if _, err := control(ctl, &settings{Files: j.serverFiles()}); err != nil {
+			if _, err := control(at.control, &settings{Files: j.serverFiles()}); err != nil {
 				t.Fatal(err)
 			}
 			var got bytes.Buffer

@@ -25,9 +25,9 @@ func main() {
 	flag.Parse()
 	switch {
 	case *serve:
-		host, control, err := newServer().listen()
+		at, err := newServer().listen()
 		check(err)
-		fmt.Println(host, control)
+		fmt.Println(at.host, at.tls, at.control)
 		io.Copy(io.Discard, os.Stdin)
 	case *text != "":
 		var j job
@@ -56,8 +56,8 @@ func unmarshal(r io.Reader, out any) error { return json.NewDecoder(r).Decode(ou
 
 // A serverProcess is the server, which is not to disturb the clients' figures.
 type serverProcess struct {
-	host, control string
-	stop          func()
+	addresses
+	stop func()
 }
 
 func startServer() (*serverProcess, error) {
@@ -82,7 +82,7 @@ func startServer() (*serverProcess, error) {
 		in.Close()
 		cmd.Wait()
 	}}
-	if _, err := fmt.Fscan(out, &p.host, &p.control); err != nil {
+	if _, err := fmt.Fscan(out, &p.host, &p.tls, &p.control); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("the server did not start: %w", err)
 	}
@@ -92,8 +92,10 @@ func startServer() (*serverProcess, error) {
 // do lets another process do a job.
 func (p *serverProcess) do(j job) (s sample, err error) {
 	if !j.offline() {
-		j.Host, j.Control = p.host, p.control
-		if _, err := control(p.control, &settings{Latency: j.Latency, Elements: j.Size, Files: j.serverFiles()}); err != nil {
+		if j.Host, j.Control = p.host, p.control; j.TLS {
+			j.Host = p.tls
+		}
+		if _, err := control(p.control, &settings{Latency: j.Latency, Gzip: j.Gzip, Elements: j.Size, Files: j.serverFiles()}); err != nil {
 			return s, err
 		}
 		time.Sleep(10 * time.Millisecond) // the server's old connections end

@@ -22,6 +22,7 @@ type sample struct {
 	Requests  float64
 	BytesIn   float64 // to the server
 	Conns     float64 // opened
+	Held      float64 // the heap after it, garbage collected: what it returned
 }
 
 // measure does a job. It runs in a process of its own.
@@ -43,7 +44,7 @@ func measure(j job, profile string) (s sample, err error) {
 		return s, fmt.Errorf("%s, %s: %w", j.Client, j.Work, err)
 	}
 	if j.Heap {
-		s.HeapRise, err = heapRise(func() (any, error) { return do(ctx, c) })
+		s.HeapRise, s.Held, err = heapRise(func() (any, error) { return do(ctx, c) })
 		return s, err
 	}
 	var before, after stats
@@ -104,7 +105,7 @@ func cpuTime() time.Duration {
 
 // heapRise returns how far the heap grew at most while f ran, with the garbage
 // that was not collected yet.
-func heapRise(f func() (any, error)) (float64, error) {
+func heapRise(f func() (any, error)) (rise, kept float64, err error) {
 	runtime.GC()
 	runtime.GC()
 	at := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -129,6 +130,9 @@ func heapRise(f func() (any, error)) (float64, error) {
 	held, err := f()
 	close(done)
 	most := <-peak
+	runtime.GC()
+	runtime.GC()
+	kept = heap() - base
 	runtime.KeepAlive(held)
-	return most - base, err
+	return most - base, kept, err
 }

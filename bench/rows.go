@@ -59,6 +59,12 @@ func heap(most float64) figure {
 	return figure{name: "heap rises by", of: func(s sample) float64 { return s.HeapRise }, show: bytesOf, alone: true, most: most, heap: true}
 }
 
+// againstValues is how far the heap rises, as a multiple of what is held in the end.
+func againstValues(most float64) figure {
+	return figure{name: "heap rises by, × values", of: func(s sample) float64 { return s.HeapRise / max(s.Held, 1) },
+		show: func(v float64) string { return fmt.Sprintf("%.3g", v) }, alone: true, most: most, heap: true}
+}
+
 func rate(size int, least float64) figure {
 	return figure{name: "throughput", of: func(s sample) float64 { return float64(size) / s.Wall }, show: perSecond, least: least}
 }
@@ -77,7 +83,9 @@ func rows() []row {
 		{Name: "decoding a cluster, no network", more: 3, job: job{Work: "get-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
 		{Name: "decoding a run, no network", more: 3, job: job{Work: "get-run", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
 		{Name: "building a create request, no network", more: 3, job: job{Work: "create-cluster", Times: 10000, Latency: -1}, figures: []figure{cpu(0), allocs(0), allocated()}},
-		{Name: "clusters/list, 10,000: List", job: job{Work: "list-clusters", Times: 3, Size: 10000}, figures: []figure{cpu(1.05), allocated(), heap(0)}},
+		{Name: "clusters/list, 10,000: List", job: job{Work: "list-clusters", Times: 3, Size: 10000}, figures: []figure{cpu(1.05), allocated(), heap(0), againstValues(1.3)}},
+		{Name: "clusters/list, 10,000, compressed: List", job: job{Work: "list-clusters", Times: 3, Size: 10000, Gzip: true}, figures: []figure{cpu(1), allocated(), heap(0), againstValues(1.3)}},
+		{Name: "clusters/list, 10,000, compressed: All", job: job{Work: "each-cluster", Times: 3, Size: 10000, Gzip: true}, figures: []figure{cpu(1), allocated(), heap(4 * mega)}},
 		{Name: "clusters/list, 10,000: All", job: job{Work: "each-cluster", Times: 3, Size: 10000}, figures: []figure{cpu(1.2), allocated(), heap(4 * mega)}},
 		{Name: "10,000 runs through pages", job: job{Work: "each-run", Times: 3, Size: 10000}, figures: []figure{cpu(1.1), allocated()}},
 		{Name: "64 goroutines, clusters/get", job: job{Work: "get-cluster", Times: 10000, Parallel: 64}, figures: []figure{
@@ -86,6 +94,16 @@ func rows() []row {
 			{name: "connections", of: func(s sample) float64 { return s.Conns }, show: count, alone: true, most: 64},
 		}},
 	}
+	list = append(list,
+		row{Name: "HTTP/2: clusters/get", more: 3, job: job{Work: "get-cluster", Times: 3000, TLS: true}, figures: []figure{cpu(1.15), allocs(0)}},
+		row{Name: "HTTP/2: 64 goroutines, clusters/get", job: job{Work: "get-cluster", Times: 10000, Parallel: 64, TLS: true}, figures: []figure{
+			{name: "calls", of: func(s sample) float64 { return 1 / s.Wall }, show: func(v float64) string { return count(v) + "/s" }, least: 0.9},
+			cpu(0),
+			{name: "connections", of: func(s sample) float64 { return s.Conns }, show: count, alone: true},
+		}},
+		row{Name: "HTTP/2: DBFS download, 64 MB at 5 ms", job: job{Work: "download", Times: 1, Size: 64 * mega, Latency: 5 * time.Millisecond, TLS: true}, figures: []figure{rate(64*mega, 1), cpu(0)}},
+		row{Name: "HTTP/2: DBFS upload, 64 MB at 5 ms", job: job{Work: "upload", Times: 1, Size: 64 * mega, Latency: 5 * time.Millisecond, TLS: true}, figures: []figure{rate(64*mega, 1), cpu(0)}},
+	)
 	for _, r := range []struct {
 		latency  time.Duration
 		times    int

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path"
 	"strconv"
 	"strings"
@@ -37,6 +39,7 @@ var pattern = func() []byte {
 type server struct {
 	latency  atomic.Int64 // of each answer, in nanoseconds
 	elements atomic.Int64 // in lists
+	gzip     atomic.Bool  // of lists
 	upAt     atomic.Int64 // when the cluster is running, in Unix nanoseconds
 
 	requests, conns, bytesIn atomic.Int64
@@ -57,6 +60,7 @@ func newServer() *server {
 type settings struct {
 	Latency  time.Duration
 	Elements int
+	Gzip     bool
 	UpIn     time.Duration    // when the cluster is to be running
 	Files    map[string]int64 // to be there, with their sizes
 }
@@ -74,6 +78,7 @@ func (s *server) control(w http.ResponseWriter, r *http.Request) {
 		}
 		s.latency.Store(int64(set.Latency))
 		s.elements.Store(int64(set.Elements))
+		s.gzip.Store(set.Gzip)
 		s.upAt.Store(time.Now().Add(set.UpIn).UnixNano())
 		s.requests.Store(0)
 		s.conns.Store(0)
@@ -88,19 +93,25 @@ func (s *server) control(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(stats{s.requests.Load(), s.conns.Load(), s.bytesIn.Load()})
 }
 
-// listen serves on two ports of the loopback interface and returns them.
-func (s *server) listen() (host, control string, err error) {
+// addresses are where a server is.
+type addresses struct{ host, tls, control string }
+
+// listen serves on ports of the loopback interface: HTTP/1.1, HTTP/2, and the control.
+func (s *server) listen() (at addresses, err error) {
 	api, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", "", err
+		return at, err
 	}
 	ctl, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return "", "", err
+		return at, err
 	}
 	go http.Serve(countingListener{api, s}, s)
 	go http.Serve(ctl, http.HandlerFunc(s.control))
-	return "http://" + api.Addr().String(), "http://" + ctl.Addr().String(), nil
+	second := httptest.NewUnstartedServer(s)
+	second.Listener, second.EnableHTTP2 = countingListener{second.Listener, s}, true
+	second.StartTLS()
+	return addresses{"http://" + api.Addr().String(), second.URL, "http://" + ctl.Addr().String()}, nil
 }
 
 type countingListener struct {
@@ -148,9 +159,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Write(appendCluster(nil, 1, state))
 	case "/api/2.0/clusters/list":
 		n := int(s.elements.Load())
-		w.Write(s.once("clusters "+strconv.Itoa(n), func() []byte {
+		s.send(w, r, "clusters "+strconv.Itoa(n), func() []byte {
 			return list("clusters", n, func(text []byte, i int) []byte { return appendCluster(text, i, "RUNNING") }, "}")
-		}))
+		})
 	case "/api/2.0/clusters/create":
 		io.Copy(io.Discard, r.Body)
 		io.WriteString(w, `{"cluster_id":"c-1"}`)
@@ -197,6 +208,22 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func refuse(w http.ResponseWriter, status int, code string) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"error_code":%q,"message":"no"}`, code)
+}
+
+// send sends a list, compressed if that is set and the client takes it.
+func (s *server) send(w http.ResponseWriter, r *http.Request, key string, made func() []byte) {
+	if !s.gzip.Load() || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Write(s.once(key, made))
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Write(s.once(key+" gzip", func() []byte {
+		var text bytes.Buffer
+		zip := gzip.NewWriter(&text)
+		zip.Write(made())
+		zip.Close()
+		return text.Bytes()
+	}))
 }
 
 // once returns a reply that is made the first time.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,8 @@ type job struct {
 	Size     int           // elements of a list, or bytes of a file
 	Latency  time.Duration // of the server
 	Heap     bool          // watch the heap, not the clock
+	Gzip     bool          // the server compresses lists
+	TLS      bool          // over HTTP/2
 
 	Host, Control string // where the server is
 }
@@ -207,6 +210,11 @@ func (endless) ReadAt(p []byte, offset int64) (n int, err error) {
 // transport is nil for all but the works that need no network.
 func (j job) transport() http.RoundTripper {
 	switch {
+	case j.TLS:
+		return &http.Transport{
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the server makes its own certificate
+			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,
+		}
 	case j.Host != "":
 		return nil
 	case j.Work == "get-run":

@@ -92,37 +92,49 @@ func leftOut(err error, v reflect.Value) error {
 	return err
 }
 
-// decodeList decodes an array into a slice, one element after the other.
+// decodeList decodes an array into a slice, one element after the other. It
+// collects them in pieces, so that a long list is copied once and not each time
+// that it grows.
 func (s *Scanner) decodeList(list reflect.Value) error {
 	defer s.bound(maxElement)()
 	t := list.Type()
 	size := int64(t.Elem().Size())
-	list.Set(reflect.MakeSlice(t, 0, 0))
 	decode := s.elementDecoder()
+	var full []reflect.Value
+	piece, n, total := reflect.MakeSlice(t, 0, 0), 0, 0
 	err := s.Elements(func() error {
 		text, err := s.Value()
 		if err != nil {
 			return err
 		}
-		n := list.Len()
-		if n == list.Cap() {
-			grown := max(16, n+n/4)
-			if err := s.body.fits(int64(grown) * size); err != nil { // for a moment, both are there
+		if n == piece.Len() {
+			next := min(max(16, 2*n), 1024)
+			if err := s.body.fits(int64(total+2*next) * size); err != nil { // and the whole list, in the end
 				return err
 			}
-			list.Grow(grown - n)
-			s.body.hold(int64(list.Cap()-n) * size)
+			full = append(full, piece)
+			piece, n = reflect.MakeSlice(t, next, next), 0
+			s.body.hold(int64(next) * size)
 		}
-		list.SetLen(n + 1)
-		element := list.Index(n)
-		element.SetZero()
+		element := piece.Index(n)
 		if err := leftOut(decode(text, element.Addr().Interface()), element); err != nil {
 			return err
 		}
+		n++
+		total++
 		s.body.hold(int64(len(text)) + sizeOf(element))
 		return s.body.fits(0)
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	whole, at := reflect.MakeSlice(t, total, total), 0
+	for _, p := range full {
+		at += reflect.Copy(whole.Slice(at, total), p)
+	}
+	reflect.Copy(whole.Slice(at, total), piece)
+	list.Set(whole)
+	return nil
 }
 
 // bound sets the limit of one value, until the function that it returns is called.
