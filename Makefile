@@ -84,11 +84,12 @@ fuzz:
 		dir=$$(dirname $$(grep -rl --include='*_test.go' "^func $$target(" . | head -1)); \
 		echo "$$dir $$target"; go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) $$dir || exit 1; done
 
-# Side by side with plain net/http, into bench/REPORT.md: make bench ROUNDS=3 BUILDS=1
-ROUNDS ?= 5
-BUILDS ?= 3
+# Side by side with plain net/http, with two Go releases, into bench/REPORT.md: make bench ROUNDS=5 BUILDS=3
+ROUNDS ?= 3
+BUILDS ?= 1
+RELEASES ?= go1.26.8,go1.27.4
 bench:
-	cd bench && go run . -rounds $(ROUNDS) -builds $(BUILDS)
+	cd bench && go run . -releases $(RELEASES) -rounds $(ROUNDS) -builds $(BUILDS)
 
 # The exported API as text, so that a review sees what changes.
 .PHONY: api api-check release-check release-notes actions vulncheck

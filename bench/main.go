@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,8 @@ func main() {
 	dir := flag.String("o", ".", "where the report goes")
 	text := flag.String("job", "", "do one job, given as JSON, and print its sample; for the processes that this one starts")
 	profile := flag.String("cpuprofile", "", "with -job, write a CPU profile")
+	scaling := flag.Bool("scales", true, "measure more and more of some work, too")
+	releases := flag.String("releases", "", "write one report of several Go releases, such as go1.26.8,go1.27.4; the first is measured in full")
 	serve := flag.Bool("serve", false, "be the server until standard input ends")
 	flag.Parse()
 	switch {
@@ -35,8 +38,10 @@ func main() {
 		s, err := measure(j, *profile)
 		check(err)
 		fmt.Println(string(must(marshal(s))))
+	case *releases != "":
+		check(runReleases(strings.Split(*releases, ","), *rounds, *builds, *dir))
 	default:
-		check(run(*rounds, *builds, *only, *dir))
+		check(run(*rounds, *builds, *scaling, *only, *dir))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 // A report is all that was measured.
 type report struct {
 	rounds   int
+	builds   int
 	lines    []string // of the first table
 	missed   int
 	byRow    map[string]samples
@@ -68,28 +69,34 @@ func (r *report) write(dir string) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# Speed, side by side
 
-Written by `+"`make bench`"+`; do not edit. "Plain" is the least code that does the same
+`+"Written by `make bench`"+`; do not edit. "Plain" is the least code that does the same
 work with net/http and encoding/json: the same structs, the token, a look at the
 status, blocks of a file one after another (plain.go). In rows that begin with "limit" it
 is the fastest that is known to do by hand.
 
 - Machine: %s, %s
 - Load while this was measured: %s
+- Command, in the directory bench: `+"`GOTOOLCHAIN=%s go run . -rounds %d -builds %d`. One row alone: `-only '^clusters/get$'`."+`
 - Median of %d rounds, of three times as many for single calls. Clients take turns, each in a process of its own; the
   server is one more. A ratio is the median of the ratios of neighbours, which
   bear the same load; the figures themselves depend on the machine.
 - CPU is what the client's process used (getrusage), garbage collection included.
 - The server does next to nothing, over loopback, and answers after the latency
-  that is given. Lists come in chunks, without compression.
+  that is given. Lists come in chunks, without compression where it is not mentioned.
 
-`, machine(), runtime.Version(), load(), r.rounds)
+`, machine(), runtime.Version(), load(), runtime.Version(), r.rounds, r.builds, r.rounds)
 	b.WriteString(tableHead + strings.Join(r.lines, "\n") + "\n\n")
 	if r.programs != nil {
 		r.writePrograms(&b)
 	}
-	r.writeScales(&b)
+	if len(r.scales) > 0 {
+		r.writeScales(&b)
+	}
 	if notes, err := os.ReadFile(filepath.Join(dir, "NOTES.md")); err == nil {
 		b.Write(notes)
+	}
+	if len(r.scales) == 0 {
+		return os.WriteFile(filepath.Join(dir, "REPORT.md"), b.Bytes(), 0o666)
 	}
 	for name, plot := range map[string]string{"files.svg": r.plotFiles(), "heap.svg": r.plotHeap()} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(plot), 0o666); err != nil {

@@ -17,7 +17,7 @@ func names() []string {
 	return append([]string{"plain"}, others...)
 }
 
-func run(rounds, builds int, only, dir string) error {
+func run(rounds, builds int, scaling bool, only, dir string) error {
 	server, err := startServer()
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func run(rounds, builds int, only, dir string) error {
 	if err != nil {
 		return err
 	}
-	r := &report{rounds: rounds}
+	r := &report{rounds: rounds, builds: builds}
 	for _, row := range rows() {
 		if !wanted.MatchString(row.Name) {
 			continue
@@ -55,6 +55,9 @@ func run(rounds, builds int, only, dir string) error {
 		return nil
 	}
 	for _, row := range scales() {
+		if !scaling {
+			break
+		}
 		got := samples{}
 		for _, name := range names() {
 			if name != "ours" && row.job.Size > 500*mega {
@@ -86,7 +89,7 @@ func (p *serverProcess) sample(row row, client string) (sample, error) {
 	if err == nil && slices.ContainsFunc(row.figures, func(f figure) bool { return f.heap }) {
 		j.Heap = true
 		watched, err := p.do(j)
-		s.HeapRise = watched.HeapRise
+		s.HeapRise, s.Held = watched.HeapRise, watched.Held
 		return s, err
 	}
 	return s, err
