@@ -45,21 +45,21 @@ func ExampleClient_Do() {
 	// true
 }
 
-// A client that plans reads, and shows what it would change: a dry run.
+// A dry run sends the calls that only read, and shows the others.
 func ExampleWithPlan() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
 	ctx := context.Background()
 	client := workspace.Client(databricks.WithPlan(func(call databricks.PlannedCall) {
-		fmt.Printf("would %s %s %s\n", call.Method, call.Path, call.Body)
+		fmt.Println("would send", call)
 	}))
 
-	groups, err := client.Groups.List(ctx) // goes out
+	groups, err := client.Groups.List(ctx) // is sent
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("there are", groups)
-	if err := client.Groups.Create(ctx, "analysts"); err != nil { // does not
+	if err := client.Groups.Create(ctx, "analysts"); err != nil { // is not sent
 		log.Fatal(err)
 	}
 	err = client.Secrets.Put(ctx, databricks.PutSecret{
@@ -70,8 +70,8 @@ func ExampleWithPlan() {
 	}
 	// Output:
 	// there are [admins users]
-	// would POST /api/2.0/groups/create {"group_name":"analysts"}
-	// would POST /api/2.0/secrets/put {"scope":"db","key":"password","string_value":"[redacted]"}
+	// would send POST /api/2.0/groups/create {"group_name":"analysts"}
+	// would send POST /api/2.0/secrets/put {"scope":"db","key":"password","string_value":"[redacted]"}
 }
 
 // The function is asked before each attempt, so a token that was renewed is

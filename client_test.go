@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -302,6 +303,8 @@ func TestPlan(t *testing.T) {
 	upload := Multipart([][2]string{{"path", "/a b"}}, FilePart{Field: "contents", Name: "f", Size: 7})
 	require.NoError(t, c.Do(t.Context(), Request{Method: "POST", Path: "/api/2.0/dbfs/put", Body: upload}, nil))
 	assert.Equal(t, "contents=%28a+file+of+7+bytes%29&path=%2Fa+b", string(calls[1].Body))
+	assert.Equal(t, `POST /api/2.0/secrets/put {"scope":"s","string_value":"[redacted]"}`, calls[0].String())
+	assert.Equal(t, "DELETE /api/2.0/x?force=true", PlannedCall{Method: "DELETE", Path: "/api/2.0/x", Query: url.Values{"force": {"true"}}}.String())
 }
 
 // The IDs of what a dry run would create are placeholders, which later calls

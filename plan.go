@@ -26,6 +26,20 @@ type PlannedCall struct {
 	Body   []byte     // JSON or form without its secrets; for a file only its size; nil if there is no body
 }
 
+// String returns the call in one line, such as
+//
+//	POST /api/2.0/clusters/delete {"cluster_id":"0123-456789-abc"}
+func (p PlannedCall) String() string {
+	line := p.Method + " " + p.Path
+	if len(p.Query) > 0 {
+		line += "?" + p.Query.Encode()
+	}
+	if len(p.Body) > 0 {
+		line += " " + string(p.Body)
+	}
+	return line
+}
+
 // WithPlan makes the client do a dry run. The client still sends calls that
 // only read. It does not send calls that would change something. Instead, it
 // passes them to plan, in order. It replaces secrets in them.

@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	var opts []databricks.Option
 	if *dryRun {
 		opts = append(opts, databricks.WithPlan(func(call databricks.PlannedCall) {
-			fmt.Fprintf(progress, "would %s %s %s\n", call.Method, call.Path, call.Body)
+			fmt.Fprintln(progress, "would send", call)
 		}))
 	}
 	if os.Getenv("DATABRICKS_HOST") == "" {
