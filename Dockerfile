@@ -3,7 +3,8 @@
 #   docker build -t databricks-local .
 #   docker run --rm -p 127.0.0.1:8080:8080 databricks-local -token dapi1
 #
-# Flags of databricks-local go at the end. Those for Python need an image that has it.
+# The flags of databricks-local follow the name of the image. With -v local:/data and
+# -data /data the state outlasts the container. Those for Python need an image that has it.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./

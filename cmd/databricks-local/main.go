@@ -5,8 +5,9 @@
 //	export DATABRICKS_HOST=http://127.0.0.1:8080
 //	export DATABRICKS_TOKEN=dapi…
 //
-// Its address in a browser shows what is in it. Ctrl-C ends it. The flag -help lists
-// what can be changed.
+// Its address in a browser shows its runs, requests, clusters, jobs and files. See
+// [databrickstest.WithStatusPage] for who may see them. Ctrl-C ends the program. The
+// flag -help lists what can be changed.
 //
 // # Addresses of its own
 //
