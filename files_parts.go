@@ -27,7 +27,7 @@ import (
 // to 4 GiB, and 10,000 of them.
 const (
 	defaultInParts    = 100 << 20 // files of this size and more; below, one request is as fast
-	defaultPartSize   = 8 << 20
+	defaultPartSize   = 16 << 20
 	maxPartSize       = 4 << 30
 	goodPartCount     = 1000 // larger files have larger parts
 	maxPartCount      = 10_000
@@ -197,11 +197,9 @@ func (p *partsUpload) initiate(ctx context.Context) error {
 	return nil
 }
 
-// partSizeFor returns the size of the parts of a file; -1 is one of unknown size.
+// partSizeFor returns the size of the parts of a file, the first ones if its size
+// is not known.
 func partSizeFor(size, part int64) int64 {
-	if size < 0 {
-		return 2 * part
-	}
 	for part < maxPartSize && size > goodPartCount*part {
 		part *= 2
 	}

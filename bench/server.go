@@ -141,7 +141,8 @@ func (c *countingConn) Read(p []byte) (int, error) {
 // ServeHTTP answers after the latency.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
-	if r.Header.Get("Authorization") != "Bearer "+token {
+	storage := strings.HasPrefix(r.URL.Path, "/storage/")
+	if r.Header.Get("Authorization") != "Bearer "+token && !storage {
 		refuse(w, http.StatusForbidden, "PERMISSION_DENIED")
 		return
 	}
@@ -197,6 +198,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		fmt.Fprintf(w, `{"id":%q,"status":"Finished","results":{"resultType":"text","data":"2"}}`, id)
 	default:
+		if storage || strings.HasPrefix(r.URL.Path, "/api/2.0/fs/") {
+			s.fs(w, r)
+			return
+		}
 		if verb, ok := strings.CutPrefix(r.URL.Path, "/api/2.0/dbfs/"); ok {
 			s.dbfs(w, r, verb)
 			return
