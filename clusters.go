@@ -190,9 +190,10 @@ func (in ResizeCluster) check() error {
 	return checkSize(in.NumWorkers, in.Autoscale)
 }
 
-// Resize changes the number of workers of a RUNNING cluster. It returns at once,
-// and the cluster stays usable meanwhile. In any other state it fails with
-// [ErrInvalidState], so the client does not retry it after a lost response.
+// Resize changes the number of workers of a RUNNING cluster. It returns at
+// once. The cluster stays usable during the resize. In any other state, Resize
+// fails with [ErrInvalidState], so the client does not retry it after a lost
+// response.
 func (s *ClustersService) Resize(ctx context.Context, in ResizeCluster) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/resize").params(in), nil)
 }
@@ -222,11 +223,11 @@ func (s *ClustersService) get(id string) Request {
 	return get("/api/2.0/clusters/get").required("cluster_id", id)
 }
 
-// Pin keeps the configuration of a cluster, and keeps it in lists, however long
-// the cluster is terminated. Lists show only the latest terminated clusters that
-// are not pinned. So pin a cluster if your program looks it up by name and creates
-// it if it finds none. Only administrators can pin. The number of pinned clusters
-// is limited (to 100 at present). The call is idempotent.
+// Pin keeps a terminated cluster and its configuration in lists indefinitely.
+// Lists show only the latest terminated clusters that are not pinned. Pin a
+// cluster if your program finds it by name and creates it if it does not exist.
+// Only administrators can pin. The service allows 100 pinned clusters at
+// present. Pin is idempotent, so the client retries it.
 func (s *ClustersService) Pin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/pin").required("cluster_id", id).idempotent(), nil)
 }
@@ -282,7 +283,7 @@ type ListClusters struct {
 	FilterBy     ClusterFilter `json:"filter_by,omitzero"`
 	SortBy       ClusterSort   `json:"sort_by,omitzero"`
 	PageSize     int           `json:"page_size,omitzero"`  // clusters to request at a time; 0 lets the service choose
-	PageToken    string        `json:"page_token,omitzero"` // the page to begin with; empty for the first
+	PageToken    string        `json:"page_token,omitzero"` // the page to start with; empty for the first
 	Limit        int           `json:"-"`                   // clusters to return in total; 0 for all
 }
 
@@ -315,9 +316,10 @@ func (in ListClusters) request(token string) Request {
 	return r
 }
 
-// List returns all clusters that are not terminated, and all that are pinned. Of
-// the clusters terminated in the last 30 days, version 2.0 lists only the latest:
-// 70 that people created and 30 that jobs created. [Cluster.Spec] is nil in a list.
+// List returns all clusters that are not terminated, and all pinned clusters.
+// Of the clusters terminated in the last 30 days, version 2.0 lists only the
+// latest: 70 that users created and 30 that jobs created. [Cluster.Spec] is nil
+// in a list.
 func (s *ClustersService) List(ctx context.Context, in ListClusters) ([]Cluster, error) {
 	return listPages(in.PageToken, in.Limit, func(token string) (*Page[Cluster], error) { return s.page(ctx, in, token) })
 }

@@ -79,7 +79,7 @@ func (s *ClustersService) ListNodeTypes(ctx context.Context) ([]NodeType, error)
 // A SparkVersion is a runtime for clusters.
 type SparkVersion struct {
 	Key  string `json:"key"`  // for ClusterSpec.SparkVersion, such as 15.4.x-scala2.12
-	Name string `json:"name"` // for people; contains LTS or Beta where that applies
+	Name string `json:"name"` // human-readable; contains LTS or Beta where that applies
 }
 
 // SparkVersions returns the runtimes that new clusters can have. Set

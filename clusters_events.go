@@ -178,7 +178,7 @@ type ListClusterEvents struct {
 	EventTypes []ClusterEventType `json:"event_types,omitzero"` // empty for all
 	Offset     int64              `json:"offset,omitzero"`      // events to skip; with the order Descending, EndTime must be set
 	PageSize   int64              `json:"limit,omitzero"`       // events to request at a time, up to 500; 0 for 50
-	PageToken  string             `json:"page_token,omitzero"`  // the page to begin with; empty for the first
+	PageToken  string             `json:"page_token,omitzero"`  // the page to start with; empty for the first
 	Limit      int                `json:"-"`                    // events to return in total; 0 for all
 }
 
@@ -208,9 +208,9 @@ func (s *ClustersService) ListEventsPage(ctx context.Context, in ListClusterEven
 	return page.cut(in.Limit), nil
 }
 
-// AllEvents yields the events that ListEvents returns, page by page. Events that
-// happen meanwhile are left out unless the order is Ascending. Each range over
-// the sequence sends new requests. The first error ends it.
+// AllEvents yields the events that ListEvents returns as they arrive. Unless
+// the order is Ascending, it omits events that occur during the iteration. Each
+// range over the sequence sends new requests. The first error ends it.
 func (s *ClustersService) AllEvents(ctx context.Context, in ListClusterEvents) iter.Seq2[ClusterEvent, error] {
 	return allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[ClusterEvent], error) { return s.eventsPage(ctx, in, token) }))
 }

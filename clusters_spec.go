@@ -264,7 +264,7 @@ type ClientsTypes struct {
 type MountInfo struct {
 	NetworkFilesystemInfo *NetworkFilesystemInfo `json:"network_filesystem_info"`
 	RemoteMountDirPath    string                 `json:"remote_mount_dir_path,omitzero"` // on the file server
-	LocalMountDirPath     string                 `json:"local_mount_dir_path"`           // on the nodes
+	LocalMountDirPath     string                 `json:"local_mount_dir_path"`           // mount point on the nodes
 }
 
 // NetworkFilesystemInfo names a file server.
@@ -318,7 +318,7 @@ type ClusterSpec struct {
 	WorkerNodeTypeFlexibility *NodeTypeFlexibility `json:"worker_node_type_flexibility,omitzero"`
 
 	DataSecurityMode DataSecurityMode `json:"data_security_mode,omitzero"`
-	SingleUserName   string           `json:"single_user_name,omitzero"` // the only user, with DataSecuritySingleUser; empty for whoever creates the cluster
+	SingleUserName   string           `json:"single_user_name,omitzero"` // the only user, with DataSecuritySingleUser; empty for the creator of the cluster
 	WorkloadType     *WorkloadType    `json:"workload_type,omitzero"`
 	DependencyMode   DependencyMode   `json:"dependency_mode,omitzero"`
 	RuntimeEngine    RuntimeEngine    `json:"runtime_engine,omitzero"` // empty lets SparkVersion decide; leave it empty if SparkVersion contains -photon-
@@ -399,7 +399,7 @@ type Cluster struct {
 	Spec *ClusterSpec `json:"spec"`
 
 	State             ClusterState       `json:"state"`
-	StateMessage      string             `json:"state_message"`      // a message for people about the state; usually empty
+	StateMessage      string             `json:"state_message"`      // human-readable message about the state; usually empty
 	TerminationReason *TerminationReason `json:"termination_reason"` // nil unless TERMINATING or TERMINATED
 
 	CreatorUserName   string            `json:"creator_user_name"`   // empty if the user no longer exists

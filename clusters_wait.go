@@ -114,14 +114,14 @@ const (
 	startPause = 2 * time.Second  // between two starts
 )
 
-// EnsureRunning returns when a cluster is RUNNING, and starts it if necessary. It
-// starts a TERMINATED cluster, waits for a TERMINATING one to terminate before it
-// starts it, and waits for a cluster that somebody else started. Any number of
-// callers may do this at the same time.
+// EnsureRunning returns when a cluster is RUNNING, and starts it if necessary.
+// It waits for a TERMINATING cluster to terminate before it starts it. It also
+// waits for a start that another caller requested. Any number of callers may
+// use it at the same time.
 //
-// EnsureRunning starts a cluster once. If this start fails, or a start that was
-// already under way fails, or somebody terminates the cluster meanwhile, the error
-// is a [*ClusterError] that says why. The wait has no limit other than the context.
+// EnsureRunning starts a cluster only once. It fails with a [*ClusterError] if
+// this start or a start in progress fails, or if another caller terminates the
+// cluster. The wait has no limit other than the context.
 func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluster, error) {
 	var (
 		down      *Cluster       // as it was when it was to be started

@@ -36,15 +36,15 @@ type DownloadOptions struct {
 	// volume, 0 means DefaultFileConcurrency, and each request uses up to 4 MiB.
 	Concurrency int
 
-	// Resume lets DownloadFile continue where an earlier download of the same
-	// file to the same name stopped, even if its process was killed. What is
-	// there is verified, and only what is missing is requested. If the file has
-	// changed since, the download starts over.
+	// Resume lets DownloadFile continue an earlier download of the same file to
+	// the same name, even if its process was killed. DownloadFile verifies the
+	// data that it has and requests only the rest. If the file has changed, the
+	// download starts over.
 	//
-	// There is nothing for you to store: an incomplete file stays beside the
-	// target after a failure, with a record of what it has. Its name begins with
-	// .databricks-. Delete it if you do not want to continue. Only one download
-	// to a name can be in progress.
+	// You do not need to store anything. After a failure, an incomplete file
+	// remains in the same directory, with a record of its content. Its name
+	// starts with .databricks-. Delete it if you do not want to continue. Only
+	// one download to a name can be in progress.
 	Resume bool
 
 	// Progress is called with the number of bytes received so far and the total

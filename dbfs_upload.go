@@ -44,28 +44,29 @@ type UploadOptions struct {
 	// Calls do not overlap.
 	Progress func(done, total int64) `json:"-"`
 
-	// The options below are of files of volumes.
+	// The options below apply to files in volumes only.
 
-	// Concurrency is how many parts of a large file are in flight at most. 0
-	// stands for 8.
+	// Concurrency is the maximum number of parts of a large file in flight. 0
+	// means 8. It applies to files in volumes only.
 	Concurrency int
 
-	// Save makes the upload of a large file one that can be resumed, even by
-	// another process. It is called with how far the upload is: before the first
-	// part, and after each. Store what it gets; see PendingUpload. If it fails, so
-	// does the upload. Calls do not overlap.
+	// Save makes the upload of a large file resumable, even by another process.
+	// It applies to files in volumes only. The upload calls it with its state
+	// before the first part and after each part. Store this state. See
+	// [PendingUpload]. If Save fails, so does the upload. Calls do not overlap.
 	//
-	// If such an upload fails, its parts stay in the cloud's storage, where nobody
-	// sees them. Resume or abort it.
+	// If a resumable upload fails, its parts remain in cloud storage, where no
+	// user sees them. You must resume or abort it.
 	//
-	// Only an *os.File can be resumed. Save is not called for other sources, nor
-	// for files that are sent in one request.
+	// Only an *os.File is resumable. Save is not called for other sources, or
+	// for a file that is sent in one request.
 	Save func(PendingUpload) error `json:"-"`
 
-	// Resume continues an upload from the last value that Save got, with the same
-	// path and the same Overwrite. Set Save as well, unless the upload is to be
-	// aborted if it fails again. If the source has another size or modification
-	// time than then, or the upload does not exist any more, it starts over.
+	// Resume continues an upload from the last state that Save received, with
+	// the same path and the same Overwrite. It applies to files in volumes
+	// only. Set Save as well. Otherwise the upload is aborted if it fails
+	// again. The upload starts over if the size or the modification time of the
+	// source has changed, or if the pending upload no longer exists.
 	Resume *PendingUpload
 }
 
@@ -158,7 +159,7 @@ func (u *upload) run(ctx context.Context) error {
 		return badArg("path", "%.100q ends with a slash; want the path of a file", u.path)
 	}
 	if u.opts.Save != nil || u.opts.Resume != nil {
-		return badArg("Resume", "and Save are for files of volumes; DBFS cannot resume uploads")
+		return badArg("Resume", "and Save require a file in a volume; DBFS does not support resuming uploads")
 	}
 	if u.s.client.Planning() {
 		return u.plan(ctx)

@@ -15,10 +15,10 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadDir copies a local directory, with everything in it, to a directory of a
-// volume, which is created unless it exists. It skips symbolic links and the
-// like. A file appears under its name when it is complete. Failures are as for
-// [DBFSService.UploadDir].
+// UploadDir copies a local directory and everything in it to a directory of a
+// volume. It creates that directory if necessary. It skips symbolic links and
+// other special files. A file appears under its name when it is complete. If
+// some files fail, UploadDir behaves like [DBFSService.UploadDir].
 func (s *FilesService) UploadDir(ctx context.Context, dir, path string, opts DirOptions) (*DirResult, error) {
 	if err := checkVolumePath("path", path, false); err != nil {
 		return nil, errs.Path("upload", path, err)
@@ -26,16 +26,16 @@ func (s *FilesService) UploadDir(ctx context.Context, dir, path string, opts Dir
 	return copyDirUp(ctx, "upload", volumeDirs{s: s}, dir, strings.TrimSuffix(volumePath(path), "/"), opts)
 }
 
-// DownloadDir copies a directory of a volume, with everything in it, into a local
-// directory, which is created unless it exists. Files get the modification times
-// that they have in the volume, so that an interrupted copy can continue, with
-// DirOptions.SkipUnchanged.
+// DownloadDir copies a directory of a volume and everything in it to a local
+// directory. It creates the local directory if necessary. Files keep the
+// modification times that they have in the volume. You can therefore continue
+// an interrupted copy with DirOptions.SkipUnchanged.
 //
-// Names that not every system can have are changed as little as possible, and
-// [FilesService.UploadDir] changes them back. Nothing is written outside of the
-// directory. A file appears under its name when it is complete. A file that
-// changes after it was listed is an [ErrSourceChanged]. Failures are as for
-// [DBFSService.UploadDir].
+// DownloadDir escapes names that are not valid on every operating system.
+// [FilesService.UploadDir] restores them. It writes nothing outside the local
+// directory. A file appears under its name when it is complete. If a file
+// changes after it was listed, its error matches [ErrSourceChanged]. If some
+// files fail, DownloadDir behaves like [DBFSService.UploadDir].
 func (s *FilesService) DownloadDir(ctx context.Context, path, dir string, opts DirOptions) (*DirResult, error) {
 	if err := checkVolumePath("path", path, false); err != nil {
 		return nil, errs.Path("download", path, err)
@@ -96,13 +96,13 @@ func (d volumeDirs) download(ctx context.Context, e remoteEntry, w io.Writer, pr
 	return err
 }
 
-// DeleteTree deletes a file, or a directory with all that is in it. If nothing is
-// at the path, it does nothing. Of a volume it deletes all that is in it, and not
-// the volume. After each file, progress is called with how many files are gone so
-// far. It may be nil. Calls do not overlap.
+// DeleteTree deletes a file, or a directory and everything in it. If nothing is
+// at the path, it succeeds. For the path of a volume, it deletes the content
+// but not the volume. After each file, it calls progress with the number of
+// files deleted so far. progress may be nil. Calls do not overlap.
 //
-// If something cannot be deleted, DeleteTree returns the first error. What it
-// deleted until then is gone. You can call it again to continue.
+// If something cannot be deleted, DeleteTree returns the first error. It does
+// not restore what it has deleted. You can call it again to continue.
 func (s *FilesService) DeleteTree(ctx context.Context, path string, progress func(files int64)) error {
 	err := checkVolumePath("path", path, false)
 	if err == nil {

@@ -24,24 +24,25 @@ type fileRanges struct {
 
 var defaultFileRanges = &fileRanges{first: 16 << 20, most: 64 << 20, buffers: newBufferPool(4 << 20)}
 
-// DefaultFileConcurrency is how many requests are in flight at most to read one
-// file of a volume, unless DownloadOptions say otherwise. It is less than
-// DefaultConcurrency because these requests are large.
+// DefaultFileConcurrency is the default limit on the requests in flight for one
+// file of a volume. It is less than [DefaultConcurrency], because these
+// requests are large.
 const DefaultFileConcurrency = 8
 
-// Download writes a file of a volume to a writer. A file of up to 16 MiB is one
-// request. Of a larger one, several parts are requested at the same time. A
-// writer gets them in order, unless it can also seek and write anywhere, as an
-// os.File and an io.OffsetWriter can: that gets them as they arrive, and is
-// positioned at their end if Download succeeds.
+// Download copies a file in a volume to a writer. It sends one request for a
+// file of at most 16 MiB. For a larger file, it requests several parts at the
+// same time. It writes them in order, unless the writer implements io.WriterAt
+// and io.Seeker, as os.File and io.OffsetWriter do. It then writes each part as
+// it arrives and finally seeks to the end of the data.
 //
-// A response that breaks off continues where it stopped. A file that is replaced
-// or deleted during the download is an [ErrSourceChanged]. After an error the
-// writer may have any part of the file.
+// If a response is interrupted, Download requests the rest of the data. If the
+// file is replaced or deleted during the download, the error matches
+// [ErrSourceChanged]. After an error, the writer may have received any part of
+// the file.
 //
-// The service reports when a file was modified in whole seconds. If it sends no
-// ETag, a file that is replaced within a second by another of the same size
-// cannot be told from it.
+// The service reports modification times with a precision of one second. If it
+// sends no ETag, Download cannot detect that a file was replaced within one
+// second by another file of the same size.
 func (s *FilesService) Download(ctx context.Context, path string, to io.Writer, opts DownloadOptions) error {
 	f, err := s.unseen(path, opts.Concurrency)
 	if err == nil {
@@ -66,9 +67,9 @@ func (s *FilesService) DownloadFile(ctx context.Context, path, name string, opts
 	return errs.Path("download", path, downloadFile(ctx, look, name, opts))
 }
 
-// Open opens a file for reading. All its reads are made with ctx. Reading from
-// the beginning to the end, as bufio.Scanner and io.Copy do, is fast, since the
-// next megabytes are in flight by then. Each ReadAt requests what it needs.
+// Open opens a file for reading. All its reads use ctx. Sequential reads, such
+// as those of bufio.Scanner and io.Copy, are fast because the file reads ahead.
+// Each ReadAt requests only the bytes that it needs.
 func (s *FilesService) Open(ctx context.Context, path string) (*File, error) {
 	f, err := s.look(ctx, path, 0)
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *FilesService) Open(ctx context.Context, path string) (*File, error) {
 	return f.open(ctx, entry.node()), nil
 }
 
-// A volumeFile is a file of a volume for the engine for reading files.
+// A volumeFile is a file in a volume that the download engine reads.
 type volumeFile struct {
 	s      *FilesService
 	ranges *fileRanges

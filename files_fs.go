@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// FS returns what is below a directory of a volume as a file system. It has all
-// the optional methods of io/fs, and makes its calls with ctx. Its files are what
-// [FilesService.Open] returns; the Sys method of their fs.FileInfo returns the
-// [FileEntry]. Modification times are in whole seconds; directories have none.
+// FS returns a directory of a volume as a file system. It implements all
+// optional interfaces of io/fs. It uses ctx for all its requests. Its files are
+// those that [FilesService.Open] returns. The Sys method of an fs.FileInfo
+// returns the [FileEntry]. Modification times have a precision of one second.
+// Directories have no modification time.
 func (s *FilesService) FS(ctx context.Context, root string) fs.FS {
 	return treeFS{volumeTree{s, ctx}, volumePath(root)}
 }

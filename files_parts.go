@@ -38,23 +38,23 @@ const (
 	maxRenewals       = 3 // of the URL of a part, in a row
 )
 
-// A PendingUpload is how far the upload of a large file is. Its values are plain,
-// and have a JSON form, so that they can be stored. UploadOptions.Save gets it,
-// and UploadOptions.Resume continues it.
+// A PendingUpload is the state of an unfinished upload of a large file. It has
+// a JSON form, so you can store it. UploadOptions.Save receives it, and
+// UploadOptions.Resume continues it.
 //
-// It holds a secret: who has SessionToken, and may write to the volume, can
-// complete or abort the upload. Its JSON form has the token in the clear. Store it
-// where only you can read it, such as in a file with mode 0600, and delete it when
-// the upload is done. Uploads expire after some days.
+// It contains a secret. Anyone who has SessionToken and may write to the volume
+// can complete or abort the upload. The JSON form contains the token in the
+// clear. Store it where only you can read it, for example in a file with mode
+// 0600, and delete it when the upload is done. Uploads expire after some days.
 type PendingUpload struct {
 	Path         string          `json:"path"`
 	Overwrite    bool            `json:"overwrite"`
 	SessionToken Secret          `json:"session_token"`
-	InOrder      bool            `json:"in_order,omitzero"` // on Google Cloud, which itself knows how much it has
-	Size         int64           `json:"size"`              // of the source, in bytes
-	Modified     time.Time       `json:"modified"`          // the modification time of the source
+	InOrder      bool            `json:"in_order,omitzero"` // GCP only; the cloud storage knows how much it has received
+	Size         int64           `json:"size"`              // size of the source in bytes
+	Modified     time.Time       `json:"modified"`          // modification time of the source
 	PartSize     int64           `json:"part_size"`         // in bytes
-	Parts        []CompletedPart `json:"parts,omitzero"`    // those in the storage, by number
+	Parts        []CompletedPart `json:"parts,omitzero"`    // the parts in cloud storage, sorted by number
 }
 
 // LogValue logs the upload without its token.
@@ -75,8 +75,8 @@ func (v *PendingUpload) check() error {
 	return nil
 }
 
-// AbortUpload aborts an upload that is not to be resumed, and removes its parts
-// from the cloud's storage. It is no error if the upload does not exist any more.
+// AbortUpload aborts an upload that you do not want to resume. It removes the
+// parts from cloud storage. It succeeds if the upload no longer exists.
 func (s *FilesService) AbortUpload(ctx context.Context, pending PendingUpload) error {
 	create := func() (*PresignedURL, error) {
 		return s.CreateAbortUploadURL(ctx, CreateAbortUploadURL{Path: pending.Path, SessionToken: pending.SessionToken})
@@ -103,8 +103,8 @@ func (s *FilesService) AbortUpload(ctx context.Context, pending PendingUpload) e
 	return err
 }
 
-// An unavailableError says that the file cannot be sent in parts, and why. Nothing
-// of it was sent.
+// An unavailableError says why the file cannot be sent in parts. Nothing of it
+// was sent.
 type unavailableError struct{ error }
 
 func (e *unavailableError) Unwrap() error { return e.error }

@@ -15,50 +15,37 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// Upload writes a file of a volume with everything that from has to read, from
-// its current position on. Missing directories are created. The file appears
+// Upload writes the content of from to a file in a volume. It reads from the
+// current position to the end. It creates missing directories. The file appears
 // under its name when it is complete.
 //
-// A file of less than 100 MiB is one request. A larger one is sent to the cloud's
-// storage in parts, several at a time, each with retries of its own. The storage
-// gets no credential of the workspace, and its refusals are a [*StorageError].
-// Then the service makes the file of its parts, and Upload checks the size. If the
-// parts cannot be sent, because the workspace has no presigned URLs or a firewall
-// is before the storage, the file is one request all the same, of at most
-// [MaxUploadSize] bytes.
+// A failed upload leaves no part of the file, and does not change a file that
+// it should replace. If lost responses make this uncertain, the error is an
+// [*OutcomeUnknownError]. If the source changes during the upload, the error
+// matches [ErrSourceChanged], and the file is not written.
 //
-// Parts are read straight from sources that have a ReadAt method, such as files.
-// Of other sources, 64 MiB are held in memory, and more if they are longer than 16
-// GiB. To continue an upload after a failure or in another process, see
-// UploadOptions.Save.
-//
-// A failed upload leaves nothing of the file, and a file that it was to replace
-// stays as it was. If lost responses make that uncertain, the error is an
-// [*OutcomeUnknownError]. A source that changes during the upload is an
-// [ErrSourceChanged], and is not written.
-//
-// When Upload returns, it no longer uses from. Therefore it waits for a Read in
-// progress even if ctx has ended.
+// Upload does not use from after it returns. It therefore waits for a Read in
+// progress, even if ctx has ended.
 func (s *FilesService) Upload(ctx context.Context, from io.Reader, path string, opts UploadOptions) error {
 	src := source.New(from)
 	defer src.Close()
 	return errs.Path("upload", path, newFileUpload(s, path, src, opts).run(ctx))
 }
 
-// A volumeUpload is one file on its way to a volume.
+// A volumeUpload is the upload of one file to a volume.
 type volumeUpload struct {
 	s      *FilesService
 	path   string
 	source *source.Source
 	opts   UploadOptions
 
-	inParts  int64 // what is sent in parts, from this size on
+	inParts  int64 // size from which on the file is sent in parts
 	partSize int64
 
-	content *source.Source // what is sent: source, or what was buffered of it
-	size    atomic.Int64   // of the content, as far as it is known
-	kept    [][]byte       // what was read of the content, if nothing of it was sent
-	rest    io.Reader      // the rest of it
+	content *source.Source // the data to send: source, or the buffer that holds it
+	size    atomic.Int64   // size of the content, as far as it is known
+	kept    [][]byte       // data that was read from the content but not sent
+	rest    io.Reader      // the rest of the content
 	meter   *progressReporter
 	broken  atomic.Pointer[error] // why the source cannot be sent
 }

@@ -284,7 +284,7 @@ func (t *RunTask) progress() progress {
 type RunState struct {
 	LifeCycleState          RunLifeCycleState `json:"life_cycle_state,omitzero"`
 	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until the run is over
-	StateMessage            string            `json:"state_message,omitzero"`              // a message for people; its wording is not stable
+	StateMessage            string            `json:"state_message,omitzero"`              // human-readable; its wording is not stable
 	QueueReason             string            `json:"queue_reason,omitzero"`               // why the run is queued
 	UserCancelledOrTimedout bool              `json:"user_cancelled_or_timedout,omitzero"` // a user or the time limit ended the run
 }
@@ -333,7 +333,7 @@ type RunCluster struct {
 // A ClusterInstance is the cluster that a run actually runs on.
 type ClusterInstance struct {
 	ClusterID      string `json:"cluster_id,omitzero"`       // set for a new cluster once it was requested
-	SparkContextID string `json:"spark_context_id,omitzero"` // set once the work has begun
+	SparkContextID string `json:"spark_context_id,omitzero"` // set when the work has started
 }
 
 // RunParameters are parameters for one run. Set the field for the kind of task.
@@ -493,7 +493,7 @@ type ListRuns struct {
 	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // with tasks and clusters, which are left out otherwise from version 2.1 on
 	Offset        int     `json:"offset,omitzero"`          // runs to skip; the service rejects more than 10,000
 	PageSize      int     `json:"limit"`                    // runs to request at a time; 0 for as many as the service sends
-	PageToken     string  `json:"page_token,omitzero"`      // the page to begin with; empty for the first
+	PageToken     string  `json:"page_token,omitzero"`      // the page to start with; empty for the first
 	Limit         int     `json:"-"`                        // runs to return in total; 0 for all
 }
 
@@ -512,8 +512,8 @@ func (s *JobsService) ListRunsPage(ctx context.Context, in ListRuns) (*Page[Run]
 	return page.cut(in.Limit), nil
 }
 
-// AllRuns yields the runs that ListRuns returns, page by page. Runs that start
-// meanwhile do not make it yield others twice. Each range over the sequence
+// AllRuns yields the runs that ListRuns returns as they arrive. Runs that start
+// during the iteration do not cause duplicates. Each range over the sequence
 // sends new requests. The first error ends it.
 func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, error] {
 	runs := allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[Run], error) { return s.runsPage(ctx, in, token) }))

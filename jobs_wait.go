@@ -129,7 +129,8 @@ func (s *JobsService) result(ctx context.Context, run *Run) (*Run, error) {
 	return nil, s.runError(ctx, run)
 }
 
-// sameProgress reports whether nothing has happened between two looks at a run.
+// sameProgress reports whether the state of a run did not change between two
+// polls.
 func sameProgress(before, after *Run) bool {
 	if len(before.Tasks) != len(after.Tasks) || !reflect.DeepEqual(before.progress(), after.progress()) {
 		return false
@@ -276,7 +277,7 @@ func (e *RunError) Error() string {
 	return oneLine(b.String(), maxLine)
 }
 
-// runError gathers what there is to say about a run that did not succeed.
+// runError returns the error of a run that did not succeed.
 func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
 	p := run.progress()
 	e := &RunError{Run: run, Result: p.result(), Message: p.message(), PageURL: run.RunPageURL}

@@ -16,17 +16,17 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A StorageError is a response of the cloud's storage that refuses a request to a
-// presigned URL. It never has the URL.
+// A StorageError says that cloud storage rejected a request to a presigned URL.
+// It never contains the URL.
 type StorageError struct {
-	Host       string // of the storage
+	Host       string // host name of the cloud storage
 	StatusCode int
-	Code       string // the storage's, such as AccessDenied; empty if it sent none
-	Message    string // the storage's words
-	RequestID  string // what the cloud's support asks for, if known
+	Code       string // error code of the cloud storage, such as AccessDenied; empty if it sent none
+	Message    string // message of the cloud storage
+	RequestID  string // ID for the cloud provider's support; empty if unknown
 }
 
-// Error says in one line what the storage responded.
+// Error says in one line why the request was rejected.
 func (e *StorageError) Error() string {
 	text := fmt.Sprintf("the storage at %s refused: %d", e.Host, e.StatusCode)
 	if e.Code != "" {
@@ -39,13 +39,13 @@ func (e *StorageError) Error() string {
 	return text
 }
 
-// expired reports whether the URL's time is over, so that another one may work.
+// expired reports whether the URL has expired, so that a new URL may work.
 func (e *StorageError) expired() bool {
 	return e.Code == "ExpiredToken" || e.StatusCode == http.StatusForbidden &&
 		(strings.Contains(e.Message, "has expired") || strings.Contains(e.Message, "not valid in the specified time frame"))
 }
 
-// transient reports whether the same request may work a moment later.
+// transient reports whether a retry may succeed.
 func (e *StorageError) transient() bool {
 	switch e.StatusCode {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -54,7 +54,8 @@ func (e *StorageError) transient() bool {
 	return e.StatusCode >= 500 && e.StatusCode != http.StatusNotImplemented || e.Code == "RequestTimeout"
 }
 
-// noUpload reports whether the upload that a URL is of does not exist (any more).
+// noUpload reports whether the upload of the URL does not exist or no longer
+// exists.
 func (e *StorageError) noUpload() bool {
 	return e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone
 }

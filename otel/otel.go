@@ -1,24 +1,26 @@
 // Package otel reports the calls of a Databricks client as OpenTelemetry traces
-// and metrics. It is a module of its own, so that programs without OpenTelemetry
-// do not depend on it.
+// and metrics. It is a separate module, so programs without OpenTelemetry do
+// not depend on it.
 //
 //	client, err := databricks.NewClient(otel.WithTelemetry())
 //
-// A call is a span, named after its operation, such as clusters/get. Each attempt
-// of the call is a child span with the attributes of OpenTelemetry's conventions
-// for HTTP clients. These attributes are added:
+// A call is a span. Its name is the operation of the call, such as
+// clusters/get. Each attempt of the call is a child span with the attributes of
+// the OpenTelemetry conventions for HTTP clients, and these additional
+// attributes:
 //
-//	databricks.request_id         the ID that the service gave the request
+//	databricks.request_id         the ID that the service assigned to the request
 //	databricks.retry.reason       why another attempt follows
-//	databricks.retry.pause        how long the client waits before that, in seconds
-//	databricks.rate_limit.wait    how long the attempt waited for the rate limit, in seconds
+//	databricks.retry.pause        pause before the next attempt, in seconds
+//	databricks.rate_limit.wait    wait for the rate limit before the attempt, in seconds
 //
-// The metrics are the histograms http.client.request.duration, one value for each
-// attempt, and databricks.client.operation.duration, one value for each call.
-// Both are in seconds.
+// The metrics are two histograms in seconds: http.client.request.duration has a
+// value for each attempt, and databricks.client.operation.duration has a value
+// for each call.
 //
-// Spans and metrics have no credentials, and no names or IDs of objects: paths
-// are templates, and url.full is not set. An error shows as its class only.
+// Spans and metrics contain no credentials, and no names or IDs of objects.
+// Paths are templates, and url.full is not set. Only the class of an error is
+// reported.
 package otel
 
 import (
@@ -43,16 +45,18 @@ type config struct {
 	meters  metric.MeterProvider
 }
 
-// An Option sets up [WithTelemetry].
+// An Option is an option for [WithTelemetry].
 type Option func(*config)
 
-// WithTracerProvider sets where spans go. The default is the global provider.
+// WithTracerProvider sets the provider for spans. The default is the global
+// provider.
 func WithTracerProvider(p trace.TracerProvider) Option { return func(c *config) { c.tracers = p } }
 
-// WithMeterProvider sets where metrics go. The default is the global provider.
+// WithMeterProvider sets the provider for metrics. The default is the global
+// provider.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(c *config) { c.meters = p } }
 
-// WithTelemetry makes a client report its calls.
+// WithTelemetry reports the calls of a client.
 func WithTelemetry(opts ...Option) databricks.Option {
 	c := &config{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider()}
 	for _, opt := range opts {
@@ -121,7 +125,7 @@ func (t *telemetry) attemptEnd(ctx context.Context, attempt databricks.AttemptIn
 		metric.WithAttributes(append(outcome, request(attempt.Method, attempt.PathTemplate, attempt.Host)...)...))
 }
 
-// request describes what is sent, and to whom.
+// request returns the attributes of a request.
 func request(method, template, host string) []attribute.KeyValue {
 	attributes := []attribute.KeyValue{attribute.String("http.request.method", method), attribute.String("url.template", template)}
 	address, port, err := net.SplitHostPort(host)
@@ -134,7 +138,7 @@ func request(method, template, host string) []attribute.KeyValue {
 	return append(attributes, attribute.String("server.address", address))
 }
 
-// outcome describes how it ended.
+// outcome sets the attributes of the result.
 func outcome(status int, class databricks.ErrorClass) (attributes []attribute.KeyValue) {
 	if status != 0 {
 		attributes = append(attributes, attribute.Int("http.response.status_code", status))
