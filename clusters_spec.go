@@ -92,7 +92,8 @@ const (
 )
 
 // A DataSecurityMode controls who may use a cluster and how its users are
-// isolated. The service returns the older name of a mode that has two.
+// isolated. Some modes have an older and a newer name. The service returns the
+// older one.
 type DataSecurityMode string
 
 // Data security modes.
