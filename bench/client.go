@@ -30,9 +30,9 @@ type client interface {
 	FastStream(ctx context.Context, path string, from io.Reader, size int64) error
 
 	// To a volume; "plain" with one PUT, with eight parts, and one after another.
-	UploadToVolume(ctx context.Context, path string, from section) error
-	UploadPartsToVolume(ctx context.Context, path string, from section) error
-	UploadManyToVolume(ctx context.Context, path string, files []section) error
+	UploadToVolume(ctx context.Context, path string, from localFile) error
+	UploadPartsToVolume(ctx context.Context, path string, from localFile) error
+	UploadManyToVolume(ctx context.Context, path string, files []localFile) error
 
 	RunCommand(ctx context.Context, code string) error // in a context that is there already
 	WaitRunning(ctx context.Context, id string) error

@@ -75,23 +75,23 @@ func (s *server) setFile(name string, size int64) {
 	s.files[name] = size
 }
 
-// A section is a file that is read at any place.
-type section interface {
+// A localFile is a file that is read at any place.
+type localFile interface {
 	io.ReadSeeker
 	io.ReaderAt
 	Size() int64
 }
 
-func (o *ours) UploadToVolume(ctx context.Context, path string, from section) error {
+func (o *ours) UploadToVolume(ctx context.Context, path string, from localFile) error {
 	return o.Files.Upload(ctx, from, path, databricks.UploadOptions{Overwrite: true})
 }
 
-func (o *ours) UploadPartsToVolume(ctx context.Context, path string, from section) error {
+func (o *ours) UploadPartsToVolume(ctx context.Context, path string, from localFile) error {
 	return o.UploadToVolume(ctx, path, from)
 }
 
 // UploadManyToVolume uploads each file by itself, 32 at a time.
-func (o *ours) UploadManyToVolume(ctx context.Context, path string, files []section) error {
+func (o *ours) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
 	var running sync.WaitGroup
 	slots, failed := make(chan struct{}, 32), make([]error, len(files))
 	for i, file := range files {
@@ -126,12 +126,12 @@ func (p *plain) putTo(ctx context.Context, url string, body io.Reader, size int6
 }
 
 // UploadToVolume is one PUT.
-func (p *plain) UploadToVolume(ctx context.Context, path string, from section) error {
+func (p *plain) UploadToVolume(ctx context.Context, path string, from localFile) error {
 	return p.putTo(ctx, p.host+"/api/2.0/fs/files"+path+"?overwrite=true", from, from.Size(), true)
 }
 
 // UploadPartsToVolume sends eight parts at the same time.
-func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from section) error {
+func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from localFile) error {
 	var started struct {
 		Upload struct {
 			Token string `json:"session_token"`
@@ -182,7 +182,7 @@ func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from secti
 }
 
 // UploadManyToVolume sends one file after another.
-func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []section) error {
+func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
 	for i, file := range files {
 		if err := p.UploadToVolume(ctx, path+strconv.Itoa(i), file); err != nil {
 			return err
@@ -193,7 +193,7 @@ func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []sec
 
 // The works with files of volumes.
 func init() {
-	one := func(upload func(client, context.Context, string, section) error) func(j job) (func(context.Context, client) (any, error), error) {
+	one := func(upload func(client, context.Context, string, localFile) error) func(j job) (func(context.Context, client) (any, error), error) {
 		return simply(func(ctx context.Context, c client, j job) error {
 			return upload(c, ctx, fmt.Sprintf("%s/f-%d", volume, uploads.Add(1)), io.NewSectionReader(endless{}, 0, int64(j.Size)))
 		})
@@ -201,7 +201,7 @@ func init() {
 	works["volume-upload"] = one(client.UploadToVolume)
 	works["volume-upload-parts"] = one(client.UploadPartsToVolume)
 	works["volume-upload-many"] = simply(func(ctx context.Context, c client, j job) error {
-		files := make([]section, filesInDir)
+		files := make([]localFile, filesInDir)
 		for i := range files {
 			files[i] = io.NewSectionReader(endless{}, 0, fileSize)
 		}
