@@ -23,6 +23,13 @@
 // workspace received. [WithRuns] and [WithExecutor] determine the results of
 // jobs and commands. [WithPython] runs them in a local Python.
 //
+// # State and endpoints
+//
+// [Server.Snapshot] returns the whole state, which [Server.Restore] puts back, into
+// the same server or another one. [Server.Reset] goes back to the beginning.
+// [Server.Persist] keeps every change in a [Store] of yours. [WithHandler] adds
+// endpoints, and [WithMiddleware] wraps the whole workspace.
+//
 // # Permissions
 //
 // The workspace enforces permissions, groups and entitlements. Administrators

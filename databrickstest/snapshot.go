@@ -44,8 +44,8 @@ func (s *Server) snapshot() *Snapshot {
 }
 
 // Restore replaces the state of the workspace by that of a snapshot, also of
-// another server. Tokens are those of the snapshot, [Server].Token too, so do not
-// read it at the same time. The workspace's clock does not go back: it goes on, or
+// another server. Tokens are those of the snapshot, [Server].Token too. If it changes,
+// do not read it at the same time. The workspace's clock does not go back: it goes on, or
 // leaps to the time of the snapshot if that is later. Uploads that are under way
 // fail. If Restore fails, the workspace is as it was.
 func (s *Server) Restore(snapshot *Snapshot) error {

@@ -278,7 +278,9 @@ func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error
 	}
 	s.random.source = source
 	*s.random.Rand = *rand.New(source)
-	s.Token = head.Token
+	if s.Token != head.Token { // others may be reading it
+		s.Token = head.Token
+	}
 	s.catchUp(head.Now)
 	r.now = s.now()
 	r.clear()
