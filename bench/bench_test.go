@@ -116,8 +116,8 @@ func TestReport(t *testing.T) {
 }
 
 // A report of several releases has a section for each.
-func TestSection(t *testing.T) {
-	got := section("go1.27.4", "# Title\n\ntext\n\n## A\n\n| x |\n")
+func TestReleaseSection(t *testing.T) {
+	got := releaseSection("go1.27.4", "# Title\n\ntext\n\n## A\n\n| x |\n")
 	if want := "## Go 1.27.4\n\ntext\n\n### A\n\n| x |\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

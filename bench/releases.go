@@ -40,7 +40,7 @@ func runReleases(releases []string, rounds, builds int, dir string) error {
 		if err != nil {
 			return err
 		}
-		all.WriteString(section(release, string(text)))
+		all.WriteString(releaseSection(release, string(text)))
 		for _, plot := range []string{"files.svg", "heap.svg"} {
 			if i == 0 {
 				if err := os.Rename(filepath.Join(part, plot), filepath.Join(dir, plot)); err != nil {
@@ -57,8 +57,8 @@ func runReleases(releases []string, rounds, builds int, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "REPORT.md"), all.Bytes(), 0o666)
 }
 
-// section makes a report one of several: its headings are a level lower.
-func section(release, text string) string {
+// releaseSection makes a report one of several: its headings are a level lower.
+func releaseSection(release, text string) string {
 	_, text, _ = strings.Cut(text, "\n") // its title
 	text = strings.ReplaceAll(text, "\n## ", "\n### ")
 	return "## Go " + strings.TrimPrefix(release, "go") + "\n" + text
