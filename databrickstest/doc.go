@@ -76,6 +76,10 @@
 //     unless [Server.FailLibrary] names it.
 //   - DBFS: no call takes long. [WithDeleteLimit] is what splits the delete of a large
 //     tree. There are no mounts and no access control, and . and .. are ordinary names.
+//   - Files of volumes, where the service's documentation is silent: an upload without
+//     the parameter overwrite replaces a file and creates missing directories, and a
+//     response has an ETag. A range outside of a file, a failed condition and a file that
+//     is too large have the status codes of HTTP.
 //   - Workspace: a recursive delete does not fail halfway, and exported notebooks have
 //     no results.
 //   - Secrets and groups: scopes that the service makes itself, what a key vault

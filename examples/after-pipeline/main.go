@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var err error
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		h.client = server.Client()
 		var id string

@@ -34,7 +34,7 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{server: databrickstest.NewServer(), callback: make(chan string, 1)}
+	f := &fixture{server: databrickstest.NewServer(databrickstest.WithoutDBFSRoot()), callback: make(chan string, 1)}
 	t.Cleanup(f.server.Close)
 	f.factory = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

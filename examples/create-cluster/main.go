@@ -111,7 +111,7 @@ func into(m map[string]string) func(string) error {
 func workspace(progress io.Writer) (*databricks.Client, func(), error) {
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(progress, "DATABRICKS_HOST is not set: this is a workspace in memory")
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		return server.Client(), server.Close, nil
 	}
 	client, err := databricks.NewClient(databricks.WithUserAgent("create-cluster", "1"))

@@ -22,7 +22,7 @@ func TestRun_inMemory(t *testing.T) {
 
 // start sets the environment for a workspace.
 func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
-	server := databrickstest.NewServer(opts...)
+	server := databrickstest.NewServer(append(opts, databrickstest.WithoutDBFSRoot())...)
 	t.Cleanup(server.Close)
 	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)

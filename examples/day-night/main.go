@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		n.client = server.Client()
 		n.cluster, err = n.client.Clusters.Create(ctx, databricks.CreateCluster{

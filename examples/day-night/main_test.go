@@ -82,7 +82,7 @@ func summary(out string) (lines []string) {
 // down already.
 func TestLoop_triesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
@@ -106,7 +106,7 @@ $`, out.String())
 // A start that takes all day does not keep the cluster up at night.
 func TestLoop_slowStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{ClusterStart: 20 * time.Hour}))
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithTimings(databrickstest.Timings{ClusterStart: 20 * time.Hour}))
 		defer server.Close()
 		time.Sleep(8 * time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), 16*time.Hour)

@@ -123,7 +123,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return p.run(ctx, *dryRun)
 	}
 	fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-	server := databrickstest.NewServer(databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))
 	defer server.Close()
 	p.client = server.Client()
 	p.secret = func(string) (string, bool) { return "made up", true }

@@ -49,7 +49,7 @@ var definitions = regexp.MustCompile("definition: .*")
 
 func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	quick := databrickstest.Timings{ClusterStart: -1, ClusterRestart: -1}
-	server := databrickstest.NewServer(append(opts, databrickstest.WithTimings(quick), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))...)
+	server := databrickstest.NewServer(append(opts, databrickstest.WithoutDBFSRoot(), databrickstest.WithTimings(quick), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))...)
 	t.Cleanup(server.Close)
 	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
@@ -227,7 +227,7 @@ func TestRun_unsupported(t *testing.T) {
 	_, err := provisioned(t, nil, `"on": "jobs"`, `"on": "apps"`)
 	assert.ErrorContains(t, err, "permissions on apps are not supported")
 	_, err = provisioned(t, nil, "alice@", "bob@")
-	assert.ErrorContains(t, err, `no user with the name "bob@example.com"`)
+	assert.ErrorContains(t, err, `user "bob@example.com" was not found`)
 	_, err = provisioned(t, nil)
 	require.NoError(t, err)
 	_, err = provisioned(t, nil, `"node_type_id": "Standard_DS3_v2"`, `"node_type_id": "Standard_DS4_v2"`)

@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	q := quickstart{out: out}
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-		server := databrickstest.NewServer(databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
 		defer server.Close()
 		q.client = server.Client()
 	} else {
@@ -64,9 +64,9 @@ type quickstart struct {
 }
 
 const (
-	folder   = "/tmp/databricks-quickstart"
-	file     = folder + "/numbers.csv"
-	notebook = "/Shared/databricks-quickstart"
+	dir      = "/Shared/databricks-quickstart"
+	file     = dir + "/numbers.csv"
+	notebook = dir + "/sum"
 	numbers  = "1\n2\n3\n4\n"
 	nothing  = "nothing (a workspace in memory runs code only if it is told to)"
 )
@@ -111,8 +111,13 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 		return err
 	}
 
-	q.say("Uploading %d bytes to dbfs:%s.", len(numbers), file)
-	if err := c.DBFS.Upload(ctx, strings.NewReader(numbers), file, databricks.UploadOptions{Overwrite: true}); err != nil {
+	q.say("Uploading %d bytes to /Workspace%s.", len(numbers), file)
+	if err := c.Workspace.Mkdirs(ctx, dir); err != nil {
+		return err
+	}
+	if _, err := c.Workspace.Import(ctx, databricks.ImportObject{
+		Path: file, Format: databricks.ImportRaw, Content: []byte(numbers), Overwrite: true,
+	}); err != nil {
 		return err
 	}
 
@@ -131,7 +136,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	q.say("Running a notebook as a job.")
 	if _, err := c.Workspace.Import(ctx, databricks.ImportObject{
 		Path: notebook, Language: databricks.LanguagePython, Overwrite: true,
-		Content: []byte(`dbutils.notebook.exit(str(sum(int(n) for n in open("/dbfs` + file + `"))))`),
+		Content: []byte(`dbutils.notebook.exit(str(sum(int(n) for n in open("/Workspace` + file + `"))))`),
 	}); err != nil {
 		return err
 	}
@@ -158,11 +163,11 @@ func (q *quickstart) cleanUp(ctx context.Context, clusterID string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	q.say("Taking away the cluster, the file and the notebook.")
-	err := q.client.Workspace.Delete(ctx, databricks.DeleteObject{Path: notebook})
+	err := q.client.Workspace.Delete(ctx, databricks.DeleteObject{Path: dir, Recursive: true})
 	if errors.Is(err, databricks.ErrResourceDoesNotExist) {
 		err = nil // it did not come to that
 	}
-	return errors.Join(err, q.client.DBFS.Delete(ctx, databricks.DeleteFile{Path: folder, Recursive: true}), q.client.Clusters.PermanentDelete(ctx, clusterID))
+	return errors.Join(err, q.client.Clusters.PermanentDelete(ctx, clusterID))
 }
 
 // newestRuntime picks the newest plain runtime with long-term support.

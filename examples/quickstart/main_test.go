@@ -20,7 +20,7 @@ func TestRun(t *testing.T) {
 
 // The same against a server that is somewhere else, through the environment.
 func TestRun_byEnvironment(t *testing.T) {
-	server := databrickstest.NewServer(databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
 	defer server.Close()
 	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)
@@ -35,7 +35,7 @@ func TestRun_byEnvironment(t *testing.T) {
 
 // What fails half way leaves no cluster.
 func TestRun_cleansUpAfterFailure(t *testing.T) {
-	server := databrickstest.NewServer(databrickstest.WithFaults(databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Status: 403}))
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithFaults(databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Status: 403}))
 	defer server.Close()
 	t.Setenv("DATABRICKS_HOST", server.URL())
 	t.Setenv("DATABRICKS_TOKEN", server.Token)

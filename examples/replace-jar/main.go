@@ -3,7 +3,7 @@
 //
 //	replace-jar -jar target/etl-1.5.jar
 //
-// uploads to dbfs:/FileStore/jars/etl-1.5.jar and replaces etl-1.4.jar and the
+// uploads to /Volumes/main/default/jars/etl-1.5.jar and replaces etl-1.4.jar and the
 // like beside it; -to and -old say otherwise. A cluster that runs has the older
 // version until it is restarted, which is done with -restart only.
 //
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 		jar    = flags.String("jar", "", "`file` to upload")
 		dryRun = flags.Bool("dry-run", false, "show what would be done, and do nothing")
 	)
-	flags.StringVar(&r.to, "to", "", "where to upload it; dbfs:/FileStore/jars/ and its name if empty")
+	flags.StringVar(&r.to, "to", "", "where to upload it; /Volumes/main/default/jars/ and its name if empty")
 	flags.StringVar(&r.old, "old", "", "`pattern` of what it replaces; -to with any other version if empty")
 	flags.BoolVar(&r.restart, "restart", false, "restart clusters that run with an older version")
 	err := flags.Parse(args)
@@ -93,7 +93,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	}
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(progress, "DATABRICKS_HOST is not set: this is a workspace in memory")
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithVolume("main.default.jars"))
 		defer server.Close()
 		if err = populate(ctx, server.Client()); err == nil {
 			r.client = server.Client(opts...)
@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	if *jar != "" && err == nil {
 		content, err = os.ReadFile(*jar)
 	}
-	r.to = cmp.Or(r.to, "dbfs:/FileStore/jars/"+filepath.Base(cmp.Or(*jar, "etl-1.5.jar")))
+	r.to = cmp.Or(r.to, "/Volumes/main/default/jars/"+filepath.Base(cmp.Or(*jar, "etl-1.5.jar")))
 	r.old = cmp.Or(r.old, version.ReplaceAllString(r.to, "-[0-9]*.jar"))
 	if err == nil {
 		err = r.run(ctx, content)
@@ -173,10 +173,21 @@ func (r *replacement) run(ctx context.Context, content []byte) error {
 	return errors.Join(errs...)
 }
 
+// files returns what reads and writes the JAR: that of volumes, or of DBFS.
+func (r *replacement) files() interface {
+	Download(ctx context.Context, path string, to io.Writer, opts databricks.DownloadOptions) error
+	Upload(ctx context.Context, from io.Reader, path string, opts databricks.UploadOptions) error
+} {
+	if strings.HasPrefix(strings.TrimPrefix(r.to, "dbfs:"), "/Volumes/") {
+		return r.client.Files
+	}
+	return r.client.DBFS
+}
+
 // upload uploads the JAR, unless it is there already.
 func (r *replacement) upload(ctx context.Context, content []byte) error {
 	there := sha256.New()
-	err := r.client.DBFS.Download(ctx, r.to, there, databricks.DownloadOptions{})
+	err := r.files().Download(ctx, r.to, there, databricks.DownloadOptions{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -185,7 +196,7 @@ func (r *replacement) upload(ctx context.Context, content []byte) error {
 		r.replaced = false
 		return nil
 	}
-	if err := r.client.DBFS.Upload(ctx, bytes.NewReader(content), r.to, databricks.UploadOptions{Overwrite: true}); err != nil {
+	if err := r.files().Upload(ctx, bytes.NewReader(content), r.to, databricks.UploadOptions{Overwrite: true}); err != nil {
 		return err
 	}
 	r.did("uploaded %d bytes", len(content))
@@ -317,7 +328,7 @@ func (r *replacement) submit(task *databricks.SparkSubmitTask) (changed bool) {
 
 // populate makes a cluster and a job with an older JAR.
 func populate(ctx context.Context, client *databricks.Client) error {
-	old := []databricks.Library{{JAR: "dbfs:/FileStore/jars/etl-1.4.jar"}}
+	old := []databricks.Library{{JAR: "/Volumes/main/default/jars/etl-1.4.jar"}}
 	spec := databricks.ClusterSpec{ClusterName: "etl", SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)}
 	id, err := client.Clusters.Create(ctx, spec)
 	if err != nil {

@@ -21,7 +21,7 @@ func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out, progress bytes.Buffer
 	assert.Equal(t, done, run(t.Context(), nil, &out, &progress))
-	assert.Regexp(t, `^replace-jar: dbfs:/FileStore/jars/etl-1\.5\.jar: uploaded 18 bytes, cluster \S+ changed, cluster \S+ has to be restarted, job \d+ changed\n$`, out.String())
+	assert.Regexp(t, `^replace-jar: /Volumes/main/default/jars/etl-1\.5\.jar: uploaded 18 bytes, cluster \S+ changed, cluster \S+ has to be restarted, job \d+ changed\n$`, out.String())
 }
 
 // A workspace with a cluster of each kind and a job of each kind that name the
@@ -34,11 +34,11 @@ type fixture struct {
 	jobs                   []int64
 }
 
-var old = []databricks.Library{{JAR: "dbfs:/FileStore/jars/etl-1.4.jar"}, {PyPI: &databricks.PyPILibrary{Package: "simplejson"}}, {JAR: "dbfs:/FileStore/jars/etl-tools-2.0.jar"}}
+var old = []databricks.Library{{JAR: "/Volumes/main/default/jars/etl-1.4.jar"}, {PyPI: &databricks.PyPILibrary{Package: "simplejson"}}, {JAR: "/Volumes/main/default/jars/etl-tools-2.0.jar"}}
 
 func newFixture(t *testing.T) *fixture {
 	quick := databrickstest.Timings{ClusterStart: -1, ClusterRestart: -1, ClusterTerminate: -1, LibraryInstall: -1}
-	f := &fixture{Server: databrickstest.NewServer(databrickstest.WithTimings(quick))}
+	f := &fixture{Server: databrickstest.NewServer(databrickstest.WithTimings(quick), databrickstest.WithoutDBFSRoot(), databrickstest.WithVolume("main.default.jars"))}
 	t.Cleanup(f.Close)
 	t.Setenv("DATABRICKS_HOST", f.URL())
 	t.Setenv("DATABRICKS_TOKEN", f.Token)
@@ -59,7 +59,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	require.NoError(t, f.client.Clusters.Delete(t.Context(), f.stopped))
 	task := &databricks.SparkJARTask{MainClassName: "com.example.ETL"}
-	submit := &databricks.SparkSubmitTask{Parameters: []string{"--jars", "dbfs:/a.jar,dbfs:/FileStore/jars/etl-1.4.jar", "--class", "com.example.ETL", "dbfs:/FileStore/jars/etl-1.3.jar"}}
+	submit := &databricks.SparkSubmitTask{Parameters: []string{"--jars", "dbfs:/a.jar,/Volumes/main/default/jars/etl-1.4.jar", "--class", "com.example.ETL", "/Volumes/main/default/jars/etl-1.3.jar"}}
 	for _, job := range []databricks.CreateJob{
 		{Name: "one task", NewCluster: &spec, Libraries: old, SparkJARTask: task, MaxRetries: new(3)},
 		{Name: "spark-submit", NewCluster: &spec, SparkSubmitTask: submit},
@@ -81,7 +81,7 @@ func (f *fixture) run(t *testing.T, args ...string) (code int, out, progress str
 	var o, p bytes.Buffer
 	code = run(t.Context(), append([]string{"-jar", f.jar}, args...), &o, &p)
 	assert.Equal(t, 1, strings.Count(o.String(), "\n"), o.String())
-	return code, strings.TrimPrefix(o.String(), "replace-jar: dbfs:/FileStore/jars/etl-1.5.jar: "), p.String()
+	return code, strings.TrimPrefix(o.String(), "replace-jar: /Volumes/main/default/jars/etl-1.5.jar: "), p.String()
 }
 
 // libraries returns those of a cluster that are JARs, and their states.
@@ -91,7 +91,7 @@ func (f *fixture) libraries(t *testing.T, cluster string) map[string]databricks.
 	jars := map[string]databricks.LibraryInstallStatus{}
 	for _, s := range all.LibraryStatuses {
 		if s.Library.JAR != "" {
-			jars[strings.TrimPrefix(s.Library.JAR, "dbfs:/FileStore/jars/")] = s.Status
+			jars[strings.TrimPrefix(s.Library.JAR, "/Volumes/main/default/jars/")] = s.Status
 		}
 	}
 	return jars
@@ -100,7 +100,7 @@ func (f *fixture) libraries(t *testing.T, cluster string) map[string]databricks.
 // writes counts the calls that the workspace got.
 func (f *fixture) writes() (paths []string) {
 	for _, r := range f.Requests() {
-		if r.Method != "GET" {
+		if r.Method != "GET" && r.Method != "HEAD" {
 			paths = append(paths, r.Path)
 		}
 	}
@@ -132,11 +132,11 @@ func TestRun(t *testing.T) {
 	assert.Empty(t, f.libraries(t, f.free))
 	one, err := f.client.Jobs.Get(t.Context(), databricks.GetJob{JobID: f.jobs[0]})
 	require.NoError(t, err)
-	assert.ElementsMatch(t, append(slices.Clone(old[1:]), databricks.Library{JAR: "dbfs:/FileStore/jars/etl-1.5.jar"}), one.Settings.Libraries)
+	assert.ElementsMatch(t, append(slices.Clone(old[1:]), databricks.Library{JAR: "/Volumes/main/default/jars/etl-1.5.jar"}), one.Settings.Libraries)
 	assert.Equal(t, new(3), one.Settings.MaxRetries)
 	submit, err := f.client.Jobs.Get(t.Context(), databricks.GetJob{JobID: f.jobs[1]})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"--jars", "dbfs:/a.jar,dbfs:/FileStore/jars/etl-1.5.jar", "--class", "com.example.ETL", "dbfs:/FileStore/jars/etl-1.5.jar"}, submit.Settings.SparkSubmitTask.Parameters)
+	assert.Equal(t, []string{"--jars", "dbfs:/a.jar,/Volumes/main/default/jars/etl-1.5.jar", "--class", "com.example.ETL", "/Volumes/main/default/jars/etl-1.5.jar"}, submit.Settings.SparkSubmitTask.Parameters)
 	tasks, err := f.client.Jobs.Get(t.Context(), databricks.GetJob{JobID: f.jobs[2]})
 	require.NoError(t, err)
 	require.Len(t, tasks.Settings.Tasks, 2)
@@ -210,7 +210,7 @@ func TestRun_clusterOfARun(t *testing.T) {
 
 func TestRun_exits(t *testing.T) {
 	f := newFixture(t)
-	f.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/*", Status: 403, Times: -1})
+	f.Inject(databrickstest.Fault{Path: "/api/2.0/fs/files/*", Status: 403, Times: -1})
 	for args, want := range map[string]int{
 		"-jar missing.jar": failed,
 		"-old [":           failed,

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	file := v12.FileFromBytes("sparkpi.jar", sampleJAR())
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory")
-		server := databrickstest.NewServer(databrickstest.WithExecutor(databrickstest.ExecutorFunc(pretend)))
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithExecutor(databrickstest.ExecutorFunc(pretend)))
 		defer server.Close()
 		workspace = server.Client()
 	} else {

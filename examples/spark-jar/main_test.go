@@ -28,7 +28,7 @@ $`, out.String())
 // On a workspace of one's own, nothing is left there, whether it went well or not.
 func TestRun_onWorkspace(t *testing.T) {
 	quick := databrickstest.Timings{ClusterStart: -1, LibraryInstall: -1, ContextStart: -1, Command: -1}
-	server := databrickstest.NewServer(databrickstest.WithTimings(quick), databrickstest.WithExecutor(databrickstest.ExecutorFunc(func(c databrickstest.Command) databrickstest.CommandResult {
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithTimings(quick), databrickstest.WithExecutor(databrickstest.ExecutorFunc(func(c databrickstest.Command) databrickstest.CommandResult {
 		if c.Code == "fail" {
 			return databrickstest.CommandResult{Cause: "java.lang.RuntimeException: boom"}
 		}

@@ -23,7 +23,7 @@ type team struct {
 }
 
 func main() {
-	server := databrickstest.NewServer()
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	defer server.Close()
 	ctx := context.Background()
 	etl := setUp(ctx, server.Client(), "etl")

@@ -20,7 +20,7 @@ import (
 // was granted, and nothing else.
 func TestTeam(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()

@@ -51,7 +51,7 @@ func run(ctx context.Context, out io.Writer) error {
 	var err error
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-		server := databrickstest.NewServer()
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		f.client = server.Client()
 		f.clusterID, err = f.client.Clusters.Create(ctx, databricks.CreateCluster{

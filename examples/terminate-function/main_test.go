@@ -61,7 +61,7 @@ const posted = `{
 
 // A fixture is the function with a workspace that has its cluster.
 func fixture(t *testing.T) (*function, *databrickstest.Server) {
-	server := databrickstest.NewServer()
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	t.Cleanup(server.Close)
 	f := &function{client: server.Client(), out: t.Output()}
 	var err error
@@ -114,7 +114,7 @@ func TestFunction_forwarded(t *testing.T) {
 // Azure Functions offers an app its identity at an address that it sets.
 func TestFunction_signsInWithItsIdentity(t *testing.T) {
 	const appID = "3f8a1f4e-0000-4000-8000-00000000000a"
-	server := databrickstest.NewServer(databrickstest.WithoutSocket(),
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithoutSocket(),
 		databrickstest.WithServicePrincipal(databrickstest.ServicePrincipal{ApplicationID: appID, Admin: true}))
 	t.Cleanup(server.Close)
 	identities := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var client *databricks.Client
 	if os.Getenv("DATABRICKS_HOST") == "" {
 		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
-		server := databrickstest.NewServer(databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 			return databrickstest.RunOutcome{Output: "the report of " + run.Target}
 		}))
 		defer server.Close()

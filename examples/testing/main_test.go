@@ -18,7 +18,7 @@ import (
 // The usual case: a workspace in memory, its client, and a script that says what
 // notebooks return.
 func TestReport(t *testing.T) {
-	server := databrickstest.NewServer(databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 		assert.Equal(t, "notebook_task", run.Kind)
 		return databrickstest.RunOutcome{Output: "42 rows from " + run.Target}
 	}))
@@ -30,7 +30,7 @@ func TestReport(t *testing.T) {
 
 // A failure that is scripted: the notebook raises an error.
 func TestReport_notebookFails(t *testing.T) {
-	server := databrickstest.NewServer(databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
 		return databrickstest.RunOutcome{Error: "ZeroDivisionError: division by zero"}
 	}))
 	defer server.Close()
@@ -42,7 +42,7 @@ func TestReport_notebookFails(t *testing.T) {
 
 // Another: the cloud has no machines.
 func TestReport_clusterFails(t *testing.T) {
-	server := databrickstest.NewServer()
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	defer server.Close()
 	server.FailNextCluster(databrickstest.ClusterFailure{Code: "CLOUD_PROVIDER_RESOURCE_STOCKOUT", Type: "CLOUD_FAILURE", Message: "none left"})
 	_, err := Report(t.Context(), server.Client(), "/Shared/report", time.Minute)
@@ -55,7 +55,7 @@ func TestReport_clusterFails(t *testing.T) {
 // In a synctest bubble nobody waits for that minute.
 func TestReport_network(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer(databrickstest.WithAnySource(), databrickstest.WithFaults(
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithAnySource(), databrickstest.WithFaults(
 			databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Reset: true, WorkDone: true},
 			databrickstest.Fault{Path: "/api/2.0/jobs/runs/get", Status: 429, RetryAfter: "60"},
 		))
@@ -78,7 +78,7 @@ func TestReport_network(t *testing.T) {
 // Virtual time: hours take no time, and are the same each time.
 func TestReport_takesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := databrickstest.NewServer(databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
+		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
 			return databrickstest.RunOutcome{Duration: 3 * time.Hour, Output: "at last"}
 		}))
 		defer server.Close()
@@ -107,7 +107,7 @@ func TestRun(t *testing.T) {
 
 // Users of the workspace, and what they may not do.
 func TestReport_notSignedIn(t *testing.T) {
-	server := databrickstest.NewServer()
+	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	defer server.Close()
 	client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken("dapi-of-nobody"))
 	require.NoError(t, err)
