@@ -257,6 +257,7 @@ func transfers() map[string]transfer {
 		},
 	}
 	maps.Copy(all, fileTransfers())
+	maps.Copy(all, volumeTransfers())
 	return all
 }
 
@@ -419,7 +420,7 @@ func (j *jitter) RoundTrip(r *http.Request) (*http.Response, error) {
 // writers are the transfers that four do at the same time, to the same file.
 func writers() (names []string) {
 	for name, tr := range transfers() {
-		if tr.alone && len(tr.new) == 1 && name != "download a file" {
+		if tr.alone && len(tr.new) == 1 && (tr.fixed || !strings.HasPrefix(name, "download a file")) {
 			names = append(names, name)
 		}
 	}

@@ -1,0 +1,56 @@
+package databricks_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-databricks/databricks"
+)
+
+// volumeTransfers are the transfers of volumes: downloads, in several ranges, and
+// copies of directories in both directions.
+func volumeTransfers() map[string]transfer {
+	one := databricks.DirOptions{Overwrite: true, Concurrency: 1}
+	there := func(w *transferWorld) map[string]string { return volumeTree(w.t, w.server.Client(), volumeDir) }
+	download := func(overwrite bool) func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+		return func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+			return nil, databricks.DownloadFileInRanges(ctx, c.Files, volumeDir+"/f", filepath.Join(dir, "f"), databricks.DownloadOptions{Overwrite: overwrite}, 5, 4, 2)
+		}
+	}
+	write := func(ctx context.Context, c *databricks.Client, content string, names ...string) {
+		for _, name := range names {
+			must(0, c.Files.Upload(ctx, strings.NewReader(content), volumeDir+name, databricks.UploadOptions{Overwrite: true}))
+		}
+	}
+	dir := func(ctx context.Context, c *databricks.Client, _ string) { write(ctx, c, oldContent, "/a.py", "/sub/b.py") }
+	tree := func(content string) map[string]string {
+		return map[string]string{volumeDir + "/a.py": content, volumeDir + "/sub/b.py": content}
+	}
+	return map[string]transfer{
+		"download a file of a volume": {
+			alone: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree, do: download(true),
+			setUp: func(ctx context.Context, c *databricks.Client, dir string) {
+				write(ctx, c, newContent, "/f")
+				must(0, os.WriteFile(filepath.Join(dir, "f"), []byte("local"), 0o666))
+			},
+		},
+		"download a file of a volume to a new name": {
+			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree, do: download(false),
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) { write(ctx, c, newContent, "/f") },
+		},
+		"download a directory of a volume": {
+			old: map[string]string{}, new: map[string]string{"a.py": oldContent, filepath.Join("sub", "b.py"): oldContent}, setUp: dir, tree: localTree,
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				return c.Files.DownloadDir(ctx, volumeDir, dir, one)
+			},
+		},
+		"upload a directory to a volume": {
+			old: tree(oldContent), new: tree(newContent), setUp: dir, tree: there,
+			do: func(ctx context.Context, c *databricks.Client, content, dir string) (any, error) {
+				return c.Files.UploadDir(ctx, writeDir(dir, content), volumeDir, one)
+			},
+		},
+	}
+}
