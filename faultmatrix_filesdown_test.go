@@ -20,11 +20,14 @@ func volumeTransfers() map[string]transfer {
 		}
 	}
 	write := func(ctx context.Context, c *databricks.Client, content string, names ...string) {
+		must(c.Volumes.Create(ctx, databricks.CreateVolume{CatalogName: "main", SchemaName: "default", Name: "files", VolumeType: databricks.VolumeManaged}))
 		for _, name := range names {
 			must(0, c.Files.Upload(ctx, strings.NewReader(content), volumeDir+name, databricks.UploadOptions{Overwrite: true}))
 		}
 	}
-	dir := func(ctx context.Context, c *databricks.Client, _ string) { write(ctx, c, oldContent, "/a.py", "/sub/b.py") }
+	dir := func(ctx context.Context, c *databricks.Client, _ string) {
+		write(ctx, c, oldContent, "/a.py", "/sub/b.py")
+	}
 	tree := func(content string) map[string]string {
 		return map[string]string{volumeDir + "/a.py": content, volumeDir + "/sub/b.py": content}
 	}

@@ -77,7 +77,7 @@ func TestDownloadFile_resumes(t *testing.T) {
 			dir := t.TempDir()
 			target := filepath.Join(dir, "target")
 			var first int64
-			opts := databricks.DownloadOptions{Resume: true}
+			opts := databricks.DownloadOptions{Resume: true, Concurrency: 2} // so that pieces get complete
 			opts.Progress = func(done, total int64) {
 				if first < 0 {
 					first = done
@@ -99,7 +99,7 @@ func TestDownloadFile_resumes(t *testing.T) {
 			server.ForgetRequests()
 			first = -1
 			require.NoError(t, area.download(t.Context(), server.Client(), area.path, target, opts))
-			assert.Greater(t, first, was)
+			assert.GreaterOrEqual(t, first, was)
 			tree := folderTree(t, dir)
 			assert.Len(t, tree, 1)
 			assert.True(t, tree["target"] == string(data))
