@@ -21,20 +21,20 @@ type Store interface {
 	Save(changes map[string][]byte) error
 }
 
-// Persist makes every change of the workspace durable in a store before the
-// response of the request that made it is sent. If the store has the state of a
-// workspace, it becomes that of this one, and found is true. Otherwise the store
-// gets the state that the workspace has now. Call Persist once, before the first
-// request.
+// Persist stores the workspace in store. It stores each change before it sends
+// the response to the request that made the change. If the store already
+// contains a workspace, Persist loads it and returns true. Otherwise it stores
+// the current state. Call Persist once, before the first request.
 //
-// A request whose change cannot be stored is answered with INTERNAL_ERROR, and so
-// are all after it until the store works again. What methods of Server change is
-// stored with the next request, and by Close at the latest.
+// If a change cannot be stored, the response is INTERNAL_ERROR. All later
+// requests get the same response until the store works again. Changes made by
+// methods of Server are stored with the next request or by Close.
 //
-// Not stored are the execution contexts of REST 1.2, the requests that were
-// recorded and the faults. Runs whose work is under way in Python or in a script
-// (see [RunOutcome]) fail when the state is loaded. The workspace's clock goes on
-// where it was, if the clock of this process is behind it.
+// Persist does not store execution contexts of REST 1.2, recorded requests or
+// faults. After loading, runs fail whose work was in progress in Python or in a
+// script (see [RunOutcome]). If the clock of this process is behind the clock
+// of the stored workspace, the workspace's clock continues from its stored
+// time.
 func (s *Server) Persist(store Store) (found bool, err error) {
 	records, blobs := map[string][]byte{}, newBlobTable()
 	err = store.Load(func(key string, value []byte) error {
