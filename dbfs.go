@@ -264,14 +264,17 @@ type PutContents struct {
 
 // Put writes a file of at most [MaxBlockSize] bytes. It creates missing parent
 // directories. It fails with [ErrResourceAlreadyExists] if something is at the
-// path. With Overwrite, it fails only if that is a directory. The client
-// retries it after a lost response only if Overwrite is set.
+// path. With Overwrite, it fails only if that is a directory.
+//
+// The client does not retry Put after a lost response, not even with Overwrite.
+// The service may still process the lost request later, and would then replace
+// what you write to the path in the meantime. You can safely send the same
+// contents again. [DBFSService.Upload] finds out what became of the first request.
 func (s *DBFSService) Put(ctx context.Context, in PutContents) error {
 	r := post("/api/2.0/dbfs/put").requiredPath("path", in.Path).optional("overwrite", in.Overwrite).optional("contents", in.Contents)
 	if len(in.Contents) > MaxBlockSize {
 		r = r.check(badArg("contents", "has %d bytes; the maximum is %d; use PutFile or Upload for larger files", len(in.Contents), MaxBlockSize))
 	}
-	r.Idempotent = in.Overwrite
 	return s.client.Do(ctx, r, nil)
 }
 
@@ -288,7 +291,6 @@ func (s *DBFSService) PutFile(ctx context.Context, path string, file io.ReadSeek
 	from := source.New(file)
 	defer from.Close()
 	r := putFile(path, from.Size(), from.Open, opts.Overwrite)
-	r.Idempotent = opts.Overwrite
 	if err := s.client.Do(ctx, r, nil); err != nil {
 		return err
 	}

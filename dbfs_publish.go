@@ -136,6 +136,7 @@ func gone(there *FileInfo) bool   { return there == nil }
 // tidy removes what an upload leaves behind and returns the upload's final
 // error.
 func (u *upload) tidy(ctx context.Context, err error) error {
+	replaced := u.written && u.opts.InPlace && u.opts.Overwrite
 	if err != nil && u.written {
 		u.discard(ctx)
 	}
@@ -150,8 +151,11 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 		}
 	}
 	if u.opts.InPlace {
-		if err != nil && len(u.late) > 0 {
+		switch {
+		case err != nil && len(u.late) > 0:
 			return fmt.Errorf("%w; a partial file may remain at %s", err, u.path)
+		case err != nil && replaced:
+			return fmt.Errorf("%w; what was at %s before is gone", err, u.path)
 		}
 		return err
 	}

@@ -94,6 +94,14 @@ const (
 // [*LeftoverError] lists temporary files that may appear later, even if the
 // upload succeeded.
 //
+// If the response to a request that replaces a file is lost, Upload waits up to
+// 30 seconds until the new file is there. Otherwise it fails with an
+// [*OutcomeUnknownError], because the service may still replace the file later.
+// So whatever you write to the path after Upload succeeded stays. There are two
+// exceptions. A lost request to create a file may create it again after you
+// delete it. A file that got the same content less than a minute before counts
+// as the new file.
+//
 // If it is unknown whether a block arrived, Upload starts over if it can read
 // the source again. Otherwise it fails with an [*OutcomeUnknownError]. If the
 // source changes during the upload, the error matches [ErrSourceChanged].
@@ -222,21 +230,23 @@ func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 }
 
 // put writes a small file in one request. If the response is lost, the service
-// may still process the request later. A late request with Overwrite could undo
-// a later upload, so put waits until it has taken effect. A late request
-// without Overwrite finds an existing file and fails.
+// may still process the request later. A late request with Overwrite would undo
+// a later upload, so put sends it once, and succeeds only if it has certainly
+// taken effect. A late request without Overwrite finds an existing file and fails.
 func (u *upload) put(ctx context.Context, size int64) error {
 	u.reading, u.stop = ctx, func(error) {}
-	there := func(ctx context.Context) bool { same, err := u.same(ctx, size); return same && err == nil }
+	began := time.Now()
 	var lost error
 	for attempt := 1; ; attempt++ {
 		err := u.s.client.Do(ctx, putFile(u.path, size, u.open, u.opts.Overwrite), nil)
 		switch {
-		case outcomeUnknown(err):
-			lost = err
-			if u.opts.Overwrite && await(ctx, there) {
+		case outcomeUnknown(err) && u.opts.Overwrite:
+			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, began) }) {
 				return nil
 			}
+			return fmt.Errorf("%w; %s may have the old content or the new, and the new may replace what is written to it from now on", err, u.path)
+		case outcomeUnknown(err):
+			lost = err
 			if attempt < u.s.client.retry.MaxAttempts && u.s.client.pause(ctx, attempt, err) == nil {
 				continue
 			}
@@ -252,6 +262,21 @@ func (u *upload) put(ctx context.Context, size int64) error {
 		}
 		return lost
 	}
+}
+
+// maxClockSkew is how far the clocks of the service and of this machine may differ.
+const maxClockSkew = time.Minute
+
+// arrived reports whether what was sent is at the path, and came there since the
+// upload began. The same content from before is no sign that the request was
+// carried out. Old servers do not say when a file was written.
+func (u *upload) arrived(ctx context.Context, size int64, began time.Time) bool {
+	info, err := u.s.stat(ctx, u.path)
+	if err != nil || info == nil || info.ModificationTime != 0 && info.ModificationTime.Time().Before(began.Add(-maxClockSkew)) {
+		return false
+	}
+	same, err := u.same(ctx, size)
+	return same && err == nil
 }
 
 func outcomeUnknown(err error) bool {
@@ -359,9 +384,7 @@ func (u *upload) write(ctx context.Context) error {
 func (u *upload) writeOnce(ctx context.Context) error {
 	if size := u.content.Size(); 0 <= size && size <= u.most {
 		u.size = size
-		r := putFile(u.temp, size, u.open, u.opts.InPlace && u.opts.Overwrite)
-		r.Idempotent = u.opts.InPlace && u.opts.Overwrite
-		err := u.s.client.Do(ctx, r, nil)
+		err := u.s.client.Do(ctx, putFile(u.temp, size, u.open, u.opts.InPlace && u.opts.Overwrite), nil)
 		if outcomeUnknown(err) {
 			u.late = append(u.late, u.temp)
 			if !u.opts.InPlace && u.appears(ctx) {

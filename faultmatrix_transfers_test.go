@@ -1,9 +1,11 @@
 package databricks_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -25,14 +27,17 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A transfer copies files from here to the workspace or back. The matrix runs it
-// with one fault and with two in a row at each of its requests, of which some
-// let the work be done late, and compares what is there afterwards with what the
-// client reported.
+// A transfer copies files from here to the workspace or back. The matrices run
+// it with one fault and with two in a row at each of its requests, of which some
+// let the work be done late, then again after another transfer of the same kind,
+// and with four writers at the same time. They compare what is there afterwards
+// with what the client reported. A row in the table transfers is all it takes.
 type transfer struct {
-	old, new map[string]string // what is there before, and after a success, by path
+	old, new map[string]string // what is there before, and after a success with newContent, by path
 	fixed    bool              // what is written does not depend on the writer
 	alone    bool              // a single file: after an error that is no OutcomeUnknownError, all is as before
+	once     bool              // it does not replace a file
+	inPlace  bool              // after an error that names a file, a part of it may be there, or nothing
 	do       func(ctx context.Context, c *databricks.Client, content, dir string) (result any, err error)
 	tree     func(w *transferWorld) map[string]string
 	setUp    func(ctx context.Context, c *databricks.Client, dir string)
@@ -137,7 +142,7 @@ const (
 
 // upload is a transfer that writes one file of DBFS.
 func upload(overwrite bool, how func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error) transfer {
-	tr := transfer{alone: true, old: map[string]string{}, new: map[string]string{"/data/f": newContent}, tree: remoteTree}
+	tr := transfer{alone: true, once: !overwrite, old: map[string]string{}, new: map[string]string{"/data/f": newContent}, tree: remoteTree}
 	tr.do = func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
 		return nil, how(ctx, c, "/data/f", content, databricks.UploadOptions{Overwrite: overwrite})
 	}
@@ -151,8 +156,9 @@ func upload(overwrite bool, how func(ctx context.Context, c *databricks.Client, 
 	return tr
 }
 
-// writeDir makes a local directory with some files.
+// writeDir makes a local directory with some files, below dir.
 func writeDir(dir, content string) string {
+	dir = must(os.MkdirTemp(dir, "from"))
 	for _, name := range []string{"a.py", "sub/b.py"} {
 		must(0, os.MkdirAll(filepath.Join(dir, path.Dir(name)), 0o777))
 		must(0, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666))
@@ -174,7 +180,22 @@ func transfers() map[string]transfer {
 		opts.Unbuffered = true
 		return databricks.UploadInBlocks(ctx, c.DBFS, path, only(strings.NewReader(content)), opts)
 	}
+	inPlace := func(how func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error) transfer {
+		tr := upload(true, func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+			opts.InPlace = true
+			return how(ctx, c, path, content, opts)
+		})
+		tr.inPlace = true
+		return tr
+	}
+	put := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		return c.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: []byte(content), Overwrite: opts.Overwrite})
+	}
+	putFile := func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error {
+		return c.DBFS.PutFile(ctx, path, strings.NewReader(content), databricks.PutFileOptions{Overwrite: opts.Overwrite})
+	}
 	one := databricks.DirOptions{Overwrite: true, Concurrency: 1}
+	mirror := databricks.DirOptions{Overwrite: true, Concurrency: 1, Delete: true}
 	dbfsDir := func(ctx context.Context, c *databricks.Client, _ string) {
 		for _, name := range []string{"/data/a.py", "/data/sub/b.py"} {
 			must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: name, Contents: []byte(oldContent), Overwrite: true}))
@@ -184,6 +205,51 @@ func transfers() map[string]transfer {
 		must(0, c.Workspace.Mkdirs(ctx, "/Shared/sub"))
 		for _, name := range []string{"/Shared/a", "/Shared/sub/b"} {
 			must(c.Workspace.Import(ctx, databricks.ImportObject{Path: name, Language: databricks.LanguagePython, Content: []byte(content), Overwrite: true}))
+		}
+	}
+	importOne := func(overwrite, multipart bool) transfer {
+		tr := transfer{
+			alone: true, once: !overwrite, old: map[string]string{}, new: map[string]string{"/Shared/a": newContent}, tree: remoteTree,
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) {},
+			do: func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
+				return c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/a", Language: databricks.LanguagePython, Content: []byte(content), Overwrite: overwrite, Multipart: multipart})
+			},
+		}
+		if overwrite {
+			tr.old = map[string]string{"/Shared/a": oldContent, "/Shared/sub/b": oldContent}
+			tr.new["/Shared/sub/b"] = oldContent
+			tr.setUp = func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) }
+		}
+		return tr
+	}
+	// read is a transfer that returns the content of one remote file. It writes it
+	// to a file of its own, for the comparison.
+	read := func(setUp func(ctx context.Context, c *databricks.Client, dir string), want string, get func(ctx context.Context, c *databricks.Client) ([]byte, error)) transfer {
+		return transfer{
+			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": want}, tree: localTree, setUp: setUp,
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				content, err := get(ctx, c)
+				if err == nil {
+					err = os.WriteFile(filepath.Join(dir, "f"), content, 0o666)
+				}
+				return nil, err
+			},
+		}
+	}
+	export := func(direct bool) transfer {
+		return read(func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) }, "# Databricks notebook source\n"+oldContent,
+			func(ctx context.Context, c *databricks.Client) ([]byte, error) {
+				e, err := c.Workspace.Export(ctx, databricks.ExportObject{Path: "/Shared/a", DirectDownload: direct})
+				if err != nil {
+					return nil, err
+				}
+				return e.Content, nil
+			})
+	}
+	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than a block
+	remote := func(content string) func(ctx context.Context, c *databricks.Client, _ string) {
+		return func(ctx context.Context, c *databricks.Client, _ string) {
+			must(0, c.DBFS.Upload(ctx, strings.NewReader(content), "/data/f", databricks.UploadOptions{}))
 		}
 	}
 	local := func(content string) map[string]string {
@@ -198,8 +264,34 @@ func transfers() map[string]transfer {
 		"blocks over the old":       upload(true, blocks),
 		"stream":                    upload(false, stream),
 		"stream over the old":       upload(true, stream),
-		"put in place": upload(true, func(ctx context.Context, c *databricks.Client, path, content string, _ databricks.UploadOptions) error {
-			return c.DBFS.PutFile(ctx, path, strings.NewReader(content), databricks.PutFileOptions{Overwrite: true})
+		"upload in place":           inPlace(straight),
+		"large upload in place":     inPlace(beside),
+		"blocks in place":           inPlace(blocks),
+		"put":                       upload(false, put),
+		"put over the old":          upload(true, put),
+		"put a file":                upload(false, putFile),
+		"put a file over the old":   upload(true, putFile),
+		"upload over the same": {
+			alone: true, old: map[string]string{"/data/f": newContent}, new: map[string]string{"/data/f": newContent}, tree: remoteTree, setUp: remote(newContent),
+			do: func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
+				return nil, straight(ctx, c, "/data/f", content, databricks.UploadOptions{Overwrite: true})
+			},
+		},
+		"download": read(remote(large), large, func(ctx context.Context, c *databricks.Client) ([]byte, error) {
+			var b bytes.Buffer
+			err := c.DBFS.Download(ctx, "/data/f", &b, databricks.DownloadOptions{Concurrency: 1})
+			return b.Bytes(), err
+		}),
+		"open": read(remote(large), large, func(ctx context.Context, c *databricks.Client) ([]byte, error) {
+			f, err := c.DBFS.Open(ctx, "/data/f")
+			if err != nil {
+				return nil, err
+			}
+			defer f.Close()
+			return io.ReadAll(f)
+		}),
+		"read by fs.FS": read(remote(large), large, func(ctx context.Context, c *databricks.Client) ([]byte, error) {
+			return fs.ReadFile(c.DBFS.FS(ctx, "/data"), "f")
 		}),
 		"upload a directory": {
 			old: map[string]string{"/data/a.py": oldContent, "/data/sub/b.py": oldContent}, new: map[string]string{"/data/a.py": newContent, "/data/sub/b.py": newContent},
@@ -208,8 +300,19 @@ func transfers() map[string]transfer {
 				return c.DBFS.UploadDir(ctx, writeDir(dir, content), "/data", one)
 			},
 		},
+		"mirror a directory": {
+			old: map[string]string{"/data/a.py": oldContent, "/data/sub/b.py": oldContent}, new: map[string]string{"/data/a.py": newContent, "/data/sub/b.py": newContent},
+			tree: remoteTree,
+			setUp: func(ctx context.Context, c *databricks.Client, dir string) {
+				dbfsDir(ctx, c, dir)
+				must(0, c.DBFS.Mkdirs(ctx, "/data/gone"))
+			},
+			do: func(ctx context.Context, c *databricks.Client, content, dir string) (any, error) {
+				return c.DBFS.UploadDir(ctx, writeDir(dir, content), "/data", mirror)
+			},
+		},
 		"download a file": {
-			alone: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree,
+			alone: true, fixed: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree,
 			setUp: func(ctx context.Context, c *databricks.Client, dir string) {
 				must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: "/data/f", Contents: []byte(newContent)}))
 				must(0, os.WriteFile(filepath.Join(dir, "f"), []byte("local"), 0o666))
@@ -219,7 +322,7 @@ func transfers() map[string]transfer {
 			},
 		},
 		"download to a new name": {
-			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree,
+			alone: true, fixed: true, once: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree,
 			setUp: func(ctx context.Context, c *databricks.Client, _ string) {
 				must(0, c.DBFS.Put(ctx, databricks.PutContents{Path: "/data/f", Contents: []byte(newContent)}))
 			},
@@ -228,18 +331,17 @@ func transfers() map[string]transfer {
 			},
 		},
 		"download a directory": {
-			old: map[string]string{}, new: local(oldContent), setUp: dbfsDir, tree: localTree,
+			fixed: true, old: map[string]string{}, new: local(oldContent), setUp: dbfsDir, tree: localTree,
 			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
 				return c.DBFS.DownloadDir(ctx, "/data", dir, one)
 			},
 		},
-		"import": {
-			alone: true, old: map[string]string{"/Shared/a": oldContent, "/Shared/sub/b": oldContent}, new: map[string]string{"/Shared/a": newContent, "/Shared/sub/b": oldContent}, tree: remoteTree,
-			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
-			do: func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
-				return c.Workspace.Import(ctx, databricks.ImportObject{Path: "/Shared/a", Language: databricks.LanguagePython, Content: []byte(content), Overwrite: true})
-			},
-		},
+		"import":                  importOne(false, false),
+		"import over the old":     importOne(true, false),
+		"import a part":           importOne(false, true),
+		"import a part, over old": importOne(true, true),
+		"export":                  export(false),
+		"export by download":      export(true),
 		"import a directory": {
 			old: map[string]string{"/Shared/a": oldContent, "/Shared/sub/b": oldContent}, new: map[string]string{"/Shared/a": newContent, "/Shared/sub/b": newContent}, tree: remoteTree,
 			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
@@ -248,7 +350,7 @@ func transfers() map[string]transfer {
 			},
 		},
 		"export a directory": {
-			old: map[string]string{}, tree: localTree,
+			fixed: true, old: map[string]string{}, tree: localTree,
 			new:   map[string]string{"a.py": "# Databricks notebook source\n" + oldContent, filepath.Join("sub", "b.py"): "# Databricks notebook source\n" + oldContent},
 			setUp: func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) },
 			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
@@ -264,7 +366,7 @@ func transfers() map[string]transfer {
 // lateFaults lose a response, and let the work be done later.
 func lateFaults() (faults []databrickstest.Fault) {
 	const page = "<html><pre>upstream went away</pre></html>"
-	for _, late := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second} {
+	for _, late := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, time.Minute} {
 		faults = append(faults,
 			databrickstest.Fault{Name: fmt.Sprintf("504, done %v later", late), Status: 504, Body: page, ContentType: "text/html", WorkDone: true, WorkLate: late},
 			databrickstest.Fault{Name: fmt.Sprintf("reset, done %v later", late), Reset: true, WorkDone: true, WorkLate: late})
@@ -337,6 +439,7 @@ func (v *verdict) compareTrees(cell string, tr *transfer, tree map[string]string
 		case err == nil || beside(err):
 			v.lost = append(v.lost, say)
 		case asBefore:
+		case tr.inPlace && strings.Contains(text, name):
 		case !there && nameOf(tree, text, before): // moved away, and the error says where
 		default:
 			v.lost = append(v.lost, say)
@@ -402,6 +505,79 @@ func TestFaultMatrixTransfers(t *testing.T) {
 	total.report(t, "fault matrix of transfers", cells)
 }
 
+// The late work of a transfer that succeeded does not undo the next one.
+func TestFaultMatrixNext(t *testing.T) {
+	late := append(lateFaults(), databrickstest.Fault{Name: "504, done an hour later", Status: 504, WorkDone: true, WorkLate: time.Hour})
+	var all [][]databrickstest.Fault
+	for _, f := range late {
+		all = append(all, []databrickstest.Fault{f}, []databrickstest.Fault{f, f})
+	}
+	var (
+		mu    sync.Mutex
+		total verdict
+		cells int
+	)
+	t.Run("cells", func(t *testing.T) {
+		for name := range transfers() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				var v verdict
+				n := 0
+				for _, faults := range all {
+					for at, more := 0, true; more; at++ {
+						if tried() {
+							more = at < playNext(t, &v, name, faults, at)
+							n++
+						} else {
+							more = at < 8
+						}
+					}
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				total.add(v)
+				cells += n
+			})
+		}
+	})
+	total.report(t, "fault matrix of the next transfer", cells)
+}
+
+// playNext runs a transfer with faults in a row and then another without, and
+// compares when all late work is done. It returns the number of requests of the
+// first.
+func playNext(t *testing.T, v *verdict, name string, faults []databrickstest.Fault, at int) (requests int) {
+	inWorld(t, inMemory, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferWorld) {
+		tr := transfers()[name]
+		tr.setUp(ctx, w.server.Client(), w.dir)
+		time.Sleep(time.Hour)
+		w.server.ForgetRequests()
+		for _, f := range faults {
+			f.Skip = at
+			w.server.Inject(f)
+		}
+		_, first := tr.do(ctx, w.client, newContent, w.dir)
+		requests = len(w.server.Requests())
+		w.server.ClearFaults()
+		_, second := tr.do(ctx, w.client, "print('next')", w.dir)
+		w.settle(faults)
+		tree := tr.tree(w)
+		for file, content := range tr.new {
+			if !tr.fixed && second == nil && content != oldContent {
+				content = "print('next')"
+			}
+			say := fmt.Sprintf("%s, request %d, %s: %s has %q\n\tfirst: %v\n\tsecond: %v", name, at+1, describe(faults), file, tree[file], first, second)
+			if succeeds := first == nil || beside(first); succeeds && tree[file] != content {
+				v.lost = append(v.lost, say)
+			}
+			if second != nil && !beside(second) && !(tr.once && errors.Is(second, fs.ErrExist)) {
+				v.wrong = append(v.wrong, say)
+			}
+		}
+	})
+	return requests
+}
+
 // jitter makes requests of several writers come in another order each time.
 type jitter struct {
 	http.RoundTripper
@@ -417,16 +593,8 @@ func (j *jitter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return j.RoundTripper.RoundTrip(r)
 }
 
-// writers are the transfers that four do at the same time, to the same file.
-func writers() (names []string) {
-	for name, tr := range transfers() {
-		if tr.alone && len(tr.new) == 1 && (tr.fixed || !strings.HasPrefix(name, "download a file")) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+// writers are the transfers that four do at the same time, to the same files.
+func writers() []string { return slices.Sorted(maps.Keys(transfers())) }
 
 // writerFaults are what they meet, at a request of one of them.
 func writerFaults() [][]databrickstest.Fault {
@@ -467,37 +635,42 @@ func playWriters(t *testing.T, v *verdict, way way, name string, faults []databr
 			f.Skip = round
 			w.server.Inject(f)
 		}
-		errs := make([]error, 4)
+		errs, results := make([]error, 4), make([]any, 4)
 		var writers sync.WaitGroup
 		for i := range errs {
-			writers.Go(func() { _, errs[i] = tr.do(ctx, w.client, fmt.Sprintf("writer %d", i), w.dir) })
+			writers.Go(func() { results[i], errs[i] = tr.do(ctx, w.client, fmt.Sprintf("writer %d", i), w.dir) })
 		}
 		writers.Wait()
 		w.settle(faults)
 		tree := tr.tree(w)
-		file := slices.Collect(maps.Keys(tr.new))[0]
-		got, there := tree[file]
-		text, succeeded, possible := "", 0, false
+		text, succeeded := "", 0
 		for i, err := range errs {
-			text += fmt.Sprintf("\n\t%d: %v", i, err)
-			_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
-			succeeds := err == nil || beside(err)
-			succeeded += one(succeeds)
-			possible = possible || (succeeds || unknown) && (got == fmt.Sprintf("writer %d", i) || tr.fixed && got == tr.new[file])
+			text += fmt.Sprintf("\n\t%d: %v; result %+v", i, err, results[i])
+			succeeded += one(err == nil || beside(err))
 		}
-		say := fmt.Sprintf("%s, %s, round %d, %s: %q%s", name, way, round, describe(faults), got, text)
-		old, existed := tr.old[file]
-		switch {
-		case !existed && succeeded > 1:
-			v.doubled = append(v.doubled, say)
-		case succeeded > 0 && !possible:
-			v.lost = append(v.lost, say)
-		case succeeded == 0 && !possible && (there != existed || got != old) && !nameOf(tree, text, old):
-			v.lost = append(v.lost, say)
+		for file, content := range tr.new {
+			got, there := tree[file]
+			old, existed := tr.old[file]
+			possible := existed && content == old && got == old // it is not written
+			for i, err := range errs {
+				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+				wrote := err == nil || beside(err) || unknown || !tr.alone
+				possible = possible || wrote && (got == fmt.Sprintf("writer %d", i) || tr.fixed && got == content ||
+					!there && nameOf(tree, text, fmt.Sprintf("writer %d", i))) // the late work of another moved it, whose error says where
+			}
+			say := fmt.Sprintf("%s, %s, round %d, %s: %s has %q%s", name, way, round, describe(faults), file, got, text)
+			switch {
+			case tr.once && succeeded > 1:
+				v.doubled = append(v.doubled, say)
+			case succeeded > 0 && !possible:
+				v.lost = append(v.lost, say)
+			case succeeded == 0 && !possible && (there != existed || got != old) && !nameOf(tree, text, old) && !(tr.inPlace && strings.Contains(text, file)):
+				v.lost = append(v.lost, say)
+			}
 		}
 		for left := range tree {
-			if left != file && !strings.Contains(text, left) {
-				v.wrong = append(v.wrong, say+"\n\tleft behind: "+left)
+			if _, known := tr.new[left]; !known && !strings.Contains(text, left) {
+				v.wrong = append(v.wrong, fmt.Sprintf("%s, %s, round %d, %s: left behind: %s%s", name, way, round, describe(faults), left, text))
 			}
 		}
 	})

@@ -232,8 +232,12 @@ type importReply struct {
 // its ID. Older servers do not send the ID, so it is 0. Import fails with
 // [ErrResourceDoesNotExist] if the parent directory does not exist. It fails
 // with [ErrResourceAlreadyExists] if something is at the path, unless Overwrite
-// is set. The client retries Import after a lost response only if Overwrite is
-// set.
+// is set.
+//
+// The client does not retry Import after a lost response, not even with
+// Overwrite. The service may still process the lost request later, and would then
+// replace what you import to the path in the meantime. You can safely import the
+// same content again.
 func (s *WorkspaceService) Import(ctx context.Context, in ImportObject) (int64, error) {
 	return s.importFrom(ctx, in, int64(len(in.Content)), func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(in.Content)), nil
@@ -258,7 +262,6 @@ func (s *WorkspaceService) importFrom(ctx context.Context, in ImportObject, size
 		fields = append(fields, [2]string{"overwrite", strconv.FormatBool(in.Overwrite)})
 		request.Body = Multipart(fields, FilePart{Field: "content", Name: "content", Size: size, Open: open})
 	}
-	request.Idempotent = in.Overwrite
 	reply, err := do[importReply](ctx, s.client, request)
 	if err != nil {
 		return 0, err
