@@ -180,7 +180,7 @@ func (c *Cluster) sameEnd(other *Cluster) bool {
 // describe says in a few words what state a cluster is in.
 func (c *Cluster) describe() string {
 	if c.StateMessage == "" {
-		return string(c.State)
+		return oneLine(string(c.State), 100)
 	}
-	return string(c.State) + ": " + oneLine(c.StateMessage, 500)
+	return oneLine(string(c.State)+": "+c.StateMessage, 500)
 }

@@ -221,6 +221,7 @@ var contractSuite = &contract.Suite{
 	Refused: func(err error) bool { _, ok := errors.AsType[*ArgumentError](err); return ok },
 	Unknown: func(err error) bool { _, ok := errors.AsType[*OutcomeUnknownError](err); return ok },
 	Reads:   []string{"POST /api/2.0/clusters/events"},
+	Others:  hostileCalls,
 	Repeats: contractRepeats, Names: contractNames, Contents: []string{"GET /api/2.0/dbfs/read"}, NonEmpty: []string{"GET /api/2.0/workspace/export"},
 }
 

@@ -386,7 +386,7 @@ type dirError struct{ errs []error }
 func (e *dirError) Unwrap() []error { return e.errs }
 
 func (e *dirError) Error() string {
-	return fmt.Sprintf("%v (and %d more failures)", e.errs[0], len(e.errs)-1)
+	return fmt.Sprintf("%s (and %d more failures)", oneLine(e.errs[0].Error(), maxLine), len(e.errs)-1)
 }
 
 // aboutOneFile reports whether an error affects a single file, so that other

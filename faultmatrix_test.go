@@ -44,7 +44,6 @@ var safe = map[string]bool{
 	"close": true,
 	"put":   true, "ACL": true, "revoke": true,
 	"edit policy": true, "permit": true, "delete policy": true, "edit pool": true,
-	"over the old": true,
 }
 
 // A world is where a scenario is played.

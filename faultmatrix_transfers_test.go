@@ -240,8 +240,11 @@ func transfers() map[string]transfer {
 		return read(func(ctx context.Context, c *databricks.Client, _ string) { notebooks(ctx, c, oldContent) }, "# Databricks notebook source\n"+oldContent,
 			func(ctx context.Context, c *databricks.Client) ([]byte, error) {
 				e, err := c.Workspace.Export(ctx, databricks.ExportObject{Path: "/Shared/a", DirectDownload: direct})
-				if err != nil {
+				switch {
+				case err != nil:
 					return nil, err
+				case !strings.HasPrefix(string(e.Content), "# Databricks"): // a direct download may be somebody's page
+					return nil, errWrongContent
 				}
 				return e.Content, nil
 			})

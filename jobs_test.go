@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
@@ -1002,7 +1003,8 @@ func FuzzRunReply(f *testing.F) {
 		ctx := t.Context()
 		if run, err := do[Run](ctx, client, get("/api/2.0/jobs/runs/get")); err == nil {
 			_, _ = run.Done(), run.Succeeded()
-			assert.NotContains(t, client.Jobs.runError(ctx, run).Error(), "\n")
+			text := client.Jobs.runError(ctx, run).Error()
+			assert.False(t, strings.ContainsFunc(text, unicode.IsControl), "%q", text)
 		}
 		_, _ = do[RunOutput](ctx, client, get("/api/2.0/jobs/runs/get-output"))
 		_, _ = do[Job](ctx, client, get("/api/2.0/jobs/get"))

@@ -268,7 +268,7 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 				}
 				fallthrough
 			default:
-				waiting = append(waiting, fmt.Sprintf("%s %s", l, cmp.Or(string(status.Status), "not listed")))
+				waiting = append(waiting, oneLine(fmt.Sprintf("%s %s", l, cmp.Or(string(status.Status), "not listed")), 500))
 			}
 		}
 		if len(waiting) == 0 {

@@ -138,7 +138,8 @@ type ExportObject struct {
 	Format ExportFormat `json:"format,omitzero"` // empty for ExportSource
 
 	// DirectDownload requests the raw bytes instead of base64 in JSON. Servers
-	// from before 2018 do not support it.
+	// from before 2018 do not support it. A page from something in between, such
+	// as a sign-in page, then looks like content.
 	DirectDownload bool `json:"direct_download,omitzero"`
 }
 

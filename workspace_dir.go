@@ -136,7 +136,7 @@ func (d workspaceDirs) list(ctx context.Context, dir string) ([]remoteEntry, err
 func (o WorkspaceObject) entry() remoteEntry {
 	e := remoteEntry{dir: o.ObjectType == ObjectDirectory, size: o.size(), modified: o.ModifiedAt.Time(), sys: o}
 	if !e.dir && o.ObjectType != ObjectNotebook && o.ObjectType != ObjectFile {
-		e.err = fmt.Errorf("%w: %s is not exported", errors.ErrUnsupported, o.ObjectType)
+		e.err = fmt.Errorf("%w: %s is not exported", errors.ErrUnsupported, oneLine(string(o.ObjectType), 100))
 	}
 	return e
 }

@@ -70,7 +70,7 @@ func (t workspaceTree) list(path string) ([]treeNode, error) {
 func (t workspaceTree) open(path string, node treeNode) (fs.File, error) {
 	o := node.sys.(WorkspaceObject)
 	if !node.mode.IsRegular() {
-		return nil, fmt.Errorf("%w: %s is not exported", errors.ErrUnsupported, o.ObjectType)
+		return nil, fmt.Errorf("%w: %s is not exported", errors.ErrUnsupported, oneLine(string(o.ObjectType), 100))
 	}
 	content, err := t.s.source(t.ctx, path, o)
 	if err != nil {

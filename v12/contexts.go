@@ -9,6 +9,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/errs"
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // ContextsService creates and destroys execution contexts. A context is a
@@ -125,5 +126,5 @@ func (s *ContextsService) close(ctx context.Context, clusterID, contextID string
 	if err == nil || errors.Is(err, fs.ErrNotExist) { // gone with its cluster
 		return nil
 	}
-	return fmt.Errorf("context %s of cluster %s may still exist: %w", contextID, clusterID, err)
+	return fmt.Errorf("context %s of cluster %s may still exist: %w", redact.Line(contextID, 100), clusterID, err)
 }

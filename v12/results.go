@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-databricks/databricks/internal/cause"
+	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
@@ -99,7 +100,7 @@ func (e *CommandError) Canceled() bool {
 // succeed, the error is a [*CommandError].
 func (s *CommandStatus) Result() (*Result, error) {
 	if !s.Done() {
-		return nil, fmt.Errorf("databricks: command %s has no result yet: it is %s", s.ID, s.State)
+		return nil, errors.New(redact.Line(fmt.Sprintf("databricks: command %s has no result yet: it is %s", s.ID, s.State), maxText))
 	}
 	results := s.Results
 	if results == nil {
@@ -110,7 +111,7 @@ func (s *CommandStatus) Result() (*Result, error) {
 	}
 	result, err := results.read()
 	if err != nil {
-		return nil, fmt.Errorf("databricks: the %s of command %s cannot be read: %w", results.ResultType, s.ID, err)
+		return nil, errs.About(fmt.Sprintf("the %s of command %s cannot be read", results.ResultType, s.ID), err)
 	}
 	return result, nil
 }

@@ -96,7 +96,7 @@ type ScanError struct {
 
 // Error names the value and the problem.
 func (e *ScanError) Error() string {
-	return fmt.Sprintf("databricks: row %d, column %s: %s", e.Row, e.Column, e.Problem)
+	return redact.Line(fmt.Sprintf("databricks: row %d, column %s: %s", e.Row, e.Column, e.Problem), maxText)
 }
 
 // errNoTable is the error of what is asked of the table of a text, say.

@@ -195,7 +195,7 @@ func unescape(text []byte) (out, cut []byte, err error) {
 			c = '\n'
 		case 'u':
 			code, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
-			if err != nil || code > 0x7f {
+			if err != nil || code > 0x7f || code == '"' || code == '\\' { // which would pass for syntax when it comes again
 				return nil, nil, errors.New("data is not base64")
 			}
 			c = byte(code)

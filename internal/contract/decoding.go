@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unicode"
 )
 
 // A mutation is a reply that is not quite as the contract says, and what of it
@@ -310,6 +311,9 @@ func (s *Suite) Fuzz(f *testing.F) {
 			result, err := s.answered(t, call.area, call.op, call.row, string(body), "{}")
 			if v := reflect.ValueOf(result); err != nil && v.IsValid() && v.Kind() != reflect.Slice && !v.IsZero() {
 				t.Errorf("%s returns %v and %v", call.row.Go, result, err)
+			}
+			if err != nil && strings.ContainsFunc(err.Error(), unicode.IsControl) {
+				t.Errorf("%s: the error has control characters: %q", call.row.Go, err)
 			}
 		})
 	})

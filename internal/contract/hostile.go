@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"io"
 	"iter"
+	"maps"
 	"net/http"
+	"reflect"
 	"runtime"
 	"runtime/metrics"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -22,8 +27,9 @@ const hostileSize, hostileHeap = 1 << 20, 64 << 20
 
 // Hostile gives each call of the contract compressed responses that grow a
 // thousandfold, in the manners that the type of the response has a place for. No
-// call may take more than 64 MB of memory for 1 MB of it. Unless all is true, each
-// call gets every fourth of these responses.
+// call may take more than 64 MB of memory for 1 MB of it. The methods in Others
+// get such responses as the first and as the second. Unless all is true, each call
+// gets every fourth of these responses.
 func (s *Suite) Hostile(t *testing.T, all bool) {
 	c := s.Checker()
 	for _, area := range c.Areas {
@@ -37,7 +43,11 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 							continue
 						}
 						n++
-						grown, err := s.explode(t.Context(), area, op, row, bomb.text())
+						var err error
+						text := bomb.text()
+						grown := growth(func() {
+							err = s.explode(t.Context(), op, 0, text, func(ctx context.Context, client any) error { return drain(ctx, client, area, op, row) })
+						})
 						if err != nil && s.Refused(err) {
 							t.Fatalf("%s: the row needs a Sample that the method does not refuse: %v", row.Go, err)
 						}
@@ -53,23 +63,109 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 			t.Logf("%d responses; the heap grew by up to %d MB, in %s", n, largest>>20, of)
 		})
 	}
+	for nth, name := range slices.Sorted(maps.Keys(s.Others)) {
+		t.Run(name, func(t *testing.T) {
+			for i, bomb := range bombsForAll {
+				for good := range 2 {
+					if !all && (2*i+good)%4 != nth%4 {
+						continue
+					}
+					var err error
+					text := bomb.text()
+					grown := growth(func() {
+						synctest.Test(t, func(t *testing.T) {
+							ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // some polls, without time to collect the garbage
+							defer cancel()
+							err = s.explode(ctx, Operation{}, good, text, s.Others[name])
+						})
+					})
+					if err != nil && s.Refused(err) {
+						t.Fatalf("the function needs arguments that the method does not refuse: %v", err)
+					}
+					if grown > hostileHeap {
+						t.Errorf("the heap grew by %d MB for %s after %d good responses; the call returned %v", grown>>20, bomb.name, good, err)
+					}
+				}
+			}
+		})
+	}
+	for name := range methods(c.Client) {
+		if _, ok := s.Others[name]; !ok && !slices.ContainsFunc(c.Rows, func(row Row) bool { return row.Go == name }) {
+			t.Errorf("%s has neither a row in the contract's table nor a function in Others", name)
+		}
+	}
 }
 
-// explode makes a call that meets a bomb, and returns by how much the heap grew.
-func (s *Suite) explode(ctx context.Context, area *Area, op Operation, row Row, bomb []byte) (grown uint64, err error) {
+// bombsForAll are what methods get that are not of the contract.
+var bombsForAll = []bomb{
+	{"white space", "", " "},
+	{"text", "", "x"},
+	{"a list of nothing", `{"clusters":[{}],"files":[`, "{},"},
+	{"elements", `{"events":[{}],"objects":[{}],"jobs":[{}],"runs":[{}],"contents":[{}],"volumes":[{}],"Resources":[{}],"tasks":[`, "{},"},
+	{"a string", `{"data":"AAAA","content":"`, "AAAA"},
+	{"an error", `{"error_code":"X","details":[`, "{},"},
+}
+
+// methods lists the names of the methods of a client and its services that take a
+// context first.
+func methods(client reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	add := func(prefix string, t reflect.Type) {
+		for m := range t.Methods() {
+			if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() {
+				names[prefix+m.Name] = true
+			}
+		}
+	}
+	add("", reflect.PointerTo(client))
+	for f := range client.Fields() {
+		if f.IsExported() {
+			add(f.Name+".", f.Type)
+		}
+	}
+	return names
+}
+
+// explode makes a call that meets a bomb after some good responses.
+func (s *Suite) explode(ctx context.Context, op Operation, good int, bomb []byte, call func(ctx context.Context, client any) error) error {
+	var n atomic.Int64
 	client, err := s.New(roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Body != nil {
 			io.Copy(io.Discard, r.Body)
 			r.Body.Close()
 		}
-		return &http.Response{
-			StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: int64(len(bomb)),
-			Header: http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}, Body: io.NopCloser(bytes.NewReader(bomb)),
-		}, nil
+		resp := &http.Response{
+			StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Content-Type": {"application/json"}},
+		}
+		if n.Add(1) <= int64(good) {
+			resp.Body = io.NopCloser(strings.NewReader(s.good(r)))
+			return resp, nil
+		}
+		resp.Header.Set("Content-Encoding", "gzip")
+		resp.ContentLength, resp.Body = int64(len(bomb)), io.NopCloser(bytes.NewReader(bomb))
+		return resp, nil
 	}), op)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	return call(ctx, client)
+}
+
+// good is the response to a request that the contract describes.
+func (s *Suite) good(r *http.Request) string {
+	for area, ops := range s.Checker().Scope() {
+		for _, op := range ops {
+			if op.Method == r.Method && op.Path == r.URL.Path {
+				text, _ := json.Marshal(area.Sample(op.Response, func(_ string, f Field) bool { return !strings.HasSuffix(f.Name, "page_token") && f.Name != "has_more" }))
+				return string(text)
+			}
+		}
+	}
+	return "{}"
+}
+
+// growth returns by how much the heap grows at most while do runs.
+func growth(do func()) uint64 {
 	runtime.GC()
 	before := heap()
 	done, peak := make(chan struct{}), make(chan uint64)
@@ -85,9 +181,9 @@ func (s *Suite) explode(ctx context.Context, area *Area, op Operation, row Row, 
 			}
 		}
 	}()
-	err = drain(ctx, client, area, op, row)
+	do()
 	close(done)
-	return <-peak - before, err
+	return <-peak - before
 }
 
 // heap is how much memory objects take, garbage included.

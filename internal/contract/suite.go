@@ -2,6 +2,7 @@ package contract
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -39,6 +40,10 @@ type Suite struct {
 	// Contents are calls whose reply is the content of a file: it is whole, or
 	// the call fails.
 	Contents []string
+
+	// Others are the methods that are built upon those of the rows, by names such
+	// as "Clusters.WaitRunning", for Hostile.
+	Others map[string]func(ctx context.Context, client any) error
 
 	// NonEmpty are calls for which an empty object is no response.
 	NonEmpty []string

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // Join returns an error that matches each of errs that is not nil. Its message is
@@ -47,7 +49,9 @@ const prefix = "databricks: "
 func Prefixed(err error) error { return &prefixed{err} }
 
 // About returns err with what it is about before its message.
-func About(what string, err error) error { return Prefixed(fmt.Errorf("%s: %w", what, err)) }
+func About(what string, err error) error {
+	return Prefixed(fmt.Errorf("%s: %w", redact.Line(what, 500), err))
+}
 
 // Path returns a [*fs.PathError], or nil if err is nil.
 func Path(op, path string, err error) error {

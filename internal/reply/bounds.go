@@ -19,13 +19,16 @@ const (
 	maxElement = 16 << 20  // bytes of one element of a list
 
 	// Compressed text may be this many times as large as what was received of
-	// it, once it is larger than a response usually is.
-	maxRatio  = 100
+	// it, once it is larger than a response usually is. A list of which each element
+	// is the same is up to 350 times as large. What claims to be more than it is
+	// can be 1,000 times as large.
+	maxRatio  = 400
 	freeRatio = 4 << 20
 
 	// The values that are made of a response may take this much memory for each
-	// byte received, and some more.
-	maxGrowth  = 256
+	// byte received, and some more. A list of 100,000 clusters that differ only in
+	// their IDs takes about 300. What claims to be more than it is takes far more.
+	maxGrowth  = 512
 	freeMemory = 16 << 20
 )
 

@@ -1,0 +1,232 @@
+package databricks
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hostileCalls are the methods that have no row in the contract's table. They are
+// tried with responses that claim to be more than they are; see
+// [contract.Suite.Hostile], which fails for a method that is in neither.
+var hostileCalls = map[string]func(ctx context.Context, client any) error{
+	"Do": on(func(ctx context.Context, c *Client) error { return c.Do(ctx, get("/api/2.0/x"), new(any)) }),
+
+	"Clusters.EnsureRunning": value(func(ctx context.Context, c *Client) (*Cluster, error) { return c.Clusters.EnsureRunning(ctx, "c") }),
+	"Clusters.ListEvents": value(func(ctx context.Context, c *Client) ([]ClusterEvent, error) {
+		return c.Clusters.ListEvents(ctx, ListClusterEvents{ClusterID: "c"})
+	}),
+	"Clusters.ListEventsPage": value(func(ctx context.Context, c *Client) (*Page[ClusterEvent], error) {
+		return c.Clusters.ListEventsPage(ctx, ListClusterEvents{ClusterID: "c"})
+	}),
+	"Clusters.ListPage": value(func(ctx context.Context, c *Client) (*Page[Cluster], error) {
+		return c.Clusters.ListPage(ctx, ListClusters{})
+	}),
+	"Clusters.Modify": on(func(ctx context.Context, c *Client) error {
+		return c.Clusters.Modify(ctx, "c", func(s *ClusterSpec) { *s = ClusterSpec{SparkVersion: "1", NodeTypeID: "n", NumWorkers: new(1)} })
+	}),
+	"Clusters.SelectNodeType": value(func(ctx context.Context, c *Client) (string, error) {
+		return c.Clusters.SelectNodeType(ctx, SelectNodeType{})
+	}),
+	"Clusters.SelectSparkVersion": value(func(ctx context.Context, c *Client) (string, error) {
+		return c.Clusters.SelectSparkVersion(ctx, SelectSparkVersion{})
+	}),
+	"Clusters.WaitRunning":    value(func(ctx context.Context, c *Client) (*Cluster, error) { return c.Clusters.WaitRunning(ctx, "c") }),
+	"Clusters.WaitTerminated": value(func(ctx context.Context, c *Client) (*Cluster, error) { return c.Clusters.WaitTerminated(ctx, "c") }),
+	"Clusters.Watch":          each(func(ctx context.Context, c *Client) iter.Seq2[*Cluster, error] { return c.Clusters.Watch(ctx, "c") }),
+
+	"DBFS.DeleteTree": on(func(ctx context.Context, c *Client) error { return c.DBFS.DeleteTree(ctx, "/d", nil) }),
+	"DBFS.Download": on(func(ctx context.Context, c *Client) error {
+		return c.DBFS.Download(ctx, "/f", io.Discard, DownloadOptions{})
+	}),
+	"DBFS.DownloadDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.DBFS.DownloadDir(ctx, "/d", dir, DirOptions{})
+		return err
+	}),
+	"DBFS.DownloadFile": inDir(func(ctx context.Context, c *Client, dir string) error {
+		return c.DBFS.DownloadFile(ctx, "/f", dir+"/f", DownloadOptions{})
+	}),
+	"DBFS.FS": value(func(ctx context.Context, c *Client) ([]byte, error) { return fs.ReadFile(c.DBFS.FS(ctx, "/d"), "f") }),
+	"DBFS.Open": value(func(ctx context.Context, c *Client) ([]byte, error) {
+		f, err := c.DBFS.Open(ctx, "/f")
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		_, err = io.Copy(io.Discard, f)
+		return nil, err
+	}),
+	"DBFS.Upload": on(func(ctx context.Context, c *Client) error {
+		return c.DBFS.Upload(ctx, strings.NewReader("x"), "/f", UploadOptions{Overwrite: true})
+	}),
+	"DBFS.UploadDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.DBFS.UploadDir(ctx, dir, "/d", DirOptions{})
+		return err
+	}),
+
+	"Jobs.AllRunOutputs": each(func(ctx context.Context, c *Client) iter.Seq2[TaskOutput, error] { return c.Jobs.AllRunOutputs(ctx, 1) }),
+	"Jobs.ListPage":      value(func(ctx context.Context, c *Client) (*Page[Job], error) { return c.Jobs.ListPage(ctx, ListJobs{}) }),
+	"Jobs.ListRunsPage":  value(func(ctx context.Context, c *Client) (*Page[Run], error) { return c.Jobs.ListRunsPage(ctx, ListRuns{}) }),
+	"Jobs.RunResult":     value(func(ctx context.Context, c *Client) (*Run, error) { return c.Jobs.RunResult(ctx, 1) }),
+	"Jobs.WaitRun":       value(func(ctx context.Context, c *Client) (*Run, error) { return c.Jobs.WaitRun(ctx, 1) }),
+	"Jobs.WaitRuns": each(func(ctx context.Context, c *Client) iter.Seq2[*Run, error] {
+		return c.Jobs.WaitRuns(ctx, []int64{1, 2})
+	}),
+	"Jobs.WatchRun": each(func(ctx context.Context, c *Client) iter.Seq2[*Run, error] { return c.Jobs.WatchRun(ctx, 1) }),
+
+	"Libraries.WaitInstalled": on(func(ctx context.Context, c *Client) error {
+		return c.Libraries.WaitInstalled(ctx, "c", []Library{{JAR: "dbfs:/a.jar"}})
+	}),
+	"Permissions.Revoke": value(func(ctx context.Context, c *Client) (*ObjectPermissions, error) {
+		return c.Permissions.Revoke(ctx, RevokePermission{Object: PermissionsOnClusterPolicies, ID: "p", GroupName: "users"})
+	}),
+	"Policies.ListCompliancePage": value(func(ctx context.Context, c *Client) (*Page[ClusterCompliance], error) {
+		return c.Policies.ListCompliancePage(ctx, ListCompliance{PolicyID: "p"})
+	}),
+	"Policies.ListFamiliesPage": value(func(ctx context.Context, c *Client) (*Page[PolicyFamily], error) {
+		return c.Policies.ListFamiliesPage(ctx, ListPolicyFamilies{})
+	}),
+	"Volumes.ListPage": value(func(ctx context.Context, c *Client) (*Page[Volume], error) {
+		return c.Volumes.ListPage(ctx, ListVolumes{CatalogName: "c", SchemaName: "s"})
+	}),
+
+	"Workspace.ExportDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.Workspace.ExportDir(ctx, "/d", dir, DirOptions{})
+		return err
+	}),
+	"Workspace.FS": value(func(ctx context.Context, c *Client) ([]byte, error) { return fs.ReadFile(c.Workspace.FS(ctx), "f") }),
+	"Workspace.ImportDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.Workspace.ImportDir(ctx, dir, "/d", DirOptions{})
+		return err
+	}),
+	"Workspace.Walk": each(func(ctx context.Context, c *Client) iter.Seq2[WorkspaceObject, error] {
+		return c.Workspace.Walk(ctx, "/d")
+	}),
+}
+
+func on(call func(ctx context.Context, c *Client) error) func(ctx context.Context, client any) error {
+	return func(ctx context.Context, client any) error { return call(ctx, client.(*Client)) }
+}
+
+func value[T any](call func(ctx context.Context, c *Client) (T, error)) func(ctx context.Context, client any) error {
+	return on(func(ctx context.Context, c *Client) error {
+		_, err := call(ctx, c)
+		return err
+	})
+}
+
+func each[T any](call func(ctx context.Context, c *Client) iter.Seq2[T, error]) func(ctx context.Context, client any) error {
+	return on(func(ctx context.Context, c *Client) (err error) {
+		for _, e := range call(ctx, c) {
+			err = e
+		}
+		return err
+	})
+}
+
+// inDir is for a method that needs a directory of this machine.
+func inDir(call func(ctx context.Context, c *Client, dir string) error) func(ctx context.Context, client any) error {
+	return on(func(ctx context.Context, c *Client) error {
+		dir, err := os.MkdirTemp("", "")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		return call(ctx, c, dir)
+	})
+}
+
+// zippedClient is one of a service that compresses its only response.
+func zippedClient(t *testing.T, text string) *Client {
+	var zip bytes.Buffer
+	w := gzip.NewWriter(&zip)
+	_, err := io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	client, err := NewClient(WithHost("https://workspace.example.com"), WithToken("x"), WithHTTPClient(&http.Client{
+		Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: 200, Request: r, Header: http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}},
+				Body: io.NopCloser(bytes.NewReader(zip.Bytes())),
+			}, nil
+		}),
+	}))
+	require.NoError(t, err)
+	return client
+}
+
+// What people have is not taken for hostile, however well it compresses.
+func TestDecode_large(t *testing.T) {
+	const n = 100_000
+	list := func(member string, element func(i int) string) string {
+		var b strings.Builder
+		b.WriteString(`{"` + member + `":[`)
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(element(i))
+		}
+		b.WriteString("]}")
+		return b.String()
+	}
+	whole := `{"cluster_id":"1126-035848-%08d","num_workers":1,"spark_version":"7.3.x-scala2.12","spark_conf":{"spark.speculation":"true"},"node_type_id":"Standard_DS3_v2",` +
+		`"driver_node_type_id":"Standard_DS3_v2","custom_tags":{"cost":"1234","env":"prod","team":"data"},"autotermination_minutes":60,"enable_elastic_disk":true,` +
+		`"azure_attributes":{"first_on_demand":1,"availability":"ON_DEMAND_AZURE","spot_bid_max_price":-1},"cluster_name":"etl","creator_user_name":"admin@example.com",` +
+		`"driver":{"private_ip":"10.139.201.118","node_id":"55419982b7a34a979530d4a7097552b8","instance_id":"0ac01acf598d2b7f1417704290e64be3","start_timestamp":1795665528351},` +
+		`"cluster_source":"API","state":"RUNNING","state_message":"","start_time":1795665528051,"cluster_memory_mb":28672,"cluster_cores":8,` +
+		`"default_tags":{"ClusterName":"etl","Creator":"admin@example.com","Vendor":"Databricks"},"driver_healthy":true}`
+	for name, element := range map[string]func(i int) string{
+		"clusters that differ in their IDs": func(i int) string { return fmt.Sprintf(whole, i) },
+		"the same cluster":                  func(int) string { return fmt.Sprintf(whole, 7) },
+		"clusters with few members":         func(i int) string { return fmt.Sprintf(`{"cluster_id":"c-%d","state":"RUNNING"}`, i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := zippedClient(t, list("clusters", element))
+			got, err := client.Clusters.List(t.Context(), ListClusters{})
+			require.NoError(t, err)
+			assert.Len(t, got, n)
+			got = nil
+			count := 0
+			for _, err := range client.Clusters.All(t.Context(), ListClusters{}) {
+				require.NoError(t, err)
+				count++
+			}
+			assert.Equal(t, n, count)
+		})
+	}
+	t.Run("jobs", func(t *testing.T) {
+		got, err := zippedClient(t, list("jobs", func(i int) string {
+			return fmt.Sprintf(`{"job_id":%d,"settings":{"name":"nightly","max_concurrent_runs":1},"created_time":1457570074236}`, i)
+		})).Jobs.List(t.Context(), ListJobs{})
+		require.NoError(t, err)
+		assert.Len(t, got, n)
+	})
+	t.Run("a notebook of 100 MB", func(t *testing.T) {
+		var b strings.Builder
+		for i := 0; b.Len() < 100_000_000; i++ {
+			fmt.Fprintf(&b, "%d: df = spark.read.table('events').where('day = %d').cache()\n", i, i%366)
+		}
+		content := b.String()
+		for direct, text := range map[bool]string{
+			false: `{"content":"` + base64.StdEncoding.EncodeToString([]byte(content)) + `","file_type":"py"}`,
+			true:  content,
+		} {
+			got, err := zippedClient(t, text).Workspace.Export(t.Context(), ExportObject{Path: "/n", DirectDownload: direct})
+			require.NoError(t, err, "direct: %v", direct)
+			assert.True(t, string(got.Content) == content, "direct: %v", direct)
+		}
+	})
+}
