@@ -76,6 +76,82 @@ var hostileCalls = map[string]func(ctx context.Context, client any) error{
 		return err
 	}),
 
+	"Files.AbortUpload": on(func(ctx context.Context, c *Client) error {
+		return c.Files.AbortUpload(ctx, PendingUpload{Path: "/Volumes/c/s/v/f", SessionToken: "t", Size: 2, PartSize: 1})
+	}),
+	"Files.All": each(func(ctx context.Context, c *Client) iter.Seq2[FileEntry, error] {
+		return c.Files.All(ctx, ListDirectory{Path: "/Volumes/c/s/v/d"})
+	}),
+	"Files.CompleteUpload": on(func(ctx context.Context, c *Client) error {
+		return c.Files.CompleteUpload(ctx, CompleteUpload{Path: "/Volumes/c/s/v/f", SessionToken: "t", Parts: []CompletedPart{{PartNumber: 1}}})
+	}),
+	"Files.CreateAbortUploadURL": value(func(ctx context.Context, c *Client) (*PresignedURL, error) {
+		return c.Files.CreateAbortUploadURL(ctx, CreateAbortUploadURL{Path: "/Volumes/c/s/v/f", SessionToken: "t"})
+	}),
+	"Files.CreateDirectory": on(func(ctx context.Context, c *Client) error { return c.Files.CreateDirectory(ctx, "/Volumes/c/s/v/d") }),
+	"Files.CreateDownloadURL": value(func(ctx context.Context, c *Client) (*PresignedURL, error) {
+		return c.Files.CreateDownloadURL(ctx, CreateDownloadURL{Path: "/Volumes/c/s/v/f"})
+	}),
+	"Files.CreateResumableUploadURL": value(func(ctx context.Context, c *Client) (*PresignedURL, error) {
+		return c.Files.CreateResumableUploadURL(ctx, CreateResumableUploadURL{Path: "/Volumes/c/s/v/f", SessionToken: "t"})
+	}),
+	"Files.CreateUploadPartURLs": value(func(ctx context.Context, c *Client) ([]PresignedURL, error) {
+		return c.Files.CreateUploadPartURLs(ctx, CreateUploadPartURLs{Path: "/Volumes/c/s/v/f", SessionToken: "t", StartPartNumber: 1, Count: 1})
+	}),
+	"Files.Delete":          on(func(ctx context.Context, c *Client) error { return c.Files.Delete(ctx, "/Volumes/c/s/v/f") }),
+	"Files.DeleteDirectory": on(func(ctx context.Context, c *Client) error { return c.Files.DeleteDirectory(ctx, "/Volumes/c/s/v/d") }),
+	"Files.DeleteTree":      on(func(ctx context.Context, c *Client) error { return c.Files.DeleteTree(ctx, "/Volumes/c/s/v/d", nil) }),
+	"Files.Download": on(func(ctx context.Context, c *Client) error {
+		return c.Files.Download(ctx, "/Volumes/c/s/v/f", io.Discard, DownloadOptions{})
+	}),
+	"Files.DownloadDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.Files.DownloadDir(ctx, "/Volumes/c/s/v/d", dir, DirOptions{})
+		return err
+	}),
+	"Files.DownloadFile": inDir(func(ctx context.Context, c *Client, dir string) error {
+		return c.Files.DownloadFile(ctx, "/Volumes/c/s/v/f", dir+"/f", DownloadOptions{})
+	}),
+	"Files.FS": value(func(ctx context.Context, c *Client) ([]byte, error) {
+		return fs.ReadFile(c.Files.FS(ctx, "/Volumes/c/s/v/d"), "f")
+	}),
+	"Files.GetDirectoryMetadata": on(func(ctx context.Context, c *Client) error {
+		return c.Files.GetDirectoryMetadata(ctx, "/Volumes/c/s/v/d")
+	}),
+	"Files.GetMetadata": value(func(ctx context.Context, c *Client) (*FileMetadata, error) {
+		return c.Files.GetMetadata(ctx, "/Volumes/c/s/v/f")
+	}),
+	"Files.InitiateUpload": value(func(ctx context.Context, c *Client) (*InitiatedUpload, error) {
+		return c.Files.InitiateUpload(ctx, InitiateUpload{Path: "/Volumes/c/s/v/f"})
+	}),
+	"Files.List": value(func(ctx context.Context, c *Client) ([]FileEntry, error) {
+		return c.Files.List(ctx, ListDirectory{Path: "/Volumes/c/s/v/d"})
+	}),
+	"Files.ListPage": value(func(ctx context.Context, c *Client) (*Page[FileEntry], error) {
+		return c.Files.ListPage(ctx, ListDirectory{Path: "/Volumes/c/s/v/d"})
+	}),
+	"Files.Open": value(func(ctx context.Context, c *Client) ([]byte, error) {
+		f, err := c.Files.Open(ctx, "/Volumes/c/s/v/f")
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		_, err = io.Copy(io.Discard, f)
+		return nil, err
+	}),
+	"Files.PutFile": on(func(ctx context.Context, c *Client) error {
+		return c.Files.PutFile(ctx, "/Volumes/c/s/v/f", strings.NewReader("x"), PutFileOptions{})
+	}),
+	"Files.Read": value(func(ctx context.Context, c *Client) ([]byte, error) {
+		return c.Files.Read(ctx, ReadFile{Path: "/Volumes/c/s/v/f", Length: 1 << 20})
+	}),
+	"Files.Upload": on(func(ctx context.Context, c *Client) error {
+		return c.Files.Upload(ctx, strings.NewReader("x"), "/Volumes/c/s/v/f", UploadOptions{Overwrite: true})
+	}),
+	"Files.UploadDir": inDir(func(ctx context.Context, c *Client, dir string) (err error) {
+		_, err = c.Files.UploadDir(ctx, dir, "/Volumes/c/s/v/d", DirOptions{})
+		return err
+	}),
+
 	"Jobs.AllRunOutputs": each(func(ctx context.Context, c *Client) iter.Seq2[TaskOutput, error] { return c.Jobs.AllRunOutputs(ctx, 1) }),
 	"Jobs.ListPage":      value(func(ctx context.Context, c *Client) (*Page[Job], error) { return c.Jobs.ListPage(ctx, ListJobs{}) }),
 	"Jobs.ListRunsPage":  value(func(ctx context.Context, c *Client) (*Page[Run], error) { return c.Jobs.ListRunsPage(ctx, ListRuns{}) }),

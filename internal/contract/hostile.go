@@ -74,7 +74,7 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 					text := bomb.text()
 					grown := growth(func() {
 						synctest.Test(t, func(t *testing.T) {
-							ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // some polls, without time to collect the garbage
+							ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // few polls, without time to collect the garbage
 							defer cancel()
 							err = s.explode(ctx, Operation{}, good, text, s.Others[name])
 						})
