@@ -153,6 +153,11 @@ func WithHost(host string) Option {
 // Without this option, only the context limits how long a response may take.
 // Give calls a context with a deadline. Establishing a connection has a limit
 // of 30 seconds, after which the client retries.
+//
+// The client requests compressed responses itself and decompresses them, so that
+// it can bound them. Your Transport therefore sees compressed responses, with the
+// header Content-Encoding. If DisableCompression of an [http.Transport] is set,
+// the client does not request compression.
 func WithHTTPClient(hc *http.Client) Option {
 	return func(c *config) error {
 		if hc == nil {

@@ -31,6 +31,7 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/area"
+	"github.com/go-databricks/databricks/internal/reply"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/patch"
 )
@@ -329,7 +330,9 @@ func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, err
 	var created T
 	err := c.calls.Do(ctx, r, func(in io.Reader) error {
 		created = *new(T)
-		if err := json.NewDecoder(in).Decode(&created); err != nil {
+		s := reply.NewScanner(in, nil)
+		defer s.Free()
+		if err := reply.Decode(s, &created); err != nil {
 			return err
 		}
 		if id, _ := created.ref(); id == "" {

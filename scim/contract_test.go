@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"reflect"
@@ -54,7 +55,47 @@ var contractRows = []contract.Row{
 	{Call: "DELETE /api/2.0/preview/scim/v2/Groups/{id}", Go: "Groups.Delete", Args: "id"},
 }
 
+// hostileCalls are the methods that have no row; see [contract.Suite.Hostile].
+var hostileCalls = map[string]func(ctx context.Context, client any) error{
+	"CachedMe": value(func(ctx context.Context, c *Client) (*User, error) { return c.CachedMe(ctx) }),
+	"HomeDir":  value(func(ctx context.Context, c *Client) (string, error) { return c.HomeDir(ctx) }),
+
+	"Users.Find": value(func(ctx context.Context, c *Client) (*User, error) { return c.Users.Find(ctx, "u") }),
+	"Users.ListPage": value(func(ctx context.Context, c *Client) (*databricks.Page[User], error) {
+		return c.Users.ListPage(ctx, ListOptions{})
+	}),
+	"Users.Modify": func(ctx context.Context, client any) error {
+		return client.(*Client).Users.Modify(ctx, "1", func(*User) {})
+	},
+
+	"ServicePrincipals.Find": value(func(ctx context.Context, c *Client) (*ServicePrincipal, error) {
+		return c.ServicePrincipals.Find(ctx, "p")
+	}),
+	"ServicePrincipals.ListPage": value(func(ctx context.Context, c *Client) (*databricks.Page[ServicePrincipal], error) {
+		return c.ServicePrincipals.ListPage(ctx, ListOptions{})
+	}),
+	"ServicePrincipals.Modify": func(ctx context.Context, client any) error {
+		return client.(*Client).ServicePrincipals.Modify(ctx, "1", func(*ServicePrincipal) {})
+	},
+
+	"Groups.Find": value(func(ctx context.Context, c *Client) (*Group, error) { return c.Groups.Find(ctx, "g") }),
+	"Groups.ListPage": value(func(ctx context.Context, c *Client) (*databricks.Page[Group], error) {
+		return c.Groups.ListPage(ctx, ListOptions{})
+	}),
+	"Groups.Modify": func(ctx context.Context, client any) error {
+		return client.(*Client).Groups.Modify(ctx, "1", func(*Group) {})
+	},
+}
+
+func value[T any](call func(ctx context.Context, c *Client) (T, error)) func(ctx context.Context, client any) error {
+	return func(ctx context.Context, client any) error {
+		_, err := call(ctx, client.(*Client))
+		return err
+	}
+}
+
 var contractSuite = &contract.Suite{
+	Others: hostileCalls,
 	Checker: func() *contract.Checker {
 		areas, err := contract.Load("../testdata/contract", "scim")
 		if err != nil {
@@ -87,3 +128,6 @@ func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
 func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
 func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
 func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }
+
+// A few bytes that claim to be many take little memory.
+func TestContract_hostile(t *testing.T) { contractSuite.Hostile(t, false) }

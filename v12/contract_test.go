@@ -1,6 +1,7 @@
 package v12
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"reflect"
@@ -57,7 +58,23 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/1.2/libraries/detach", Go: "Libraries.Detach", Args: "libraryId clusterId", Inner: "id"},
 }
 
+// hostileCalls are the methods that have no row; see [contract.Suite.Hostile].
+var hostileCalls = map[string]func(ctx context.Context, client any) error{
+	"Libraries.WaitAttached": func(ctx context.Context, client any) error {
+		return client.(*Client).Libraries.WaitAttached(ctx, "l", "c")
+	},
+	"NewSession": func(ctx context.Context, client any) error {
+		session, err := client.(*Client).NewSession(ctx, "c", Python)
+		if err != nil {
+			return err
+		}
+		_, err = session.Run(ctx, "1")
+		return errors.Join(err, session.Close())
+	},
+}
+
 var contractSuite = &contract.Suite{
+	Others: hostileCalls,
 	Checker: func() *contract.Checker {
 		areas, err := contract.Load("../testdata/contract", "v12")
 		if err != nil {

@@ -101,7 +101,8 @@ var bombsForAll = []bomb{
 	{"white space", "", " "},
 	{"text", "", "x"},
 	{"a list of nothing", `{"clusters":[{}],"files":[`, "{},"},
-	{"elements", `{"events":[{}],"objects":[{}],"jobs":[{}],"runs":[{}],"contents":[{}],"volumes":[{}],"Resources":[{}],"tasks":[`, "{},"},
+	{"elements", `{"events":[{}],"objects":[{}],"jobs":[{}],"runs":[{}],"contents":[{}],"volumes":[{}],"tasks":[`, "{},"},
+	{"resources", `{"totalResults":1000000,"Resources":[`, "{},"},
 	{"a string", `{"data":"AAAA","content":"`, "AAAA"},
 	{"an error", `{"error_code":"X","details":[`, "{},"},
 }
