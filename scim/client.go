@@ -31,9 +31,9 @@ import (
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/area"
-	"github.com/go-databricks/databricks/internal/reply"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/patch"
+	"github.com/go-databricks/databricks/internal/reply"
 )
 
 // Error codes, for use with [errors.Is].

@@ -28,8 +28,8 @@ const (
 	// The values that are made of a response may take this much memory for each
 	// byte received, and some more. A list of 100,000 clusters that differ only in
 	// their IDs takes about 300. What claims to be more than it is takes far more.
-	maxGrowth  = 400
-	freeMemory = 16 << 20
+	maxGrowth  = 512
+	freeMemory = 12 << 20
 )
 
 // A Body is the body of a response, without the compression that it had on its way.
