@@ -573,7 +573,7 @@ func playNext(t *testing.T, v *verdict, name string, faults []databrickstest.Fau
 			if succeeds := first == nil || beside(first); succeeds && tree[file] != content {
 				v.lost = append(v.lost, say)
 			}
-			if second != nil && !beside(second) && !(tr.once && errors.Is(second, fs.ErrExist)) {
+			if second != nil && !beside(second) && !(len(tr.old) == 0 && errors.Is(second, fs.ErrExist)) {
 				v.wrong = append(v.wrong, say)
 			}
 		}
