@@ -9,6 +9,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // A boltStore keeps the records of a workspace in a file of bbolt. A transaction
@@ -24,7 +25,7 @@ func openStore(dir string) (*boltStore, error) {
 	}
 	file := filepath.Join(dir, "workspace.db")
 	db, err := bolt.Open(file, 0o600, &bolt.Options{Timeout: time.Second, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is in use by another process", file)
 	}
 	if err != nil {

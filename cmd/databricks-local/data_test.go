@@ -21,7 +21,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/go-databricks/databricks"
 )
@@ -153,7 +153,7 @@ func TestBoltStore_tornWrite(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("no database ", 10_000)), 0o600))
 	_, err = openStore(dir)
-	assert.ErrorIs(t, err, bolt.ErrInvalid)
+	assert.ErrorIs(t, err, bolterrors.ErrInvalid)
 }
 
 // A child is the program in a process of its own.

@@ -154,7 +154,7 @@ type lateConn struct {
 func (c lateConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if err != nil {
-		time.Sleep(time.Duration(c.by.Load()))
+		<-time.After(time.Duration(c.by.Load())) // the error is late, which is the fault
 	}
 	return n, err
 }
