@@ -33,18 +33,18 @@ func volumeTransfers() map[string]transfer {
 	}
 	return map[string]transfer{
 		"download a file of a volume": {
-			alone: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree, do: download(true),
+			alone: true, fixed: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree, do: download(true),
 			setUp: func(ctx context.Context, c *databricks.Client, dir string) {
 				write(ctx, c, newContent, "/f")
 				must(0, os.WriteFile(filepath.Join(dir, "f"), []byte("local"), 0o666))
 			},
 		},
 		"download a file of a volume to a new name": {
-			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree, do: download(false),
+			alone: true, fixed: true, once: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree, do: download(false),
 			setUp: func(ctx context.Context, c *databricks.Client, _ string) { write(ctx, c, newContent, "/f") },
 		},
 		"download a directory of a volume": {
-			old: map[string]string{}, new: map[string]string{"a.py": oldContent, filepath.Join("sub", "b.py"): oldContent}, setUp: dir, tree: localTree,
+			fixed: true, old: map[string]string{}, new: map[string]string{"a.py": oldContent, filepath.Join("sub", "b.py"): oldContent}, setUp: dir, tree: localTree,
 			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
 				return c.Files.DownloadDir(ctx, volumeDir, dir, one)
 			},
