@@ -20,6 +20,25 @@
 //	}
 //	cluster, err := client.Clusters.WaitRunning(ctx, id)
 //
+// # Areas
+//
+// Each area is a service with methods, a field of [Client]. These are the services
+// and their main types:
+//
+//   - [ClustersService]: [ClusterSpec], [Cluster], [ClusterEvent], [ClusterError]
+//   - [DBFSService]: [FileInfo], [File], [UploadOptions], [DownloadOptions], [DirOptions], [DirResult]
+//   - [FilesService], for files in volumes: [FileMetadata], [FileEntry], [PendingUpload]
+//   - [GroupsService]: [GroupMember]
+//   - [JobsService]: [JobSettings], [Task], [Job], [Run], [RunOutput], [RunError]
+//   - [LibrariesService]: [Library], [LibraryStatus], [LibraryError]
+//   - [PermissionsService]: [PermissionObject], [AccessControl]
+//   - [PoliciesService]: [ClusterPolicy], [PolicyDefinition], [PolicyFamily]
+//   - [PoolsService]: [InstancePool]
+//   - [SecretsService]: [SecretScope], [Secret], [SecretBytes], [ACLItem]
+//   - [TokensService]: [CreatedToken], [TokenInfo]
+//   - [VolumesService]: [Volume]
+//   - [WorkspaceService]: [WorkspaceObject], [WorkspaceExport], [DirOptions], [DirResult]
+//
 // # Calls
 //
 // A [Client] has a field for each area. An area has a method for each call of
