@@ -274,7 +274,6 @@ func TestDecode_large(t *testing.T) {
 			got, err := client.Clusters.List(t.Context(), ListClusters{})
 			require.NoError(t, err)
 			assert.Len(t, got, n)
-			got = nil
 			count := 0
 			for _, err := range client.Clusters.All(t.Context(), ListClusters{}) {
 				require.NoError(t, err)
