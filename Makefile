@@ -49,11 +49,11 @@ interop:
 # What became of each call with each fault, in memory and over sockets: a line
 # each. Also each call with every response that never ends.
 matrix:
-	@out=$$(go test -count=1 -run '^TestFaultMatrix|^TestDecode_hostile' -v . -every-cell) || { echo "$$out"; exit 1; }; echo "$$out" | grep '^fault matrix'
+	@out=$$(go test -count=1 -timeout 40m -run '^TestFaultMatrix|^TestDecode_hostile' -v . -every-cell) || { echo "$$out"; exit 1; }; echo "$$out" | grep '^fault matrix'
 
 # The README's command, with the race detector and in any order.
 test:
-	TZ=UTC go test -race -shuffle=on ./...
+	TZ=UTC go test -timeout 30m -race -shuffle=on ./...
 
 # The same with the current release.
 current:
@@ -64,7 +64,7 @@ current:
 # The time limit is for a bubble whose clock stands still.
 ZONES := America/Los_Angeles Asia/Kolkata
 zones:
-	@for zone in $(ZONES); do echo "go test (TZ=$$zone)"; TZ=$$zone go test -timeout 5m ./... || exit 1; done
+	@for zone in $(ZONES); do echo "go test (TZ=$$zone)"; TZ=$$zone go test -timeout 15m ./... || exit 1; done
 
 # With ints of 32 bits, and without cgo, so that it needs no C library for 386.
 386:
