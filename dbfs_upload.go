@@ -244,7 +244,7 @@ func (u *upload) put(ctx context.Context, size int64) error {
 			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, began) }) {
 				return nil
 			}
-			return fmt.Errorf("%w; %s may have the old content or the new, and the new may replace what is written to it from now on", err, u.path)
+			return mayReplaceLater(u.path, err)
 		case outcomeUnknown(err):
 			lost = err
 			if attempt < u.s.client.retry.MaxAttempts && u.s.client.pause(ctx, attempt, err) == nil {
@@ -262,6 +262,12 @@ func (u *upload) put(ctx context.Context, size int64) error {
 		}
 		return lost
 	}
+}
+
+// mayReplaceLater says what may be at a path after err, the loss of the response
+// to a request that overwrites.
+func mayReplaceLater(path string, err error) error {
+	return fmt.Errorf("%w; %s may have the old content or the new, and the new may replace what is written to it from now on", err, path)
 }
 
 // maxClockSkew is how far the clocks of the service and of this machine may differ.

@@ -521,10 +521,7 @@ func TestFaultMatrixNext(t *testing.T) {
 		cells int
 	)
 	t.Run("cells", func(t *testing.T) {
-		for name, tr := range transfers() {
-			if slices.ContainsFunc(slices.Collect(maps.Keys(tr.new)), func(file string) bool { return strings.HasPrefix(file, "/Volumes/") }) {
-				continue // TODO: a late PUT that replaces a file of a volume still undoes the next one
-			}
+		for name := range transfers() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				var v verdict

@@ -416,7 +416,7 @@ func TestFiles_Upload_badResume(t *testing.T) {
 	err := client.Files.Upload(t.Context(), file, partsPath, databricks.UploadOptions{Concurrency: -1})
 	assert.ErrorContains(t, err, "Concurrency is -1")
 	err = client.DBFS.Upload(t.Context(), file, "/f", databricks.UploadOptions{Resume: good})
-	assert.ErrorContains(t, err, "are for files of volumes")
+	assert.ErrorContains(t, err, "require a file in a volume")
 	require.NoError(t, client.Files.AbortUpload(t.Context(), *good))
 	require.NoError(t, client.Files.AbortUpload(t.Context(), *good), "a second time")
 	assert.Empty(t, server.UnfinishedUploads())

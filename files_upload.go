@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/redact"
@@ -176,10 +177,12 @@ func (u *volumeUpload) plan(ctx context.Context) error {
 
 var errFileExists = fmt.Errorf("a file is at the path: %w: %w", ErrAlreadyExists, fs.ErrExist)
 
-// put writes the file in one request. If the response is lost, the request may
-// still be carried out. One that overwrites could then undo a later upload, so
-// that it is given time to be done. One that does not finds a file.
+// put writes the file in one request. If the response is lost, the service may
+// still process the request later. A late request with Overwrite would undo a
+// later upload, so put sends it once, and succeeds only if it has certainly taken
+// effect. A late request without Overwrite finds an existing file and fails.
 func (u *volumeUpload) put(ctx context.Context) error {
+	began := time.Now()
 	var lost error
 	for attempt := 1; ; attempt++ {
 		err := u.s.client.Do(ctx, putVolumeFile(u.path, u.content.Size(), u.open, u.opts.Overwrite), nil)
@@ -187,14 +190,15 @@ func (u *volumeUpload) put(ctx context.Context) error {
 			return *broken // the service got no whole request, whatever it says
 		}
 		switch {
-		case outcomeUnknown(err):
-			lost = err
-			if !u.content.Rewindable() {
-				return err
-			}
-			if u.opts.Overwrite && await(ctx, func(ctx context.Context) bool { same, err := u.same(ctx); return same && err == nil }) {
+		case outcomeUnknown(err) && !u.content.Rewindable():
+			return err
+		case outcomeUnknown(err) && u.opts.Overwrite:
+			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, began) }) {
 				return nil
 			}
+			return mayReplaceLater(u.path, err)
+		case outcomeUnknown(err):
+			lost = err
 			if attempt < u.s.client.retry.MaxAttempts && u.s.client.pause(ctx, attempt, err) == nil {
 				continue
 			}
@@ -210,6 +214,18 @@ func (u *volumeUpload) put(ctx context.Context) error {
 		}
 		return lost
 	}
+}
+
+// arrived reports whether what was sent is at the path, and came there since the
+// upload began. The same content from before does not show that the request was
+// processed.
+func (u *volumeUpload) arrived(ctx context.Context, began time.Time) bool {
+	m, err := u.s.GetMetadata(ctx, u.path)
+	if err != nil || !m.LastModified.IsZero() && m.LastModified.Before(began.Add(-maxClockSkew)) {
+		return false
+	}
+	same, err := u.same(ctx)
+	return same && err == nil
 }
 
 // open opens the source for one attempt to send all of it.

@@ -266,7 +266,6 @@ func TestDecode_large(t *testing.T) {
 		`"default_tags":{"ClusterName":"etl","Creator":"admin@example.com","Vendor":"Databricks"},"driver_healthy":true}`
 	for name, element := range map[string]func(i int) string{
 		"clusters that differ in their IDs": func(i int) string { return fmt.Sprintf(whole, i) },
-		"the same cluster":                  func(int) string { return fmt.Sprintf(whole, 7) },
 		"clusters with few members":         func(i int) string { return fmt.Sprintf(`{"cluster_id":"c-%d","state":"RUNNING"}`, i) },
 	} {
 		t.Run(name, func(t *testing.T) {
