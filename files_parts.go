@@ -124,11 +124,12 @@ func presignRefused(err error) bool {
 // A partsUpload is one upload in parts.
 type partsUpload struct {
 	*volumeUpload
-	pending PendingUpload
-	save    func(PendingUpload) error // nil: the upload is aborted if it fails
-	resumed bool
-	urls    partURLs
-	landed  atomic.Int64 // how many parts are in the storage
+	pending  PendingUpload
+	save     func(PendingUpload) error // nil: the upload is aborted if it fails
+	resumed  bool
+	wasWhole bool // all parts were in the storage before, so that the upload may be complete already
+	urls     partURLs
+	landed   atomic.Int64 // how many parts are in the storage
 
 	// Of an upload that can be resumed, the last byte of a part is sent by the one
 	// who holds the gate, until it is saved that the part is in the storage. So at
@@ -151,6 +152,7 @@ func (u *volumeUpload) sendInParts(ctx context.Context) error {
 		if p.resumed {
 			p.pending = *pending
 			p.pending.Parts = slices.Clone(pending.Parts)
+			p.wasWhole = int64(len(pending.Parts)) == countOf(pending.Size, pending.PartSize)
 		} else if err := p.initiate(ctx); err != nil {
 			return err
 		}
@@ -360,6 +362,8 @@ func (p *partsUpload) complete(ctx context.Context) error {
 		return nil // the process was killed once it was done
 	case gone:
 		return fmt.Errorf("%w: %w", errUploadGone, err)
+	case p.wasWhole:
+		err = &OutcomeUnknownError{Method: http.MethodPost, Path: "/api/2.0/fs/files" + p.path, Err: fmt.Errorf("the upload may have been completed before it was resumed: %w", err)}
 	}
 	return err
 }
