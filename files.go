@@ -89,15 +89,17 @@ func onDirectory(method, path string) Request {
 // directories.
 //
 // Without Overwrite, PutFile fails with an error that matches [fs.ErrExist] if
-// a file is at the path. The client then does not retry it after a lost
-// response. [FilesService.Upload] uses PutFile. It also uploads larger files
-// and recovers from failures.
+// a file is at the path.
+//
+// The client does not retry PutFile after a lost response, not even with
+// Overwrite. The service may still process the lost request later, and would
+// then replace what you write to the path in the meantime. You can safely send
+// the same content again. [FilesService.Upload] finds out what became of the
+// first request. It also uploads larger files.
 func (s *FilesService) PutFile(ctx context.Context, path string, file io.ReadSeeker, opts PutFileOptions) error {
 	from := source.New(file)
 	defer from.Close()
-	r := putVolumeFile(path, from.Size(), from.Open, opts.Overwrite)
-	r.Idempotent = opts.Overwrite
-	if err := s.client.Do(ctx, r, nil); err != nil {
+	if err := s.client.Do(ctx, putVolumeFile(path, from.Size(), from.Open, opts.Overwrite), nil); err != nil {
 		return err
 	}
 	return from.Finish()
