@@ -30,7 +30,8 @@ type UploadOptions struct {
 	// InPlace writes a large file directly to its path. This needs fewer
 	// requests. However, others can see the file before it is complete. A
 	// failed upload may leave a partial file, and may have deleted the file
-	// that it should replace.
+	// that it should replace. If several programs write to the path at the same
+	// time, that can be the file of another one. The error says so.
 	InPlace bool
 
 	// Unbuffered sends a source of unknown size while it is read. By default,
