@@ -15,7 +15,7 @@ import (
 func (p *partsUpload) sendChunks(ctx context.Context) error {
 	url, err := p.s.CreateResumableUploadURL(ctx, CreateResumableUploadURL{p.path, p.pending.SessionToken})
 	if err != nil {
-		return p.resumedWithout(ctx, err)
+		return p.resumedWithout(ctx, withoutEffect(err))
 	}
 	c := &chunks{partsUpload: p, url: url}
 	var offset int64

@@ -109,6 +109,15 @@ type unavailableError struct{ error }
 
 func (e *unavailableError) Unwrap() error { return e.error }
 
+// withoutEffect returns the error of a call that changes no file. Its outcome does
+// not matter, so that it is no [OutcomeUnknownError].
+func withoutEffect(err error) error {
+	if unknown, ok := err.(*OutcomeUnknownError); ok {
+		return unknown.Err
+	}
+	return err
+}
+
 // errUploadGone says that the upload does not exist any more.
 var errUploadGone = errors.New("the upload does not exist any more")
 
@@ -180,6 +189,7 @@ func (p *partsUpload) abort(ctx context.Context, why error) error {
 
 func (p *partsUpload) initiate(ctx context.Context) error {
 	started, err := p.s.InitiateUpload(ctx, InitiateUpload{p.path, p.opts.Overwrite})
+	err = withoutEffect(err)
 	if presignRefused(err) {
 		return &unavailableError{err}
 	}
@@ -412,7 +422,7 @@ func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
 	}
 	urls, err := u.p.s.CreateUploadPartURLs(ctx, CreateUploadPartURLs{Path: pending.Path, SessionToken: pending.SessionToken, StartPartNumber: number, Count: count})
 	if err != nil {
-		return partURL{}, err
+		return partURL{}, withoutEffect(err)
 	}
 	u.batch++
 	for _, url := range urls {
