@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
@@ -31,7 +31,7 @@ type attempt struct {
 	requestID string
 	info      *AttemptInfo    // nil if nobody observes
 	observed  context.Context // as the observers returned it
-	response  *reply.Body     // nil if there is none
+	response  *response.Body  // nil if there is none
 }
 
 // run sends the request, reads the response and records the outcome. The
@@ -76,7 +76,7 @@ func (a *attempt) prepare() error {
 			return err
 		}
 		if a.call.client.compressed {
-			reply.Accept(a.request)
+			response.Accept(a.request)
 		}
 	}
 	return a.sending.Attach(a.request, &a.call.payload)
@@ -89,7 +89,7 @@ func (a *attempt) send() (*http.Response, error) {
 		a.err, a.lost, a.transient = a.call.request.presigned.hideIn(failure.Err), failure.Lost, failure.Transient
 		return nil, a.err
 	}
-	reply.Open(resp)
+	response.Open(resp)
 	return resp, nil
 }
 
@@ -99,7 +99,7 @@ func (a *attempt) receive(resp *http.Response) {
 	if a.call.request.Response != nil {
 		*a.call.request.Response = ResponseInfo{resp.StatusCode, resp.Header, a.requestID, a.number}
 	}
-	a.response, _ = resp.Body.(*reply.Body)
+	a.response, _ = resp.Body.(*response.Body)
 	switch status := resp.StatusCode; {
 	case status < 200: // it may go on in another protocol; the body is a connection, and never ends
 		a.err, a.lost = fmt.Errorf("the response has the status %d, which nobody asked for", status), true
@@ -121,7 +121,7 @@ func (a *attempt) receive(resp *http.Response) {
 			return
 		}
 		a.rejection, a.requestID = err, err.RequestID
-	case *reply.Failure:
+	case *response.Failure:
 		a.transient, a.lost = err.BrokeOff, err.Lost
 	}
 }

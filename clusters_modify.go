@@ -8,7 +8,7 @@ import (
 	"maps"
 
 	"github.com/go-databricks/databricks/internal/patch"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // Modify changes some attributes of a cluster that is RUNNING or TERMINATED. It
@@ -35,7 +35,7 @@ func (s *ClustersService) Modify(ctx context.Context, id string, change func(*Cl
 		return fmt.Errorf("databricks: modifying cluster %s: %w", id, err)
 	}
 	var before, after ClusterSpec // of nothing in common
-	if err := errors.Join(reply.Unmarshal(text, &before), reply.Unmarshal(text, &after)); err != nil {
+	if err := errors.Join(response.Unmarshal(text, &before), response.Unmarshal(text, &after)); err != nil {
 		return fmt.Errorf("databricks: modifying cluster %s: %w", id, err)
 	}
 	change(&after)

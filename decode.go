@@ -6,20 +6,20 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // decodeResponse decodes a successful response into out. See [Client.Do]. It
 // returns an *APIError if the body is a rejection.
 func decodeResponse(resp *http.Response, out any) error {
-	rejection, err := reply.Into(resp, out)
+	rejection, err := response.Into(resp, out)
 	if rejection != nil {
 		resp.Body = io.NopCloser(bytes.NewReader(rejection))
 		return readAPIError(resp)
 	}
 	if checked, ok := out.(interface{ validate() error }); ok && err == nil {
 		if err := checked.validate(); err != nil {
-			return &reply.Failure{Err: err, Lost: true}
+			return &response.Failure{Err: err, Lost: true}
 		}
 	}
 	return err

@@ -11,7 +11,7 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/failure"
 	"github.com/go-databricks/databricks/internal/redact"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
@@ -177,7 +177,7 @@ func readAPIError(resp *http.Response) *APIError {
 	}
 	for _, raw := range report.Details {
 		var d ErrorDetail
-		if reply.Unmarshal(raw, &d) != nil {
+		if response.Unmarshal(raw, &d) != nil {
 			d = ErrorDetail{}
 		}
 		d.Raw = raw

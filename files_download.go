@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // fileRanges are how many bytes of a file of a volume one request reads.
@@ -154,7 +154,7 @@ func (v *volumeFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.W
 	for {
 		before := s.offset
 		err := v.get(ctx, f, &s, ranged, w)
-		broken, ok := errors.AsType[*reply.Failure](err)
+		broken, ok := errors.AsType[*response.Failure](err)
 		switch rejection, _ := errors.AsType[*APIError](err); {
 		case err == nil && s.length == 0:
 			return nil
@@ -207,7 +207,7 @@ func (v *volumeFile) get(ctx context.Context, f *remoteFile, s *span, ranged boo
 		v.setHeader(r.header, f, *s, ranged)
 		if err == nil && s.length == 0 {
 			_, _ = resp.Body.Read(make([]byte, 1)) // the end, so that the connection can be used again
-			return reply.ErrStopped
+			return response.ErrStopped
 		}
 		return err
 	})
@@ -276,7 +276,7 @@ func copyBody(w io.Writer, body io.Reader, n int64) (done int64, err error) {
 		done += int64(written)
 		switch {
 		case failed != nil:
-			return done, reply.Once(failed) // another attempt would not help
+			return done, response.Once(failed) // another attempt would not help
 		case done == n:
 		case err == io.EOF:
 			return done, io.ErrUnexpectedEOF

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
@@ -228,7 +228,7 @@ var codeWord = regexp.MustCompile(`^[A-Za-z][0-9A-Za-z_]{0,63}$`)
 
 func (a *attempt) errorClass() ErrorClass {
 	_, proxy := a.err.(*sending.ProxyError)
-	_, response := a.err.(*reply.Failure)
+	_, response := a.err.(*response.Failure)
 	refusal, refused := a.err.(*StorageError)
 	switch {
 	case refused && codeWord.MatchString(refusal.Code):

@@ -7,7 +7,7 @@ import (
 	"io"
 	"iter"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // A Page is one page of a list. It is for programs that show one page at a
@@ -192,14 +192,14 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 	return func(yield func(T, error) bool) {
 		yielded := false
 		err := c.Do(ctx, r, func(in io.Reader) error {
-			s := reply.NewScanner(in, nil)
+			s := response.NewScanner(in, nil)
 			defer s.Free()
-			err := reply.Elements(s, key, rest, func(v T) bool {
+			err := response.Elements(s, key, rest, func(v T) bool {
 				yielded = true
 				return yield(v, nil)
 			})
-			if yielded && err != nil && err != reply.ErrStopped {
-				err = reply.Once(err) // what was yielded cannot be taken back
+			if yielded && err != nil && err != response.ErrStopped {
+				err = response.Once(err) // what was yielded cannot be taken back
 			}
 			return err
 		})

@@ -25,7 +25,7 @@ import (
 
 	"github.com/go-databricks/databricks/internal/failure"
 	"github.com/go-databricks/databricks/internal/poll"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 func TestDo_bodies(t *testing.T) {
@@ -361,7 +361,7 @@ func TestJudgePoll(t *testing.T) {
 		{"REST 1.2 says no", &APIError{StatusCode: 500, report: failure.Report{Legacy: true}}, poll.Final, poll.Final},
 		{"a broken connection", io.ErrUnexpectedEOF, poll.Transient, poll.Transient},
 		{"a certificate", &tls.CertificateVerificationError{Err: errors.New("x")}, poll.Final, poll.Transient},
-		{"a sign-in page", &reply.Failure{Err: reply.ErrPage}, poll.Final, poll.Transient},
+		{"a sign-in page", &response.Failure{Err: response.ErrPage}, poll.Final, poll.Transient},
 	} {
 		assert.Equal(t, row.first, judgePoll(row.err, false), row.name)
 		assert.Equal(t, row.before, judgePoll(row.err, true), row.name)

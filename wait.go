@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/poll"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // WaitUntil polls get until done returns true, and returns the last value. It
@@ -90,7 +90,7 @@ func judgePoll(err error, before bool) poll.Verdict {
 	e, rejected := errors.AsType[*APIError](err)
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
-	case badArgument(err), rejected && e.report.Legacy && e.StatusCode >= 500, !before && (certificate || errors.Is(err, reply.ErrPage)):
+	case badArgument(err), rejected && e.report.Legacy && e.StatusCode >= 500, !before && (certificate || errors.Is(err, response.ErrPage)):
 		return poll.Final
 	case rejected:
 		return poll.JudgeStatus(e.StatusCode, before)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // WorkspaceService manages the notebooks, directories, libraries and files of a
@@ -165,7 +165,7 @@ func (s *WorkspaceService) Export(ctx context.Context, in ExportObject) (*Worksp
 	}
 	out := new(WorkspaceExport)
 	err := s.client.Do(ctx, request, func(body io.Reader) (err error) {
-		out.Content, err = reply.ReadAll(body)
+		out.Content, err = response.ReadAll(body)
 		return err
 	})
 	if err != nil {

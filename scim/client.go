@@ -33,7 +33,7 @@ import (
 	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/patch"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // Error codes, for use with [errors.Is].
@@ -330,9 +330,9 @@ func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, err
 	var created T
 	err := c.calls.Do(ctx, r, func(in io.Reader) error {
 		created = *new(T)
-		s := reply.NewScanner(in, nil)
+		s := response.NewScanner(in, nil)
 		defer s.Free()
-		if err := reply.Decode(s, &created); err != nil {
+		if err := response.Decode(s, &created); err != nil {
 			return err
 		}
 		if id, _ := created.ref(); id == "" {

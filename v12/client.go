@@ -37,7 +37,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/internal/area"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // A Client provides the calls of REST API 1.2. It is safe for concurrent use
@@ -127,15 +127,15 @@ func list[T any](ctx context.Context, c *Client, r area.Request) ([]T, error) {
 func (c *Client) id(ctx context.Context, r area.Request) (string, error) {
 	var id string
 	err := c.calls.Do(ctx, r, func(in io.Reader) error {
-		var response struct {
+		var created struct {
 			ID string `json:"id"`
 		}
-		s := reply.NewScanner(in, nil)
+		s := response.NewScanner(in, nil)
 		defer s.Free()
-		if err := reply.Decode(s, &response); err != nil {
+		if err := response.Decode(s, &created); err != nil {
 			return err
 		}
-		id = response.ID
+		id = created.ID
 		if id == "" {
 			return errors.New("the response has no id")
 		}

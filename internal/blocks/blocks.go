@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-databricks/databricks/internal/reply"
+	"github.com/go-databricks/databricks/internal/response"
 )
 
 // Size is how many bytes the API takes or gives in one call at most.
@@ -48,7 +48,7 @@ const TextSize = len(`{"handle":-9223372036854775808,"data":""}`) + (Size+2)/3*4
 func Decode(r io.Reader, dst []byte) (n int, err error) {
 	text := texts.Get().(*[textSize]byte)
 	defer texts.Put(text)
-	in := reply.NewScanner(r, text[:])
+	in := response.NewScanner(r, text[:])
 	said, seen := int64(-1), false
 	err = in.Members(func(name string) error {
 		if name == "data" {
@@ -91,7 +91,7 @@ var texts = sync.Pool{New: func() any { return new([textSize]byte) }}
 
 // decodeString decodes the base64 of the string that comes next, or takes a
 // null, and returns how many bytes it put into dst.
-func decodeString(in *reply.Scanner, dst []byte) (int, error) {
+func decodeString(in *response.Scanner, dst []byte) (int, error) {
 	c, err := in.Peek()
 	if err != nil {
 		return 0, err

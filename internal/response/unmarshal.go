@@ -1,7 +1,7 @@
 // Package reply decodes the replies of a service whose servers are of many
 // ages: what one writes as a number is a string with the next, and a list may
 // be larger than memory should hold.
-package reply
+package response
 
 import (
 	"bytes"
