@@ -31,7 +31,7 @@ type user struct {
 	name     string
 	password string   // empty: tokens only
 	admin    bool     // member of admins; the groups area keeps it up to date
-	groups   []string // those of [User]; the groups area makes them true
+	groups   []string // groups of [User]; the groups area adds the user to them
 
 	service      bool // a service principal, whose name is its application ID
 	inactive     bool // may not sign in
@@ -43,29 +43,29 @@ type user struct {
 	entitlements []string
 }
 
-// A token lets its user in until it expires or is revoked.
+// A token authenticates its user until it expires or is revoked.
 type token struct {
 	id      string // public
 	value   string
 	comment string
 	user    *user `state:"ref"`
 	created time.Time
-	expires time.Time // zero: never
-	oauth   bool      // not a personal access token, so it is not listed
+	expires time.Time // zero: the token never expires
+	oauth   bool      // not a personal access token; token lists do not contain it
 }
 
 func (t *token) valid(now time.Time) bool { return t.expires.IsZero() || now.Before(t.expires) }
 
-// identities are all that can sign in. Like all state they are guarded by the
-// workspace's lock.
+// identities has all users, service principals and tokens. The workspace's lock
+// guards it, like all state.
 type identities struct {
 	random *random
-	users  []*user           // in the order of their making
+	users  []*user           // in order of creation
 	byName map[string]*user  // by name
-	tokens map[string]*token // by value; revoked ones are gone
+	tokens map[string]*token // by value; revoked tokens are removed
 }
 
-// addUser adds u, who may hold a token from the beginning.
+// addUser adds a user, and its token if it has one.
 func (a *identities) addUser(u User, now time.Time) *user {
 	made := &user{id: a.random.id(), name: u.Name, password: u.Password, admin: u.Admin, groups: u.Groups}
 	a.users = append(a.users, made)
@@ -76,8 +76,8 @@ func (a *identities) addUser(u User, now time.Time) *user {
 	return made
 }
 
-// issue makes a token that really authenticates. An empty value is made up; a
-// zero expires is never.
+// issue creates a token that authenticates u. If value is empty, it generates
+// one. If expires is zero, the token never expires.
 func (a *identities) issue(u *user, value, comment string, now, expires time.Time) *token {
 	if value == "" {
 		value = "dapi" + a.random.hex(32)
@@ -87,10 +87,11 @@ func (a *identities) issue(u *user, value, comment string, now, expires time.Tim
 	return t
 }
 
-// revoke locks a token out at once.
+// revoke makes a token invalid immediately.
 func (a *identities) revoke(t *token) { delete(a.tokens, t.value) }
 
-// signIn finds who sends a request; the token is nil for a password.
+// signIn returns the sender of a request. The token is nil if the sender used a
+// password.
 func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, error) {
 	value, bearer := cutScheme(r.Header.Get("Authorization"), "Bearer")
 	if !bearer {
@@ -114,8 +115,8 @@ func (a *identities) signIn(r *http.Request, now time.Time) (*user, *token, erro
 		header: http.Header{"X-Databricks-Reason-Phrase": {message}}}
 }
 
-// signInPage is what people see who come without a credential, anywhere but at
-// the API.
+// signInPage is the response to a request without a credential for any path
+// outside the API.
 var signInPage = raw{contentType: "text/html; charset=utf-8", body: []byte("<!DOCTYPE html>\n<html><head><title>Databricks - Sign In</title></head>" +
 	"<body><h1>Sign in to Databricks</h1><p>This workspace is in memory. Its API is under /api/.</p></body></html>\n")}
 

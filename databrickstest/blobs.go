@@ -4,13 +4,13 @@ import (
 	"strconv"
 )
 
-// Blobs are long byte slices, which are stored once, whatever happens to the
-// objects that refer to them. They never change, so where a slice is and how long
-// it is says which one it is.
+// A blobTable has the long byte slices of the state. Each slice is stored once,
+// even if several objects refer to it. The slices never change, so the address
+// and the length of a slice identify it.
 type blobTable struct {
 	byID   map[uint64]*blob
 	bySpan map[blobSpan]uint64
-	unused map[uint64]bool // that nothing refers to any more
+	unused map[uint64]bool // blobs that no object refers to
 	last   uint64
 }
 
@@ -32,7 +32,7 @@ func newBlobTable() *blobTable {
 	return &blobTable{byID: map[uint64]*blob{}, bySpan: map[blobSpan]uint64{}, unused: map[uint64]bool{}}
 }
 
-// add adds a blob that is stored.
+// add adds a blob that the store already has.
 func (t *blobTable) add(id string, data []byte) error {
 	n, err := strconv.ParseUint(id, 10, 64)
 	if err != nil || len(data) == 0 {
@@ -43,7 +43,7 @@ func (t *blobTable) add(id string, data []byte) error {
 	return nil
 }
 
-// find returns nil if there is no such blob.
+// find returns nil if the blob does not exist.
 func (t *blobTable) find(id uint64) []byte {
 	if b := t.byID[id]; b != nil {
 		return b.data
@@ -51,7 +51,8 @@ func (t *blobTable) find(id uint64) []byte {
 	return nil
 }
 
-// take counts one more use of a slice, and reports whether it is new.
+// take counts one more reference to a slice. isNew reports whether the table
+// did not have the slice before.
 func (t *blobTable) take(data []byte) (id uint64, isNew bool) {
 	id, known := t.bySpan[spanOf(data)]
 	if !known {
@@ -64,7 +65,7 @@ func (t *blobTable) take(data []byte) (id uint64, isNew bool) {
 	return id, !known
 }
 
-// release counts uses that are over.
+// release removes one reference to each blob.
 func (t *blobTable) release(ids []uint64) {
 	for _, id := range ids {
 		if t.byID[id].uses--; t.byID[id].uses == 0 {

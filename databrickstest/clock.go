@@ -26,7 +26,7 @@ type Timings struct {
 	RunTerminate time.Duration // from TERMINATING to the end; default 50 ms
 }
 
-// withDefaults returns the durations that really apply.
+// withDefaults returns the timings with all defaults filled in.
 func (t Timings) withDefaults() Timings {
 	for _, d := range []struct {
 		of         *time.Duration
@@ -84,7 +84,7 @@ func WithSpeed(factor float64) Option { return func(s *Server) { s.speed = facto
 // same seed return the same responses to the same requests at the same times.
 func WithSeed(seed uint64) Option { return func(s *Server) { s.seed = seed } }
 
-// startClock makes s.clock run at the wanted speed.
+// startClock makes s.clock run at the configured speed.
 func (s *Server) startClock() {
 	if s.speed == 1 {
 		return
@@ -99,17 +99,18 @@ func (s *Server) startClock() {
 // times in responses. It differs from time.Now with WithSpeed and WithClock.
 func (s *Server) Now() time.Time { return s.clock().Add(time.Duration(s.ahead.Load())) }
 
-// now is Now. A handler uses its call's, which stands still while it works.
+// now is the same as Now. A handler uses c.now instead, which does not change
+// during a request.
 func (s *Server) now() time.Time { return s.Now() }
 
-// catchUp lets the clock leap to a time, if it is behind.
+// catchUp moves the clock forward to a time, if the clock is behind it.
 func (s *Server) catchUp(to time.Time) {
 	if behind := to.Sub(s.now()); behind > 0 {
 		s.ahead.Add(int64(behind))
 	}
 }
 
-// millis is the form of times in the API's JSON; 0 for no time.
+// millis returns a time as in the API's JSON. The zero time is 0.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -117,8 +118,8 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// random is a source of ids that are the same in each run. It may be used
-// under the workspace's lock only.
+// random generates ids that are the same in each run with the same seed. It may
+// only be used under the workspace's lock.
 type random struct {
 	*rand.Rand
 	source *rand.PCG
@@ -138,8 +139,8 @@ func (r random) word(n int) string { return r.text(n, "abcdefghijklmnopqrstuvwxy
 // id returns a positive number with 19 digits, too long for a float64.
 func (r random) id() int64 { return 1e18 + r.Int64N(8e18) | 1 }
 
-// number returns a positive number with 16 digits, as the service's handles and
-// object ids are. Clients in JavaScript need them to be exact in a float64.
+// number returns a positive number with 16 digits, like the service's handles
+// and object ids. JavaScript clients need numbers that a float64 holds exactly.
 func (r random) number() int64 { return 1e15 + r.Int64N(8e15) }
 
 func (r random) text(n int, alphabet string) string {

@@ -14,63 +14,64 @@ import (
 	"time"
 )
 
-// clustersArea are the clusters of the workspace. Other areas use
+// clustersArea has the clusters of the workspace. Other areas use these
+// methods:
 //
-//   - find and all, which bring clusters up to date first;
-//   - launch and terminate, for the clusters of jobs;
-//   - watch, to learn of clusters that come up and go down;
-//   - idleness, to say when a cluster was last used.
+//   - find and all return clusters and update them first;
+//   - launch and terminate manage the clusters of jobs;
+//   - watch reports clusters that start or terminate;
+//   - idleness registers a function that says when a cluster was last used.
 type clustersArea struct {
 	s        *Server
 	byID     map[string]*cluster
-	inOrder  []*cluster          // of their making
+	inOrder  []*cluster          // in order of creation
 	byToken  map[string]*cluster // by idempotency token
 	pinned   int
 	pinLimit int
-	failures []ClusterFailure // of the next launches
+	failures []ClusterFailure // for the next launches
 	watchers []func(clusterChange)
 	users    []func(cl *cluster, at time.Time) time.Time
 }
 
-// A cluster and where it is in its life.
+// A cluster has the attributes and the current state of one cluster.
 type cluster struct {
 	id         string
 	seq        int
-	sent       *clusterSpec // as the user said it
-	unknown    any          // what else they said, if it is to be kept
-	attributes *clusterSpec // with all defaults; its size is the target
+	sent       *clusterSpec // as the user sent it
+	unknown    any          // other attributes that the user sent, if the workspace keeps them
+	attributes *clusterSpec // with all defaults; its size is the target size
 	creator    string
 	source     string // API, JOB, …
-	runName    string // of a job's cluster
+	runName    string // of the run, if source is JOB
 	jobID      int64
-	cloneFrom  string              // the cluster whose libraries it begins with
-	token      string              // the idempotency token that it was made with
-	libraries  *clusterLibraries   // nil until they are asked for
+	cloneFrom  string              // the cluster whose libraries it starts with
+	token      string              // the idempotency token that it was created with
+	libraries  *clusterLibraries   // nil until they are needed
 	pending    *pendingEnforcement // of its policy
 
 	state   string
 	message string
-	next    clusterStep // what happens at due
+	next    clusterStep // the step to take at due
 	due     time.Time
-	failure *ClusterFailure // of a launch that fails
-	size    int             // workers after a resize
+	failure *ClusterFailure // set if the current launch will fail
+	size    int             // number of workers after the current resize
 	reason  *terminationReason
 
 	created      time.Time
 	restarted    time.Time
 	lostState    time.Time // zero: never
-	lastActivity time.Time // zero: never up
+	lastActivity time.Time // zero: never running
 	terminated   time.Time
 	unpinned     time.Time
 	pinnedBy     string
 
-	contextID int64 // of Spark; 0 before the first start
+	contextID int64 // Spark's context ID; 0 before the first start
 	driver    *sparkNode
-	executors []sparkNode // never changed, only replaced
+	executors []sparkNode // never changed in place, only replaced
 	events    []clusterEvent
 }
 
-// A clusterStep is what happens to a cluster next.
+// A clusterStep is the next step in the life of a cluster.
 type clusterStep string
 
 const (
@@ -92,21 +93,21 @@ const (
 
 // Limits of the workspace.
 const (
-	pinLimit       = 100 // 20 in 2020, 70 in 2022
+	pinLimit       = 100 // it was 20 in 2020 and 70 in 2022
 	keptTerminated = 30 * 24 * time.Hour
 	listedClusters = 70 // terminated all-purpose clusters in a list of 2.0
 	listedJobs     = 30 // terminated job clusters in a list of 2.0
 )
 
-// usable tells whether the cluster takes work.
+// usable reports whether the cluster accepts work.
 func (cl *cluster) usable() bool { return cl.state == clusterRunning || cl.state == clusterResizing }
 
-// down tells whether the cluster has ended or is about to.
+// down reports whether the cluster is terminated or terminating.
 func (cl *cluster) down() bool {
 	return cl.state == clusterTerminating || cl.state == clusterTerminated
 }
 
-// A clusterChange is told to watchers, at the time of the change.
+// A clusterChange is passed to watchers at the time of the change.
 type clusterChange struct {
 	cluster *cluster
 	kind    clusterChangeKind
@@ -117,12 +118,13 @@ type clusterChangeKind int
 
 const (
 	clusterIsUp      clusterChangeKind = iota // RUNNING after a start or restart
-	clusterLostState                          // begins to restart; what lived in its driver is gone
-	clusterIsDown                             // begins to terminate; likewise
-	clusterIsGone                             // deleted for good; after clusterIsDown
+	clusterLostState                          // a restart starts; everything in the driver's memory is lost
+	clusterIsDown                             // the termination starts; everything in the driver's memory is lost
+	clusterIsGone                             // deleted permanently; follows clusterIsDown
 )
 
-// watch calls f at each change of any cluster, under the lock.
+// watch registers f, which is called under the lock for each change of a
+// cluster.
 func (a *clustersArea) watch(f func(clusterChange)) { a.watchers = append(a.watchers, f) }
 
 func (a *clustersArea) tell(cl *cluster, kind clusterChangeKind, at time.Time) {
@@ -131,9 +133,9 @@ func (a *clustersArea) tell(cl *cluster, kind clusterChangeKind, at time.Time) {
 	}
 }
 
-// idleness asks lastUsed whenever an idle cluster is about to be terminated. It
-// returns when the cluster was last used, up to at, which is the answer while
-// something runs; a zero time if never.
+// idleness registers lastUsed, which is called when an idle cluster is about to
+// terminate. It returns the time of the last use, or at if something still
+// runs, or the zero time if the cluster was never used.
 func (a *clustersArea) idleness(lastUsed func(cl *cluster, at time.Time) time.Time) {
 	a.users = append(a.users, lastUsed)
 }
@@ -221,7 +223,7 @@ func (a *clustersArea) register(s *Server) {
 	route(s, "POST", "/api/2.1/clusters/update", a.update)
 }
 
-// find returns a cluster as it is now.
+// find returns a cluster in its current state.
 func (a *clustersArea) find(id string, now time.Time) (*cluster, error) {
 	cl := a.byID[id]
 	if cl == nil {
@@ -235,12 +237,12 @@ func (a *clustersArea) find(id string, now time.Time) (*cluster, error) {
 	return cl, nil
 }
 
-// securable is the cluster as something with permissions.
+// securable returns the cluster as an object with permissions.
 func (cl *cluster) securable() securable {
 	return securable{kind: "clusters", id: cl.id, owner: cl.creator}
 }
 
-// reach is find for a caller who needs a level.
+// reach is find for a caller who needs a permission level.
 func (a *clustersArea) reach(c *call, id, level string) (*cluster, error) {
 	cl, err := a.find(id, c.now)
 	if err == nil {
@@ -252,7 +254,7 @@ func (a *clustersArea) reach(c *call, id, level string) (*cluster, error) {
 	return cl, nil
 }
 
-// complete is a spec with all that the service fills in.
+// complete returns a spec with all the values that the service fills in.
 func (a *clustersArea) complete(spec *clusterSpec, creator string) *clusterSpec {
 	full := spec.withDefaults(creator)
 	if p := a.s.pools.byID[full.InstancePoolID]; p != nil {
@@ -264,8 +266,8 @@ func (a *clustersArea) complete(spec *clusterSpec, creator string) *clusterSpec 
 	return full
 }
 
-// all returns the clusters as they are now, in the order of their making,
-// without those that the service forgot.
+// all returns the clusters in their current states, in order of creation. It
+// omits those that the service has forgotten.
 func (a *clustersArea) all(now time.Time) iter.Seq[*cluster] {
 	return func(yield func(*cluster) bool) {
 		for _, cl := range a.inOrder {
@@ -277,7 +279,7 @@ func (a *clustersArea) all(now time.Time) iter.Seq[*cluster] {
 	}
 }
 
-// purged tells whether the service has forgotten the cluster.
+// purged reports whether the service has forgotten the cluster.
 func (cl *cluster) purged(now time.Time) bool {
 	last := cl.terminated
 	if cl.unpinned.After(last) {
@@ -286,7 +288,7 @@ func (cl *cluster) purged(now time.Time) bool {
 	return cl.state == clusterTerminated && cl.pinnedBy == "" && now.Sub(last) > keptTerminated
 }
 
-// advance lets happen to the cluster what is due.
+// advance takes all steps of the cluster that are due.
 func (a *clustersArea) advance(cl *cluster, now time.Time) {
 	for {
 		switch {
@@ -299,8 +301,8 @@ func (a *clustersArea) advance(cl *cluster, now time.Time) {
 	}
 }
 
-// endIfIdle terminates a cluster that was idle for too long, and reports
-// whether anything changed.
+// endIfIdle terminates a cluster that was idle for too long. It reports whether
+// anything changed.
 func (a *clustersArea) endIfIdle(cl *cluster, now time.Time) bool {
 	minutes := *cl.attributes.AutoterminationMinutes
 	if cl.state != clusterRunning || minutes == 0 {
@@ -316,19 +318,20 @@ func (a *clustersArea) endIfIdle(cl *cluster, now time.Time) bool {
 		}
 	}
 	if cl.lastActivity.Add(time.Duration(minutes) * time.Minute).After(end) {
-		return true // look again
+		return true // check again with the later time
 	}
 	a.terminate(cl, end, &terminationReason{"INACTIVITY", "SUCCESS", map[string]string{"inactivity_duration_min": fmt.Sprint(minutes)}},
 		fmt.Sprintf("Inactive cluster terminated (inactive for %d minutes).", minutes))
 	return true
 }
 
-// after lets a step happen to the cluster, instead of what was to come.
+// after sets the cluster's next step. It replaces the step that was planned
+// before.
 func (cl *cluster) after(at time.Time, d time.Duration, next clusterStep) {
 	cl.due, cl.next = at.Add(d), next
 }
 
-// step lets the next step happen to the cluster.
+// step takes the cluster's next step.
 func (a *clustersArea) step(cl *cluster) {
 	next, at := cl.next, cl.due
 	cl.next = noStep
@@ -347,18 +350,18 @@ func (a *clustersArea) step(cl *cluster) {
 	}
 }
 
-// A clusterLaunch is a new cluster.
+// A clusterLaunch describes a new cluster.
 type clusterLaunch struct {
 	spec      clusterSpec
 	fields    map[string]any // of the request, for unknown attributes; may be nil
 	creator   string
 	source    string // API or JOB
-	jobID     int64  // of a job's cluster
-	runName   string // of a job's cluster
+	jobID     int64  // if source is JOB
+	runName   string // if source is JOB
 	cloneFrom string
 }
 
-// launch makes a cluster. The spec must have been checked.
+// launch creates a cluster. The spec must be valid.
 func (a *clustersArea) launch(at time.Time, l clusterLaunch) *cluster {
 	cl := &cluster{
 		id: a.newID(at), seq: len(a.inOrder), sent: &l.spec, attributes: a.complete(&l.spec, l.creator), creator: l.creator, source: l.source,
@@ -375,7 +378,8 @@ func (a *clustersArea) launch(at time.Time, l clusterLaunch) *cluster {
 	return cl
 }
 
-// newID is an id such as 0712-083015-bonk12: month and day, time, a word.
+// newID returns an id such as 0712-083015-bonk1234: month and day, time, and a
+// random word.
 func (a *clustersArea) newID(at time.Time) string {
 	for {
 		id := at.UTC().Format("0102-150405-") + a.s.random.word(8)
@@ -385,7 +389,8 @@ func (a *clustersArea) newID(at time.Time) string {
 	}
 }
 
-// remember keeps what a request said beyond the spec, if that is wanted.
+// remember keeps the unknown attributes of a request, if the workspace is
+// configured to do so.
 func (a *clustersArea) remember(cl *cluster, fields map[string]any) {
 	if !a.s.keepAll {
 		return
@@ -393,7 +398,7 @@ func (a *clustersArea) remember(cl *cluster, fields map[string]any) {
 	fields = maps.Clone(fields)
 	delete(fields, "idempotency_token")
 	delete(fields, "clone_from")
-	for _, f := range fieldsOf(reflect.TypeFor[clusterInfo]()) { // what reads show is no attribute
+	for _, f := range fieldsOf(reflect.TypeFor[clusterInfo]()) { // members of responses are not attributes
 		if len(f.index) == 1 && f.name != "cluster_name" {
 			delete(fields, f.name)
 		}
@@ -401,7 +406,8 @@ func (a *clustersArea) remember(cl *cluster, fields map[string]any) {
 	cl.unknown = unknownOf(fields, reflect.TypeFor[clusterSpec]())
 }
 
-// bringUp takes the cluster through a state to RUNNING, or lets that fail.
+// bringUp starts the cluster. It becomes RUNNING or fails after a time, and
+// until then has the state through.
 func (a *clustersArea) bringUp(cl *cluster, at time.Time, through string, takes time.Duration) {
 	cl.state, cl.message, cl.reason = through, "Finding instances for new nodes, acquiring more instances if necessary", nil
 	cl.terminated, cl.restarted, cl.driver, cl.executors = time.Time{}, at, nil, nil
@@ -421,7 +427,8 @@ func (a *clustersArea) bringUp(cl *cluster, at time.Time, through string, takes 
 	a.s.touch(kindCollection, "cluster-failures")
 }
 
-// up ends a launch: the cluster is up, or the launch failed.
+// up finishes a launch: the cluster is running, or it terminates because the
+// launch failed.
 func (a *clustersArea) up(cl *cluster, at time.Time) {
 	if failure := cl.failure; failure != nil {
 		cl.failure = nil
@@ -446,7 +453,7 @@ func (a *clustersArea) up(cl *cluster, at time.Time) {
 	a.tell(cl, clusterIsUp, at)
 }
 
-// terminate ends the cluster, whatever it was doing.
+// terminate terminates the cluster in any state.
 func (a *clustersArea) terminate(cl *cluster, at time.Time, reason *terminationReason, message string) {
 	cl.state, cl.message, cl.reason, cl.terminated = clusterTerminating, message, reason, at
 	cl.note(at, "TERMINATING", eventDetails{Reason: reason, User: reason.Parameters["username"]})
@@ -463,7 +470,7 @@ func (a *clustersArea) newNode(at time.Time) *sparkNode {
 	}
 }
 
-// setExecutors gives the cluster n executors, keeping those that are there.
+// setExecutors gives the cluster n executors. It keeps the existing ones.
 func (a *clustersArea) setExecutors(cl *cluster, n int, at time.Time) {
 	executors := slices.Clone(cl.executors[:min(n, len(cl.executors))])
 	for len(executors) < n {
@@ -483,7 +490,7 @@ func (a *clustersArea) create(c *call, in struct {
 	if len(in.IdempotencyToken) > maxIdempotencyToken {
 		return nil, invalid("idempotency_token must be at most %d characters long.", maxIdempotencyToken)
 	}
-	// A terminated cluster does not count, whatever token it was made with.
+	// A terminated cluster no longer occupies its idempotency token.
 	cl := a.byToken[in.IdempotencyToken]
 	if cl != nil {
 		a.advance(cl, c.now)
@@ -513,7 +520,7 @@ type oneCluster struct {
 	ClusterID string `json:"cluster_id" api:"required"`
 }
 
-// unexpected is what the service says of a cluster in the wrong state.
+// unexpected returns the service's error for a cluster in the wrong state.
 func (cl *cluster) unexpected() error {
 	return badState("Cluster %s is in unexpected state %s.", cl.id, cl.state[:1]+strings.ToLower(cl.state[1:]))
 }
@@ -619,14 +626,14 @@ func (a *clustersArea) resize(c *call, in struct {
 	return nil, nil
 }
 
-// setSize takes a running cluster through RESIZING to a new size.
+// setSize starts a resize of a running cluster.
 func (a *clustersArea) setSize(cl *cluster, at time.Time, size *clusterSize, user string) {
 	before, resized := cl.attributes, *cl.attributes
 	resized.NumWorkers, resized.Autoscale = size.NumWorkers, size.Autoscale
 	cl.attributes = &resized
 	current := len(cl.executors)
 	target := current
-	if size.Autoscale != nil { // the size stays, if the new range allows
+	if size.Autoscale != nil { // keep the size if the new range allows it
 		target = min(max(current, size.Autoscale.MinWorkers), size.Autoscale.MaxWorkers)
 	} else {
 		target = *size.NumWorkers
@@ -666,7 +673,7 @@ func (a *clustersArea) permanentDelete(c *call, in oneCluster) (any, error) {
 		return nil, err
 	}
 	if cl.pinnedBy != "" {
-		// The code that comes with it is not known.
+		// The error code is not known.
 		return nil, badState("Cannot delete pinned cluster %s. Please ask an admin to unpin the cluster first.", cl.id)
 	}
 	a.advance(cl, c.now)
@@ -683,7 +690,7 @@ func (a *clustersArea) permanentDelete(c *call, in oneCluster) (any, error) {
 	return nil, nil
 }
 
-// adminsOnly refuses a call of anybody else.
+// adminsOnly fails if the caller is not an administrator.
 func (c *call) adminsOnly() error {
 	if c.user.admin {
 		return nil
@@ -702,7 +709,7 @@ func (a *clustersArea) pin(c *call, in oneCluster) (any, error) {
 	case cl.pinnedBy != "":
 		return nil, nil
 	case a.pinned >= a.pinLimit:
-		// How the service says it is not known.
+		// The wording of the service is not known.
 		return nil, fail(http.StatusBadRequest, "QUOTA_EXCEEDED", "Cannot pin cluster %s: the limit of %d pinned clusters is reached.", cl.id, a.pinLimit)
 	}
 	a.pinned++
@@ -725,8 +732,8 @@ func (a *clustersArea) unpin(c *call, in oneCluster) (any, error) {
 	return nil, nil
 }
 
-// changeOwner follows the documents in wanting a terminated cluster; a sample
-// of the vendor's own does it to a running one.
+// changeOwner requires a terminated cluster, as the documentation says. A
+// sample of the vendor changes the owner of a running one.
 func (a *clustersArea) changeOwner(c *call, in struct {
 	oneCluster
 	OwnerUsername string `json:"owner_username" api:"required"`
@@ -746,7 +753,7 @@ func (a *clustersArea) changeOwner(c *call, in struct {
 	return nil, nil
 }
 
-// update is an edit of the members that the mask names.
+// update edits the members that the mask names.
 func (a *clustersArea) update(c *call, in struct {
 	oneCluster
 	UpdateMask string `json:"update_mask" api:"required"`
@@ -766,7 +773,7 @@ func (a *clustersArea) update(c *call, in struct {
 	tree := wanted
 	if in.UpdateMask != "*" {
 		base := *cl.sent
-		base.NumWorkers, base.Autoscale = cl.attributes.NumWorkers, cl.attributes.Autoscale // resized, perhaps
+		base.NumWorkers, base.Autoscale = cl.attributes.NumWorkers, cl.attributes.Autoscale // a resize may have changed it
 		tree = withUnknown(base.tree(), cl.unknown).(map[string]any)
 		for _, path := range strings.Split(in.UpdateMask, ",") {
 			copyMember(tree, wanted, strings.Split(path, "."))
@@ -779,7 +786,7 @@ func (a *clustersArea) update(c *call, in struct {
 	return nil, a.reconfigure(c, cl, &spec, tree)
 }
 
-// copyMember makes the member at a path of one tree what it is in another.
+// copyMember copies the member at a path from one tree to another.
 func copyMember(to, from map[string]any, path []string) {
 	name := path[0]
 	value, ok := from[name]
@@ -798,7 +805,7 @@ func copyMember(to, from map[string]any, path []string) {
 	default:
 		delete(to, name)
 	}
-	// One of the two sizes takes the place of the other.
+	// num_workers and autoscale replace each other.
 	if ok && name == "num_workers" {
 		delete(to, "autoscale")
 	} else if ok && name == "autoscale" {
@@ -806,7 +813,7 @@ func copyMember(to, from map[string]any, path []string) {
 	}
 }
 
-// clusterInfo is a cluster as reads show it.
+// clusterInfo is a cluster in a response.
 type clusterInfo struct {
 	ClusterID string `json:"cluster_id"`
 	*clusterSpec
@@ -850,7 +857,8 @@ func sourceOf(nodeType, pool string) instanceSource {
 	return instanceSource{NodeTypeID: nodeType}
 }
 
-// info is the cluster as it is now. It shares nothing that changes.
+// info returns the cluster in its current state. The result shares no data that
+// changes later.
 func (a *clustersArea) info(cl *cluster) any {
 	p := cl.attributes
 	info := clusterInfo{
@@ -881,7 +889,7 @@ func (a *clustersArea) info(cl *cluster) any {
 	return withUnknown(asTree(info), cl.unknown)
 }
 
-// described is the cluster with its spec, as get shows it.
+// described returns the cluster with its spec, as clusters/get does.
 func (a *clustersArea) described(cl *cluster) any {
 	switch info := a.info(cl).(type) {
 	case clusterInfo:
@@ -906,7 +914,7 @@ func asTree(value any) map[string]any {
 	return tree
 }
 
-// effectiveVersion is the runtime that is really used.
+// effectiveVersion returns the runtime that the cluster really uses.
 func (p *clusterSpec) effectiveVersion() string {
 	version := p.SparkVersion
 	if p.RuntimeEngine == "PHOTON" {
@@ -923,7 +931,8 @@ func (a *clustersArea) get(c *call, in oneCluster) (any, error) {
 	return a.described(cl), nil
 }
 
-// list is that of 2.0: all that is alive or pinned, and the latest of the rest.
+// list is the list of version 2.0: all clusters that are active or pinned, and
+// the latest of the others.
 func (a *clustersArea) list(c *call, in struct {
 	CanUseClient string `json:"can_use_client"`
 }) (any, error) {
@@ -948,7 +957,8 @@ func (a *clustersArea) list(c *call, in struct {
 	return list{key: "clusters", elements: a.infos(shown)}, nil
 }
 
-// allows tells whether a kind of client, NOTEBOOKS or JOBS, may use the cluster.
+// allows reports whether a kind of client, NOTEBOOKS or JOBS, may use the
+// cluster.
 func (cl *cluster) allows(client string) bool {
 	if w := cl.attributes.WorkloadType; w != nil && w.Clients != nil {
 		switch client {
@@ -969,7 +979,7 @@ func (a *clustersArea) infos(clusters []*cluster) iter.Seq[any] {
 	return slices.Values(infos)
 }
 
-// A place in the pages of a list: before or after a cluster.
+// A listToken is a position in the pages of a list: before or after a cluster.
 type listToken struct {
 	Name   string `json:"n"`
 	Seq    int    `json:"s"`
@@ -981,7 +991,8 @@ const (
 	maxListPage     = 100
 )
 
-// listPage is the list of 2.1: all of the last 30 days, in pages.
+// listPage is the list of version 2.1: all clusters of the last 30 days, in
+// pages.
 func (a *clustersArea) listPage(c *call, in struct {
 	PageSize  int    `json:"page_size"`
 	PageToken string `json:"page_token"`
@@ -1032,7 +1043,8 @@ func (a *clustersArea) listPage(c *call, in struct {
 		if err != nil || json.Unmarshal(text, &token) != nil {
 			return nil, invalid("Invalid page token.")
 		}
-		// The first cluster at or, going on, after the place.
+		// Find the first cluster at the position, or after it when paging
+		// forward.
 		at, found := slices.BinarySearchFunc(shown, token, func(cl *cluster, t listToken) int { return -compare(t, cl) })
 		if token.Before {
 			from, to = max(0, at-size), at

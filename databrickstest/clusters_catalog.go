@@ -43,8 +43,8 @@ type nodeInfo struct {
 	TotalCoreQuota     int      `json:"total_core_quota"`
 }
 
-// nodeTypes are some of Azure's. One is deprecated and one is not to be had,
-// so that choosing well makes a difference.
+// nodeTypes are some of Azure's node types. One is deprecated and one is
+// unavailable, so a program can choose the wrong one.
 var nodeTypes = []nodeType{
 	azureNode("Standard_F4", "Compute Optimized", "Standard F Family vCPUs", 4, 8192, 64, func(n *nodeType) { n.IsDeprecated = true }),
 	azureNode("Standard_F8s_v2", "Compute Optimized", "Standard FSv2 Family vCPUs", 8, 16384, 64),
@@ -84,7 +84,8 @@ func azureNode(id, category, family string, cores float64, memoryMB, diskGB int,
 	return n
 }
 
-// nodeTypeOf returns the node type with an id, or what passes for it.
+// nodeTypeOf returns the node type with an id. For an unknown id, it returns a
+// type with 4 cores and 14 GB.
 func nodeTypeOf(id string) nodeType {
 	for _, n := range nodeTypes {
 		if n.NodeTypeID == id {
@@ -110,7 +111,7 @@ var sparkVersions = slices.Concat(
 	runtimes("12.2", " LTS", "3.3.2", "2.12"),
 )
 
-// runtimes are the kinds that there are of a release.
+// runtimes returns the variants of a release.
 func runtimes(release, support, spark, scala string) []sparkVersion {
 	made := func(key, kind, gpu string) sparkVersion {
 		return sparkVersion{release + ".x" + key + "-scala" + scala, fmt.Sprintf("%s%s%s (includes Apache Spark %s,%s Scala %s)", release, support, kind, spark, gpu, scala)}
@@ -118,8 +119,8 @@ func runtimes(release, support, spark, scala string) []sparkVersion {
 	return []sparkVersion{made("", "", ""), made("-photon", " Photon", ""), made("-cpu-ml", " ML", ""), made("-gpu-ml", " ML", " GPU,")}
 }
 
-// zones are called so in each of Azure's regions. What the service itself says
-// there is not known: the call was made for Amazon's.
+// zones are the zones of each Azure region. The service's own response on Azure
+// is not known, because the call was designed for AWS.
 var zones = map[string]any{"zones": []string{"1", "2", "3"}, "default_zone": "1"}
 
 func (a *clustersArea) listNodeTypes(*call, struct{}) (any, error) {

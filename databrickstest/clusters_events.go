@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// clusterEvent is one entry of a cluster's diary.
+// A clusterEvent is an event of a cluster.
 type clusterEvent struct {
 	ClusterID string       `json:"cluster_id"`
 	Timestamp int64        `json:"timestamp"`
@@ -41,15 +41,15 @@ type initScriptOutcome struct {
 	Duration int    `json:"execution_duration_seconds,omitzero"`
 }
 
-// Bounds of clusters/events.
+// Limits of clusters/events.
 const (
 	eventsKept       = 60 * 24 * time.Hour
 	defaultEventPage = 50
 	maxEventPage     = 500
 )
 
-// note writes an event into the diary. No two of a cluster have the same time,
-// so that a page that ends with one of them is well defined.
+// note adds an event. No two events of a cluster have the same time, so a page
+// that ends with an event is well defined.
 func (cl *cluster) note(at time.Time, kind string, details eventDetails) {
 	stamp := at.UnixMilli()
 	if n := len(cl.events); n > 0 {
@@ -124,7 +124,7 @@ func (a *clustersArea) listEvents(c *call, in eventsInput) (any, error) {
 	total := int64(len(events))
 	if !oldestFirst {
 		slices.Reverse(events)
-		if total > 0 && in.EndTime == 0 { // events to come must not shift the pages
+		if total > 0 && in.EndTime == 0 { // later events must not shift the pages
 			in.EndTime = events[0].Timestamp
 		}
 	}

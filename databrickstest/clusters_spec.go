@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// clusterSpec is what a user says about a cluster. A spec that is in use is
-// never changed, so replies may share it.
+// A clusterSpec has the attributes of a cluster that a user sets. A spec in use
+// never changes, so responses may share it.
 type clusterSpec struct {
 	NumWorkers                 *int                 `json:"num_workers,omitzero"`
 	Autoscale                  *autoscale           `json:"autoscale,omitzero"`
@@ -56,7 +56,8 @@ type autoscale struct {
 	MaxWorkers int `json:"max_workers"`
 }
 
-// storage is where logs go to or a script comes from. One member is set.
+// A storage is the destination of logs or the source of a script. One member is
+// set.
 type storage struct {
 	DBFS      *destination   `json:"dbfs,omitzero"`
 	File      *destination   `json:"file,omitzero"`
@@ -146,7 +147,7 @@ type mountInfo struct {
 
 // Limits of clusters.
 const (
-	maxWorkers          = 2000 // not documented; some bound there must be
+	maxWorkers          = 2000 // not documented, but there must be some limit
 	maxSSHKeys          = 10
 	maxCustomTags       = 45 // 43 in one table of the reference, 45 in all others
 	minAutotermination  = 10
@@ -155,13 +156,13 @@ const (
 )
 
 var (
-	// What looks like a runtime or a node type is taken for one, so that nobody
-	// has to wait for this package to learn of new ones.
+	// Anything that looks like a runtime or a node type is accepted, so that
+	// new ones work before this package knows them.
 	sparkVersionForm = regexp.MustCompile(`^(custom:.+|(apache-spark-)?\d+\.\w+(\.\w+)*(-[\w.]+)*)$`)
 	nodeTypeForm     = regexp.MustCompile(`^(Standard_\w+|[a-z]\w*(-\w+)*\.\w+|[a-z]\w*(-\w+)+)$`)
 )
 
-// check says what the service would refuse.
+// check returns the error with which the service would reject the spec.
 func (p *clusterSpec) check() error {
 	if err := p.checkSize(); err != nil {
 		return err
@@ -223,7 +224,7 @@ func (p *clusterSpec) check() error {
 }
 
 func (p *clusterSpec) checkSize() error {
-	single := p.Kind != "" && isTrue(p.IsSingleNode) // its size is no question
+	single := p.Kind != "" && isTrue(p.IsSingleNode) // it has no size
 	switch {
 	case p.NumWorkers == nil && p.Autoscale == nil && !single:
 		return invalid("Missing required field: size")
@@ -257,14 +258,15 @@ func (s *storage) check(name string) error {
 	return nil
 }
 
-// tagKey is Azure's rule.
+// tagKey matches the keys that Azure allows.
 var tagKey = regexp.MustCompile(`^[^<>*&%;\\/+?]{1,512}$`)
 
 func latin1(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r > 0xff })
 }
 
-// checkTags checks tags of clusters, which those of jobs become.
+// checkTags checks the tags of a cluster or of a job. A job's clusters get the
+// tags of the job.
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxCustomTags {
 		return invalid("At most %d custom tags can be specified.", maxCustomTags)
@@ -292,7 +294,8 @@ func orElse[T any](p *T, isWhenNil T) *T {
 	return p
 }
 
-// withDefaults is the spec with all that the service fills in, as reads show it.
+// withDefaults returns the spec with all the values that the service fills in
+// and returns.
 func (p *clusterSpec) withDefaults(creator string) *clusterSpec {
 	d := *p
 	d.NumWorkers = d.size().NumWorkers
@@ -305,7 +308,7 @@ func (p *clusterSpec) withDefaults(creator string) *clusterSpec {
 	d.AutoterminationMinutes = orElse(d.AutoterminationMinutes, 0)
 	d.EnableElasticDisk = orElse(d.EnableElasticDisk, true)
 	d.EnableLocalDiskEncryption = orElse(d.EnableLocalDiskEncryption, false)
-	d.ApplyPolicyDefaultValues = nil // shown in spec only
+	d.ApplyPolicyDefaultValues = nil // only the spec in a response has it
 	switch {
 	case d.AWSAttributes != nil:
 		a := *d.AWSAttributes
@@ -329,7 +332,7 @@ func (p *clusterSpec) withDefaults(creator string) *clusterSpec {
 		d.AzureAttributes = &a
 	}
 	switch d.DataSecurityMode {
-	case "DATA_SECURITY_MODE_DEDICATED", "DATA_SECURITY_MODE_AUTO": // which of the two AUTO becomes is up to the service
+	case "DATA_SECURITY_MODE_DEDICATED", "DATA_SECURITY_MODE_AUTO": // the service chooses what AUTO becomes
 		d.DataSecurityMode = "SINGLE_USER"
 	case "DATA_SECURITY_MODE_STANDARD":
 		d.DataSecurityMode = "USER_ISOLATION"
@@ -356,7 +359,7 @@ func withEntries(m map[string]string, pairs ...string) map[string]string {
 	return m
 }
 
-// firstSize is how many workers a cluster begins with.
+// firstSize returns the number of workers that a cluster starts with.
 func (p *clusterSpec) firstSize() int {
 	if p.Autoscale != nil {
 		return p.Autoscale.MinWorkers
@@ -364,27 +367,27 @@ func (p *clusterSpec) firstSize() int {
 	return *p.NumWorkers
 }
 
-// clusterSize is the size alone, as events have it.
+// A clusterSize is the size of a cluster in an event.
 type clusterSize struct {
 	NumWorkers *int       `json:"num_workers,omitzero"`
 	Autoscale  *autoscale `json:"autoscale,omitzero"`
 }
 
 func (p *clusterSpec) size() *clusterSize {
-	if p.Autoscale != nil { // num_workers may be 0 beside it
+	if p.Autoscale != nil { // num_workers may be 0 if autoscale is set
 		return &clusterSize{nil, p.Autoscale}
 	}
 	return &clusterSize{p.NumWorkers, nil}
 }
 
-// withoutSize is the attributes alone, as events have them.
+// withoutSize returns the spec without its size, as events have it.
 func (p *clusterSpec) withoutSize() *clusterSpec {
 	d := *p
 	d.NumWorkers, d.Autoscale = nil, nil
 	return &d
 }
 
-// tree is a spec as JSON members.
+// tree returns a spec as JSON members.
 func (p *clusterSpec) tree() map[string]any {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -397,8 +400,8 @@ func (p *clusterSpec) tree() map[string]any {
 	return tree
 }
 
-// unknownOf returns the members of a tree that have no place in t; nil if all
-// have one. A list keeps its length.
+// unknownOf returns the members of a tree that t has no field for, or nil if
+// there are none. A list keeps its length.
 func unknownOf(value any, t reflect.Type) any {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -437,7 +440,7 @@ func unknownOf(value any, t reflect.Type) any {
 	return nil
 }
 
-// withUnknown puts back what unknownOf took out.
+// withUnknown adds the members that unknownOf returned.
 func withUnknown(value, unknown any) any {
 	switch extra := unknown.(type) {
 	case map[string]any:

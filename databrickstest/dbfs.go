@@ -18,12 +18,12 @@ import (
 	"time"
 )
 
-// Bounds of the DBFS area.
+// Limits of DBFS.
 const (
-	maxBlock    = 1 << 20 // bytes of a block, of contents in JSON and of a read
+	maxBlock    = 1 << 20 // size of a block, of contents in JSON, and of a read, in bytes
 	defaultRead = maxBlock / 2
-	maxPutFile  = math.MaxInt32 // bytes of a file in a multipart put
-	maxDelete   = 10_000        // files that one call removes
+	maxPutFile  = math.MaxInt32 // size of a file in a multipart put, in bytes
+	maxDelete   = 10_000        // number of files that one call deletes
 	streamIdle  = 10 * time.Minute
 )
 
@@ -41,7 +41,8 @@ func WithEarlyFiles() Option { return func(s *Server) { s.dbfs.early = true } }
 // access to all paths.
 func WithoutDBFSRoot() Option { return func(s *Server) { s.dbfs.off = true } }
 
-// dbfsArea is DBFS: a tree of files, and the streams that write to it.
+// dbfsArea has the DBFS of the workspace: a tree of files, and the streams that
+// write to it.
 type dbfsArea struct {
 	root        *dbfsNode
 	streams     map[int64]*dbfsStream // by handle
@@ -58,33 +59,34 @@ type dbfsNode struct {
 
 func (n *dbfsNode) isDir() bool { return n.children != nil }
 
-// A dbfsStream is a file that is being written.
+// A dbfsStream is an open handle to a file that a client writes.
 type dbfsStream struct {
 	path      []string
 	overwrite bool
-	node      *dbfsNode `state:"-"` // with early files: what shows
-	early     bool      // the stream has a node
+	node      *dbfsNode `state:"-"` // the visible file, with WithEarlyFiles
+	early     bool      // node is set
 	writer    contentWriter
 	lastUse   time.Time
 }
 
-// A content is the bytes of a file. It never changes: all blocks but the last
-// are full.
+// A content has the bytes of a file. It never changes. All blocks but the last
+// one are full.
 type content struct {
 	size   int64
 	blocks [][]byte
 }
 
-// zeroBlock is what all blocks of zeros share, so that sparse files are cheap.
+// zeroBlock is shared by all blocks of zeros, so that sparse files need little
+// memory.
 var zeroBlock [maxBlock]byte
 
-// A contentWriter makes a content.
+// A contentWriter builds a content.
 type contentWriter struct {
 	full [][]byte
-	last []byte // less than a block
+	last []byte // shorter than a block
 }
 
-// write appends data, which must not change any more.
+// write appends data. The caller must not change data afterwards.
 func (w *contentWriter) write(data []byte) {
 	for len(data) > 0 {
 		n := min(maxBlock-len(w.last), len(data))
@@ -105,7 +107,7 @@ func (w *contentWriter) seal(block []byte) {
 	w.full = append(w.full, block)
 }
 
-// content returns what was written so far.
+// content returns everything that was written so far.
 func (w *contentWriter) content() content {
 	c := content{int64(len(w.full))*maxBlock + int64(len(w.last)), slices.Clip(w.full)}
 	if len(w.last) > 0 {
@@ -114,7 +116,8 @@ func (w *contentWriter) content() content {
 	return c
 }
 
-// readFrom writes all of r, up to limit bytes; it reports whether that was all.
+// readFrom writes everything that r returns. It stops after more than limit
+// bytes, and all is then false.
 func (w *contentWriter) readFrom(r io.Reader, limit int64) (all bool, err error) {
 	var block []byte
 	for total := int64(0); ; {
@@ -133,12 +136,12 @@ func (w *contentWriter) readFrom(r io.Reader, limit int64) (all bool, err error)
 			return true, err
 		}
 		if &w.full[len(w.full)-1][0] == &block[0] {
-			block = nil // it is in use
+			block = nil // w keeps the block
 		}
 	}
 }
 
-// slice returns n bytes from offset on, which must be there.
+// slice returns n bytes from offset on. These bytes must exist.
 func (c content) slice(offset, n int64) []byte {
 	if n == 0 {
 		return nil
@@ -170,8 +173,9 @@ func (a *dbfsArea) register(s *Server) {
 	route(s, "GET", "/api/2.0/dbfs/read", a.read, unlocked)
 }
 
-// path splits a path into its names. Only slashes are special: . and .. are
-// names like others, as there is no record of what the service makes of them.
+// path splits a path into its names. Only slashes are special. The names . and
+// .. have no special meaning, because it is not known what the service does
+// with them.
 func (a *dbfsArea) path(path string) ([]string, error) {
 	if a.off {
 		return nil, denied("Public DBFS root is disabled. Access is denied on path: %s", path)
@@ -189,7 +193,7 @@ func (a *dbfsArea) path(path string) ([]string, error) {
 
 func join(names []string) string { return "/" + strings.Join(names, "/") }
 
-// find returns nil if nothing is at the path.
+// find returns nil if the path does not exist.
 func (a *dbfsArea) find(names []string) *dbfsNode {
 	node := a.root
 	for _, name := range names {
@@ -200,7 +204,8 @@ func (a *dbfsArea) find(names []string) *dbfsNode {
 	return node
 }
 
-// fileSize returns the size of the file at path, which may begin with dbfs:.
+// fileSize returns the size of the file at a path. The path may start with
+// dbfs:.
 func (a *dbfsArea) fileSize(path string) (size int64, ok bool) {
 	names, err := a.path(path)
 	if err != nil {
@@ -221,7 +226,7 @@ func somethingAt(names []string) error {
 	return exists("A file or directory already exists at the input path dbfs:%s.", join(names))
 }
 
-// dir returns the directory at the path, and makes it if it is not there.
+// dir returns the directory at a path, and creates it if it does not exist.
 func (a *dbfsArea) dir(c *call, names []string) (*dbfsNode, error) {
 	node := a.root
 	for i, name := range names {
@@ -239,7 +244,7 @@ func (a *dbfsArea) dir(c *call, names []string) (*dbfsNode, error) {
 	return node, nil
 }
 
-// target checks that a file can be written at the path.
+// target checks whether a file can be written at a path.
 func (a *dbfsArea) target(names []string, overwrite bool) error {
 	if node := a.find(names); node != nil && (node.isDir() || !overwrite) {
 		return somethingAt(names)
@@ -247,7 +252,8 @@ func (a *dbfsArea) target(names []string, overwrite bool) error {
 	return nil
 }
 
-// place puts a file where target said that it can be.
+// place creates a file, or replaces one if overwrite is set. It creates missing
+// parent directories.
 func (a *dbfsArea) place(c *call, names []string, overwrite bool, data content) (*dbfsNode, error) {
 	if err := a.target(names, overwrite); err != nil {
 		return nil, err
@@ -296,8 +302,8 @@ func (a *dbfsArea) create(c *call, in struct {
 	return map[string]int64{"handle": handle}, nil
 }
 
-// idle reports whether nobody used the stream for so long that it is gone. What
-// was written to it is lost, but for early files.
+// idle reports whether the stream has expired because it was unused for too
+// long. What was written to it is lost, except with WithEarlyFiles.
 func (s *dbfsStream) idle(c *call) bool { return c.now.Sub(s.lastUse) > streamIdle }
 
 func (a *dbfsArea) stream(c *call, handle *int64) (*dbfsStream, error) {
@@ -315,7 +321,7 @@ func (a *dbfsArea) stream(c *call, handle *int64) (*dbfsStream, error) {
 
 func touchStream(c *call, handle int64) { c.touch(kindStream, strconv.FormatInt(handle, 10)) }
 
-// fromBase64 takes white space anywhere, as the service does.
+// fromBase64 decodes text. Like the service, it ignores white space.
 func fromBase64(name, text string) ([]byte, error) {
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
@@ -382,7 +388,8 @@ func (a *dbfsArea) delete(c *call, in struct {
 	case node == nil:
 		return nil, nil
 	case len(node.children) > 0 && !in.Recursive:
-		// Late in 2025 the code was seen to have become BAD_REQUEST.
+		// In late 2025, the service was seen to return the code BAD_REQUEST
+		// here.
 		return nil, fail(http.StatusBadRequest, "IO_ERROR", "Directory is not empty. Use recursive delete or remove contents first.")
 	}
 	touchTree(c.Server, kindDBFS, treePath(names), node)
@@ -397,7 +404,8 @@ func (a *dbfsArea) delete(c *call, in struct {
 	return nil, nil
 }
 
-// remove removes up to left files below n, and reports whether that was all.
+// remove removes at most left files below n. It reports whether it removed all
+// of them.
 func (n *dbfsNode) remove(left *int) bool {
 	for name, child := range n.children {
 		if child.isDir() {
@@ -484,8 +492,9 @@ func (a *dbfsArea) move(c *call, in struct {
 	switch {
 	case node == nil:
 		return nil, nothingAt(from)
-	// The service is documented to refuse to replace a file. Whether it moves
-	// into a directory that is there is not known; this one does not.
+	// The documentation says that the service does not replace a file. It is
+	// not known whether the service moves into an existing directory. This
+	// workspace does not.
 	case a.find(to) != nil:
 		return nil, somethingAt(to)
 	case len(from) < len(to) && slices.Equal(from, to[:len(from)]):
@@ -531,8 +540,9 @@ func (a *dbfsArea) putContent(c *call, path string, overwrite bool, data content
 	})
 }
 
-// putFile takes the multipart form. A part with a file name, even an empty one,
-// is the file, whatever its field; contents without one is base64.
+// putFile handles the multipart form. A part with a file name, even an empty
+// one, is the file, whatever the name of its field. The field contents without
+// a file name is base64.
 func (a *dbfsArea) putFile(c *call, parts *multipart.Reader) (any, error) {
 	fields := map[string]any{}
 	var file *content
@@ -557,7 +567,7 @@ func (a *dbfsArea) putFile(c *call, parts *multipart.Reader) (any, error) {
 		case err != nil:
 			return nil, malformed("%v", err)
 		case !all:
-			// Which answer the service gives is not known.
+			// The service's response is not known.
 			return nil, fail(http.StatusRequestEntityTooLarge, "BAD_REQUEST", "The file cannot exceed %d bytes.", int64(maxPutFile))
 		}
 		data := w.content()
@@ -580,7 +590,7 @@ func (a *dbfsArea) putFile(c *call, parts *multipart.Reader) (any, error) {
 func (a *dbfsArea) read(c *call, in struct {
 	Path   string `json:"path" api:"required"`
 	Offset int64  `json:"offset"`
-	Length int64  `json:"length"` // that of 0 is not known; here it is as if absent
+	Length int64  `json:"length"` // the service's response to 0 is not known; here 0 means unset
 }) (any, error) {
 	var file content
 	err := c.locked(func() error {
@@ -616,14 +626,16 @@ func (a *dbfsArea) read(c *call, in struct {
 	return reply{status: http.StatusOK, header: header, stream: func(w io.Writer) error { return writeBlock(w, head, data) }}, nil
 }
 
-// A textBuffer holds the base64 of textBlock bytes, and something around it.
+// A textBuffer has room for the base64 of textBlock bytes and for the JSON
+// around it.
 type textBuffer [textBlock/3*4 + 64]byte
 
-const textBlock = 48 << 10 // bytes; base64 without padding in between
+const textBlock = 48 << 10 // in bytes; a multiple of 3, so that base64 needs no padding in between
 
 var textBuffers = sync.Pool{New: func() any { return new(textBuffer) }}
 
-// writeBlock writes head, the base64 of data, and the end of the object.
+// writeBlock writes head, then the base64 of data, and then the end of the JSON
+// object.
 func writeBlock(w io.Writer, head string, data []byte) error {
 	buffer := textBuffers.Get().(*textBuffer)
 	defer textBuffers.Put(buffer)

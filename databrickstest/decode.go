@@ -15,19 +15,22 @@ import (
 	"sync"
 )
 
-// What a request says comes as a tree: map[string]any, []any, string,
-// json.Number, bool and nil from JSON, and fieldValues from a query or form.
-// decode puts it into a struct by its json tags, as leniently as the service:
-// a number or bool may be a string and the other way round, null is nothing,
-// unknown members are ignored. The wrong shape is MALFORMED_REQUEST.
-// A field tagged api:"required" must be there and not be an empty string. Where
-// one is tagged api:"unused", an object without any value is nothing, too.
-// A field of type any takes the tree as it is.
+// The parameters of a request form a tree. JSON is decoded to map[string]any,
+// []any, string, json.Number, bool and nil. A query or a form has fieldValues.
+//
+// decode stores a tree in a struct, by its json tags. It is as lenient as the
+// service: a string may replace a number or a bool and the other way round,
+// null means unset, and unknown members are ignored. Any other type is a
+// MALFORMED_REQUEST. A field with the tag api:"required" must be set, and must
+// not be an empty string. For a field with the tag api:"unused", an object
+// without any value also means unset. A field of type any gets the tree without
+// changes.
 
-// fieldValues are the values of a field of a query or a form.
+// A fieldValues has the values of one field of a query or a form.
 type fieldValues []string
 
-// addFields adds the fields of a query or form; a.b=1 is {"a": {"b": 1}}.
+// addFields adds the fields of a query or a form to a tree. The field a.b=1
+// becomes {"a": {"b": 1}}.
 func addFields(tree map[string]any, fields url.Values) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		node, path := tree, strings.Split(name, ".")
@@ -52,7 +55,7 @@ func parseObject(text []byte, tree map[string]any) error {
 	if err == nil {
 		_, err = decoder.Token()
 	}
-	if err != io.EOF { // there is something else than one value
+	if err != io.EOF { // the text is not exactly one JSON value
 		return badJSON("failed to parse given JSON")
 	}
 	object, ok := value.(map[string]any)
@@ -67,7 +70,8 @@ func badJSON(problem string) error {
 	return fail(http.StatusBadRequest, "MALFORMED_REQUEST", "Invalid JSON given in the body of the request - %s", problem)
 }
 
-// tokenName is what the service's JSON reader calls the beginning of a value.
+// tokenName returns the name of a value's first token in the errors of the
+// service's JSON parser.
 func tokenName(value any) string {
 	switch value := value.(type) {
 	case map[string]any:
@@ -87,7 +91,7 @@ func tokenName(value any) string {
 	return "VALUE_STRING"
 }
 
-// decode fills the struct that into points to.
+// decode stores tree in the struct that into points to.
 func decode(tree map[string]any, into any) error {
 	return decodeStruct(reflect.ValueOf(into).Elem(), tree)
 }
@@ -99,7 +103,7 @@ type structField struct {
 	unused   bool
 }
 
-var structFields sync.Map // of []structField by reflect.Type
+var structFields sync.Map // []structField by reflect.Type
 
 func fieldsOf(t reflect.Type) []structField {
 	if known, ok := structFields.Load(t); ok {
@@ -132,7 +136,7 @@ func decodeStruct(into reflect.Value, tree map[string]any) error {
 	return nil
 }
 
-// blank tells whether a value, and all that is in it, is empty.
+// blank reports whether a value and everything in it is empty.
 func blank(value any) bool {
 	switch value := value.(type) {
 	case nil:
@@ -247,7 +251,7 @@ func decodeScalar(into reflect.Value, value any, name string) error {
 		}
 	case reflect.Int, reflect.Int64, reflect.Int32:
 		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil { // 3.0 and 1e3 are whole numbers, too
+		if err != nil { // 3.0 and 1e3 are integers, too
 			f, floatErr := strconv.ParseFloat(text, 64)
 			if floatErr != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 				break
@@ -265,7 +269,7 @@ func decodeScalar(into reflect.Value, value any, name string) error {
 			return nil
 		}
 	default:
-		panic("databrickstest: a request field of type " + into.Type().String())
+		panic("databrickstest: unsupported type of a request field: " + into.Type().String())
 	}
 	return malformed("Could not parse value '%s' of field '%s' as %s", shortened(text), name, into.Kind())
 }

@@ -1,4 +1,4 @@
-// Package databrickstest is an in-memory Databricks workspace, for tests and
+// Package databrickstest is an in-memory Databricks workspace for tests and
 // experiments. It needs no account and no network.
 //
 //	server := databrickstest.NewServer()
@@ -25,9 +25,9 @@
 //
 // # State and endpoints
 //
-// [Server.Snapshot] returns the whole state, which [Server.Restore] puts back, into
-// the same server or another one. [Server.Reset] goes back to the beginning.
-// [Server.Persist] keeps every change in a [Store] of yours. [WithHandler] adds
+// [Server.Snapshot] returns the whole state. [Server.Restore] restores it, in
+// the same server or in another one. [Server.Reset] restores the initial state.
+// [Server.Persist] stores each change in your [Store]. [WithHandler] adds
 // endpoints, and [WithMiddleware] wraps the whole workspace.
 //
 // # Permissions
@@ -60,37 +60,38 @@
 // Set a deadline, because a wait without a limit never ends in a bubble either.
 //
 // # Differences from the service
-//
-// The workspace lacks the following parts of the service, or has them in a simpler
+// The workspace lacks the following parts of the service, or simplifies them.
+// Inject a [Fault] to test against one of them.
 // form. Inject a [Fault] to test against one of them.
-//
-//   - Accounts: IP access lists, trials and prices, which rules on dbus_per_hour would
-//     need. Scopes of tokens are stored and have no effect.
-//   - Consistency: a new object is known everywhere at once.
+//   - Accounts: there are no IP access lists, no trials and no prices, so rules on
+//     dbus_per_hour have no effect. Scopes of tokens are stored but have no effect.
+//   - Consistency: a new object is visible to all calls immediately.
 //   - Clusters: autoscaling clusters keep their size. A cluster gets all nodes that it
-//     asks for, and never loses one. Its mode can be changed, AWS node types need no
-//     volumes, and tags get no prefixes. Events report only what users, timers and
-//     failed launches do. Log delivery and init scripts have no effect. A pool has no
-//     idle instances beyond its minimum.
-//   - Libraries: no file or repository is checked. Every library can be installed,
-//     unless [Server.FailLibrary] names it.
-//   - DBFS: no call takes long. [WithDeleteLimit] is what splits the delete of a large
-//     tree. There are no mounts and no access control, and . and .. are ordinary names.
-//   - Files of volumes, where the service's documentation is silent: an upload without
-//     the parameter overwrite replaces a file and creates missing directories, and a
-//     response has an ETag. A range outside of a file, a failed condition and a file that
-//     is too large have the status codes of HTTP.
+//     requests, and never loses one. Its access mode can be changed, AWS node types
+//     need no volumes, and tags get no prefixes. Events report only actions of users,
+//     timers, and failed launches. Log delivery and init scripts have no effect. A pool
+//     has no idle instances beyond its minimum.
+//   - Libraries: the workspace checks no file and no repository. Every library can be
+//     installed, unless [Server.FailLibrary] names it.
+//   - DBFS: no call takes long. Only [WithDeleteLimit] makes the delete of a large tree
+//     need several calls. There are no mounts and no access control, and . and .. are
+//     ordinary names.
+//   - Files of volumes: where the service's documentation says nothing, an upload
+//     without the parameter overwrite replaces a file and creates missing directories,
+//     and a response has an ETag. A range outside of a file, a failed condition and a
+//     file that is too large cause the usual status codes of HTTP.
 //   - Workspace: a recursive delete does not fail halfway, and exported notebooks have
 //     no results.
-//   - Secrets and groups: scopes that the service makes itself, what a key vault
-//     refuses, and the INTERNAL_ERROR of newer workspaces if a group's name is taken.
+//   - Secrets and groups: there are no scopes that the service creates itself and no
+//     errors of a key vault. If a group's name is taken, the error is not the
+//     INTERNAL_ERROR of newer workspaces.
 //   - Jobs: a notebook or a file must exist (see [WithAnySource]), but a JAR, a
 //     warehouse or a Git repository need not. Triggers on files, tables and models start
 //     nothing. Notifications, health rules and budget policies have no effect. A retry
-//     is an attempt within its run, also in 2.0.
+//     is an attempt within its run, also in version 2.0.
 //   - REST 1.2: results can be read again. A context that is idle for a day is evicted,
 //     even if it has a streaming query. %run fails. A command ends with its context.
 //   - Python (see [WithPython]): widgets have no interface, files of the workspace are
-//     neither modules nor under /dbfs, and %pip installs nothing. Spark was tried with a
-//     stub of pyspark only.
+//     neither modules nor under /dbfs, and %pip installs nothing. Spark was tested only
+//     with a stub of pyspark.
 package databrickstest

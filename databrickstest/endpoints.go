@@ -57,7 +57,7 @@ func CallerOf(ctx context.Context) Caller {
 	return caller
 }
 
-// endpoint returns the user's own handler for a request; nil if there is none.
+// endpoint returns the handler that the user added for a request, or nil.
 func (s *Server) endpoint(r *http.Request) http.Handler {
 	if s.endpoints == nil {
 		return nil
@@ -68,7 +68,7 @@ func (s *Server) endpoint(r *http.Request) http.Handler {
 	return s.endpoints
 }
 
-// serveEndpoint lets a user's own handler make the reply.
+// serveEndpoint returns the response of a handler that the user added.
 func serveEndpoint(handler http.Handler, c *call, r *http.Request) reply {
 	w := &replyWriter{header: http.Header{}}
 	handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, Caller{c.user.name, c.user.admin})))
@@ -79,7 +79,7 @@ func serveEndpoint(handler http.Handler, c *call, r *http.Request) reply {
 	return reply{status: w.status, header: w.header, body: w.body.Bytes()}
 }
 
-// A replyWriter makes a reply of what a handler writes.
+// A replyWriter collects the response of a handler.
 type replyWriter struct {
 	status int
 	header http.Header

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// An apiError is what a handler returns to say no. Areas make them with the
-// functions below; the form on the wire depends on the version of the API.
+// An apiError is the error of a handler. Areas create it with the functions
+// below. Its format on the wire depends on the version of the API.
 type apiError struct {
 	status   int
-	code     any // a string; an int where the service's gateway says so
+	code     any // a string, or an int for errors of the service's gateway
 	message  string
-	scimType string // of SCIM, which has a form of its own
-	class    string // of REST 1.2, where it is not the code
+	scimType string // scimType of SCIM, which has its own error format
+	class    string // exception class of REST 1.2, if it differs from the code
 	header   http.Header
 	details  []any // each with an "@type"
 }
@@ -32,7 +32,7 @@ func invalid(format string, args ...any) error {
 	return fail(http.StatusBadRequest, "INVALID_PARAMETER_VALUE", format, args...)
 }
 
-// missingField returns the error for a required field that is not there.
+// missingField returns the error for a required field that is unset.
 func missingField(name string) error { return invalid("Missing required field '%s'", name) }
 
 // badState returns 400 INVALID_STATE.
@@ -60,13 +60,13 @@ func malformed(format string, args ...any) error {
 	return fail(http.StatusBadRequest, "MALFORMED_REQUEST", "Could not parse request object: "+format, args...)
 }
 
-// exception returns the error of REST 1.2: status 500 with "class: text", or
-// with the class alone if the text is empty.
+// exception returns an error of REST 1.2. It has the status 500 and the message
+// "class: text", or just the class if text is empty.
 func exception(class, format string, args ...any) error {
 	return &apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", class: class, message: fmt.Sprintf(format, args...)}
 }
 
-// withDetails adds structured details to an error of fail and its kin.
+// withDetails adds structured details to an apiError.
 func withDetails(err error, details ...any) error {
 	if e, ok := errors.AsType[*apiError](err); ok {
 		e.details = append(e.details, details...)
@@ -74,9 +74,10 @@ func withDetails(err error, details ...any) error {
 	return err
 }
 
-// reply is the error as the given version of the API says it.
+// reply returns the error in the format of the API's version.
 func (e *apiError) reply(path string) reply {
-	// The gateway stands before all versions, and speaks for itself.
+	// The gateway handles these statuses for all versions and has its own
+	// format.
 	gateway := e.status == http.StatusUnauthorized || e.status == http.StatusForbidden || e.status == http.StatusTooManyRequests ||
 		e.code == "ENDPOINT_NOT_FOUND"
 	if strings.HasPrefix(path, "/api/1.2/") && !gateway {
@@ -103,7 +104,7 @@ func (e *apiError) reply(path string) reply {
 	return r
 }
 
-// exceptionClass is the error's name in REST 1.2.
+// exceptionClass returns the error's class in REST 1.2.
 func (e *apiError) exceptionClass() string {
 	switch {
 	case e.class != "":

@@ -91,17 +91,17 @@ func (f *Fault) UnmarshalJSON(text []byte) error {
 	return f.check()
 }
 
-// check reports a fault that could not happen.
+// check returns an error if the fault is invalid.
 func (f *Fault) check() error {
 	switch {
 	case f.Status != 0 && (f.Status < 200 || f.Status > 999):
-		return fmt.Errorf("databrickstest: fault: status %d cannot be answered; want 200 to 999", f.Status)
+		return fmt.Errorf("databrickstest: fault: invalid status %d; want 200 to 999", f.Status)
 	case f.Rate < 0 || f.Rate > 1 || math.IsNaN(f.Rate):
-		return fmt.Errorf("databrickstest: fault: rate %v; want 0 to 1", f.Rate)
+		return fmt.Errorf("databrickstest: fault: invalid rate %v; want 0 to 1", f.Rate)
 	case f.WorkLate < 0 || f.WorkLate > 0 && (!f.WorkDone || !f.Reset && f.Status == 0):
-		return fmt.Errorf("databrickstest: fault: late work goes with WorkDone, and with Reset or a Status")
+		return fmt.Errorf("databrickstest: fault: WorkLate must be positive, and needs WorkDone and either Reset or Status")
 	case f.Refuse && f.WorkDone:
-		return fmt.Errorf("databrickstest: fault: a request whose connection is refused does no work")
+		return fmt.Errorf("databrickstest: fault: Refuse and WorkDone exclude each other")
 	}
 	return nil
 }
@@ -155,10 +155,10 @@ func WithFaults(faults ...Fault) Option {
 
 type armedFault struct {
 	Fault
-	skip, left int // left is negative if it never ends
+	skip, left int // remaining requests to hit; negative for all
 }
 
-// faults are those that wait for requests. Their lock is their own.
+// faults has the faults that wait for requests. It has its own lock.
 type faults struct {
 	mu     sync.Mutex
 	armed  []*armedFault
@@ -177,7 +177,7 @@ func (fs *faults) remove(which func(*armedFault) bool) {
 	fs.armed = kept
 }
 
-// hit returns the fault that r meets; nil if there is none.
+// hit returns the fault that hits r, or nil. It counts the request.
 func (fs *faults) hit(r *http.Request) *Fault {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -204,12 +204,12 @@ func (f *Fault) matches(r *http.Request) bool {
 		(f.Match == nil || f.Match(r))
 }
 
-// works tells whether a request that meets f is carried out.
+// works reports whether the workspace processes a request that f hits.
 func (f *Fault) works() bool {
 	return f.WorkDone || !f.Refuse && !f.Reset && f.Status == 0 && f.Redirect == ""
 }
 
-// change turns the true answer into the one that f wants.
+// change returns the workspace's response as f changes it.
 func (f *Fault) change(answer reply) reply {
 	if f.Status != 0 || f.Redirect != "" {
 		status := cmp.Or(f.Status, http.StatusFound)
@@ -238,7 +238,7 @@ func (f *Fault) change(answer reply) reply {
 	return answer
 }
 
-// faultCode is the code that the service uses with a status.
+// faultCode returns the service's error code for a status.
 func faultCode(status int) string {
 	switch status {
 	case http.StatusBadRequest:
@@ -263,12 +263,12 @@ func faultCode(status int) string {
 	return strconv.Itoa(status)
 }
 
-// A faultyWriter lets a reply break off or crawl.
+// A faultyWriter cuts off a response or slows it down.
 type faultyWriter struct {
 	http.ResponseWriter
 	fault *Fault
-	keep  int                      // bytes left until it breaks off
-	pause func(time.Duration) bool // false when the client is gone
+	keep  int                      // bytes left before the cut
+	pause func(time.Duration) bool // false if the client is gone
 }
 
 func (w *faultyWriter) Write(p []byte) (n int, err error) {
@@ -306,7 +306,7 @@ func (w *faultyWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// A rateLimit refuses requests over a rate. Its lock is its own.
+// A rateLimit rejects requests above a rate. It has its own lock.
 type rateLimit struct {
 	mu         sync.Mutex
 	perSecond  float64 // 0: no limit

@@ -36,13 +36,13 @@ func WithoutPresignedURLs() Option { return func(s *Server) { s.files.noURLs = t
 // disappears with its last file.
 func WithResumableUploads() Option { return func(s *Server) { s.files.google = true } }
 
-// filesArea is the Files API. The files are in the volumes. What is sent to
-// presigned URLs is in storage.go.
+// filesArea has the Files API. The files are in the volumes. File storage.go
+// handles the requests to presigned URLs.
 type filesArea struct {
 	limits         FilesLimits
 	noURLs, google bool
 
-	key      []byte                    // that URLs are signed with
+	key      []byte                    // signs presigned URLs
 	sessions map[string]*uploadSession // by token
 	byID     map[string]*uploadSession
 }
@@ -50,7 +50,7 @@ type filesArea struct {
 // A fileNode is a file or a directory of a volume.
 type fileNode struct {
 	children map[string]*fileNode `state:"-"` // nil for a file
-	implicit bool                 // a directory that was made for what is in it
+	implicit bool                 // created as the parent of a file
 	content  content
 	modified time.Time
 	etag     string
@@ -82,8 +82,8 @@ func (a *filesArea) register(s *Server) {
 	routeRaw(s, "POST", "/api/2.0/fs/create-download-url", a.createDownloadURL)
 }
 
-// routeRaw lets handle answer requests whose parameters are in the path and the
-// query. It reads the body itself, and runs without the lock.
+// routeRaw adds an operation whose parameters are in the path and the query.
+// The handler reads the body itself. It runs without the lock.
 func routeRaw[In any](s *Server, method, path string, handle func(*call, *http.Request, In) (any, error)) {
 	s.router.add(method, path).serve = func(c *call, r *http.Request) (any, error) {
 		fields := map[string]any{}
@@ -105,8 +105,8 @@ type directoryPath struct {
 	Path string `json:"directory_path"`
 }
 
-// locate finds the volume that a path is in, and the names below it. It must be
-// called under the lock.
+// locate returns the volume of a path and the names below it. The caller must
+// hold the lock.
 func (a *filesArea) locate(c *call, path string) (*volume, []string, error) {
 	names := strings.Split(strings.Trim(path, "/"), "/")
 	if len(names) < 4 || names[0] != "Volumes" {
@@ -127,7 +127,7 @@ func (a *filesArea) locate(c *call, path string) (*volume, []string, error) {
 	return vol, names[4:], err
 }
 
-// find returns nil if nothing is there.
+// find returns nil if the path does not exist.
 func (v *volume) find(names []string) *fileNode {
 	node := v.root
 	for _, name := range names {
@@ -146,7 +146,7 @@ func noSuchFile(path string) error {
 	return fail(http.StatusNotFound, "NOT_FOUND", "The file being accessed is not found: %s", path)
 }
 
-// dir returns the directory with these names, which it makes if need be.
+// dir returns a directory, and creates it and its parents if necessary.
 func (v *volume) dir(c *call, names []string, implicit bool) (*fileNode, error) {
 	node := v.root
 	for i, name := range names {
@@ -166,10 +166,10 @@ func (v *volume) dir(c *call, names []string, implicit bool) (*fileNode, error) 
 	return node, nil
 }
 
-// touch touches one file or directory.
+// touch marks a file or directory as changed.
 func (v *volume) touch(c *call, names []string) { c.touch(kindFile, v.FullName+treePath(names)) }
 
-// target checks that a file can be written at the path.
+// target checks whether a file can be written at a path.
 func (a *filesArea) target(c *call, path string, overwrite bool) (*volume, []string, error) {
 	vol, names, err := a.locate(c, path)
 	if err != nil {
@@ -188,7 +188,7 @@ func (a *filesArea) target(c *call, path string, overwrite bool) (*volume, []str
 	return vol, names, nil
 }
 
-// place puts a file at a path. It must be called under the lock.
+// place stores a file at a path. The caller must hold the lock.
 func (a *filesArea) place(c *call, path string, overwrite bool, data content) error {
 	vol, names, err := a.target(c, path, overwrite)
 	if err != nil {
@@ -204,7 +204,8 @@ func (a *filesArea) place(c *call, path string, overwrite bool, data content) er
 	return nil
 }
 
-// absent is what overwrite is if it is not in the query.
+// replaces returns the value of the parameter overwrite. If it is unset, files
+// are replaced.
 func replaces(overwrite *bool) bool { return overwrite == nil || *overwrite }
 
 func (a *filesArea) upload(c *call, r *http.Request, in struct {
@@ -226,7 +227,8 @@ func (a *filesArea) upload(c *call, r *http.Request, in struct {
 	return reply{status: http.StatusNoContent, header: http.Header{}}, err
 }
 
-// readContent reads the whole body of a request.
+// readContent reads the whole body of a request. It fails after more than most
+// bytes.
 func readContent(r *http.Request, most int64) (content, error) {
 	var w contentWriter
 	all, err := w.readFrom(wholeReader{r.Body}, most)
@@ -235,7 +237,7 @@ func readContent(r *http.Request, most int64) (content, error) {
 	case err != nil:
 		return content{}, malformed("%v", err)
 	case !all:
-		// Which answer the service gives is not known.
+		// The service's response is not known.
 		return content{}, fail(http.StatusRequestEntityTooLarge, "INVALID_PARAMETER_VALUE", "The file cannot exceed %d bytes.", most)
 	case r.ContentLength >= 0 && data.size != r.ContentLength:
 		return content{}, malformed("%d of %d bytes arrived", data.size, r.ContentLength)
@@ -243,8 +245,8 @@ func readContent(r *http.Request, most int64) (content, error) {
 	return data, nil
 }
 
-// A wholeReader makes an error of a body that breaks off, which io.ReadFull
-// cannot tell from its end.
+// A wholeReader returns a distinct error if the body breaks off. Otherwise
+// io.ReadFull could not tell this from the end.
 type wholeReader struct{ r io.Reader }
 
 func (w wholeReader) Read(p []byte) (int, error) {
@@ -273,7 +275,7 @@ func (a *filesArea) download(c *call, r *http.Request, in filePath) (any, error)
 	return file.send(r), nil
 }
 
-// send returns a file, or the part of it that a request wants.
+// send returns the file, or the range of it that the request asks for.
 func (n *fileNode) send(r *http.Request) reply {
 	modified := n.modified.UTC().Truncate(time.Second)
 	header := http.Header{
@@ -305,7 +307,7 @@ func failReply(status int, code, message string) reply {
 	return jsonReply(status, map[string]string{"error_code": code, "message": message})
 }
 
-// byteRange reads a range of a header, such as 0-99, 100- or -5.
+// byteRange parses a range of a Range header, such as 0-99, 100- or -5.
 func byteRange(text string, size int64) (from, to int64, ok bool) {
 	first, last, ok := strings.Cut(text, "-")
 	if !ok {
@@ -324,7 +326,7 @@ func byteRange(text string, size int64) (from, to int64, ok bool) {
 	return from, to, err == nil && from >= 0 && from < to
 }
 
-// writeTo writes the bytes of a content between two offsets.
+// writeTo writes the bytes between two offsets.
 func (c content) writeTo(w io.Writer, from, to int64) error {
 	for from < to {
 		n := min(maxBlock-from%maxBlock, to-from)
@@ -368,7 +370,7 @@ func (a *filesArea) createDirectory(c *call, r *http.Request, in directoryPath) 
 	return reply{status: http.StatusNoContent, header: http.Header{}}, err
 }
 
-// directory finds a directory. It must be called under the lock.
+// directory returns the directory at a path. The caller must hold the lock.
 func (a *filesArea) directory(c *call, path string) (vol *volume, names []string, node *fileNode, err error) {
 	if vol, names, err = a.locate(c, path); err != nil {
 		return nil, nil, nil, err
@@ -449,7 +451,7 @@ func (a *filesArea) deleteDirectory(c *call, r *http.Request, in directoryPath) 
 	})
 }
 
-// errorInfo is the detail that tells the reason of an error.
+// errorInfo returns the error detail with the reason of an error.
 func errorInfo(reason string, metadata map[string]string) any {
 	return struct {
 		Type     string            `json:"@type"`

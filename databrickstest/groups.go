@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// The groups that every workspace has.
+// The groups that exist in every workspace.
 const (
 	adminsGroup = "admins"
-	usersGroup  = "users" // everybody, always; nobody is put in or taken out
+	usersGroup  = "users" // all users are always members
 )
 
 // WithAccountGroups makes the workspace use the groups of its account.
@@ -20,19 +20,19 @@ func WithAccountGroups(members map[string][]string) Option {
 	return func(s *Server) { s.groups.account = members }
 }
 
-// groupsArea are the groups of the workspace. It decides who is an admin, and
-// is asked by others who is in a group.
+// groupsArea has the groups of the workspace. It determines who is an
+// administrator. Other areas ask it who is a member of a group.
 type groupsArea struct {
-	groups  []*group            // in the order of their making
-	account map[string][]string // of WithAccountGroups; nil: the workspace has groups of its own
+	groups  []*group            // in order of creation
+	account map[string][]string // from WithAccountGroups; nil: the workspace has its own groups
 }
 
 type group struct {
 	name    string
-	members []principal // direct ones; of users, none: see usersGroup
+	members []principal // direct members; empty for usersGroup
 	account bool
 
-	id           int64 // 0 until SCIM shows it
+	id           int64 // 0 until SCIM needs it
 	created      time.Time
 	externalID   string
 	roles        []string
@@ -56,7 +56,7 @@ func (a *groupsArea) register(s *Server) {
 	groupsRoute(s, "POST", "/api/2.0/groups/delete", a.delete)
 }
 
-// groupsRoute is a route for admins.
+// groupsRoute adds an operation that only administrators may use.
 func groupsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
 	route(s, method, path, func(c *call, in In) (any, error) {
 		if !c.user.admin {
@@ -66,7 +66,7 @@ func groupsRoute[In any](s *Server, method, path string, handle func(*call, In) 
 	})
 }
 
-// begin makes the first groups, and puts users into those that they were made with.
+// begin creates the initial groups and their memberships.
 func (a *groupsArea) begin(ids *identities) {
 	a.groups = []*group{{name: adminsGroup}, {name: usersGroup}}
 	for _, u := range ids.users {
@@ -88,7 +88,7 @@ func (a *groupsArea) begin(ids *identities) {
 	a.changed(ids)
 }
 
-// find returns nil if there is no such group.
+// find returns nil if the group does not exist.
 func (a *groupsArea) find(name string) *group {
 	if i := slices.IndexFunc(a.groups, func(g *group) bool { return g.name == name }); i >= 0 {
 		return a.groups[i]
@@ -96,8 +96,8 @@ func (a *groupsArea) find(name string) *group {
 	return nil
 }
 
-// contains tells whether a user or group is in a group, or in one of those in
-// it, and so on.
+// contains reports whether a user or a group is a direct or indirect member of
+// a group.
 func (a *groupsArea) contains(name string, p principal) bool {
 	seen := map[string]bool{}
 	var in func(name string) bool
@@ -113,19 +113,20 @@ func (a *groupsArea) contains(name string, p principal) bool {
 	return in(name)
 }
 
-// hasUser tells whether a user is in a group, directly or not.
+// hasUser reports whether a user is a direct or indirect member of a group.
 func (a *groupsArea) hasUser(name string, u *user) bool {
 	return a.contains(name, principal{UserName: u.name})
 }
 
-// changed follows a change of members: it says anew who is an admin.
+// changed updates who is an administrator, after a change of members.
 func (a *groupsArea) changed(ids *identities) {
 	for _, u := range ids.users {
 		u.admin = a.hasUser(adminsGroup, u)
 	}
 }
 
-// check says what is wrong with a principal of a request.
+// check returns an error if a principal in a request is invalid or does not
+// exist.
 func (a *groupsArea) check(c *call, p principal) error {
 	switch {
 	case (p.UserName == "") == (p.GroupName == ""):
@@ -138,7 +139,7 @@ func (a *groupsArea) check(c *call, p principal) error {
 	return nil
 }
 
-// named returns a group that a request names.
+// named returns the group with a name, or the service's error.
 func (a *groupsArea) named(name string) (*group, error) {
 	if g := a.find(name); g != nil {
 		return g, nil
@@ -146,7 +147,7 @@ func (a *groupsArea) named(name string) (*group, error) {
 	return nil, notFound("Group with name %s does not exist.", name)
 }
 
-// changeable returns a group whose members a request wants to change.
+// changeable returns a group whose members the caller may change.
 func (a *groupsArea) changeable(c *call, parent string, member principal) (*group, error) {
 	g, err := a.named(parent)
 	switch {
@@ -164,8 +165,9 @@ type membership struct {
 	ParentName string `json:"parent_name" api:"required"`
 }
 
-// addMember takes somebody who is in already for a success, and refuses circles
-// and additions to users: none of it is documented.
+// addMember succeeds if the member is already in the group. It rejects cycles,
+// and changes of the group users. The documentation says nothing about these
+// cases.
 func (a *groupsArea) addMember(c *call, in membership) (any, error) {
 	g, err := a.changeable(c, in.ParentName, in.principal)
 	switch {
@@ -183,8 +185,8 @@ func (a *groupsArea) addMember(c *call, in membership) (any, error) {
 	return nil, nil
 }
 
-// removeMember says of somebody who is not in the group that there is no such
-// thing, which is not documented.
+// removeMember fails with not found if the principal is not a member. This is
+// not documented.
 func (a *groupsArea) removeMember(c *call, in membership) (any, error) {
 	g, err := a.changeable(c, in.ParentName, in.principal)
 	if err != nil {
@@ -224,9 +226,9 @@ func (a *groupsArea) create(c *call, in oneGroup) (any, error) {
 	return map[string]string{"group_name": in.GroupName}, nil
 }
 
-// delete refuses to delete the groups that every workspace has, which is what
-// to expect but not documented. With a group go its memberships and its
-// permissions on secrets, so that a new one of the name does not inherit them.
+// delete rejects the groups that exist in every workspace. This is plausible
+// but not documented. It also deletes the group's memberships and permissions,
+// so that a new group with the same name does not inherit them.
 func (a *groupsArea) delete(c *call, in oneGroup) (any, error) {
 	gone, err := a.named(in.GroupName)
 	switch {
@@ -245,12 +247,12 @@ func (a *groupsArea) delete(c *call, in oneGroup) (any, error) {
 	return nil, nil
 }
 
-// groupNames is the reply that lists groups. Empty lists are left out.
+// groupNames is a response with a list of groups. An empty list is omitted.
 type groupNames struct {
 	GroupNames []string `json:"group_names,omitempty"`
 }
 
-// list lists users, too, as list-parents does.
+// list includes the group users, as list-parents does.
 func (a *groupsArea) list(*call, struct{}) (any, error) {
 	var out groupNames
 	for _, g := range a.groups {

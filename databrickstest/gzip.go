@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// minGzip is the size from which an answer is compressed.
+// minGzip is the minimum size of a response to compress.
 const minGzip = 1 << 10
 
-// compress returns a writer that compresses an answer if it is worth it and
-// the client asked for it. Files are left as they are.
+// compress returns a writer that compresses the response, if it is large enough
+// and the client accepts gzip. It does not compress files.
 func compress(w http.ResponseWriter, r *http.Request, answer *reply) (out io.Writer, end func()) {
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") ||
 		answer.header.Get("Content-Type") != "application/json" ||

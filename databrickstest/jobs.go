@@ -27,32 +27,32 @@ type JobLimits struct {
 // WithJobLimits changes the limits on jobs and runs.
 func WithJobLimits(limits JobLimits) Option { return func(s *Server) { s.jobs.limits = limits } }
 
-// jobVersions are the versions of the API that are alike but for their paths,
-// their pages and the place of tasks.
+// jobVersions are the versions of the API. They differ in their paths, in their
+// pages and in the place of tasks.
 var jobVersions = []string{"2.0", "2.1", "2.2"}
 
-// jobsArea are jobs and their runs. The calls are in this file and in
-// jobs_runs.go; jobs_progress.go has what becomes of runs as time goes by.
+// jobsArea has the jobs and their runs. This file and jobs_runs.go have the
+// calls. File jobs_progress.go changes runs over time.
 type jobsArea struct {
 	server *Server
 	limits JobLimits
 	script func(RunSpec) RunOutcome
 
-	python    *PythonOptions  // that tasks run in; nil if they do not
-	anySource bool            // what tasks run need not be there
+	python    *PythonOptions  // runs the tasks; nil if they do not run in Python
+	anySource bool            // notebooks and files of tasks need not exist
 	life      context.Context // ends with the server
 	end       context.CancelFunc
 
-	jobs  []*job // in the order of their making
+	jobs  []*job // in order of creation
 	byID  map[int64]*job
-	made  []time.Time // jobs and runs within the last hour
-	last  time.Time   // how far time has come for runs
-	going bool        // time is going on for runs
-	idle  bool        // nothing is due before wake, if ever
+	made  []time.Time // creation times of the jobs and runs of the last hour
+	last  time.Time   // runs are up to date until this time
+	going bool        // advance is running
+	idle  bool        // nothing is due before wake, or at all if wake is zero
 	wake  time.Time
 	lost  []lostCluster
 	runs  runStore
-	seq   int64           // of the job or the run that was made last
+	seq   int64           // number of the latest job or run
 	tries map[string]*run // by idempotency token
 	spent map[string]bool // idempotency tokens of deleted runs
 }
@@ -60,13 +60,13 @@ type jobsArea struct {
 // A job is a saved job.
 type job struct {
 	id       int64
-	seq      int64 // in the order of their making
+	seq      int64 // in order of creation
 	creator  string
 	runAs    jobACL
 	created  time.Time
 	acl      []jobACL
-	settings map[string]any // conformed; never changed, only replaced
-	view     jobView        `state:"-"` // what of settings has an effect
+	settings map[string]any // normalized; never changed in place, only replaced
+	view     jobView        `state:"-"` // the settings that have an effect
 	schedule schedule
 }
 
@@ -78,10 +78,11 @@ type jobACL struct {
 	Level     string `json:"permission_level"`
 }
 
-// name is whoever the entry is about.
+// name returns the name of the user, service principal or group.
 func (e jobACL) name() string { return cmp.Or(e.User, e.Principal, e.Group) }
 
-// shown is the entry as settings have it, without a level.
+// shown returns the principal of the entry without its level, as settings have
+// it.
 func (e jobACL) shown() map[string]any {
 	for field, name := range map[string]string{"user_name": e.User, "service_principal_name": e.Principal, "group_name": e.Group} {
 		if name != "" {
@@ -91,7 +92,8 @@ func (e jobACL) shown() map[string]any {
 	return nil
 }
 
-// A jobView is what of the settings of a job or a submission has an effect.
+// A jobView has the settings of a job or of a submitted run that have an
+// effect.
 type jobView struct {
 	taskView          // of a single-task job
 	Name       string `json:"name"`
@@ -150,8 +152,8 @@ type mails struct {
 	OnFailure []string `json:"on_failure"`
 }
 
-// A taskView is what of a task has an effect. Its members are those of a task
-// as well as of a single-task job.
+// A taskView has the settings of a task that have an effect. In a single-task
+// job, they are members of the job.
 type taskView struct {
 	Key        string         `json:"task_key"`
 	Existing   string         `json:"existing_cluster_id"`
@@ -217,14 +219,14 @@ type taskView struct {
 	Timeout     int64 `json:"timeout_seconds"`
 }
 
-// taskKinds are the fields that say what a task does.
+// taskKinds are the fields that select what a task does.
 var taskKinds = []string{
 	"notebook_task", "spark_jar_task", "spark_python_task", "spark_submit_task", "python_wheel_task", "pipeline_task", "dbt_task", "sql_task",
 	"run_job_task", "python_operator_task", "alert_task", "dashboard_task", "power_bi_task", "dbt_platform_task", "dbt_cloud_task",
 	"condition_task", "for_each_task", "clean_rooms_notebook_task", "ai_runtime_task", "gen_ai_compute_task",
 }
 
-// kindOf returns which of taskKinds a task or a single-task job is of.
+// kindOf returns the member of taskKinds that a task or a single-task job has.
 func kindOf(task map[string]any) string {
 	for _, kind := range taskKinds {
 		if task[kind] != nil {
@@ -256,21 +258,22 @@ func (a *jobsArea) register(s *Server) {
 	}
 }
 
-// jobsRoute is a route that finds all runs as they are now.
+// jobsRoute adds an operation that first updates all runs.
 func jobsRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
 	route(s, method, path, func(c *call, in In) (any, error) {
 		c.jobs.advance(c.now)
 		c.jobs.sweep(c.now)
-		c.jobs.idle = c.jobs.idle && method == http.MethodGet // anything else may make something due
+		c.jobs.idle = c.jobs.idle && method == http.MethodGet // other methods may make something due
 		return handle(c, in)
 	})
 }
 
-// newID returns an id as the service makes them: long, in no order, and within
-// what a float64 can hold.
+// newID returns an id like those of the service: long, random, and exact in a
+// float64.
 func (a *jobsArea) newID() int64 { return 1e14 + a.server.random.Int64N(8e15) }
 
-// count takes one from what may be made in an hour.
+// count adds one to the number of jobs and runs created in the last hour. It
+// fails if the limit is reached.
 func (a *jobsArea) count(now time.Time) error {
 	a.made = slices.DeleteFunc(a.made, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
 	if limit := a.limits.PerHour; len(a.made) >= limit {
@@ -280,7 +283,7 @@ func (a *jobsArea) count(now time.Time) error {
 	return nil
 }
 
-// Rights on a job, from the least to the most.
+// Permission levels of a job, lowest first.
 var jobLevels = []string{"CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"}
 
 const (
@@ -289,7 +292,7 @@ const (
 	toManage
 )
 
-// allows tells whether somebody has a right.
+// allows reports whether the caller has a permission level.
 func (c *call) allows(creator string, acl []jobACL, level int) bool {
 	return c.user.admin || creator == c.user.name || slices.ContainsFunc(acl, func(e jobACL) bool {
 		return slices.Index(jobLevels, e.Level) >= level &&
@@ -297,7 +300,8 @@ func (c *call) allows(creator string, acl []jobACL, level int) bool {
 	})
 }
 
-// job finds a job for somebody who needs a right on it, which is looked at first.
+// job returns a job if the caller has a permission level. Only administrators
+// learn that a job does not exist.
 func (a *jobsArea) job(c *call, id int64, level int) (*job, error) {
 	j := a.byID[id]
 	if !c.user.admin && (j == nil || !c.allows("", j.acl, level)) {
@@ -351,15 +355,15 @@ func (a *jobsArea) create(c *call, in struct {
 	return map[string]int64{"job_id": j.id}, nil
 }
 
-// next is the number of a job or run that is made now.
+// next returns the number of a new job or run.
 func (a *jobsArea) next() int64 {
 	a.seq++
 	return a.seq
 }
 
-// set gives a job its settings.
+// set sets the settings of a job.
 func (j *job) set(settings map[string]any, view jobView, now time.Time) {
-	if view.RunAs != nil { // kept if it is left out
+	if view.RunAs != nil { // keep the old value if it is unset
 		j.runAs = *view.RunAs
 	}
 	delete(settings, "run_as")
@@ -399,7 +403,7 @@ func (a *jobsArea) get(c *call, in struct {
 	return out, nil
 }
 
-// show returns a job as a version of the API shows it, with or without its tasks.
+// show returns a job in the format of the API's version.
 func (a *jobsArea) show(c *call, j *job, tasks bool) map[string]any {
 	settings := maps.Clone(j.settings)
 	fill(settings, map[string]any{"email_notifications": map[string]any{}, "webhook_notifications": map[string]any{}, "timeout_seconds": 0, "max_concurrent_runs": 1})
@@ -446,11 +450,11 @@ func (a *jobsArea) show(c *call, j *job, tasks bool) map[string]any {
 }
 
 // taskFields are the fields of a single-task job that belong to its task.
-// The time limit belongs to both.
+// timeout_seconds is missing because it belongs to both.
 var taskFields = []string{"existing_cluster_id", "new_cluster", "libraries", "max_retries", "min_retry_interval_millis", "retry_on_timeout"}
 
-// tasksOf returns the tasks of settings, and whether they are those of a
-// single-task job, whose task is then made up.
+// tasksOf returns the tasks in the settings. If the settings are those of a
+// single-task job, it builds the task from them, and single is true.
 func tasksOf(settings map[string]any, view jobView) (tasks []map[string]any, single bool) {
 	if settings["tasks"] != nil || kindOf(settings) == "" {
 		list, _ := settings["tasks"].([]any)
@@ -470,13 +474,14 @@ func tasksOf(settings map[string]any, view jobView) (tasks []map[string]any, sin
 
 var notInKeys = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// soleKey is the key of the task of a single-task job, which has none of its own.
+// soleKey returns the task key for a single-task job. It derives the key from
+// the job's name.
 func soleKey(view jobView) string {
 	key := notInKeys.ReplaceAllString(cmp.Or(view.Name, view.RunName, "Untitled"), "_")
 	return key[:min(len(key), 100)]
 }
 
-// fill adds what is not there.
+// fill sets the defaults of members that are unset.
 func fill(to, defaults map[string]any) {
 	for name, value := range defaults {
 		if to[name] == nil {
@@ -485,7 +490,7 @@ func fill(to, defaults map[string]any) {
 	}
 }
 
-// fillTask adds to the task field of a task what reads show without its having been sent.
+// fillTask sets the defaults of a task's own members that responses have.
 func fillTask(task map[string]any, git bool) {
 	kind := kindOf(task)
 	what, ok := task[kind].(map[string]any)
@@ -508,7 +513,8 @@ func fillTask(task map[string]any, git bool) {
 	task[kind] = what
 }
 
-// cutLists cuts lists at 100 elements, from a token on, and returns the next one.
+// cutLists cuts lists to one page of 100 elements. It returns the token of the
+// next page.
 func cutLists(object map[string]any, token string, names ...string) (next string, err error) {
 	begin, err := offsetOf(token)
 	if err != nil {
@@ -530,7 +536,7 @@ func cutLists(object map[string]any, token string, names ...string) (next string
 	return next, nil
 }
 
-// tokenOf makes a page token of numbers that only offsetOf and the like understand.
+// tokenOf returns a page token with numbers.
 func tokenOf(kind string, numbers ...int64) string {
 	var b bytes.Buffer
 	b.WriteString(kind)
@@ -566,7 +572,7 @@ func (a *jobsArea) list(c *call, in struct {
 			found = append(found, j)
 		}
 	}
-	if c.version == "2.0" { // which knows nothing of pages, and shows no list of tasks
+	if c.version == "2.0" { // it has no pages and no lists of tasks
 		shown := make([]any, len(found))
 		for i, j := range found {
 			shown[i] = a.show(c, j, false)
@@ -616,8 +622,8 @@ func (a *jobsArea) list(c *call, in struct {
 	return list{key: "jobs", elements: slices.Values(shown), rest: rest}, nil
 }
 
-// placeOf returns where in a list the page of a token begins. A token names the
-// first job of its page, so that jobs made meanwhile do not shift it.
+// placeOf returns the position in a list where a token's page starts. The token
+// names the first job of the page, so that new jobs do not shift the page.
 func (a *jobsArea) placeOf(token string, found []*job) (int, error) {
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	number, ok := strings.CutPrefix(string(text), "j ")
@@ -628,7 +634,7 @@ func (a *jobsArea) placeOf(token string, found []*job) (int, error) {
 	if at := slices.IndexFunc(found, func(j *job) bool { return j.id == id }); at >= 0 {
 		return at, nil
 	}
-	return 0, invalid("Invalid page token: %s", shortened(token)) // the job is gone
+	return 0, invalid("Invalid page token: %s", shortened(token)) // the job was deleted
 }
 
 func offsetExceeded(offset, most int) error {
@@ -647,7 +653,8 @@ func (a *jobsArea) reset(c *call, in struct {
 	return a.replace(c, j, in.Settings, func(settings map[string]any) map[string]any { return settings })
 }
 
-// replace gives a job the settings that merge makes of the ones in a request.
+// replace replaces the settings of a job with the result of merge. merge gets
+// the settings in the request.
 func (a *jobsArea) replace(c *call, j *job, sent any, merge func(map[string]any) map[string]any) (any, error) {
 	tree, ok := sent.(map[string]any)
 	if !ok {
@@ -702,8 +709,8 @@ func (a *jobsArea) update(c *call, in struct {
 	})
 }
 
-// mergeByKey replaces the elements of a list that have the same key as one of
-// changes, and adds the others.
+// mergeByKey replaces elements that have the same key as a change, and appends
+// the other changes.
 func mergeByKey(list, changes any, key string) any {
 	old, _ := list.([]any)
 	merged := slices.Clone(old)
@@ -718,8 +725,8 @@ func mergeByKey(list, changes any, key string) any {
 	return merged
 }
 
-// delete removes a job. Whether a second time is an error is not settled; the
-// clients in use expect one.
+// delete deletes a job. It fails if the job was already deleted, as existing
+// clients expect. The documentation is not clear.
 func (a *jobsArea) delete(c *call, in struct {
 	ID int64 `json:"job_id"`
 }) (any, error) {

@@ -10,15 +10,15 @@ import (
 
 var validKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 
-// check refuses settings that the service refuses, and returns what of them
-// has an effect.
+// check validates settings as the service does. It returns the settings that
+// have an effect.
 func (a *jobsArea) check(c *call, settings map[string]any, kind string) (jobView, error) {
 	var view jobView
 	if err := decode(settings, &view); err != nil {
 		return view, err
 	}
 	tasks, _ := settings["tasks"].([]any)
-	if c.version != "2.0" && len(tasks) > 0 { // where they count no more
+	if c.version != "2.0" && len(tasks) > 0 { // then the service ignores them
 		for _, field := range slices.Concat(taskFields, taskKinds) {
 			delete(settings, field)
 		}
@@ -61,7 +61,7 @@ func (a *jobsArea) check(c *call, settings map[string]any, kind string) (jobView
 	}
 	if len(tasks) == 0 {
 		bare := kindOf(settings) == "" && view.Existing == "" && view.New == nil
-		if bare && kind == "JobSettings" && c.version != "2.0" { // whose tasks come later
+		if bare && kind == "JobSettings" && c.version != "2.0" { // its tasks may be added later
 			return view, nil
 		}
 		return view, a.checkTask(c, settings, view.taskView, view, true)
@@ -166,7 +166,7 @@ func checkACL(acl []jobACL) error {
 	return nil
 }
 
-// checkTasks checks the tasks of a list, and that they fit together.
+// checkTasks validates the tasks of a list and their relations.
 func (a *jobsArea) checkTasks(c *call, tasks []any, view jobView) error {
 	keys, clusters, environments := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, cluster := range view.Clusters {
@@ -212,13 +212,13 @@ func (a *jobsArea) checkTasks(c *call, tasks []any, view jobView) error {
 	return nil
 }
 
-// circular tells whether tasks wait for each other.
+// circular reports whether the dependencies of the tasks have a cycle.
 func circular(tasks []taskView) bool {
 	open := map[string]int{}
 	for _, task := range tasks {
 		open[task.Key] = len(task.DependsOn)
 	}
-	for range tasks { // each round ends what waits for nothing
+	for range tasks { // each round removes tasks without open dependencies
 		for _, task := range tasks {
 			if open[task.Key] != 0 {
 				continue
@@ -236,7 +236,7 @@ func circular(tasks []taskView) bool {
 	return slices.ContainsFunc(tasks, func(t taskView) bool { return open[t.Key] > 0 })
 }
 
-// checkTask checks a task of a list, or the one of a single-task job.
+// checkTask validates a task of a list, or the task of a single-task job.
 func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view jobView, single bool) error {
 	var kinds []string
 	for _, kind := range taskKinds {
@@ -312,7 +312,7 @@ func (a *jobsArea) checkTask(c *call, tree map[string]any, task taskView, view j
 	return nil
 }
 
-// checkForEach checks the task that is there for each input.
+// checkForEach validates the nested task of a for-each task.
 func (a *jobsArea) checkForEach(c *call, task taskView, view jobView) error {
 	each := task.ForEach
 	var inner taskView
@@ -352,7 +352,7 @@ func checkSubmit(task taskView) error {
 	return nil
 }
 
-// jsonSize is how long a value is as JSON.
+// jsonSize returns the length of a value as JSON.
 func jsonSize(v any) int {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// checkCluster refuses a cluster that a run could not have.
+// checkCluster fails if the cluster of a run could not be created.
 func checkCluster(c *call, tree map[string]any) error {
 	var spec clusterSpec
 	if err := decode(tree, &spec); err != nil {
@@ -28,7 +28,7 @@ func checkCluster(c *call, tree map[string]any) error {
 	return err
 }
 
-// takeCluster gives an attempt its cluster, or says why there is none.
+// takeCluster assigns a cluster to an attempt. If that fails, problem says why.
 func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
 	clusters, view, r := &a.server.clusters, t.view(), t.run.root()
 	var cl *cluster
@@ -64,7 +64,7 @@ func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
 			r.shared[view.ClusterKey] = cl.id
 		}
 	}
-	if cl == nil { // serverless
+	if cl == nil { // serverless compute
 		return ""
 	}
 	t.cluster = cl.id
@@ -78,20 +78,21 @@ func (a *jobsArea) takeCluster(t *attempt, now time.Time) (problem string) {
 	return ""
 }
 
-// launch makes a cluster for a run.
+// launch creates a cluster for a run.
 func (a *jobsArea) launch(r *run, tree map[string]any, now time.Time) *cluster {
 	l := clusterLaunch{fields: tree, creator: r.creator, source: "JOB", jobID: r.jobID, runName: r.name}
 	if err := decode(tree, &l.spec); err != nil {
-		panic(err) // it was checked
+		panic(err) // it was validated
 	}
-	if spec, err := a.server.policies.apply(&l.spec, ofJobs); err == nil { // or the policy has changed since
+	if spec, err := a.server.policies.apply(&l.spec, ofJobs); err == nil { // otherwise the policy has changed since
 		l.spec = *spec
 	}
 	l.spec.ClusterName = cmp.Or(l.spec.ClusterName, fmt.Sprintf("job-%d-run-%d", r.jobID, r.id))
 	return a.server.clusters.launch(now, l)
 }
 
-// clusterReady tells when an attempt can begin to work, or why it never can.
+// clusterReady returns the time when an attempt can start to work. If it never
+// can, problem says why.
 func (a *jobsArea) clusterReady(t *attempt, now time.Time) (at time.Time, problem string) {
 	if t.cluster == "" {
 		return now, ""
@@ -119,14 +120,15 @@ func (a *jobsArea) clusterReady(t *attempt, now time.Time) (at time.Time, proble
 	return now, ""
 }
 
-// releaseCluster ends the cluster of an attempt that has one of its own.
+// releaseCluster terminates the cluster of an attempt, unless other attempts
+// share it.
 func (a *jobsArea) releaseCluster(t *attempt, now time.Time) {
 	if t.own {
 		a.endCluster(t.cluster, now)
 	}
 }
 
-// releaseShared ends the clusters that the tasks of a run shared.
+// releaseShared terminates the clusters that the tasks of a run share.
 func (a *jobsArea) releaseShared(r *run, now time.Time) {
 	for _, key := range slices.Sorted(maps.Keys(r.shared)) {
 		a.endCluster(r.shared[key], now)
@@ -140,20 +142,20 @@ func (a *jobsArea) endCluster(id string, now time.Time) {
 	}
 }
 
-// A lostCluster went down, or lost what lived in its driver.
+// A lostCluster is a cluster that terminated or restarted.
 type lostCluster struct {
 	id string
 	at time.Time
 }
 
-// clusterChanged notes what runs have to suffer, once time has come so far for them.
+// clusterChanged records lost clusters. advance applies them to the runs later.
 func (a *jobsArea) clusterChanged(change clusterChange) {
 	if change.kind == clusterLostState || change.kind == clusterIsDown {
 		a.lost = append(a.lost, lostCluster{change.cluster.id, change.at})
 	}
 }
 
-// lose fails what worked on a cluster that is gone.
+// lose fails the attempts that were running on a lost cluster.
 func (a *jobsArea) lose(id string, now time.Time) {
 	for _, r := range slices.Concat(a.runs.active, a.runs.inner) {
 		hit := false
@@ -169,7 +171,7 @@ func (a *jobsArea) lose(id string, now time.Time) {
 	}
 }
 
-// lastUsed is when a run last used a cluster, up to a time.
+// lastUsed returns the last time until at when a run used a cluster.
 func (a *jobsArea) lastUsed(cl *cluster, at time.Time) time.Time {
 	a.advance(at)
 	var used time.Time

@@ -8,21 +8,21 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // schedules name time zones, which not every machine knows
+	_ "time/tzdata" // schedules have time zones, and not every machine has the database
 )
 
-// A cron is a Quartz cron expression: second, minute, hour, day of month,
-// month, day of week and, perhaps, year.
+// A cron is a Quartz cron expression. It has the fields second, minute, hour,
+// day of month, month, day of week, and optionally year.
 type cron struct {
-	seconds, minutes, hours, months, years fieldSet // years: nil for any
+	seconds, minutes, hours, months, years fieldSet // years is nil for any year
 	monthDays, weekDays                    []dayRule
 	zone                                   *time.Location
 }
 
-// A fieldSet tells which values a field allows.
+// A fieldSet has the values that a field allows.
 type fieldSet map[int]bool
 
-// A dayRule tells whether a date is one of those that a part of a day field means.
+// A dayRule reports whether a part of a day field includes a date.
 type dayRule func(time.Time) bool
 
 var (
@@ -30,7 +30,7 @@ var (
 	dayNames   = []string{"", "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 )
 
-// parseCron reads an expression; its errors say what the service's do.
+// parseCron parses an expression. Its errors are those of the service.
 func parseCron(text, zone string) (*cron, error) {
 	fields := strings.Fields(strings.ToUpper(text))
 	if len(fields) < 6 {
@@ -66,7 +66,7 @@ func parseCron(text, zone string) (*cron, error) {
 	return c, err
 }
 
-// parseField reads a list of values, ranges and steps.
+// parseField parses a list of values, ranges and steps.
 func parseField(text string, least, most int, names []string) (fieldSet, error) {
 	set := fieldSet{}
 	value := func(s string) (int, error) {
@@ -104,7 +104,7 @@ func parseField(text string, least, most int, names []string) (fieldSet, error) 
 				last = first
 			}
 		}
-		if last < first { // such as FRI-MON
+		if last < first { // a range such as FRI-MON
 			last += most - least + 1
 		}
 		for n := first; n <= last; n += step {
@@ -114,7 +114,7 @@ func parseField(text string, least, most int, names []string) (fieldSet, error) 
 	return set, nil
 }
 
-// parseDays reads a day field, whose parts mean dates.
+// parseDays parses a day field.
 func parseDays(text string, parse func(string) (dayRule, error)) ([]dayRule, error) {
 	if text == "?" {
 		return nil, nil
@@ -188,7 +188,8 @@ func lastDay(t time.Time) int {
 	return time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
-// weekdayNear is the day of t's month that is no weekend and nearest to day.
+// weekdayNear returns the day from Monday to Friday that is nearest to day in
+// t's month.
 func weekdayNear(t time.Time, day int) int {
 	switch time.Date(t.Year(), t.Month(), day, 0, 0, 0, 0, time.UTC).Weekday() {
 	case time.Saturday:
@@ -205,8 +206,8 @@ func weekdayNear(t time.Time, day int) int {
 	return day
 }
 
-// next is the first time after t that the expression means; zero if there is
-// none before the year 2100.
+// next returns the first time after t that matches the expression. It returns
+// the zero time if there is none before the year 2100.
 func (c *cron) next(t time.Time) time.Time {
 	t = t.In(c.zone).Truncate(time.Second).Add(time.Second)
 	for t.Year() < 2100 {
@@ -217,7 +218,7 @@ func (c *cron) next(t time.Time) time.Time {
 			t = time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, c.zone)
 		case !c.onDay(t):
 			t = time.Date(t.Year(), t.Month(), t.Day()+1, 0, 0, 0, 0, c.zone)
-		// Within a day by real steps: clocks are put forward and back.
+		// Within a day, add real durations, because of daylight saving time.
 		case !c.hours[t.Hour()]:
 			t = t.Add(time.Hour - time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second)
 		case !c.minutes[t.Minute()]:
@@ -241,7 +242,7 @@ func (c *cron) onDay(t time.Time) bool {
 
 var fixedZone = regexp.MustCompile(`^(?:GMT|UTC)([+-])(\d{1,2})(?::?(\d{2}))?$`)
 
-// timezone returns the zone that Java knows by an id.
+// timezone returns the time zone with an id that Java accepts.
 func timezone(id string) (*time.Location, error) {
 	if m := fixedZone.FindStringSubmatch(id); m != nil {
 		hours, _ := strconv.Atoi(m[2])

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// The iterations of a for-each task are the tasks of a run of its own, which is
-// inside the task and in no list.
+// The iterations of a for-each task are the tasks of an inner run. The inner
+// run belongs to the attempt and appears in no list.
 
-// root is the run that can be seen, of which this one may be a part.
+// root returns the visible run that r belongs to.
 func (r *run) root() *run {
 	for r.outer != nil {
 		r = r.outer.run
@@ -21,10 +21,10 @@ func (r *run) root() *run {
 	return r
 }
 
-// maxIterations is how many inputs a for-each task may have.
+// maxIterations is the maximum number of inputs of a for-each task.
 const maxIterations = 5000
 
-// iterate begins the iterations of a for-each task.
+// iterate starts the iterations of a for-each task.
 func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
 	each := t.view().ForEach
 	inputs, problem := t.inputs(each.Inputs)
@@ -41,7 +41,7 @@ func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
 	for _, input := range inputs {
 		task := &runTask{tree: maps.Clone(each.Task)}
 		if err := decode(task.tree, &task.view); err != nil {
-			panic(err) // it was checked
+			panic(err) // it was validated
 		}
 		t.child.tasks = append(t.child.tasks, task)
 		a.attempt(t.child, task, 0, 0).input = input
@@ -51,7 +51,7 @@ func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
 	return ""
 }
 
-// inputs are the elements of a list that a for-each task is given as text.
+// inputs parses the inputs of a for-each task.
 func (t *attempt) inputs(text string) (inputs []any, problem string) {
 	decoder := json.NewDecoder(bytes.NewBufferString(text))
 	decoder.UseNumber()
@@ -64,7 +64,7 @@ func (t *attempt) inputs(text string) (inputs []any, problem string) {
 	return inputs, ""
 }
 
-// iterations are the attempts at the inputs, the latest at each.
+// iterations returns the latest attempt for each input.
 func (r *run) iterations() []*attempt {
 	latest := make([]*attempt, len(r.tasks))
 	for i, task := range r.tasks {
@@ -73,7 +73,7 @@ func (r *run) iterations() []*attempt {
 	return latest
 }
 
-// forEachStats counts the iterations.
+// forEachStats returns the statistics of the iterations.
 func (r *run) forEachStats() map[string]any {
 	counts := map[string]int{"total_iterations": len(r.tasks), "scheduled_iterations": 0, "active_iterations": 0, "completed_iterations": 0, "succeeded_iterations": 0, "failed_iterations": 0}
 	errors := map[string]int{}

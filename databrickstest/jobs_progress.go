@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// keepRuns is how long runs can be read after their end.
+// keepRuns is how long ended runs are kept.
 const keepRuns = 60 * 24 * time.Hour
 
-// States of a run and of an attempt at a task, and their results.
+// States and results of runs and of attempts.
 const (
 	queued       = "QUEUED"
 	blocked      = "BLOCKED"
@@ -38,7 +38,7 @@ const (
 	disabledTask = "DISABLED"
 )
 
-// runParams are the values that one run is given.
+// runParams are the parameters of one run.
 type runParams struct {
 	JAR         []string          `json:"jar_params,omitzero"`
 	Notebook    map[string]string `json:"notebook_params,omitzero"`
@@ -69,43 +69,43 @@ func (p runParams) check() error {
 	return nil
 }
 
-// A run is one execution of a job or of a submission.
+// A run is one execution of a job, or a submitted run.
 type run struct {
 	id      int64
-	seq     int64  // in the order of their making
-	token   string // the idempotency token that it was made with
-	job     *job   `state:"ref"` // nil for submissions
-	jobID   int64  // of submissions, too
+	seq     int64  // in order of creation
+	token   string // the idempotency token that it was created with
+	job     *job   `state:"ref"` // nil for submitted runs
+	jobID   int64  // also set for submitted runs
 	name    string
 	creator string
 	acl     []jobACL
 	kind    string // run_type
 	trigger string
-	parent  *attempt `state:"ref"` // the run-job task that made it
-	outer   *attempt `state:"-"`   // the for-each task whose iterations are the tasks
+	parent  *attempt `state:"ref"` // the run-job task that started it
+	outer   *attempt `state:"-"`   // the for-each task, if this is its inner run
 
-	parallel int // how many tasks may be under way at one time; 0 for no bound
+	parallel int // maximum number of tasks that run concurrently; 0 for no limit
 
-	settings  map[string]any // as they were at the beginning; never changed
+	settings  map[string]any // as they were at the start; never changed
 	view      jobView        `state:"-"`
-	single    bool           // one task, without a list
+	single    bool           // a single-task job, without a list of tasks
 	schedule  any            // the settings of the schedule that fired
 	params    runParams
 	jobParams map[string]string
 	tasks     []*runTask
-	attempts  []*attempt // in the order of their making
+	attempts  []*attempt // in order of creation
 	repairs   []repair
 	shared    map[string]string // clusters by job_cluster_key
 
 	made  time.Time
 	start time.Time // zero while it is queued
 	end   time.Time // zero while it is active
-	// How it ended; life is queued or empty before.
+	// The outcome. While the run is active, life is QUEUED or empty.
 	life, result, message string
 	cancelled             bool
 }
 
-// A repair is one more go at some tasks of a run.
+// A repair runs some tasks of a run again.
 type repair struct {
 	id         int64
 	start, end time.Time
@@ -118,37 +118,38 @@ type runTask struct {
 	last *attempt `state:"-"`
 }
 
-// An attempt is one go at a task. On the wire it is a task run.
+// An attempt is one execution of a task. The API calls it a task run.
 type attempt struct {
 	id     int64
 	run    *run     `state:"-"`
 	task   *runTask `state:"-"`
-	place  int      // of the task in the run
+	place  int      // index of the task in the run
 	number int
-	repair int64 // the repair that it belongs to; 0 for none
+	repair int64 // the repair that started it; 0 for none
 
 	life, result, message string
-	at                    time.Time // of the next step; zero: others decide
-	start                 time.Time // asked for a cluster
-	running               time.Time // began to work
-	worked                time.Time // ended its work
+	at                    time.Time // time of the next step; zero if it depends on others
+	start                 time.Time // when it requested a cluster
+	running               time.Time // when its work started
+	worked                time.Time // when its work ended
 	end                   time.Time
 	cancelled             bool
 
 	outcome RunOutcome
 	cluster string
-	own     bool // the cluster is of this attempt alone
+	own     bool // no other attempt uses the cluster
 	context string
-	child   *run `state:"ref"` // of a run-job task or of a for-each task
-	input   any  // of an iteration
+	child   *run `state:"ref"` // of a run-job task or a for-each task
+	input   any  // the input, if this is an iteration
 
 	iterations *run // the child of a for-each task
 
-	resolved *taskView          // with values in the place of references, from its beginning on
-	stop     context.CancelFunc `state:"-"` // of work that takes the time that it takes
+	resolved *taskView          // the settings with resolved references; set at the start
+	stop     context.CancelFunc `state:"-"` // ends the work of RunOutcome.Later
 }
 
-// view is what of the task has an effect, with values as far as they are known.
+// view returns the task's settings that have an effect, with references
+// resolved as far as possible.
 func (t *attempt) view() *taskView {
 	if t.resolved != nil {
 		return t.resolved
@@ -156,18 +157,18 @@ func (t *attempt) view() *taskView {
 	return &t.task.view
 }
 
-// done tells whether the attempt is over.
+// done reports whether the attempt has ended.
 func (t *attempt) done() bool { return over(t.life) }
 
 func over(life string) bool { return life == terminated || life == skipped || life == internalFail }
 
-// A runStore has all runs that can be read.
+// A runStore has all runs that are kept.
 type runStore struct {
 	byID     map[int64]*run
 	attempts map[int64]*attempt
 	order    []*run // oldest first
 	active   []*run
-	inner    []*run // that are active, of for-each tasks
+	inner    []*run // active inner runs of for-each tasks
 	swept    time.Time
 }
 
@@ -180,7 +181,7 @@ func (s *runStore) add(r *run) {
 	s.active = append(s.active, r)
 }
 
-// forget removes runs; leave is called with those that are active.
+// forget removes runs. It calls leave for those that are active.
 func (s *runStore) forget(which func(*run) bool, leave func(*run)) {
 	s.order = slices.DeleteFunc(s.order, func(r *run) bool {
 		if !which(r) {
@@ -204,7 +205,7 @@ func (s *runStore) forget(which func(*run) bool, leave func(*run)) {
 	s.inner = slices.DeleteFunc(s.inner, func(r *run) bool { return which(r.root()) })
 }
 
-// forget is that of the store. The idempotency tokens of the runs stay taken.
+// forget removes runs. Their idempotency tokens stay in use.
 func (a *jobsArea) forget(which func(*run) bool, leave func(*run)) {
 	for _, r := range a.runs.order {
 		if which(r) {
@@ -219,17 +220,17 @@ func (a *jobsArea) forget(which func(*run) bool, leave func(*run)) {
 	a.runs.forget(which, leave)
 }
 
-// A schedule starts runs of a job as time goes by.
+// A schedule starts runs of a job over time.
 type schedule struct {
-	cron  *cron `state:"-"` // what the settings of the job say
+	cron  *cron `state:"-"` // from the settings of the job
 	every time.Duration
 	due   time.Time // zero: never
 
-	always   bool // one run after another
-	failures int  // of these, in a row
+	always   bool // continuous: a new run starts when one ends
+	failures int  // consecutive failures of these runs
 }
 
-// set makes the schedule that of settings which were checked.
+// set sets the schedule from valid settings.
 func (s *schedule) set(view jobView, now time.Time) {
 	*s = schedule{}
 	if view.Schedule != nil && view.Schedule.Pause != "PAUSED" {
@@ -245,8 +246,8 @@ func (s *schedule) set(view jobView, now time.Time) {
 	}
 }
 
-// ended lets a continuous job have its next run: soon, or later and later if it
-// fails again and again.
+// ended schedules the next run of a continuous job. The pause grows with
+// consecutive failures.
 func (s *schedule) ended(result string, now time.Time) {
 	if !s.always {
 		return
@@ -260,11 +261,11 @@ func (s *schedule) ended(result string, now time.Time) {
 	s.due = now.Add(pause)
 }
 
-// continuousPause is between two runs of a continuous job. The service says that
-// it is less than a minute.
+// continuousPause is the pause between two runs of a continuous job. The
+// service says that it is less than a minute.
 const continuousPause = 5 * time.Second
 
-// move finds the next time after now.
+// move sets due to the next time after now.
 func (s *schedule) move(now time.Time) {
 	s.due = time.Time{}
 	if s.cron != nil {
@@ -275,7 +276,7 @@ func (s *schedule) move(now time.Time) {
 	}
 }
 
-// earlier is the earlier of two times, where zero is never.
+// earlier returns the earlier of two times. The zero time means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -283,7 +284,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// advance lets everything happen that is due by now, in its order.
+// advance processes everything that is due until now, in order.
 func (a *jobsArea) advance(now time.Time) {
 	if a.going || now.Before(a.last) {
 		return
@@ -310,7 +311,7 @@ func (a *jobsArea) advance(now time.Time) {
 				due, next = t, func(t time.Time) {
 					a.server.touchJob(j)
 					j.schedule.move(t)
-					if fired[j]++; fired[j] > 1000 && t.Before(now) { // of a clock that leapt, the rest is left out
+					if fired[j]++; fired[j] > 1000 && t.Before(now) { // after a leap of the clock, skip the other times
 						j.schedule.move(now)
 						if j.schedule.always {
 							j.schedule.due = now
@@ -332,7 +333,7 @@ func (a *jobsArea) advance(now time.Time) {
 			a.idle, a.wake = true, due
 			break
 		}
-		if due.Before(a.last) { // a time limit that was set after it was over
+		if due.Before(a.last) { // a time limit was set after it had passed
 			due = a.last
 		}
 		a.last = due
@@ -341,7 +342,7 @@ func (a *jobsArea) advance(now time.Time) {
 	a.last = now
 }
 
-// sweep forgets runs that nobody can read any more.
+// sweep forgets runs that are no longer kept.
 func (a *jobsArea) sweep(now time.Time) {
 	if now.Sub(a.runs.swept) > time.Hour {
 		a.runs.swept = now
@@ -349,10 +350,11 @@ func (a *jobsArea) sweep(now time.Time) {
 	}
 }
 
-// fire starts a run of a job by its schedule. What cannot start is left out.
+// fire starts a scheduled run of a job. It skips the run if the run cannot
+// start.
 func (a *jobsArea) fire(j *job, now time.Time) {
 	if j.schedule.always && slices.ContainsFunc(a.runs.active, func(r *run) bool { return r.job == j }) {
-		return // its end is when the next one is due
+		return // when the run ends, the next one becomes due
 	}
 	if a.count(now) != nil || len(a.runs.active) >= a.limits.ActiveRuns {
 		j.schedule.ended(tooMany, now)
@@ -369,13 +371,13 @@ func (a *jobsArea) fire(j *job, now time.Time) {
 	a.begin(r, now)
 }
 
-// newRun makes a run of a job; begin starts it.
+// newRun returns a new run of a job. begin starts it.
 func (a *jobsArea) newRun(j *job, now time.Time) *run {
 	return &run{id: a.newID(), job: j, jobID: j.id, name: j.view.Name, creator: j.creator, acl: j.acl, kind: "JOB_RUN", trigger: "ONE_TIME",
 		settings: j.settings, view: j.view, made: now}
 }
 
-// begin lets a new run start, wait or be skipped.
+// begin starts a new run, queues it or skips it.
 func (a *jobsArea) begin(r *run, now time.Time) {
 	active := 0
 	if r.job != nil {
@@ -391,7 +393,7 @@ func (a *jobsArea) begin(r *run, now time.Time) {
 	for i, tree := range trees {
 		r.tasks[i] = &runTask{tree: tree}
 		if err := decode(tree, &r.tasks[i].view); err != nil {
-			panic(err) // it was checked
+			panic(err) // it was validated
 		}
 	}
 	r.seq = a.next()
@@ -415,7 +417,7 @@ func (a *jobsArea) begin(r *run, now time.Time) {
 	}
 }
 
-// start makes a first attempt at each task.
+// start creates the first attempt of each task.
 func (a *jobsArea) start(r *run, now time.Time) {
 	a.server.touchRun(r)
 	r.life, r.message, r.start = "", "", now
@@ -433,7 +435,7 @@ func (a *jobsArea) attempt(r *run, task *runTask, number int, repair int64) *att
 	return t
 }
 
-// due is when something next happens in the run by itself; zero for never.
+// due returns the time of the next step in the run. The zero time means never.
 func (r *run) due() time.Time {
 	var due time.Time
 	for _, task := range r.tasks {
@@ -455,8 +457,8 @@ func (t *attempt) due() time.Time {
 	return at
 }
 
-// deadline is when a time limit ends the attempt; zero for never. That of the
-// job is the one that it has now.
+// deadline returns the time when a time limit ends the attempt. The zero time
+// means never. The time limit of a job is the current one.
 func (t *attempt) deadline() time.Time {
 	var deadline time.Time
 	if limit := t.task.view.Timeout; limit > 0 && !t.run.single {
@@ -468,7 +470,7 @@ func (t *attempt) deadline() time.Time {
 	}
 	if limit > 0 {
 		begin := t.run.start
-		if t.run.single { // each retry has its own time
+		if t.run.single { // the limit applies to each retry
 			begin = t.start
 		}
 		deadline = earlier(deadline, begin.Add(time.Duration(limit)*time.Second))
@@ -476,7 +478,7 @@ func (t *attempt) deadline() time.Time {
 	return deadline
 }
 
-// step lets happen what is due in a run.
+// step takes the steps of a run that are due.
 func (a *jobsArea) step(r *run, now time.Time) {
 	for _, task := range r.tasks {
 		t := task.last
@@ -513,7 +515,7 @@ func (a *jobsArea) step(r *run, now time.Time) {
 	a.settle(r, now)
 }
 
-// beginAttempt asks for a cluster.
+// beginAttempt requests a cluster.
 func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
 	t.start = now
 	var view taskView
@@ -521,7 +523,7 @@ func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
 		t.resolved = &view
 	}
 	t.outcome = a.outcome(t)
-	if view.Condition != nil { // which needs none, and no time
+	if view.Condition != nil { // a condition needs no cluster and no time
 		t.running, t.worked, t.result = now, now, success
 		if t.outcome.Error != "" {
 			t.result, t.message = failed, t.outcome.Error
@@ -539,14 +541,14 @@ func (a *jobsArea) beginAttempt(t *attempt, now time.Time) {
 	}
 }
 
-// halt stops work that has not ended by itself.
+// halt stops work that is still in progress.
 func (t *attempt) halt() {
 	if t.stop != nil {
 		t.stop()
 	}
 }
 
-// fail ends an attempt without its fault.
+// fail ends an attempt with INTERNAL_ERROR.
 func (a *jobsArea) fail(t *attempt, now time.Time, problem string) {
 	t.halt()
 	if t.child != nil && t.child.outer == t && t.child.end.IsZero() {
@@ -607,12 +609,12 @@ func (a *jobsArea) beginWork(t *attempt, now time.Time) {
 	t.at = now.Add(max(length, 0))
 }
 
-// workLater lets an attempt work in a goroutine of its own.
+// workLater runs the work of an attempt in a new goroutine.
 func (a *jobsArea) workLater(t *attempt) {
 	ctx, cancel := context.WithCancel(a.life)
 	t.stop = cancel
 	if !a.server.begin() {
-		return // the server is closing
+		return // the server closes
 	}
 	later := t.outcome.Later
 	go func() {
@@ -633,7 +635,7 @@ func (a *jobsArea) workLater(t *attempt) {
 	}()
 }
 
-// findOut lets the user's code find out an outcome.
+// findOut calls the user's function. If it panics, the outcome is an error.
 func findOut(ctx context.Context, later func(context.Context) RunOutcome) (outcome RunOutcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -643,7 +645,8 @@ func findOut(ctx context.Context, later func(context.Context) RunOutcome) (outco
 	return later(ctx)
 }
 
-// endWork lets an attempt clean up.
+// endWork ends the work of an attempt. The attempt is then TERMINATING for a
+// while.
 func (a *jobsArea) endWork(t *attempt, now time.Time, result, message string) {
 	t.halt()
 	if t.child != nil && t.child.end.IsZero() {
@@ -654,7 +657,7 @@ func (a *jobsArea) endWork(t *attempt, now time.Time, result, message string) {
 	t.at = now.Add(a.server.timings.RunTerminate)
 }
 
-// conclude ends an attempt, and makes the next one if there is to be one.
+// conclude ends an attempt, and creates a retry if the task has one left.
 func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
 	t.life, t.end, t.at = life, now, time.Time{}
 	a.releaseCluster(t, now)
@@ -665,8 +668,8 @@ func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
 	}
 	next := a.attempt(t.run, t.task, t.number+1, t.repair)
 	next.life, next.message = waiting, "Waiting for retry"
-	// For ever is long: later attempts keep a distance, lest a clock that leaps
-	// by a year makes a million of them.
+	// Retries may be unlimited. Later ones have a minimum interval, so that a
+	// clock that leaps by a year does not create a million of them.
 	distance := time.Duration(min(t.number, 6000)) * 10 * time.Millisecond
 	next.at = now.Add(distance)
 	if at := t.start.Add(time.Duration(view.RetryPause) * time.Millisecond); at.After(next.at) {
@@ -674,8 +677,8 @@ func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
 	}
 }
 
-// settle lets tasks begin for which all before them is over, and ends the run
-// when all of it is.
+// settle starts the tasks whose dependencies have ended. If all tasks have
+// ended, it ends the run.
 func (a *jobsArea) settle(r *run, now time.Time) {
 	a.server.touchRun(r)
 	for changed := true; changed; {
@@ -707,7 +710,8 @@ func (a *jobsArea) settle(r *run, now time.Time) {
 	a.finish(r, now, life, result, message)
 }
 
-// ready tells whether all tasks before a task are over.
+// ready reports whether a task can start: its dependencies have ended, or an
+// iteration slot is free.
 func (r *run) ready(task *runTask) bool {
 	if r.parallel > 0 {
 		underWay := 0
@@ -733,7 +737,8 @@ func (r *run) task(key string) *runTask {
 	return nil
 }
 
-// verdict says why a task whose turn has come is skipped; empty if it is not.
+// verdict returns the result of a task that is skipped, or an empty string if
+// the task must run.
 func (r *run) verdict(task *runTask) string {
 	if task.view.Disabled {
 		return disabledTask
@@ -741,7 +746,7 @@ func (r *run) verdict(task *runTask) string {
 	var all, good, bad, gone int
 	for _, before := range task.view.DependsOn {
 		other := r.task(before.Key)
-		if other == nil || other.last == nil { // left out of this run
+		if other == nil || other.last == nil { // not part of this run
 			continue
 		}
 		all++
@@ -779,7 +784,7 @@ func (r *run) verdict(task *runTask) string {
 	return excluded
 }
 
-// sum is how a run ended, all of whose tasks are over.
+// sum returns the outcome of a run whose tasks have all ended.
 func (r *run) sum() (life, result, message string) {
 	if r.cancelled {
 		return terminated, canceled, "Run cancelled."
@@ -821,7 +826,7 @@ func (r *run) sum() (life, result, message string) {
 	return terminated, result, ""
 }
 
-// finish ends a run, and lets the next one in its queue start.
+// finish ends a run, and starts the next queued run of the job.
 func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
 	a.server.touchRun(r)
 	r.life, r.result, r.message, r.end = life, result, message, now
@@ -842,7 +847,7 @@ func (a *jobsArea) finish(r *run, now time.Time, life, result, message string) {
 	}
 }
 
-// cancel ends what of a run is active.
+// cancel cancels all active attempts of a run.
 func (a *jobsArea) cancel(r *run, now time.Time) {
 	if !r.end.IsZero() {
 		return
@@ -871,7 +876,7 @@ func (a *jobsArea) cancelAttempt(t *attempt, now time.Time) {
 	}
 }
 
-// abandon ends a run whose job is gone: nobody can look at it any more.
+// abandon ends a run whose job was deleted. The run is no longer visible.
 func (a *jobsArea) abandon(r *run, now time.Time) {
 	for _, t := range r.attempts {
 		t.halt()

@@ -11,8 +11,8 @@ import (
 
 var reference = regexp.MustCompile(`\{\{\s*([^{}]+?)\s*\}\}`)
 
-// resolve puts values in the place of references such as {{job.id}} in all texts
-// of a task. What it does not know stays as it is.
+// resolve replaces references such as {{job.id}} in all strings of a task. It
+// does not change references that it does not know.
 func (a *jobsArea) resolve(t *attempt, value any) any {
 	switch value := value.(type) {
 	case string:
@@ -31,7 +31,7 @@ func (a *jobsArea) resolve(t *attempt, value any) any {
 	case map[string]any:
 		out := make(map[string]any, len(value))
 		for name, member := range value {
-			if name == "for_each_task" { // whose task has its turn with each of its inputs
+			if name == "for_each_task" { // its task is resolved later, for each input
 				inner, _ := member.(map[string]any)
 				each := map[string]any{}
 				for name, member := range inner {
@@ -50,7 +50,7 @@ func (a *jobsArea) resolve(t *attempt, value any) any {
 	return value
 }
 
-// lookup is the value of a reference.
+// lookup returns the value of a reference.
 func (a *jobsArea) lookup(t *attempt, name string) (string, bool) {
 	r := t.run.root()
 	path := strings.Split(name, ".")
@@ -107,7 +107,7 @@ func (a *jobsArea) lookup(t *attempt, name string) (string, bool) {
 	return "", false
 }
 
-// textAt is what a member of a value is as text.
+// textAt returns the member of a value at a path, as text.
 func textAt(value any, path []string) (string, bool) {
 	for _, name := range path {
 		object, ok := value.(map[string]any)

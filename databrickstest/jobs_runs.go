@@ -30,8 +30,8 @@ func (a *jobsArea) registerRuns(s *Server, version, path string) {
 	}
 }
 
-// once finds the run of an idempotency token. A token stays that of its run,
-// also when the run is over.
+// once returns the run that was created with an idempotency token, or nil. The
+// token stays in use after the run has ended.
 func (a *jobsArea) once(token string) (*run, error) {
 	if len([]rune(token)) > 64 {
 		return nil, invalid("The idempotency_token must be at most 64 characters long.")
@@ -42,7 +42,7 @@ func (a *jobsArea) once(token string) (*run, error) {
 	return a.tries[token], nil
 }
 
-// admit makes a new run begin, within the limits of the workspace.
+// admit starts a new run, unless a limit of the workspace is reached.
 func (a *jobsArea) admit(c *call, r *run, token string) error {
 	if len(a.runs.active) >= a.limits.ActiveRuns {
 		return fail(http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "The workspace has reached its limit of %d active runs.", a.limits.ActiveRuns)
@@ -101,8 +101,8 @@ func (a *jobsArea) runNow(c *call, in struct {
 	return map[string]int64{"run_id": r.id, "number_in_job": r.id}, nil
 }
 
-// only leaves of a job's tasks those that are named: +KEY with all before it,
-// KEY+ with all after it.
+// only returns the settings with the named tasks alone. The name +KEY includes
+// all tasks before KEY, and KEY+ all tasks after it.
 func only(settings map[string]any, names []string) (map[string]any, error) {
 	list, _ := settings["tasks"].([]any)
 	if len(names) == 0 || len(list) == 0 {
@@ -185,8 +185,8 @@ func (a *jobsArea) submit(c *call, in struct {
 	return map[string]int64{"run_id": r.id}, nil
 }
 
-// find returns a run by the id of its own or of an attempt, which is then the
-// second result.
+// find returns the run with an id. If the id is that of an attempt, find also
+// returns the attempt.
 func (a *jobsArea) find(c *call, id int64, level int) (*run, *attempt, error) {
 	r, t := a.runs.byID[id], a.runs.attempts[id]
 	if t != nil {
@@ -203,7 +203,8 @@ func (a *jobsArea) find(c *call, id int64, level int) (*run, *attempt, error) {
 	return r, t, nil
 }
 
-// rights are who may do what with a run: those of its job as they are now.
+// rights returns the permissions on a run. They are the current permissions on
+// its job.
 func (r *run) rights() []jobACL {
 	if r.job != nil {
 		return r.job.acl
@@ -290,7 +291,7 @@ func (a *jobsArea) listRuns(c *call, in struct {
 	return list{key: "runs", elements: slices.Values(shown), rest: rest}, nil
 }
 
-// placeOfRun returns where in a list the page of a token begins.
+// placeOfRun returns the position in a list where a token's page starts.
 func (a *jobsArea) placeOfRun(token string, found []*run) (int, error) {
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	number, ok := strings.CutPrefix(string(text), "r ")
@@ -301,7 +302,7 @@ func (a *jobsArea) placeOfRun(token string, found []*run) (int, error) {
 	if at := slices.IndexFunc(found, func(r *run) bool { return r.id == id }); at >= 0 {
 		return at, nil
 	}
-	return 0, invalid("Invalid page token: %s", shortened(token)) // the run is gone, or no longer of the kind
+	return 0, invalid("Invalid page token: %s", shortened(token)) // the run was deleted, or no longer matches the filter
 }
 
 func (a *jobsArea) getRun(c *call, in struct {
@@ -383,7 +384,7 @@ func (a *jobsArea) deleteRun(c *call, in struct {
 	case t != nil:
 		return nil, invalid("Run %d is a run of a task; delete the run %d that it belongs to.", t.id, r.root().id)
 	case r.end.IsZero():
-		return nil, badState("Run %d is still active. Only completed runs can be deleted.", r.id) // the code is not recorded
+		return nil, badState("Run %d is still active. Only completed runs can be deleted.", r.id) // the service's error code is not known
 	}
 	a.forget(func(other *run) bool { return other == r }, nil)
 	return nil, nil
@@ -415,7 +416,7 @@ func (a *jobsArea) repair(c *call, in struct {
 	case (len(in.Tasks) > 0) == in.AllFailed:
 		return nil, invalid("Exactly one of rerun_tasks and rerun_all_failed_tasks must be specified.")
 	case r.end.IsZero():
-		return nil, badState("Run %d is still in progress and cannot be repaired.", r.id) // the code is not recorded
+		return nil, badState("Run %d is still in progress and cannot be repaired.", r.id) // the service's error code is not known
 	case in.Latest != latest:
 		return nil, invalid("The latest repair ID needs to be provided in order to create a new repair")
 	}
@@ -435,7 +436,7 @@ func (a *jobsArea) repair(c *call, in struct {
 			chosen[task] = true
 		}
 	}
-	for changed := true; changed; { // what was skipped for them, and all after them if asked for
+	for changed := true; changed; { // add tasks skipped because of the chosen ones, or all tasks after them if requested
 		changed = false
 		for _, task := range r.tasks {
 			for _, before := range task.view.DependsOn {
@@ -464,7 +465,7 @@ func (a *jobsArea) repair(c *call, in struct {
 	return map[string]int64{"repair_id": made.id}, nil
 }
 
-// refresh gives a task the settings that the job has for it now.
+// refresh updates the settings of a task from the current settings of the job.
 func (r *run) refresh(task *runTask) {
 	if r.job == nil {
 		return
@@ -478,7 +479,7 @@ func (r *run) refresh(task *runTask) {
 	}
 }
 
-// maxOutput is how much of an output is kept.
+// maxOutput is the maximum size of an output in bytes.
 const maxOutput = 5 << 20
 
 func (a *jobsArea) getOutput(c *call, in struct {
@@ -540,7 +541,7 @@ func (a *jobsArea) export(c *call, in struct {
 		t = r.tasks[0].last
 	}
 	if t == nil || t.task.view.Notebook == nil {
-		return nil, invalid("Only runs of notebooks can be exported.") // the code is not recorded
+		return nil, invalid("Only runs of notebooks can be exported.") // the service's error code is not known
 	}
 	path := t.task.view.Notebook.Path
 	name := path[strings.LastIndex(path, "/")+1:]

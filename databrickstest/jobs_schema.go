@@ -10,10 +10,11 @@ import (
 	"sync"
 )
 
-// jobSchema is what the service takes as a job or a submission: types, one
-// after another, each with its fields. A field is of a type or an enum by name,
-// a string (s), bool (b), whole number (i), map of strings (m) or object that
-// others look into (o), or a list of them in brackets.
+// jobSchema has the types of the settings that the service accepts for a job or
+// a submitted run. Each type is followed by its fields. The type of a field is
+// the name of a type or an enum, or one letter: s is a string, b a bool, i an
+// integer, m a map of strings, and o an object that other code validates.
+// Brackets denote a list.
 const jobSchema = `
 JobSettings existing_cluster_id:s new_cluster:o notebook_task:NotebookTask spark_jar_task:SparkJarTask spark_python_task:SparkPythonTask
 	spark_submit_task:SparkSubmitTask name:s libraries:[o] email_notifications:Emails timeout_seconds:i max_retries:i min_retry_interval_millis:i
@@ -113,7 +114,7 @@ SubmitRun existing_cluster_id:s new_cluster:o notebook_task:NotebookTask spark_j
 JobAccessControlRequest group_name:s permission_level:JobPermissionLevel service_principal_name:s user_name:s
 `
 
-// jobEnums are the enums of jobSchema.
+// jobEnums has the enums of jobSchema.
 const jobEnums = `
 JobEditMode EDITABLE|UI_LOCKED
 PerformanceTarget STANDARD|PERFORMANCE_OPTIMIZED
@@ -138,7 +139,7 @@ Condition ANY_UPDATED|ALL_UPDATED
 JobPermissionLevel IS_OWNER|CAN_MANAGE|CAN_MANAGE_RUN|CAN_VIEW
 `
 
-// A schema has the fields of types and the values of enums, by name.
+// A schema has the fields of each type and the values of each enum.
 type schema struct {
 	types map[string]map[string]string
 	enums map[string][]string
@@ -166,8 +167,9 @@ var jobTypes = sync.OnceValue(func() schema {
 	return s
 })
 
-// conform returns value as what the schema calls kind: values in their own
-// types, unknown members and nulls left out. What has the wrong shape is an error.
+// conform returns value as the type kind. It converts values to the types of
+// the schema, and removes unknown members and nulls. It fails if a value has
+// the wrong type.
 func (s schema) conform(value any, kind, name string) (any, error) {
 	if inner, ok := strings.CutPrefix(kind, "["); ok {
 		elements, ok := value.([]any)

@@ -60,7 +60,7 @@ func (s *Server) ScriptRuns(script func(RunSpec) RunOutcome) {
 	s.jobs.script = script
 }
 
-// outcome asks the script what becomes of an attempt.
+// outcome returns the outcome of an attempt, from the script or from Python.
 func (a *jobsArea) outcome(t *attempt) RunOutcome {
 	var out RunOutcome
 	if a.script != nil {
@@ -77,7 +77,7 @@ func (a *jobsArea) outcome(t *attempt) RunOutcome {
 	return out
 }
 
-// compare is what a condition task does with literals.
+// compare evaluates a condition task.
 func compare(left, op, right string) bool {
 	l, err := strconv.ParseFloat(left, 64)
 	r, err2 := strconv.ParseFloat(right, 64)
@@ -100,7 +100,7 @@ func compare(left, op, right string) bool {
 	return order <= 0
 }
 
-// spec tells about an attempt, with the parameters that it gets.
+// spec describes an attempt, with its parameters.
 func (a *jobsArea) spec(t *attempt) RunSpec {
 	r, task := t.run.root(), t.task
 	spec := RunSpec{JobID: r.jobID, RunID: r.id, TaskRunID: t.id, RunName: r.name, TaskKey: task.view.Key, Attempt: t.number, Kind: kindOf(task.tree),
@@ -135,7 +135,8 @@ func (a *jobsArea) spec(t *attempt) RunSpec {
 	return spec
 }
 
-// given is what a run was given, or else what the task has.
+// given returns the parameters of the run, or those of the task if the run has
+// none.
 func given(params, own []string) []string {
 	if params != nil {
 		return params
@@ -143,7 +144,8 @@ func given(params, own []string) []string {
 	return own
 }
 
-// jobParameters are the parameters of the job with their values in this run.
+// jobParameters returns the parameters of the job with their values in this
+// run.
 func (r *run) jobParameters() (params []map[string]any) {
 	for _, p := range r.view.Parameters {
 		value, ok := r.jobParams[p.Name]

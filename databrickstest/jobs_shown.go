@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// shownStart is when a run started, or came into the queue.
+// shownStart returns the time when a run started. While the run is queued, it
+// is the time when the run was created.
 func (r *run) shownStart() time.Time {
 	if r.start.IsZero() {
 		return r.made
@@ -14,7 +15,7 @@ func (r *run) shownStart() time.Time {
 	return r.start
 }
 
-// state is where an active run is, or how it ended.
+// state returns the current state of a run, or its outcome.
 func (r *run) state() (life, result, message string) {
 	if r.life != "" {
 		return r.life, r.result, r.message
@@ -40,7 +41,7 @@ func (r *run) state() (life, result, message string) {
 	return pending, "", "Waiting for cluster"
 }
 
-// showRun returns a run as a version of the API shows it.
+// showRun returns a run in the format of the API's version.
 func (a *jobsArea) showRun(c *call, r *run) map[string]any {
 	life, result, message := r.state()
 	out := map[string]any{
@@ -97,7 +98,7 @@ func (a *jobsArea) showRun(c *call, r *run) map[string]any {
 	return out
 }
 
-// showSingle adds the task and the cluster where version 2.0 has them.
+// showSingle adds the task and the cluster in the format of version 2.0.
 func (a *jobsArea) showSingle(out map[string]any, t *attempt) {
 	tree := maps.Clone(t.task.tree)
 	fillTask(tree, false)
@@ -118,7 +119,7 @@ func (a *jobsArea) showSingle(out map[string]any, t *attempt) {
 	}
 }
 
-// showTaskRun returns an attempt as a run of its own.
+// showTaskRun returns an attempt as a run.
 func (a *jobsArea) showTaskRun(c *call, t *attempt) map[string]any {
 	out := a.showRun(c, t.run.root())
 	for _, name := range []string{"tasks", "schedule", "job_clusters", "job_parameters", "run_duration", "queue_duration", "status"} {
@@ -145,7 +146,7 @@ func (a *jobsArea) showTaskRun(c *call, t *attempt) map[string]any {
 	return out
 }
 
-// first is the first of the attempts that this one is a retry of.
+// first returns the first attempt of the same task in the same repair.
 func (t *attempt) first() *attempt {
 	for _, other := range t.run.attempts {
 		if other.task == t.task && other.repair == t.repair {
@@ -155,7 +156,7 @@ func (t *attempt) first() *attempt {
 	return t
 }
 
-// showTask returns an attempt as an element of the tasks of its run.
+// showTask returns an attempt as an element of its run's tasks.
 func (a *jobsArea) showTask(c *call, t *attempt) map[string]any {
 	out := maps.Clone(t.task.tree)
 	fill(out, map[string]any{"run_if": "ALL_SUCCESS", "email_notifications": map[string]any{}, "timeout_seconds": 0})
@@ -187,7 +188,8 @@ func (t *attempt) instance() map[string]any {
 	return out
 }
 
-// times are when the attempt began and ended, and what it spent its time on.
+// times returns when the attempt started and ended, and the durations of its
+// phases.
 func (t *attempt) times() map[string]any {
 	between := func(from, to time.Time) int64 {
 		if from.IsZero() || to.IsZero() {
@@ -201,7 +203,8 @@ func (t *attempt) times() map[string]any {
 	}
 }
 
-// showState adds a state, from version 2.1 on in its newer form as well.
+// showState adds the state. From version 2.1 on, it also adds the newer field
+// status.
 func showState(c *call, out map[string]any, life, result, message string, stopped bool) {
 	state := map[string]any{"life_cycle_state": life, "state_message": message, "user_cancelled_or_timedout": stopped}
 	if result != "" {
@@ -230,7 +233,7 @@ func showState(c *call, out map[string]any, life, result, message string, stoppe
 	out["status"] = status
 }
 
-// terminationOf says a result in the words of a status.
+// terminationOf returns the code and the type of a result in the field status.
 func terminationOf(life, result string) (code, kind string) {
 	switch result {
 	case success, someFailed, disabledTask:
@@ -252,7 +255,7 @@ func terminationOf(life, result string) (code, kind string) {
 	return success, success
 }
 
-// resolved are the parameters that an attempt got.
+// resolved returns the parameters that an attempt received.
 func (a *jobsArea) resolved(t *attempt) map[string]any {
 	spec := a.spec(t)
 	switch spec.Kind {
@@ -268,7 +271,7 @@ func (a *jobsArea) resolved(t *attempt) map[string]any {
 	return map[string]any{}
 }
 
-// history is a run and its repairs.
+// history returns the run and its repairs.
 func (r *run) history(version string) []any {
 	item := func(kind string, id int64, start, end time.Time) map[string]any {
 		out := map[string]any{"type": kind, "start_time": millis(start), "end_time": millis(end)}

@@ -12,14 +12,15 @@ import (
 // service, unless a script decides (see [WithRuns]).
 func WithAnySource() Option { return func(s *Server) { s.jobs.anySource = true } }
 
-// identity is whom a run acts as: the one that its job says, or whoever made it.
+// identity returns the user as whom a run acts: the one in the settings of the
+// job, or else the creator.
 func (r *run) identity(s *Server) *user {
 	for _, name := range []string{r.runAs(), r.creator, AdminName} {
 		if u := s.identities.byName[name]; u != nil {
 			return u
 		}
 	}
-	return &user{name: r.creator} // of somebody who is gone
+	return &user{name: r.creator} // the user was deleted
 }
 
 func (r *run) runAs() string {
@@ -32,14 +33,15 @@ func (r *run) runAs() string {
 	return r.creator
 }
 
-// A taskSource is what a task runs: a notebook, or a file's content.
+// A taskSource is the code of a task: a notebook or the content of a file.
 type taskSource struct {
 	notebook  *notebook
 	file      []byte
-	elsewhere bool // in Git, or in a storage that the workspace does not have
+	elsewhere bool // in Git, or in storage outside the workspace
 }
 
-// source finds what a task runs, or says why it cannot.
+// source returns the code of a task. If the workspace cannot read it, problem
+// says why.
 func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem string) {
 	c := &call{Server: a.server, user: t.run.identity(a.server), now: now}
 	git := func(source string) bool { return source == "GIT" || source == "" && t.run.view.Git != nil }
@@ -71,8 +73,8 @@ func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem 
 	return found, ""
 }
 
-// readable returns the object at a path, nil if it is not there for a caller who
-// needs a level.
+// readable returns the object at a path. It returns nil if the object does not
+// exist, or if the caller lacks the permission level.
 func (a *workspaceArea) readable(c *call, path, level string) *workspaceNode {
 	names, err := a.reach(c, path, level)
 	if err != nil {
@@ -85,8 +87,9 @@ func (a *workspaceArea) readable(c *call, path, level string) *workspaceNode {
 	return node
 }
 
-// fileAt returns the content of a file of the workspace, of a volume or of DBFS,
-// nil if it is not there for the caller. It does not know other storages.
+// fileAt returns the content of a file in the workspace, in a volume or in
+// DBFS. It returns nil if the file does not exist or the caller may not read
+// it. For a path of any other storage, known is false.
 func (c *call) fileAt(path string) (content []byte, known bool) {
 	scheme, _, _ := strings.Cut(path, ":/")
 	switch {
@@ -114,13 +117,13 @@ func (c *call) fileAt(path string) (content []byte, known bool) {
 			return append([]byte{}, node.content...), true
 		}
 		return nil, true
-	case scheme == path: // relative: there is nothing that it could be relative to
+	case scheme == path: // a relative path, which refers to nothing
 		return nil, true
 	}
 	return nil, false
 }
 
-// bytes is all of a content, and never nil.
+// bytes returns all bytes of a content. The result is never nil.
 func (c content) bytes() []byte {
 	out := bytes.NewBuffer(make([]byte, 0, c.size))
 	_ = c.writeTo(out, 0, c.size)

@@ -48,27 +48,27 @@ func (s *Server) FailLibrary(name, message string) {
 	s.touchCollections()
 }
 
-// librariesArea are the libraries of clusters.
+// librariesArea has the libraries of all clusters.
 type librariesArea struct {
 	s          *Server
 	everywhere []library
 	failing    map[string]string // messages by name
 }
 
-// clusterLibraries are those of one cluster, in the order in which they were
-// added, which is that of their installation.
+// clusterLibraries has the libraries of one cluster. They are installed in the
+// order in which they were added.
 type clusterLibraries struct {
 	cluster *cluster `state:"-"`
 	all     []*clusterLibrary
 }
 
-// A clusterLibrary goes, as time goes by, through PENDING, RESOLVING and
-// INSTALLING to its outcome.
+// A clusterLibrary is PENDING, RESOLVING and INSTALLING in turn, and then has
+// the outcome as its status.
 type clusterLibrary struct {
 	library
-	everywhere bool      // wanted on all clusters
-	leaving    bool      // to be gone after the next start
-	begin, end time.Time // of the installation; zero while the cluster does not run
+	everywhere bool      // from WithLibrariesForAllClusters
+	leaving    bool      // uninstalled by the next start of the cluster
+	begin, end time.Time // of the installation; zero while the cluster is not running
 	outcome    string
 	messages   []string
 }
@@ -94,7 +94,8 @@ type mavenPackage struct {
 	Exclusions  []string `json:"exclusions,omitempty"`
 }
 
-// name is what the library is; kinds counts what it says it is.
+// name returns the name of the library. kinds is the number of kinds that are
+// set, and must be 1.
 func (l library) name() (name string, kinds int) {
 	names := []string{l.JAR, l.Egg, l.Whl, l.Requirements}
 	if l.PyPI != nil {
@@ -117,7 +118,7 @@ func (l library) check() error {
 	return nil
 }
 
-// same compares all fields: a library has no other identity.
+// same compares all fields, because libraries have no IDs.
 func (l library) same(m library) bool {
 	a, _ := json.Marshal(l)
 	b, _ := json.Marshal(m)
@@ -133,8 +134,8 @@ func (a *librariesArea) register(s *Server) {
 	route(s, "POST", "/api/2.0/libraries/uninstall", a.uninstall)
 }
 
-// of returns the libraries of a cluster. A new cluster begins with those for all
-// clusters and, if it is a clone, with those of its model.
+// of returns the libraries of a cluster. A new cluster has those for all
+// clusters and those of its policy. A clone also has those of the original.
 func (a *librariesArea) of(cl *cluster) *clusterLibraries {
 	a.s.touchCluster(cl)
 	if cl.libraries != nil {
@@ -167,7 +168,8 @@ func (ls *clusterLibraries) find(l library) *clusterLibrary {
 	return nil
 }
 
-// add returns the library, as a new one if it is not there.
+// add adds a library unless the cluster has it. It returns the cluster's
+// library.
 func (ls *clusterLibraries) add(l library) *clusterLibrary {
 	known := ls.find(l)
 	if known == nil {
@@ -178,8 +180,8 @@ func (ls *clusterLibraries) add(l library) *clusterLibrary {
 	return known
 }
 
-// clusterChanged begins the installations of a cluster that comes up, and
-// forgets those of one that goes down.
+// clusterChanged schedules the installations when a cluster starts. It resets
+// them when a cluster terminates.
 func (a *librariesArea) clusterChanged(change clusterChange) {
 	if change.kind == clusterIsGone {
 		return
@@ -196,8 +198,8 @@ func (a *librariesArea) clusterChanged(change clusterChange) {
 	}
 }
 
-// schedule plans the installation of the libraries that have none planned, one
-// after another.
+// schedule schedules the installations that are not scheduled yet, one after
+// another.
 func (a *librariesArea) schedule(ls *clusterLibraries, at time.Time) {
 	for i, l := range ls.all {
 		if !l.begin.IsZero() {
@@ -217,9 +219,9 @@ func (a *librariesArea) schedule(ls *clusterLibraries, at time.Time) {
 	}
 }
 
-// stage is where a library is.
+// stage returns the status of a library.
 func (l *clusterLibrary) stage(now time.Time) string {
-	// Files have no repository to ask.
+	// Only packages are resolved, because files have no repository.
 	resolved := l.begin
 	if l.PyPI != nil || l.Maven != nil || l.CRAN != nil {
 		resolved = l.begin.Add(l.end.Sub(l.begin) / 4)
@@ -237,8 +239,8 @@ func (l *clusterLibrary) stage(now time.Time) string {
 	return l.outcome
 }
 
-// runtime is the version of the runtime and of its Scala; without numbers it is
-// the newest.
+// runtime returns the version of the runtime and the version of Scala. A
+// runtime without a version number counts as the newest.
 func (cl *cluster) runtime() (major, minor int, scala string) {
 	version, scala, _ := strings.Cut(cl.attributes.SparkVersion, "-scala")
 	parts := strings.SplitN(version, ".", 3)
@@ -252,7 +254,8 @@ func (cl *cluster) runtime() (major, minor int, scala string) {
 
 var scalaSuffix = regexp.MustCompile(`_(2\.\d+):`)
 
-// skipped says why a library is not installed, though nothing is wrong with it.
+// skipped returns why a library is skipped, although it is valid. It returns an
+// empty string if the library is not skipped.
 func (l *clusterLibrary) skipped(cl *cluster) string {
 	major, _, scala := cl.runtime()
 	if major < 7 {
@@ -275,7 +278,8 @@ var (
 	pythonPackage = regexp.MustCompile(`^[A-Za-z0-9._-]+`)
 )
 
-// failure says why the library at a place in the list cannot be installed.
+// failure returns why the installation of a library fails. It returns an empty
+// string if it succeeds.
 func (a *librariesArea) failure(ls *clusterLibraries, place int) string {
 	l := ls.all[place]
 	name, _ := l.name()
@@ -304,7 +308,7 @@ func (a *librariesArea) failure(ls *clusterLibraries, place int) string {
 	return ""
 }
 
-// pythonName is the name that two ways to write a package have in common.
+// pythonName returns the normalized name of a Python package.
 func pythonName(pkg string) string {
 	return strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(pythonPackage.FindString(pkg)))
 }
@@ -314,7 +318,8 @@ type clusterAndLibraries struct {
 	Libraries []library `json:"libraries"`
 }
 
-// named returns what a request names.
+// named returns the libraries of the cluster that a request names. It fails if
+// a library in the request is invalid.
 func (a *librariesArea) named(c *call, in clusterAndLibraries, level string) (*clusterLibraries, error) {
 	cl, err := c.clusters.reach(c, in.ClusterID, level)
 	if err != nil {
@@ -328,8 +333,8 @@ func (a *librariesArea) named(c *call, in clusterAndLibraries, level string) (*c
 	return a.of(cl), nil
 }
 
-// install takes libraries for a cluster that does not run, too, as today's
-// service does; they wait for it to start.
+// install also accepts libraries for a cluster that is not running, as the
+// current service does. They are installed when the cluster starts.
 func (a *librariesArea) install(c *call, in clusterAndLibraries) (any, error) {
 	ls, err := a.named(c, in, "CAN_MANAGE")
 	if err != nil {
@@ -344,8 +349,8 @@ func (a *librariesArea) install(c *call, in clusterAndLibraries) (any, error) {
 	return nil, nil
 }
 
-// uninstall leaves alone what is wanted on all clusters, and passes over what
-// is not there.
+// uninstall ignores libraries for all clusters, and libraries that the cluster
+// does not have.
 func (a *librariesArea) uninstall(c *call, in clusterAndLibraries) (any, error) {
 	ls, err := a.named(c, in, "CAN_MANAGE")
 	if err != nil {
@@ -372,7 +377,7 @@ type libraryStatuses struct {
 }
 
 // report lists the cluster's own libraries first, then those for all clusters,
-// then those that are leaving.
+// and then those to be uninstalled.
 func (ls *clusterLibraries) report(now time.Time) libraryStatuses {
 	order := func(l *clusterLibrary) int {
 		switch {

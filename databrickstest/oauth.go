@@ -55,7 +55,7 @@ func (s *Server) IssueToken(name string, life time.Duration) string {
 	defer s.mu.Unlock()
 	u := s.identities.byName[name]
 	if u == nil {
-		panic("databrickstest: there is no user " + name)
+		panic("databrickstest: IssueToken: the user " + name + " does not exist")
 	}
 	s.touchCollections()
 	return s.oauth.issue(u, s.now(), life).value
@@ -74,8 +74,8 @@ func (s *Server) RevokeTokens(name string) {
 	}
 }
 
-// oauthArea signs people in. What it serves needs no credential and counts
-// against no limit.
+// oauthArea has the OAuth endpoints. Requests to them need no credential and do
+// not count for the rate limit.
 type oauthArea struct {
 	*Server
 	principals map[string]*ServicePrincipal // by application ID
@@ -99,7 +99,7 @@ func (a *oauthArea) begin(s *Server) {
 	}
 }
 
-// identity is somebody by name: a service principal or a user.
+// identity returns a principal by name: a service principal or a user.
 func (a *oauthArea) identity(name string) jobACL {
 	if a.principals[name] != nil {
 		return jobACL{Principal: name}
@@ -107,7 +107,7 @@ func (a *oauthArea) identity(name string) jobACL {
 	return jobACL{User: name}
 }
 
-// issue makes a token, and forgets those that have expired.
+// issue creates a token, and removes expired ones.
 func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 	for value, t := range a.identities.tokens {
 		if t.oauth && !t.valid(now) {
@@ -119,7 +119,8 @@ func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 	return t
 }
 
-// serve answers what is not under /api. It is nil if the path is none of its own.
+// serve returns the response to a request outside of /api, or nil if the path
+// is not an OAuth path.
 func (a *oauthArea) serve(r *http.Request) *reply {
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	base := a.address(r)
@@ -155,7 +156,7 @@ func oauthReply(status int, value any) *reply {
 	return &out
 }
 
-// address is the workspace's as the client sees it.
+// address returns the URL of the workspace that the client used.
 func (a *oauthArea) address(r *http.Request) string {
 	own, err := url.Parse(a.host())
 	if r.Host == "" || err == nil && own.Host == r.Host {
@@ -165,11 +166,11 @@ func (a *oauthArea) address(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return cmp.Or(r.URL.Scheme, scheme) + "://" + r.Host // Transport gets the whole URL
+	return cmp.Or(r.URL.Scheme, scheme) + "://" + r.Host // requests through Transport have the scheme in the URL
 }
 
-// token is the token endpoint. Which words the service has for a rejected
-// exchange is not known.
+// token is the token endpoint. The service's error texts for a rejected
+// exchange are not known.
 func (a *oauthArea) token(r *http.Request, base string) *reply {
 	body, err := readBody(r, 1<<20)
 	if err != nil {
@@ -217,13 +218,14 @@ func (a *oauthArea) reject(status int, code, description string) *reply {
 	return oauthReply(status, map[string]string{"error": code, "error_description": description})
 }
 
-// bySecret finds the service principal of a client ID and secret.
+// bySecret returns the service principal with a client ID and a secret, or nil.
 func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if name, password, ok := r.BasicAuth(); ok {
 		id, secret = name, password
 	}
-	// RFC 6749 wants both encoded in the header. Not all clients do that.
+	// RFC 6749 requires both to be encoded in the header. Not all clients do
+	// this.
 	for _, decode := range []func(string) (string, error){url.QueryUnescape, plain} {
 		id, idErr := decode(id)
 		secret, secretErr := decode(secret)
@@ -236,7 +238,8 @@ func (a *oauthArea) bySecret(r *http.Request, form url.Values) *user {
 
 func plain(text string) (string, error) { return text, nil }
 
-// active finds somebody who may sign in. Others were deleted or deactivated.
+// active returns a user who may sign in. It returns nil if the user was deleted
+// or deactivated.
 func (a *oauthArea) active(name string) *user {
 	if u := a.identities.byName[name]; u != nil && !u.inactive {
 		return u
@@ -244,9 +247,10 @@ func (a *oauthArea) active(name string) *user {
 	return nil
 }
 
-// byAssertion finds who an ID token is of: the service principal of the client
-// ID if one of its policies trusts the token, or, without a client ID, the
-// token's subject if a policy of the account does.
+// byAssertion returns the user that an ID token represents. With a client ID,
+// it is that service principal, if one of its policies trusts the token.
+// Without a client ID, it is the token's subject, if a policy of the account
+// trusts the token.
 func (a *oauthArea) byAssertion(clientID, text, base string) *user {
 	claims, ok := parseJWT(text)
 	if !ok || !claims.valid(a.now()) {
@@ -273,7 +277,7 @@ func (a *oauthArea) byAssertion(clientID, text, base string) *user {
 	return nil
 }
 
-// jwtClaims are what an ID token says.
+// jwtClaims are the claims of an ID token.
 type jwtClaims struct {
 	Issuer   string    `json:"iss"`
 	Subject  string    `json:"sub"`
@@ -282,7 +286,7 @@ type jwtClaims struct {
 	Begins   float64   `json:"nbf"`
 }
 
-// audiences is one string or a list.
+// audiences is a string or a list of strings in JSON.
 type audiences []string
 
 func (a *audiences) UnmarshalJSON(text []byte) error {

@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// permissionsArea says who may do what with the objects of the workspace. An
-// object that nobody gave permissions on has those of its making: its creator
-// manages it. Jobs keep their own list, which their calls can set, too.
+// permissionsArea has the permissions on the objects of the workspace. The
+// initial permissions of an object let its creator manage it. A job has its own
+// list, because the calls for jobs can set it too.
 type permissionsArea struct {
 	s    *Server
-	acls map[string][]jobACL // by kind and ID: an object's own permissions
+	acls map[string][]jobACL // own permissions of objects, by kind and ID
 }
 
-// permissionKinds are the kinds of objects that the workspace has: the words of
-// paths, what responses call them, and their levels from the least to the most.
+// permissionKinds are the kinds of objects with permissions. The keys are the
+// words in paths. The values have the object type in responses, and the
+// permission levels, lowest first.
 var permissionKinds = map[string]struct {
 	objectType string
 	levels     []string
@@ -34,7 +35,7 @@ var permissionKinds = map[string]struct {
 
 var workspaceLevels = []string{"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"}
 
-// levelMeanings describe the levels, in our own words.
+// levelMeanings describe the levels. The words are our own.
 var levelMeanings = map[string]string{
 	"CAN_ATTACH_TO": "Can attach to it", "CAN_RESTART": "Can attach to, start, restart and terminate it",
 	"CAN_MANAGE": "Can do anything with it", "CAN_USE": "Can use it", "CAN_VIEW": "Can view it", "CAN_MANAGE_RUN": "Can start and cancel runs",
@@ -44,10 +45,10 @@ var levelMeanings = map[string]string{
 // A securable is an object that has permissions.
 type securable struct {
 	kind, id string
-	owner    string      // who made it; may be empty
-	parents  []securable // that it inherits from, the nearest first
-	everyone string      // the level that the group users has if nobody changed that
-	job      *job        // of a job
+	owner    string      // the creator; may be empty
+	parents  []securable // objects from which it inherits, nearest first
+	everyone string      // initial level of the group users
+	job      *job        // set if the object is a job
 }
 
 func (o securable) key() string { return o.kind + "/" + o.id }
@@ -70,7 +71,7 @@ func (a *permissionsArea) own(o securable) []jobACL {
 	return acl
 }
 
-// entry gives a user or a service principal a level.
+// entry returns an entry that gives a user or a service principal a level.
 func (a *permissionsArea) entry(u *user, level string) jobACL {
 	if u.service {
 		return jobACL{Principal: u.name, Level: level}
@@ -78,13 +79,14 @@ func (a *permissionsArea) entry(u *user, level string) jobACL {
 	return jobACL{User: u.name, Level: level}
 }
 
-// concerns tells whether an entry is about a user, by name or by a group.
+// concerns reports whether an entry applies to the caller, by name or through a
+// group.
 func (c *call) concerns(e jobACL) bool {
 	return strings.EqualFold(e.User, c.user.name) || strings.EqualFold(e.Principal, c.user.name) ||
 		e.Group != "" && c.groups.hasUser(e.Group, c.user)
 }
 
-// may tells whether the caller has a level on an object, or a higher one.
+// may reports whether the caller has at least a level on an object.
 func (c *call) may(o securable, level string) bool {
 	if c.user.admin {
 		return true
@@ -100,7 +102,7 @@ func (c *call) may(o securable, level string) bool {
 	return false
 }
 
-// must is may with the error that says no.
+// must fails if the caller does not have at least a level on an object.
 func (c *call) must(o securable, level string) error {
 	if c.may(o, level) {
 		return nil
@@ -135,7 +137,7 @@ type permissionChange struct {
 	ACL []jobACL `json:"access_control_list"`
 }
 
-// find returns an object that a request names.
+// find returns the object that a request names.
 func (a *permissionsArea) find(c *call, in permissionObject) (securable, error) {
 	missing := notFound("%s %s does not exist.", in.Type, in.ID)
 	switch in.Type {
@@ -176,7 +178,8 @@ func (a *permissionsArea) find(c *call, in permissionObject) (securable, error) 
 	return securable{}, missing
 }
 
-// managed returns an object whose permissions the caller may read and change.
+// managed returns the object that a request names, if the caller may change its
+// permissions.
 func (a *permissionsArea) managed(c *call, in permissionObject) (securable, error) {
 	o, err := a.find(c, in)
 	if err == nil && o.kind == "cluster-policies" {
@@ -195,7 +198,8 @@ func (a *permissionsArea) get(c *call, in permissionObject) (any, error) {
 	return a.show(o), nil
 }
 
-// A shownAccess is what a principal has, of its own and inherited.
+// A shownAccess has the permissions of one principal, its own and inherited
+// ones.
 type shownAccess struct {
 	User        string            `json:"user_name,omitzero"`
 	Group       string            `json:"group_name,omitzero"`
@@ -251,7 +255,7 @@ func (a *permissionsArea) show(o securable) any {
 	}{"/" + o.key(), objectType, all}
 }
 
-// named finds a user or service principal by name, in any case.
+// named returns a user or service principal by name. It ignores case.
 func (a *identities) named(name string) *user {
 	if u := a.byName[name]; u != nil || name == "" {
 		return u
@@ -262,8 +266,8 @@ func (a *identities) named(name string) *user {
 	return nil
 }
 
-// check says what is wrong with entries that are to be an object's, and writes
-// names as they are.
+// check validates the entries for an object. It replaces names in them by the
+// exact names.
 func (a *permissionsArea) check(c *call, o securable, acl []jobACL) error {
 	for i, e := range acl {
 		levels := permissionKinds[o.kind].levels
@@ -301,11 +305,11 @@ func (a *permissionsArea) set(c *call, in permissionChange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.ACL = slices.DeleteFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup }) // which has it anyway
+	in.ACL = slices.DeleteFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup }) // admins have it anyway
 	return a.replace(o, in.ACL)
 }
 
-// replace gives an object its own permissions.
+// replace sets the object's own permissions.
 func (a *permissionsArea) replace(o securable, acl []jobACL) (any, error) {
 	if o.job != nil {
 		owners := 0
@@ -336,7 +340,7 @@ func (a *permissionsArea) update(c *call, in permissionChange) (any, error) {
 	for _, e := range in.ACL {
 		acl = slices.DeleteFunc(acl, func(old jobACL) bool {
 			same := strings.EqualFold(old.User, e.User) && old.Group == e.Group && strings.EqualFold(old.Principal, e.Principal)
-			return same || e.Level == "IS_OWNER" && old.Level == "IS_OWNER" // the old owner keeps nothing, which is not documented
+			return same || e.Level == "IS_OWNER" && old.Level == "IS_OWNER" // the former owner keeps nothing; this is not documented
 		})
 		if e.Group != adminsGroup {
 			acl = append(acl, e)
@@ -359,8 +363,8 @@ func (a *permissionsArea) levels(c *call, in permissionObject) (any, error) {
 	return out, nil
 }
 
-// forget takes away what a principal that is gone had: a new one of the same
-// name does not inherit it.
+// forget removes the permissions of a deleted principal, so that a new one with
+// the same name does not inherit them.
 func (a *permissionsArea) forget(name string) {
 	without := func(acl []jobACL) []jobACL {
 		return slices.DeleteFunc(slices.Clone(acl), func(e jobACL) bool { return e.User+e.Group+e.Principal == name && e.Level != "IS_OWNER" })
@@ -380,7 +384,8 @@ const (
 	mayCreatePools    = "allow-instance-pool-create"
 )
 
-// entitled tells whether the caller has an entitlement, itself or by a group.
+// entitled reports whether the caller has an entitlement, directly or through a
+// group.
 func (c *call) entitled(entitlement string) bool {
 	return c.user.admin || slices.Contains(c.user.entitlements, entitlement) ||
 		slices.ContainsFunc(c.groups.groups, func(g *group) bool {
@@ -388,7 +393,7 @@ func (c *call) entitled(entitlement string) bool {
 		})
 }
 
-// notEntitled is the error of a call that takes an entitlement.
+// notEntitled returns the error for a caller who lacks an entitlement.
 func notEntitled(what string) error {
 	return fail(http.StatusForbidden, "PERMISSION_DENIED", "You are not authorized to create %s. Please contact your administrator.", what)
 }

@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// policiesArea are the cluster policies. Clusters ask it what their policy makes
-// of what their users want.
+// policiesArea has the cluster policies. The clusters area uses it to apply a
+// policy to the spec of a cluster.
 type policiesArea struct {
 	s       *Server
 	byID    map[string]*policy
@@ -28,7 +28,7 @@ type policy struct {
 	id      string
 	creator string
 	created time.Time
-	rules   map[string]policyRule `state:"-"` // what the definition says
+	rules   map[string]policyRule `state:"-"` // parsed from the definition
 }
 
 type policyInput struct {
@@ -61,7 +61,7 @@ type policyFamily struct {
 	Definition  string `json:"definition"`
 }
 
-// policyFamilies are templates, like some of the service's.
+// policyFamilies are templates for policies, similar to some of the service's.
 var policyFamilies = []policyFamily{
 	{"personal-vm", "Personal Compute", "Small clusters of one node for one user",
 		`{"num_workers":{"type":"fixed","value":0},"data_security_mode":{"type":"fixed","value":"SINGLE_USER","hidden":true},"autotermination_minutes":{"type":"unlimited","defaultValue":4320,"isOptional":true}}`},
@@ -92,7 +92,7 @@ func (a *policiesArea) register(s *Server) {
 
 func (p *policy) securable() securable { return securable{kind: "cluster-policies", id: p.id} }
 
-// parseRules reads a definition, and says what is wrong with it.
+// parseRules parses a definition.
 func parseRules(text string) (map[string]policyRule, error) {
 	tree := map[string]any{}
 	if err := parseObject([]byte(text), tree); err != nil {
@@ -150,7 +150,7 @@ func parseRules(text string) (map[string]policyRule, error) {
 	return rules, nil
 }
 
-// resolve checks what is to be a policy, and makes its rules.
+// resolve validates the input for a policy and returns its rules.
 func (a *policiesArea) resolve(in *policyInput, self *policy) (map[string]policyRule, error) {
 	switch n := utf8.RuneCountInString(in.Name); {
 	case n == 0 || n > 100:
@@ -298,10 +298,11 @@ func (a *policiesArea) list(c *call, in struct {
 	return out, nil
 }
 
-// Attributes whose members have any names, with dots in them.
+// freeMembers are attributes whose members have arbitrary names, which may
+// contain dots.
 var freeMembers = []string{"spark_conf", "spark_env_vars", "custom_tags"}
 
-// flatten lists the values of a tree by their paths.
+// flatten stores the values of a tree in a map from paths to values.
 func flatten(path string, value any, to map[string]any) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -326,7 +327,7 @@ func steps(path string) []string {
 	return strings.Split(path, ".")
 }
 
-// put sets the value at a path; nil takes it away.
+// put sets the value at a path. The value nil deletes it.
 func put(node any, path []string, value any) any {
 	if len(path) == 0 {
 		return value
@@ -356,15 +357,15 @@ func put(node any, path []string, value any) any {
 	return object
 }
 
-// evaluate holds a cluster against the rules. It fills in what the rules fix,
-// and, if defaults is set, their default values. violations maps paths to what
-// is wrong.
+// evaluate checks the attributes of a cluster against the rules. It sets the
+// values of fixed rules and, if defaults is set, default values. violations
+// maps paths to problems.
 func (p *policy) evaluate(tree map[string]any, clusterType string, defaults bool) (violations map[string]string) {
 	violations = map[string]string{}
 	for _, path := range slices.Sorted(maps.Keys(p.rules)) {
 		rule := p.rules[path]
 		if path == "dbus_per_hour" {
-			continue // prices are not known here
+			continue // this workspace has no prices
 		}
 		if path == "cluster_type" {
 			if problem := rule.violation(clusterType); problem != "" {
@@ -401,7 +402,7 @@ func (p *policy) evaluate(tree map[string]any, clusterType string, defaults bool
 	return violations
 }
 
-// covers tells whether a rule is about the value at a path.
+// covers reports whether a rule applies to the value at a path.
 func (p *policy) covers(path, at string, rule policyRule) bool {
 	if path == at || rule.Type == "forbidden" && strings.HasPrefix(at, path+".") {
 		return true
@@ -418,13 +419,13 @@ func (p *policy) covers(path, at string, rule policyRule) bool {
 	return tail == after || rule.Type == "forbidden" && (after == "" || strings.HasPrefix(tail, after+"."))
 }
 
-// otherSize tells whether a rule is about the way to say a cluster's size that
-// this cluster does not use.
+// otherSize reports whether a rule applies to autoscale although the cluster
+// has num_workers, or the other way round.
 func otherSize(tree map[string]any, path string) bool {
 	return strings.HasPrefix(path, "autoscale.") && tree["num_workers"] != nil || path == "num_workers" && tree["autoscale"] != nil
 }
 
-// violation says what is wrong with a value; "" if nothing is.
+// violation returns how a value violates the rule, or "".
 func (r policyRule) violation(value any) string {
 	text := fmt.Sprint(value)
 	number, err := strconv.ParseFloat(text, 64)
@@ -448,8 +449,8 @@ func (r policyRule) violation(value any) string {
 	return ""
 }
 
-// same compares a policy's value with a cluster's: auto:latest and its like
-// stand for the newest runtime.
+// same compares a policy's value with a cluster's. A value such as auto:latest
+// equals the newest runtime.
 func same(rule, value string) bool {
 	if strings.HasPrefix(rule, "auto:") && value == newestRuntime {
 		return true
@@ -459,7 +460,7 @@ func same(rule, value string) bool {
 	return rule == value || errX == nil && errY == nil && x == y
 }
 
-// newestRuntime is what auto:latest stands for here.
+// newestRuntime is the runtime that auto:latest selects here.
 const newestRuntime = "15.4.x-scala2.12"
 
 func resolved(path string, value any) any {
@@ -469,7 +470,8 @@ func resolved(path string, value any) any {
 	return value
 }
 
-// apply returns a spec as its policy makes it; what it has of its own it keeps.
+// apply returns a spec with the changes that its policy makes. The policy does
+// not change values that are set.
 func (a *policiesArea) apply(spec *clusterSpec, clusterType string) (*clusterSpec, error) {
 	p := a.byID[spec.PolicyID]
 	if p == nil {
@@ -493,9 +495,9 @@ const (
 	ofJobs     = "job"
 )
 
-// permit returns the spec of a cluster that the caller wants, as its policy
-// makes it, or says why they cannot have it. other is a cluster of theirs that
-// does not count.
+// permit returns the spec of a cluster that the caller wants, with the changes
+// that its policy makes. It fails if the caller may not have this cluster.
+// other is the existing cluster in an edit. It does not count for the limits.
 func (c *call) permit(spec *clusterSpec, clusterType string, other *cluster) (*clusterSpec, error) {
 	if id := spec.PolicyID; id != "" {
 		p := c.policies.byID[id]
@@ -533,7 +535,8 @@ func (c *call) permit(spec *clusterSpec, clusterType string, other *cluster) (*c
 	return spec, nil
 }
 
-// active counts the clusters of a user under a policy that are not down.
+// active returns the number of a user's clusters under a policy that are
+// neither terminated nor terminating.
 func (a *policiesArea) active(user, id string, other *cluster, now time.Time) (n int64) {
 	for cl := range a.s.clusters.all(now) {
 		if cl != other && !cl.down() && cl.creator == user && cl.attributes.PolicyID == id {
@@ -543,7 +546,7 @@ func (a *policiesArea) active(user, id string, other *cluster, now time.Time) (n
 	return n
 }
 
-// A compliance is how a cluster stands to its policy.
+// A compliance says whether a cluster complies with its policy.
 type compliance struct {
 	IsCompliant bool                `json:"is_compliant"`
 	Violations  map[string]string   `json:"violations,omitempty"`
@@ -621,7 +624,7 @@ func (a *policiesArea) listCompliance(c *call, in struct {
 	}{shown, next, prev}, nil
 }
 
-// pageOf cuts a page out of a list. Tokens are places in it.
+// pageOf returns one page of a list. Tokens are positions in the list.
 func pageOf[T any](all []T, token string, size int) (page []T, next, prev string, err error) {
 	from := 0
 	if token != "" {
@@ -644,7 +647,7 @@ func pageOf[T any](all []T, token string, size int) (page []T, next, prev string
 	return all[from:to], next, prev, nil
 }
 
-// comply changes a spec so that it fits the rules.
+// comply changes a spec to comply with the rules.
 func (p *policy) comply(spec *clusterSpec, clusterType string) (*clusterSpec, []settingsChange, error) {
 	before, after := map[string]any{}, map[string]any{}
 	tree := spec.tree()
@@ -768,7 +771,7 @@ func (a *policiesArea) cancelPending(c *call, in struct {
 	return nil, nil
 }
 
-// clusterChanged makes a cluster comply that waited for its end.
+// clusterChanged applies a pending enforcement when its cluster terminates.
 func (a *policiesArea) clusterChanged(change clusterChange) {
 	cl := change.cluster
 	pending := cl.pending

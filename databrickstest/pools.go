@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// poolsArea are the instance pools. Clusters take their nodes from them.
+// poolsArea has the instance pools. Clusters get their nodes from them.
 type poolsArea struct {
 	s       *Server
 	byID    map[string]*pool
@@ -21,8 +21,8 @@ type pool struct {
 	poolInput
 	id      string
 	creator string
-	token   string    // the idempotency token that it was made with
-	filling time.Time // since when idle instances are coming up
+	token   string    // the idempotency token that it was created with
+	filling time.Time // when the current start of idle instances began
 }
 
 type poolInput struct {
@@ -57,7 +57,7 @@ func (p *pool) securable() securable {
 	return securable{kind: "instance-pools", id: p.id, owner: p.creator}
 }
 
-// check says what is wrong with what is to be a pool.
+// check validates the input for a pool.
 func (a *poolsArea) check(in *poolInput, self *pool) error {
 	switch n := utf8.RuneCountInString(in.Name); {
 	case n > 100:
@@ -111,7 +111,7 @@ type onePool struct {
 	ID string `json:"instance_pool_id" api:"required"`
 }
 
-// find returns a pool on which the caller has a level.
+// find returns a pool if the caller has a permission level.
 func (a *poolsArea) find(c *call, id, level string) (*pool, error) {
 	p := a.byID[id]
 	if p == nil {
@@ -120,7 +120,7 @@ func (a *poolsArea) find(c *call, id, level string) (*pool, error) {
 	return p, c.must(p.securable(), level)
 }
 
-// edit leaves what is fixed as it was made.
+// edit ignores changes of attributes that are fixed.
 func (a *poolsArea) edit(c *call, in struct {
 	onePool
 	poolInput
@@ -156,7 +156,8 @@ func (a *poolsArea) delete(c *call, in onePool) (any, error) {
 	return nil, nil
 }
 
-// nodesFrom counts the nodes that a cluster has from a pool, or is to have.
+// nodesFrom returns how many nodes of a pool a cluster uses, or will use when
+// it has started.
 func (cl *cluster) nodesFrom(id string) (used, pending int) {
 	workers, driver := 0, 0
 	if cl.attributes.InstancePoolID == id {
@@ -181,9 +182,9 @@ type poolStats struct {
 	PendingIdle int `json:"pending_idle_count"`
 }
 
-// stats counts a pool's instances but those of one cluster. Idle instances come
-// up in the time that a cluster takes. Those beyond the minimum go at once,
-// however long they may stay.
+// stats counts the instances of a pool, without those of the cluster but. Idle
+// instances start as fast as a cluster. Instances beyond the minimum terminate
+// immediately, whatever the idle time of the pool.
 func (a *poolsArea) stats(p *pool, now time.Time, but *cluster) (s poolStats) {
 	for _, cl := range a.s.clusters.inOrder {
 		if cl != but {
@@ -203,7 +204,7 @@ func (a *poolsArea) stats(p *pool, now time.Time, but *cluster) (s poolStats) {
 	return s
 }
 
-// refuses says why a cluster cannot have its nodes; nil if it can.
+// refuses returns why a pool has no nodes for a cluster, or nil.
 func (a *poolsArea) refuses(cl *cluster, now time.Time) *ClusterFailure {
 	for _, id := range slices.Compact([]string{cl.attributes.InstancePoolID, cl.attributes.DriverInstancePoolID}) {
 		if id == "" {
@@ -224,7 +225,7 @@ func (a *poolsArea) refuses(cl *cluster, now time.Time) *ClusterFailure {
 	return nil
 }
 
-// room is how many workers a running cluster can have, of those that it wants.
+// room returns how many of the wanted workers a running cluster can get.
 func (a *poolsArea) room(cl *cluster, wanted int, now time.Time) int {
 	id := cl.attributes.InstancePoolID
 	if id == "" || wanted <= len(cl.executors) {
@@ -246,7 +247,7 @@ func (a *poolsArea) room(cl *cluster, wanted int, now time.Time) int {
 }
 
 func (a *poolsArea) show(c *call, p *pool) any {
-	for range c.clusters.all(c.now) { // as they are now
+	for range c.clusters.all(c.now) { // updates the clusters, whose nodes stats counts
 	}
 	tags := map[string]string{"Vendor": "Databricks", "DatabricksInstancePoolId": p.id}
 	if u := c.identities.byName[p.creator]; u != nil {

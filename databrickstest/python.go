@@ -78,7 +78,7 @@ type localPython struct {
 
 func (p *localPython) Execute(c Command) CommandResult {
 	if c.Language != "python" && c.Language != "sql" {
-		return CommandResult{Cause: "There is no " + c.Language + " here: this workspace runs Python only."}
+		return CommandResult{Cause: "Language " + c.Language + " is not supported: this workspace runs only Python and SQL."}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,7 +106,8 @@ func (p *localPython) Execute(c Command) CommandResult {
 	}}
 }
 
-// inPython returns an outcome that Python finds out, and whether there is one.
+// inPython returns an outcome that runs the task in Python. The result is false
+// if the task does not run in Python.
 func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
 	options, spec, view := a.python, a.spec(t), t.view()
 	if options == nil {
@@ -123,7 +124,7 @@ func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
 	}
 	found, problem := a.source(t, now)
 	switch {
-	case problem != "": // which the attempt will say itself
+	case problem != "": // the attempt reports it itself
 		return RunOutcome{}, false
 	case found.notebook != nil && (found.notebook.language == "PYTHON" || found.notebook.language == "SQL"):
 		job.Op = "notebook"
@@ -152,7 +153,7 @@ func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
 	}}, true
 }
 
-// wheels are the files of Python packages that a task asks for.
+// wheels returns the paths of the wheels that a task needs.
 func (a *jobsArea) wheels(t *attempt) (wheels []string) {
 	view := t.view()
 	for _, l := range view.Libraries {
@@ -173,11 +174,12 @@ func (a *jobsArea) wheels(t *attempt) (wheels []string) {
 	return wheels
 }
 
-// A workspaceCall sends a request to the workspace as somebody.
+// A workspaceCall sends a request to the workspace as a user.
 type workspaceCall func(ctx context.Context, method, path string, body []byte) (status int, reply []byte)
 
-// onBehalf lets code that runs in the workspace call it. The notebook is not
-// part of the API: it is the source of what is at the path.
+// onBehalf returns a function with which code in the workspace can call the
+// workspace. The method NOTEBOOK is not part of the API. It returns the source
+// of the notebook at a path.
 func (s *Server) onBehalf(u *user) workspaceCall {
 	return func(ctx context.Context, method, path string, body []byte) (int, []byte) {
 		answer := s.respond(method, path, func() (any, error) {
@@ -190,7 +192,7 @@ func (s *Server) onBehalf(u *user) workspaceCall {
 				return nil, invalid("%v", err)
 			}
 			c.header = r.Header
-			if err := c.locked(func() error { return nil }); err != nil { // the time is that of the call
+			if err := c.locked(func() error { return nil }); err != nil { // sets c.now
 				return nil, err
 			}
 			defer s.mayHaveChanged(r.Method)
@@ -222,11 +224,11 @@ func (c *call) notebookAt(path string) (any, error) {
 //go:embed python_driver.py
 var pythonDriver string
 
-// stubborn is how long an interrupted command may take to stop.
+// stubborn is how long an interrupted command may take before it is killed.
 const stubborn = 3 * time.Second
 
-// An interpreter is a Python process that runs one command after another. It is
-// started by the first.
+// An interpreter is a Python process that runs one command after another. The
+// first command starts the process.
 type interpreter struct {
 	options PythonOptions
 
@@ -265,7 +267,7 @@ func (in *interpreter) start() error {
 	return nil
 }
 
-// signal interrupts or kills the process and what it started.
+// signal interrupts or kills the process and its child processes.
 func (in *interpreter) signal(send func(*exec.Cmd)) {
 	in.life.Lock()
 	defer in.life.Unlock()
@@ -274,7 +276,7 @@ func (in *interpreter) signal(send func(*exec.Cmd)) {
 	}
 }
 
-// bury waits for a process that is about to end, and forgets it.
+// bury waits for a process that is about to exit, and removes it.
 func (in *interpreter) bury() string {
 	in.life.Lock()
 	defer in.life.Unlock()
@@ -282,13 +284,13 @@ func (in *interpreter) bury() string {
 	if process == nil {
 		return ""
 	}
-	kill(process) // what it started may go on
+	kill(process) // its child processes may still run
 	_ = process.Wait()
 	in.process = nil
 	return process.ProcessState.String()
 }
 
-// end kills the process for good.
+// end kills the process. The interpreter cannot start another one.
 func (in *interpreter) end() {
 	in.life.Lock()
 	in.ended = true
@@ -299,7 +301,8 @@ func (in *interpreter) end() {
 	in.bury()
 }
 
-// run does a job, or says what came of it instead.
+// run runs a job and returns its result. If there is no result, problem says
+// why.
 func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, problem *CommandResult) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -334,11 +337,11 @@ func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspa
 	return reply, nil
 }
 
-// A pythonJob is what the driver is asked to do: a command, a notebook, a file
-// or a wheel.
+// A pythonJob is a job for the driver: a command, a notebook, a file or a
+// wheel.
 type pythonJob struct {
 	Op       string                    `json:"op"`
-	Code     []byte                    `json:"code,omitzero"` // need not be UTF-8
+	Code     []byte                    `json:"code,omitzero"` // may be invalid UTF-8
 	Language string                    `json:"language,omitzero"`
 	Path     string                    `json:"path,omitzero"`
 	Args     []string                  `json:"args"`
@@ -347,7 +350,7 @@ type pythonJob struct {
 	Package  string                    `json:"package,omitzero"`
 	Entry    string                    `json:"entry,omitzero"`
 	Wheels   map[string][]byte         `json:"wheels,omitzero"`
-	Values   map[string]map[string]any `json:"values,omitzero"` // of tasks
+	Values   map[string]map[string]any `json:"values,omitzero"` // task values by task
 	Spark    string                    `json:"spark,omitzero"`
 }
 
@@ -365,8 +368,8 @@ type pythonReply struct {
 	Values map[string]any `json:"values"`
 }
 
-// exchange sends a job to the process, serves its calls and returns its result:
-// one line of JSON each.
+// exchange sends a job to the process, handles the process's calls, and returns
+// its result. Each message is one line of JSON.
 func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, err error) {
 	if job.Args == nil {
 		job.Args = []string{}
@@ -396,7 +399,7 @@ func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace wo
 			return *out.Result, nil
 		}
 		if out.Call == nil {
-			return reply, fmt.Errorf("python said neither what it wants nor a result")
+			return reply, fmt.Errorf("the message has neither a call nor a result")
 		}
 		status, body := workspace(ctx, out.Call.Method, out.Call.Path, out.Call.Body)
 		if err := in.tell(map[string]any{"status": status, "body": body}); err != nil {

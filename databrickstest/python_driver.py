@@ -1,10 +1,12 @@
-# Runs commands and tasks one after another. A line of JSON, what is to be done,
-# comes in. Lines with calls of the workspace's API may go out, each of which is
-# answered by a line. The last line that goes out is the result.
+# Runs commands and tasks one after another. The driver reads a job as one line of
+# JSON. While it runs the job, it may write calls of the workspace's API, one per
+# line, and read a line with the response to each. The last line that it writes is
+# the result.
 import ast, base64, collections, html, json, linecache, os, re, signal, sys, tempfile, textwrap, threading, traceback, types
 
 ask, say = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-# What code reads is empty; what it and its children write is collected.
+# Standard input of the code is empty. Standard output and error of the code and its
+# child processes go to a temporary file.
 page = tempfile.TemporaryFile(buffering=0)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 os.dup2(page.fileno(), 1)
@@ -30,11 +32,11 @@ turn = threading.Lock()
 
 
 class ExecutionError(Exception):
-    "What the workspace says no with."
+    "An error response of the workspace."
 
 
 def call(method, path, body=b""):
-    "Sends a request as whoever runs the code."
+    "Sends a request to the workspace as the user who runs the code."
     global talking
     with turn:
         talking = True
@@ -70,7 +72,7 @@ class NotebookExit(BaseException):
 
 
 class WorkflowException(Exception):
-    "What becomes of a notebook that another one ran."
+    "The failure of a notebook that another notebook ran."
 
 
 class InputWidgetNotDefined(Exception):
@@ -78,7 +80,7 @@ class InputWidgetNotDefined(Exception):
 
 
 class Frame:
-    "A notebook that runs: where it is, its widgets, and its variables."
+    "A running notebook: its path, its widgets and its variables."
 
     def __init__(self, path, params, names):
         self.path, self.params, self.widgets, self.names = path, dict(params), {}, names
@@ -158,7 +160,7 @@ class Notebook:
 
 SecretMetadata = collections.namedtuple("SecretMetadata", "key")
 SecretScope = collections.namedtuple("SecretScope", "name")
-hidden = set()  # values that are not to be shown
+hidden = set()  # secret values, which are redacted
 
 
 class Secrets:
@@ -187,7 +189,7 @@ class FileInfo(collections.namedtuple("FileInfo", "path name size modificationTi
 
 
 class Local:
-    "Files of this machine."
+    "A file of this machine."
 
     def __init__(self, path):
         self.path = path
@@ -228,7 +230,7 @@ class Local:
 
 
 class DBFS:
-    "Files of the workspace's DBFS."
+    "A file of the workspace's DBFS."
 
     def __init__(self, path):
         self.path = path
@@ -276,7 +278,7 @@ class DBFS:
 
 
 class Volume(DBFS):
-    "Files of volumes."
+    "A file of a volume."
 
     def show(self):
         return "dbfs:" + self.path
@@ -290,7 +292,7 @@ class Volume(DBFS):
         try:
             call("HEAD", self.at("directories"))
         except ExecutionError:
-            data = self.read()  # a HEAD has no body to tell the size with
+            data = self.read()  # call returns only the body, so HEAD cannot return the size
             return FileInfo(self.show(), self.path.rsplit("/", 1)[-1], len(data), 0)
         return FileInfo(self.show() + "/", self.path.rsplit("/", 1)[-1] + "/", 0, 0)
 
@@ -325,7 +327,7 @@ def place(path):
     if path.startswith("dbfs:"):
         path = "/" + path[len("dbfs:") :].lstrip("/")
     if not path.startswith("/"):
-        raise ValueError("The path %s must be absolute, or begin with dbfs:/ or file:/" % path)
+        raise ValueError("The path %s must be absolute, or start with dbfs:/ or file:/" % path)
     return (Volume if path.startswith("/Volumes/") else DBFS)(path.rstrip("/") or "/")
 
 
@@ -391,7 +393,7 @@ class TaskValues:
     given, made, inJob = {}, {}, False
 
     def set(self, key, value):
-        json.dumps(value)  # which fails if it has no JSON
+        json.dumps(value)  # fails if the value has no JSON
         if self.inJob:
             self.made[key] = value
 
@@ -404,7 +406,7 @@ class TaskValues:
         if key in values:
             return values[key]
         if default is None:
-            raise ValueError("Task key does not exist in run, or value %r of task %r is not set and no default is given" % (key, taskKey))
+            raise ValueError("Task key does not exist in run, or value %r of task %r is not set and has no default" % (key, taskKey))
         return default
 
 
@@ -424,20 +426,20 @@ dbutils = Utilities()
 
 sparkURL, session = "", None
 noSpark = (
-    "There is no Spark here: the Python that runs this code has no pyspark. "
-    "Install pyspark for it; with the URL of a Spark Connect server (-spark), the work runs there."
+    "Spark is not available, because the Python that runs this code has no pyspark. "
+    "Install pyspark. With the URL of a Spark Connect server (-spark), the work runs there."
 )
 
 
 class NoSpark:
-    "Fails when it is used."
+    "Fails at the first use."
 
     def __getattr__(self, name):
         raise RuntimeError(noSpark)
 
 
 def spark():
-    "The session, which is made when it is first needed."
+    "Returns the Spark session. The first call creates it."
     global session
     if session is None:
         try:
@@ -452,11 +454,11 @@ def spark():
     return session
 
 
-table = None  # what the code showed last, for a command's result
+table = None  # the latest table that the code displayed, for the command's result
 
 
 def collect(frame):
-    "Makes a table of a DataFrame of Spark's."
+    "Converts a Spark DataFrame to a table."
     kinds = [f.dataType.jsonValue() for f in frame.schema.fields]
     columns = [{"name": f.name, "type": k if isinstance(k, str) else json.dumps(k)} for f, k in zip(frame.schema.fields, kinds)]
     return {"columns": columns, "rows": [[plain(v) for v in row] for row in frame.limit(10001).collect()]}
@@ -500,7 +502,7 @@ database = None
 
 
 def sql(text):
-    "Runs SQL in Spark or, without it, what of it SQLite understands."
+    "Runs SQL in Spark, or in SQLite if Spark is not available."
     global database, table
     engine = spark()
     if not isinstance(engine, NoSpark):
@@ -515,7 +517,7 @@ def sql(text):
     try:
         cursor = database.execute(text.strip().rstrip(";"))
     except sqlite3.Error as e:
-        raise RuntimeError("%s. %s Until then SQL is run by SQLite, in a database of this context alone." % (e, noSpark)) from None
+        raise RuntimeError("%s. %s Until then, SQLite runs the SQL, in a database that belongs to this context." % (e, noSpark)) from None
     names, rows = [d[0] for d in cursor.description or []], [list(r) for r in cursor]
     columns = [{"name": n, "type": kind([r[i] for r in rows])} for i, n in enumerate(names)]
     table = {"columns": columns, "rows": [[plain(v) for v in r] for r in rows]}
@@ -554,11 +556,11 @@ def magic(name, rest):
     elif name == "run":
         include(rest)
     elif name in ("pip", "conda", "uv"):
-        print("Note: %%%s changes nothing here; the packages are those of this machine's Python." % name)
+        print("Note: %%%s has no effect here. The packages are those of this machine's Python." % name)
     elif name in ("time", "timeit"):
         run_python(rest.encode())
     elif name in ("scala", "r"):
-        raise RuntimeError("There is no %s here: this workspace runs Python only." % name)
+        raise RuntimeError("Language %s is not supported: this workspace runs only Python and SQL." % name)
     else:
         raise RuntimeError("The magic %%%s is not supported in this workspace." % name)
 
@@ -577,7 +579,7 @@ def files(given):
 
 
 def include(rest):
-    "Runs a notebook in the place of a cell, with the variables of this one."
+    "Runs a notebook as if its cells were in this one, with the same variables."
     path, *args = words(rest.strip())
     here = frames[-1]
     frame = Frame(here.resolve(path), here.params, here.names)
@@ -629,7 +631,7 @@ def run_cell(text, language):
         magic(language.lower(), text)
 
 
-# Magics that take all of a cell. Others are lines within Python.
+# Magics that apply to a whole cell. Other magics are single lines in Python.
 known = {"python", "md", "md-sandbox", "sql", "sh", "bash", "fs", "run", "scala", "r", "time", "timeit", "skip"}
 
 
@@ -641,7 +643,7 @@ def line_magic(line):
 
 
 def parse(code, name):
-    "Parses code as it is, or without what indents all of it, or with magics."
+    "Parses code. If this fails, tries again without common indentation, and then with magics."
     text = code.decode("utf-8", "replace")
     try:
         return ast.parse(code, name), text
@@ -713,7 +715,7 @@ def run_wheel(job):
 
 
 def work(job):
-    "Does what a line asks for, and returns what is special about its result."
+    "Runs a job, and returns the members of its result that depend on the kind of job."
     global sparkURL, table
     table, sparkURL = None, job.get("spark", "")
     values = dbutils.jobs.taskValues
@@ -757,7 +759,7 @@ def attempt(job):
             return work(job)
         finally:
             busy = False
-    except NotebookExit as e:  # of a command, which has no notebook to end
+    except NotebookExit as e:  # a command called dbutils.notebook.exit
         return {"exit": str(e)}
     except BaseException as e:
         if cancelled:

@@ -111,9 +111,9 @@ func TestPython_notebooks(t *testing.T) {
 		{"another notebook's failure", "dbutils.notebook.run('./lib/child', 60, {'n': 0})", "WorkflowException: The notebook /Shared/lib/child failed: ValueError: zero", nil},
 		{"a failure that is caught", "try:\n  dbutils.notebook.run('./lib/child', 60, {'n': 0})\nexcept Exception as e:\n  dbutils.notebook.exit('caught')", "caught", nil},
 		{"SQL without Spark", "# MAGIC %sql create table t as select 42 as x\n\n# COMMAND ----------\n\n# MAGIC %sql\n# MAGIC select x\n# MAGIC from t\n\n# COMMAND ----------\n\ndbutils.notebook.exit('ok')", "ok", nil},
-		{"another language", "# MAGIC %scala\n# MAGIC val x = 1", "There is no scala here: this workspace runs Python only.", nil},
+		{"another language", "# MAGIC %scala\n# MAGIC val x = 1", "Language scala is not supported: this workspace runs only Python and SQL.", nil},
 		{"an unknown magic", "%nonsense 1", "The magic %nonsense is not supported", nil},
-		{"spark without pyspark", "x = 1\nif False:\n  spark.range(1)\nspark.range(1)", "RuntimeError: There is no Spark here", nil},
+		{"spark without pyspark", "x = 1\nif False:\n  spark.range(1)\nspark.range(1)", "RuntimeError: Spark is not available", nil},
 		{"exit of the process", "import os\nos._exit(3)", "The Python process exited: exit status 3", nil},
 	} {
 		assert.Contains(t, l.notebook("# Databricks notebook source\n"+row.source, row.params), row.want, row.name)

@@ -105,7 +105,7 @@ func TestLocalPython(t *testing.T) {
 		{"a magic line among code", "for i in range(2):\n    %time print(i)", "0\n1"},
 		{"no magic at all", "a = 7\n(a\n%4)", "3"},
 		{"Markdown", "%md\n# Title\nisn't code", ""},
-		{"pip", "%pip install nothing==1\nimport json", "Note: %pip changes nothing here; the packages are those of this machine's Python."},
+		{"pip", "%pip install nothing==1\nimport json", "Note: %pip has no effect here. The packages are those of this machine's Python."},
 		{"a shell", "%sh\necho one\necho two", "one\ntwo"},
 		{"a shell line", "!echo one", "one"},
 		{"errors go to the same place", "import sys\nprint('a', file=sys.stderr)", "a"},
@@ -132,10 +132,10 @@ func TestLocalPython(t *testing.T) {
 		Rows:    [][]any{{json.Number("1"), "x", nil, json.Number("1.5"), json.Number("5000000000")}},
 	}, <-l.done)
 	l.execute(id, "sql", "show tables")
-	assert.Contains(t, (<-l.done).Cause, "There is no Spark here")
+	assert.Contains(t, (<-l.done).Cause, "Spark is not available")
 	scala := l.post("contexts/create", map[string]any{"clusterId": l.cluster, "language": "scala"})["id"].(string)
 	l.execute(scala, "scala", "1")
-	assert.Contains(t, (<-l.done).Cause, "runs Python only")
+	assert.Contains(t, (<-l.done).Cause, "runs only Python and SQL")
 
 	assert.Contains(t, l.run(id, "import os\nos._exit(7)").Cause, "The Python process exited: exit status 7")
 	assert.Contains(t, l.run(id, "x").Summary, "NameError", "a new process remembers nothing")

@@ -76,16 +76,16 @@ func (r *Request) copy(secrets bool) Request {
 	return c
 }
 
-// A recorder keeps the latest requests. Its lock is its own.
+// A recorder has the latest requests. It has its own lock.
 type recorder struct {
 	Recording
 	mu      sync.Mutex
-	entries []*Request // at least those to keep, and some older ones
-	bytes   int        // of what is in entries
-	bare    int        // the first so many entries lost what they had
+	entries []*Request // at least the number to keep, and some older ones
+	bytes   int        // size of all entries
+	bare    int        // number of entries at the start that were stripped
 }
 
-// size is how many bytes an entry holds.
+// size returns the size of an entry in bytes.
 func (r *Request) size() int {
 	size := len(r.Path) + len(r.Body)
 	for _, fields := range []map[string][]string{r.Header, r.Query} {
@@ -98,7 +98,7 @@ func (r *Request) size() int {
 	return size
 }
 
-// strip takes from an entry what can be large.
+// strip removes the parts of an entry that can be large.
 func (rec *recorder) strip(r *Request) {
 	rec.bytes -= r.size()
 	r.Path, r.Query, r.Header, r.Body = r.Path[:min(len(r.Path), 1000)], nil, nil, nil
@@ -107,7 +107,8 @@ func (rec *recorder) strip(r *Request) {
 
 func (rec *recorder) keep() int { return orDefault(rec.Requests, 10_000) }
 
-// begin notes a request that arrives, and makes its body tell what is read of it.
+// begin records a new request. It wraps the request's body to record what is
+// read from it.
 func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
 	body := &recordedBody{ReadCloser: r.Body, limit: orDefault(rec.BodyBytes, 64<<10)}
 	if r.Body == nil {
@@ -123,7 +124,7 @@ func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
 	body.entry.Query, body.entry.Header = r.URL.Query(), r.Header.Clone()
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	if len(rec.entries) >= 2*keep { // a copy now and then, not for each request
+	if len(rec.entries) >= 2*keep { // copy rarely, not for each request
 		for _, old := range rec.entries[:keep] {
 			rec.bytes -= old.size()
 		}
@@ -134,7 +135,7 @@ func (rec *recorder) begin(r *http.Request, now time.Time) *recordedBody {
 	return body
 }
 
-// end notes how a request went.
+// end records the result of a request.
 func (rec *recorder) end(body *recordedBody, status int, fault string, done bool) {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
@@ -153,7 +154,7 @@ func orDefault(n, isWhenZero int) int {
 	return max(n, 0)
 }
 
-// A recordedBody keeps the beginning of what is read of a request's body.
+// A recordedBody records the first part of a request's body as it is read.
 type recordedBody struct {
 	io.ReadCloser
 	entry  *Request
@@ -171,8 +172,8 @@ func (b *recordedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// redactBody returns a body, or its beginning, without secrets. What it cannot
-// read it does not show.
+// redactBody returns a body, or the first part of one, without secrets. It
+// replaces everything that it cannot parse.
 func redactBody(contentType string, body []byte) []byte {
 	media, params, _ := mime.ParseMediaType(contentType)
 	text := bytes.TrimLeft(body, " \t\r\n")
@@ -203,7 +204,7 @@ func redactMultipart(boundary string, body []byte) []byte {
 		for name, values := range part.Header {
 			fmt.Fprintf(&clean, "%s: %s\r\n", name, strings.Join(values, ", "))
 		}
-		content, err := io.ReadAll(part) // as far as it goes
+		content, err := io.ReadAll(part) // the recorded part
 		if redact.SensitiveKey(part.FormName()) {
 			content = []byte(redact.Mark)
 		}

@@ -1,12 +1,13 @@
 package databrickstest
 
-// How to write an area. An area is one file with one type that holds the
-// area's state, such as dbfsArea in dbfs.go; server.go has a field for it, and
-// calls its register method once, which says what the area answers:
+// How to write an area: an area is one file with one type that has the area's
+// state, such as dbfsArea in dbfs.go. Type Server has a field for it. NewServer
+// calls its register method once, which adds the area's operations:
 //
 //	func (a *dbfsArea) register(s *Server) {
 //		route(s, "POST", "/api/2.0/dbfs/mkdirs", a.mkdirs)
-//		route(s, "GET", "/api/2.0/token-management/tokens/{token_id}", a.get) // {name} fills the field of that name; {name...}, the rest of the path
+//		// {name} sets the field with that name. {name...} matches the rest of the path.
+//		route(s, "GET", "/api/2.0/token-management/tokens/{token_id}", a.get)
 //	}
 //
 //	func (a *dbfsArea) mkdirs(c *call, in struct {
@@ -16,24 +17,26 @@ package databrickstest
 //		return nil, nil
 //	}
 //
-// A handler runs under the lock of the whole workspace, alone. It gets its
-// input decoded into a struct of its own (decode.go has the rules): the query
-// on GET and DELETE, JSON, form or multipart fields otherwise. It returns nil
-// for {}, a value to be sent as JSON, a raw, a list, whose elements are encoded
-// one after another, or a whole reply; or an error of errors.go. It is encoded
-// after the lock is free, so it must not share anything that changes later.
+// A handler runs under the lock of the whole workspace, so only one handler
+// runs at a time. Its input is decoded into its own struct, by the rules in
+// decode.go. The input of GET and DELETE is the query. The input of other
+// methods is JSON, a form or multipart fields. A handler returns nil for {}, a
+// value to encode as JSON, a raw, a list, a whole response, or an error from
+// errors.go. The response is encoded after the lock is released, so it must not
+// share data that changes later.
 //
-// A call has the caller (c.user, c.token), the time (c.now), what else came
-// with the request (c.fields, c.files, c.header, c.version), and, since it is a
-// *Server as well, all areas: c.clusters, c.identities, c.random, c.timings.
+// A call has the caller (c.user, c.token), the time (c.now), and the rest of
+// the request (c.fields, c.files, c.header, c.version). It embeds *Server, so
+// it also has all areas: c.clusters, c.identities, c.random, c.timings.
 //
-// Nothing happens between requests: an area brings its objects to c.now when
-// it looks at them.
+// Nothing happens between requests. An area updates its objects to c.now when
+// it reads them.
 //
-// What takes long does not belong under the lock. With the option unlocked a
-// handler runs without it, and puts what needs it into c.locked(func() error).
-// routeUpload is the same for multipart bodies too large for memory, and hands
-// the handler the parts as they arrive. Both forms of a path can be there.
+// Slow work must not run under the lock. With the option unlocked, a handler
+// runs without the lock and calls c.locked(func() error) for the parts that
+// need it. routeUpload does the same for multipart bodies that are too large
+// for memory. It passes the parts to the handler as they arrive. A path may
+// have both kinds of handlers.
 
 import (
 	"bytes"
@@ -54,23 +57,23 @@ import (
 	"time"
 )
 
-// A call is one request on its way through a handler.
+// A call is one request during its handling.
 type call struct {
 	*Server
 	ctx        context.Context
 	user       *user
-	inNotebook bool      // the caller is code that runs in the workspace
-	token      *token    // nil for a user with a password
-	now        time.Time // of the workspace; stands still
+	inNotebook bool      // code in the workspace sent it
+	token      *token    // nil for a user who signed in with a password
+	now        time.Time // the workspace's time; constant during the call
 	version    string    // of the API: "1.2", "2.0", …
 	header     http.Header
-	fields     map[string]any    // all of the input, known or not, as decode takes it
-	files      map[string]string // multipart: names of files by field
+	fields     map[string]any    // the whole input, including unknown fields, as decode takes it
+	files      map[string]string // names of multipart files by field
 
-	segments map[string]any // {name} segments of the path
+	segments map[string]any // values of the {name} segments of the path
 }
 
-// locked runs f under the workspace's lock, with a new c.now.
+// locked sets c.now and runs f, both under the workspace's lock.
 func (c *call) locked(f func() error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,43 +81,43 @@ func (c *call) locked(f func() error) error {
 	return f()
 }
 
-// A raw is a reply that is not JSON.
+// A raw is a response that is not JSON.
 type raw struct {
 	contentType string
 	header      http.Header // may be nil
 	body        []byte
 }
 
-// A list is the JSON object {key: [elements…], rest…}, encoded element by
-// element. Without elements it has no key either.
+// A list is the JSON object {key: [elements…], rest…}. Its elements are encoded
+// one after another. Without elements, the object does not have the member key.
 type list struct {
 	key      string
 	elements iter.Seq[any]
-	rest     any // nil, or a struct or map; may encode to {}
+	rest     any // nil, a struct or a map; may encode to {}
 }
 
-// An operation is what a path does with a method.
+// An operation handles one method of a path.
 type operation struct {
 	method  string
 	serve   func(c *call, r *http.Request) (any, error)
-	upload  func(c *call, r *http.Request) (any, error) // for multipart; nil if serve does
-	pattern []string                                    // with {name} segments; nil if the path is literal
+	upload  func(c *call, r *http.Request) (any, error) // for multipart bodies; nil if serve handles them
+	pattern []string                                    // segments of a path with {name}; nil if the path is literal
 }
 
 type routeOption int
 
 const (
-	unlocked  routeOption = iota // the handler takes the lock itself
-	bigBodies                    // bodies up to 64 MiB instead of 10 MB
+	unlocked  routeOption = iota // the handler locks the workspace itself
+	bigBodies                    // allow bodies of 64 MiB instead of 10 MiB
 )
 
-// Bounds of bodies held in memory.
+// Limits of bodies in memory.
 const (
 	maxBody    = 10 << 20
 	maxBigBody = 64 << 20
 )
 
-// route lets handle answer requests of method for path.
+// route adds an operation with a handler.
 func route[In any](s *Server, method, path string, handle func(*call, In) (any, error), opts ...routeOption) {
 	limit, lock := int64(maxBody), true
 	for _, opt := range opts {
@@ -145,8 +148,9 @@ func route[In any](s *Server, method, path string, handle func(*call, In) (any, 
 	}
 }
 
-// routeUpload lets handle answer requests for path whose body is multipart. It
-// runs without the lock, so that a slow sender stops nobody; see c.locked.
+// routeUpload adds an operation with a handler for multipart bodies. The
+// handler runs without the lock, so that a slow client does not block others.
+// It uses c.locked.
 func routeUpload(s *Server, method, path string, handle func(*call, *multipart.Reader) (any, error)) {
 	s.router.add(method, path).upload = func(c *call, r *http.Request) (any, error) {
 		parts, err := r.MultipartReader()
@@ -179,8 +183,8 @@ func (t *router) add(method, path string) *operation {
 	return op
 }
 
-// find returns nil if there is no such operation. Slashes too many are ignored,
-// unless they belong to a parameter.
+// find returns nil if no operation matches. It ignores redundant slashes,
+// except in a parameter.
 func (t *router) find(method, path string) (*operation, map[string]any) {
 	op, segments := t.match(method, path)
 	if op == nil && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
@@ -189,7 +193,7 @@ func (t *router) find(method, path string) (*operation, map[string]any) {
 	return op, segments
 }
 
-// cleaned is a path without empty elements.
+// cleaned returns a path without empty segments.
 func cleaned(path string) string {
 	return "/" + strings.Join(slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" }), "/")
 }
@@ -224,7 +228,7 @@ func (t *router) match(method, path string) (*operation, map[string]any) {
 	return nil, nil
 }
 
-// answer does what a request asks for.
+// answer processes a request and stores the changes.
 func (s *Server) answer(r *http.Request) reply {
 	answer := s.work(r)
 	if err := s.commit(); err != nil {
@@ -233,7 +237,7 @@ func (s *Server) answer(r *http.Request) reply {
 	return answer
 }
 
-// work does what a request asks for, without making it durable.
+// work processes a request. It does not store the changes.
 func (s *Server) work(r *http.Request) reply {
 	defer s.mayHaveChanged(r.Method)
 	return s.respond(r.Method, r.URL.Path, func() (any, error) {
@@ -247,8 +251,8 @@ func (s *Server) work(r *http.Request) reply {
 	})
 }
 
-// mayHaveChanged touches what requests of a method can change without finding it
-// by itself.
+// mayHaveChanged marks everything that requests of a method may change without
+// looking it up.
 func (s *Server) mayHaveChanged(method string) {
 	if method != http.MethodGet && method != http.MethodHead {
 		s.mu.Lock()
@@ -257,7 +261,8 @@ func (s *Server) mayHaveChanged(method string) {
 	}
 }
 
-// respond makes a reply of what serve returns, or panics with.
+// respond calls serve and makes a response of its result, its error or its
+// panic.
 func (s *Server) respond(method, path string, serve func() (any, error)) (out reply) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -283,7 +288,7 @@ func (s *Server) call(r *http.Request) (any, error) {
 	c := &call{Server: s, ctx: r.Context(), header: r.Header}
 	err := c.locked(func() (err error) {
 		if c.user, c.token, err = s.identities.signIn(r, c.now); err == nil {
-			s.jobs.advance(c.now) // what is scheduled makes clusters, which other areas see
+			s.jobs.advance(c.now) // scheduled runs create clusters, which other areas see
 		}
 		return err
 	})
@@ -300,7 +305,7 @@ func (s *Server) call(r *http.Request) (any, error) {
 	return s.dispatch(c, r)
 }
 
-// dispatch lets the operation that a request is for answer a caller who is known.
+// dispatch passes a request of an authenticated caller to its operation.
 func (s *Server) dispatch(c *call, r *http.Request) (any, error) {
 	op, segments := s.router.find(r.Method, r.URL.Path)
 	rest := cleaned(r.URL.Path)
@@ -323,7 +328,7 @@ func mediaType(r *http.Request) string {
 	return media
 }
 
-// read collects all fields of a request in c.fields.
+// read stores all parameters of a request in c.fields.
 func (c *call) read(r *http.Request, limit int64) error {
 	c.fields = map[string]any{}
 	body, err := readBody(r, limit)
@@ -339,7 +344,7 @@ func (c *call) read(r *http.Request, limit int64) error {
 		if err := c.readMultipart(r, body); err != nil {
 			return err
 		}
-	// curl says that JSON is a form, unless told otherwise, and people rely on it.
+	// By default, curl declares JSON to be a form. Users rely on this.
 	case c.version == "1.2" && media == "application/x-www-form-urlencoded" && text[0] != '{':
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -370,7 +375,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, malformed("%v", err)
 	case n > limit:
-		// Which answer the service gives is not known.
+		// The service's response is not known.
 		return nil, fail(http.StatusRequestEntityTooLarge, "BAD_REQUEST", "Request body exceeds %d bytes", limit)
 	}
 	return body.Bytes(), nil
@@ -402,7 +407,7 @@ func (c *call) readMultipart(r *http.Request, body []byte) error {
 	return nil
 }
 
-// A reply is an answer before it is written.
+// A reply is a response that is not yet written.
 type reply struct {
 	status int
 	header http.Header
@@ -438,15 +443,16 @@ func jsonReply(status int, value any) reply {
 	return reply{status, jsonHeader(), buffer.Bytes(), nil}
 }
 
-// encodeJSON appends a value the way the service does: < > & as they are. A
-// value that has no JSON is a mistake in the area.
+// encodeJSON appends the JSON of a value. Like the service, it does not escape
+// <, > and &. It panics if the value has no JSON, because that is a bug of the
+// area.
 func encodeJSON(buffer *bytes.Buffer, value any) {
 	encoder := json.NewEncoder(buffer)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(value); err != nil {
 		panic(err)
 	}
-	buffer.Truncate(buffer.Len() - 1) // the newline
+	buffer.Truncate(buffer.Len() - 1) // the newline of Encode
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -479,7 +485,7 @@ func (l list) encode(w io.Writer) error {
 		encodeJSON(&tail, l.rest)
 		rest = tail.Bytes()
 	}
-	switch members := rest[1:]; { // less the opening brace
+	switch members := rest[1:]; { // without the opening brace
 	case empty:
 		buffer.Write(rest)
 	case len(members) == 1:

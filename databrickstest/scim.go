@@ -26,7 +26,7 @@ func (s *Server) AddOAuthSecret(applicationID string) string {
 	defer s.mu.Unlock()
 	p := s.oauth.principals[applicationID]
 	if p == nil {
-		panic("databrickstest: there is no service principal " + applicationID)
+		panic("databrickstest: AddOAuthSecret: the service principal " + applicationID + " does not exist")
 	}
 	secret := "dose" + s.random.hex(32)
 	p.Secrets = append(p.Secrets, secret)
@@ -34,14 +34,14 @@ func (s *Server) AddOAuthSecret(applicationID string) string {
 	return secret
 }
 
-// scimArea shows users, service principals and groups as SCIM does.
+// scimArea has the SCIM API for users, service principals and groups.
 type scimArea struct {
 	s   *Server
 	lag time.Duration
 }
 
-// allEntitlements are those of the users that a server begins with, so that
-// nothing stops them from making clusters and pools.
+// allEntitlements are the entitlements of the users that a server starts with.
+// These users may create clusters and pools.
 var allEntitlements = []string{mayCreateClusters, mayCreatePools, "databricks-sql-access", "workspace-access"}
 
 type scimValue struct {
@@ -79,12 +79,12 @@ type scimMeta struct {
 	ResourceType string `json:"resourceType"`
 }
 
-// scimFail is an error in SCIM's form.
+// scimFail returns an error in the format of SCIM.
 func scimFail(status int, scimType, format string, args ...any) error {
 	return &apiError{status: status, code: "SCIM_" + strconv.Itoa(status), message: fmt.Sprintf(format, args...), scimType: scimType}
 }
 
-// scimKinds are the three lists.
+// scimKinds are the three kinds of resources.
 var scimKinds = []string{"Users", "ServicePrincipals", "Groups"}
 
 func (a *scimArea) register(s *Server) {
@@ -114,7 +114,7 @@ func (a *scimArea) register(s *Server) {
 	}
 }
 
-// scimRoute is a route for admins.
+// scimRoute adds an operation that only administrators may use.
 func scimRoute[In any](s *Server, method, path string, handle func(*call, In) (any, error)) {
 	route(s, method, path, func(c *call, in In) (any, error) {
 		if !c.user.admin {
@@ -133,7 +133,7 @@ type scimSelection struct {
 	Excluded   string `json:"excludedAttributes"`
 }
 
-// show leaves out what nobody asked for.
+// show returns a resource with the requested attributes.
 func (in scimSelection) show(r scimResource) any {
 	if in.Attributes == "" && in.Excluded == "" {
 		return r
@@ -173,7 +173,7 @@ func plainValues(list []scimValue) (values []string) {
 
 func (u *user) displayName() string { return cmp.Or(u.display, u.name) }
 
-// user shows a user or a service principal.
+// user returns the resource of a user or a service principal.
 func (a *scimArea) user(u *user) scimResource {
 	r := scimResource{
 		Schemas: []string{"urn:ietf:params:scim:schemas:core:2.0:User"}, ID: strconv.FormatInt(u.id, 10), UserName: u.name,
@@ -195,7 +195,7 @@ func (a *scimArea) user(u *user) scimResource {
 	return r
 }
 
-// principal shows a service principal.
+// principal returns the resource of a service principal.
 func (a *scimArea) principal(u *user) scimResource {
 	r := a.user(u)
 	r.Schemas = []string{"urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"}
@@ -203,7 +203,8 @@ func (a *scimArea) principal(u *user) scimResource {
 	return r
 }
 
-// groupID is the ID of a group, which most groups never need.
+// groupID returns the ID of a group. It generates the ID when it is first
+// needed.
 func (a *scimArea) groupID(g *group) string {
 	if g.id == 0 {
 		g.id = a.s.random.id()
@@ -249,7 +250,7 @@ func (a *scimArea) member(u *user) scimValue {
 	return scimValue{Value: id, Display: u.displayName(), Ref: kind + id}
 }
 
-// all shows a whole list; created says when each was made.
+// all returns all resources of a kind, with the time when each was created.
 func (a *scimArea) all(kind string) (all []scimResource, created []time.Time) {
 	switch kind {
 	case "Groups":
@@ -325,7 +326,7 @@ func (a *scimArea) list(c *call, kind string, in scimQuery) (any, error) {
 		}
 		shown = sorted
 	}
-	start, count := 1, 100 // how many the service sends by itself is not known
+	start, count := 1, 100 // the service's default is not known
 	if in.StartIndex != nil {
 		start = max(1, *in.StartIndex)
 	}
@@ -349,7 +350,7 @@ func (a *scimArea) list(c *call, kind string, in scimQuery) (any, error) {
 
 var filterToken = regexp.MustCompile(`^\s*(?:(\()|(\))|("(?:[^"\\]|\\.)*")|([\w.$]+))`)
 
-// parseFilter reads comparisons joined by and, or and brackets.
+// parseFilter parses comparisons joined by "and", "or" and parentheses.
 func parseFilter(text string) (func(tree map[string]any) bool, error) {
 	var tokens []string
 	for rest := text; strings.TrimSpace(rest) != ""; {
@@ -386,7 +387,7 @@ func (f *filterParser) next() string {
 	return token
 }
 
-// is takes the next token if it is a word.
+// is consumes the next token if it is the given word.
 func (f *filterParser) is(word string) bool {
 	if len(f.tokens) > 0 && strings.EqualFold(f.tokens[0], word) {
 		f.tokens = f.tokens[1:]
@@ -448,8 +449,8 @@ func (f *filterParser) compare() func(map[string]any) bool {
 	}
 }
 
-// textsAt are the values at a path, in lower case; those of a list, of all of
-// its elements.
+// textsAt returns the values at a path in lower case. For a list, it returns
+// the values of all elements.
 func textsAt(node any, path []string) []string {
 	switch node := node.(type) {
 	case nil:
@@ -527,7 +528,7 @@ func (a *scimArea) createUser(c *call, in scimResource, name string, service boo
 	return created(show(u)), nil
 }
 
-// setUser changes all that can be changed of a user or service principal.
+// setUser updates all mutable attributes of a user or a service principal.
 func (a *scimArea) setUser(u *user, in scimResource) {
 	u.display, u.fullName, u.externalID = in.DisplayName, in.Name, in.ExternalID
 	u.roles, u.entitlements = plainValues(in.Roles), plainValues(in.Entitlements)
@@ -536,7 +537,7 @@ func (a *scimArea) setUser(u *user, in scimResource) {
 	}
 }
 
-// setGroup changes all that can be changed of a group.
+// setGroup updates all mutable attributes of a group.
 func (a *scimArea) setGroup(c *call, g *group, in scimResource) error {
 	var members []principal
 	for _, m := range in.Members {
@@ -567,7 +568,7 @@ func (a *scimArea) setGroup(c *call, g *group, in scimResource) error {
 	return nil
 }
 
-// rename gives a group another name, under which it keeps what it had.
+// rename renames a group. The group keeps its memberships and permissions.
 func (a *scimArea) rename(c *call, g *group, name string) {
 	for _, other := range c.groups.groups {
 		for i, m := range other.members {
@@ -594,7 +595,7 @@ func (a *scimArea) rename(c *call, g *group, name string) {
 	g.name = name
 }
 
-// byID finds a member of a group.
+// byID returns a principal by its ID.
 func (a *scimArea) byID(c *call, id string) (principal, error) {
 	for _, u := range c.identities.users {
 		if strconv.FormatInt(u.id, 10) == id {
@@ -609,7 +610,7 @@ func (a *scimArea) byID(c *call, id string) (principal, error) {
 	return principal{}, scimFail(http.StatusBadRequest, "invalidValue", "Principal with id %s not found.", id)
 }
 
-// replace is what PUT does, and PATCH after its operations.
+// replace implements PUT, and the last step of PATCH.
 func (a *scimArea) replace(c *call, kind, id string, in scimResource) (any, error) {
 	if _, err := a.find(c, kind, id); err != nil {
 		return nil, err
@@ -637,7 +638,7 @@ func (a *scimArea) replace(c *call, kind, id string, in scimResource) (any, erro
 	return nil, nil
 }
 
-// setGroups puts a user into groups and takes it out of all others.
+// setGroups sets the groups that a user is a direct member of.
 func (a *scimArea) setGroups(c *call, u *user, groups []scimValue) {
 	p := principal{UserName: u.name}
 	for _, g := range c.groups.groups {
@@ -692,10 +693,10 @@ func (a *scimArea) patch(c *call, kind string, in scimPatch) (any, error) {
 	return reply{http.StatusNoContent, http.Header{}, nil, nil}, nil
 }
 
-// listAttributes are the attributes that are lists.
+// listAttributes are the attributes with several values.
 var listAttributes = []string{"members", "groups", "roles", "entitlements", "emails"}
 
-// applyPatch makes one change of a resource.
+// applyPatch applies one operation of a PATCH.
 func applyPatch(tree map[string]any, op, path string, value any) error {
 	m := patchPath.FindStringSubmatch(path)
 	if m == nil || !slices.Contains([]string{"add", "remove", "replace"}, op) {

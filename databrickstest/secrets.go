@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Bounds of the secrets area.
+// Limits of secrets.
 const (
 	maxScopes  = 100
-	maxSecrets = 1000      // in a scope
-	maxSecret  = 128 << 10 // bytes of a value
+	maxSecrets = 1000      // secrets in a scope
+	maxSecret  = 128 << 10 // size of a value in bytes
 )
 
 // WithKeyVault adds an Azure key vault with the given secrets, for scopes with
@@ -42,7 +42,7 @@ func WithStandardPlan() Option {
 	return func(s *Server) { s.secrets.standard = true }
 }
 
-// A permission on a scope includes those below it.
+// A permission on a scope includes all lower permissions.
 type permission int
 
 const (
@@ -56,10 +56,10 @@ var permissionNames = []string{"", "READ", "WRITE", "MANAGE"}
 
 func (p permission) String() string { return permissionNames[p] }
 
-// secretsArea are the secret scopes.
+// secretsArea has the secret scopes.
 type secretsArea struct {
-	scopes        []*scope                     // in the order of their making
-	vaults        map[string]map[string]string // values by name, by the vault's vaultName
+	scopes        []*scope                     // in order of creation
+	vaults        map[string]map[string]string // values by name, by vaultName
 	notebooksOnly bool
 	standard      bool
 }
@@ -67,8 +67,8 @@ type secretsArea struct {
 type scope struct {
 	name    string
 	secrets map[string]*secret // by lowercase key; nil for a key vault
-	vault   *keyvault          // nil for a scope of the workspace itself
-	acl     []aclItem          // one for each principal
+	vault   *keyvault          // nil if the workspace stores the secrets
+	acl     []aclItem          // one item for each principal
 }
 
 type secret struct {
@@ -82,7 +82,7 @@ type keyvault struct {
 	DNSName    string `json:"dns_name"`
 }
 
-// vaultName is what two ways to write a vault's DNS name have in common.
+// vaultName returns the normalized DNS name of a key vault.
 func vaultName(dnsName string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(dnsName, "https://"), "/"))
 }
@@ -106,14 +106,15 @@ func (a *secretsArea) register(s *Server) {
 	route(s, "GET", "/api/2.0/secrets/acls/list", a.listACLs)
 }
 
-// forget drops the permissions of a group that is gone.
+// forget removes the permissions of a deleted principal.
 func (a *secretsArea) forget(principal string) {
 	for _, s := range a.scopes {
 		s.acl = slices.DeleteFunc(s.acl, func(item aclItem) bool { return item.Principal == principal })
 	}
 }
 
-// Names are those that are taken today; @ and / were not always.
+// secretName matches the names that the service accepts today. Older versions
+// rejected @ and /.
 var secretName = regexp.MustCompile(`^[\w.@/-]{1,128}$`)
 
 func checkName(what, name string) error {
@@ -123,7 +124,7 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// find returns nil if there is no such scope. Names are not case-sensitive.
+// find returns nil if the scope does not exist. Names are not case-sensitive.
 func (a *secretsArea) find(name string) *scope {
 	if i := slices.IndexFunc(a.scopes, func(s *scope) bool { return strings.EqualFold(s.name, name) }); i >= 0 {
 		return a.scopes[i]
@@ -131,7 +132,7 @@ func (a *secretsArea) find(name string) *scope {
 	return nil
 }
 
-// scope returns a scope for which the caller has a permission.
+// scope returns a scope if the caller has a permission on it.
 func (a *secretsArea) scope(c *call, name string, need permission) (*scope, error) {
 	s := a.find(name)
 	if s == nil {
@@ -143,8 +144,8 @@ func (a *secretsArea) scope(c *call, name string, need permission) (*scope, erro
 	return s, nil
 }
 
-// writable returns a scope of the workspace itself for which the caller has a
-// permission.
+// writable returns a scope that the caller may write to. A key vault cannot be
+// written to.
 func (a *secretsArea) writable(c *call, name string) (*scope, error) {
 	s, err := a.scope(c, name, writePermission)
 	if err == nil && s.vault != nil {
@@ -153,7 +154,7 @@ func (a *secretsArea) writable(c *call, name string) (*scope, error) {
 	return s, err
 }
 
-// allowed is what the caller may do in a scope.
+// allowed returns the caller's permission on a scope.
 func (a *secretsArea) allowed(c *call, s *scope) permission {
 	if c.user.admin {
 		return managePermission
@@ -302,7 +303,8 @@ func noSecret(s *scope, key string) error {
 	return notFound("Secret does not exist with scope: %s and key: %s", s.name, key)
 }
 
-// list gives the secrets of a key vault no times, as it knows none.
+// list returns no times for the secrets of a key vault, because it does not
+// know them.
 func (a *secretsArea) list(c *call, in oneScope) (any, error) {
 	s, err := a.scope(c, in.Scope, readPermission)
 	if err != nil {
@@ -362,7 +364,7 @@ func (a *secretsArea) get(c *call, in oneSecret) (any, error) {
 	}{in.Key, value}, nil
 }
 
-// managed returns a scope whose permissions the caller may see and change.
+// managed returns a scope whose permissions the caller may read and change.
 func (a *secretsArea) managed(c *call, name string) (*scope, error) {
 	if a.standard {
 		return nil, fail(http.StatusForbidden, "FEATURE_DISABLED", "Secret ACLs need the Premium plan.")
@@ -370,13 +372,13 @@ func (a *secretsArea) managed(c *call, name string) (*scope, error) {
 	return a.scope(c, name, managePermission)
 }
 
-// item is the place of a principal's item in the list, or -1.
+// item returns the index of a principal's item in the list, or -1.
 func (s *scope) item(principal string) int {
 	return slices.IndexFunc(s.acl, func(item aclItem) bool { return item.Principal == principal })
 }
 
-// The id of a service principal. There are none in this workspace, so each is
-// taken for one.
+// applicationID matches application IDs of service principals. The workspace
+// accepts each such ID, even if it has no such service principal.
 var applicationID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func (a *secretsArea) putACL(c *call, in struct {

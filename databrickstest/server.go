@@ -26,7 +26,7 @@ type Server struct {
 
 	options        []Option
 	clock          func() time.Time
-	ahead          atomic.Int64 // nanoseconds that the workspace is ahead of its clock
+	ahead          atomic.Int64 // how far Persist or Restore moved the workspace's clock ahead, in nanoseconds
 	speed          float64
 	timings        Timings
 	seed           uint64
@@ -34,35 +34,35 @@ type Server struct {
 	wantPrincipals []ServicePrincipal
 	wantFaults     []Fault
 	noSocket       bool
-	listener       net.Listener // nil: one of our own
+	listener       net.Listener // nil until URL opens one
 	gzip           bool
-	keepAll        bool // unknown attributes
+	keepAll        bool // keep unknown attributes of clusters
 	statusPage     bool
 	log            *slog.Logger
-	endpoints      *http.ServeMux // of the user; nil if there are none
+	endpoints      *http.ServeMux // from WithHandler; may be nil
 	middleware     []func(http.Handler) http.Handler
-	handler        http.Handler // all of it
-	tls            *tls.Config  // nil: none
+	handler        http.Handler // with all middleware
+	tls            *tls.Config  // nil for plain http
 
 	router   router
 	recorder recorder
 	faults   faults
 	limit    rateLimit
 
-	life     sync.Mutex   // guards what follows
-	storage  string       // host and port of the storage's socket; empty if there is none
+	life     sync.Mutex   // guards the following fields
+	storage  string       // host and port of the storage's socket; empty without a socket
 	http     *http.Server // nil without a socket
 	closed   bool
 	underWay int
-	idle     *sync.Cond                              // nothing is under way
-	calls    map[*pipeWriter]context.CancelCauseFunc // of Transport; contexts of one bubble are not for another
+	idle     *sync.Cond                              // signaled when underWay becomes 0
+	calls    map[*pipeWriter]context.CancelCauseFunc // requests of Transport. This is no context tree, because a context of one synctest bubble must not be used in another.
 	panics   []string
-	open     context.Context // until Close
+	open     context.Context // ends with Close
 	shut     context.CancelFunc
 
-	// mu guards all that follows: the state of the workspace.
+	// mu guards all following fields, which are the state of the workspace.
 	mu          sync.Mutex
-	saver       *saver // nil: nothing is stored
+	saver       *saver // nil without Persist
 	random      random
 	identities  identities
 	clusters    clustersArea
@@ -109,10 +109,11 @@ func WithGzip() Option { return func(s *Server) { s.gzip = true } }
 // fault and duration. Log records contain no secrets.
 func WithLogger(log *slog.Logger) Option { return func(s *Server) { s.log = log } }
 
-// whenMade lets tests have a look at each server.
+// whenMade is called with each new server. Tests set it.
 var whenMade func(*Server)
 
-// nowhere is the host of servers without a socket; no name ends like that.
+// nowhere is the URL of servers without a socket. The domain .invalid does not
+// exist.
 const nowhere = "https://workspace.databrickstest.invalid"
 
 // NewServer creates a workspace. It opens no socket before [Server.URL] is
@@ -186,12 +187,11 @@ func (s *Server) URL() string {
 	return s.address()
 }
 
-// maxHeader bounds the header of a request on a socket, in bytes. The service's
-// own bound is not documented; no client comes near this one.
+// maxHeader is the maximum size of a request's header on a socket, in bytes.
+// The service's own limit is not documented, but no client comes near this one.
 const maxHeader = 64 << 10
 
-// serve serves the workspace on its listener, and its storage on another, until
-// Close.
+// serve serves the workspace and its storage on two listeners until Close.
 func (s *Server) serve() {
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	storage, err := net.Listen("tcp", "127.0.0.1:0")
@@ -207,7 +207,7 @@ func (s *Server) serve() {
 	}
 }
 
-// address is the workspace's URL as far as it has one, with s.life held.
+// address returns the workspace's URL. The caller must hold s.life.
 func (s *Server) address() string {
 	if s.listener == nil {
 		return nowhere
@@ -219,7 +219,7 @@ func (s *Server) address() string {
 	return s.scheme() + addr
 }
 
-// scheme is what the URLs of the sockets begin with.
+// scheme returns the scheme of the sockets' URLs.
 func (s *Server) scheme() string {
 	if s.tls != nil {
 		return "https://"
@@ -227,7 +227,7 @@ func (s *Server) scheme() string {
 	return "http://"
 }
 
-// host is the URL that the workspace itself has in links to its pages.
+// host returns the URL of the workspace for links to its pages.
 func (s *Server) host() string {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -289,7 +289,8 @@ func (s *Server) panicked(what string) {
 	s.log.Error("panic", "what", what)
 }
 
-// begin reports whether a request may begin; if so, done is due.
+// begin reports whether a new request may start. If so, the caller must call
+// done.
 func (s *Server) begin() bool {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -319,7 +320,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// handle is ServeHTTP without middleware.
+// handle is ServeHTTP without the middleware.
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	if s.statusPage && r.URL.Path == "/" {
 		s.serveStatus(w, r)
@@ -329,9 +330,9 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	body := s.recorder.begin(r, s.now())
 	fault, met := s.faults.hit(r), ""
 	done := false
-	note := func(status int) { // before the client can know
+	note := func(status int) { // called before the client can see the response
 		if 0 < r.ContentLength && r.ContentLength <= maxBody {
-			io.Copy(io.Discard, body) // what nobody wanted to read was received, too
+			io.Copy(io.Discard, body) // the rest of the body was received, too
 		}
 		s.recorder.end(body, status, met, done)
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", status, "fault", met, "duration", time.Since(began))
@@ -362,7 +363,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		answer = s.answer(r)
 		done = answer.status < 400
 	} else {
-		io.Copy(io.Discard, body) // it was sent, and nothing came of it
+		io.Copy(io.Discard, body) // the request was received but is not processed
 	}
 	if fault.Reset {
 		note(0)
@@ -374,12 +375,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, answer, fault)
 }
 
-// answerLate does the work of a request after a while, unless the server is
-// closed by then.
+// answerLate processes a request after a delay, unless the server is closed
+// before.
 func (s *Server) answerLate(r *http.Request, body io.Reader, after time.Duration) {
 	content, err := io.ReadAll(body)
 	if err != nil || !s.begin() {
-		return // only a part of it was received
+		return // the body is incomplete
 	}
 	late := r.Clone(context.WithoutCancel(r.Context()))
 	late.Body = io.NopCloser(bytes.NewReader(content))
@@ -391,7 +392,7 @@ func (s *Server) answerLate(r *http.Request, body io.Reader, after time.Duration
 	}()
 }
 
-// pause waits, and reports whether the client did, too.
+// pause waits. It returns false if the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -406,7 +407,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// workspaceID is the number of the workspace, as in a host name or ?o=.
+// workspaceID is the ID of the workspace, as in ?o=.
 const workspaceID = "1234567890123456"
 
 func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fault *Fault) {
@@ -441,7 +442,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fau
 	w.WriteHeader(answer.status)
 	if answer.stream == nil {
 		answer.stream = func(w io.Writer) error {
-			if len(answer.body) == 0 { // some statuses allow no body, and some writers not even an empty one
+			if len(answer.body) == 0 { // some statuses forbid a body, and some writers fail even for an empty one
 				return nil
 			}
 			_, err := w.Write(answer.body)
@@ -455,7 +456,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fau
 
 var errPanicked = errors.New("databrickstest: panic")
 
-// stream writes the body of an answer. It is too late for another answer now.
+// stream writes the body of a response. An error can no longer change the
+// status.
 func (s *Server) stream(out io.Writer, r *http.Request, answer reply) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -13,16 +13,16 @@ import (
 )
 
 // A Snapshot is the whole state of a workspace at one time: all objects, their
-// ids and times, secrets and tokens. It never changes, and can be restored
-// often, into any number of servers. Make one with [Server.Snapshot].
+// ids and times, secrets and tokens. It never changes, and can be restored many
+// times, into any number of servers. [Server.Snapshot] creates one.
 type Snapshot struct {
 	records map[string][]byte
 	blobs   map[uint64][]byte
 }
 
-// Snapshot returns the state that the workspace has now. It shares the contents of
-// files with the workspace, so it is small. What [Server.Persist] does not store is
-// not in it.
+// Snapshot returns the current state of the workspace. It shares the contents
+// of files with the workspace, so it is small. It does not contain what
+// [Server.Persist] does not store.
 func (s *Server) Snapshot() *Snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,11 +43,13 @@ func (s *Server) snapshot() *Snapshot {
 	return snapshot
 }
 
-// Restore replaces the state of the workspace by that of a snapshot, also of
-// another server. Tokens are those of the snapshot, [Server].Token too. If it changes,
-// do not read it at the same time. The workspace's clock does not go back: it goes on, or
-// leaps to the time of the snapshot if that is later. Uploads that are under way
-// fail. If Restore fails, the workspace is as it was.
+// Restore replaces the state of the workspace with that of a snapshot. The
+// snapshot may come from another server. The tokens become those of the
+// snapshot, and so does [Server].Token. If Token changes, no other goroutine
+// may read it during the call. The workspace's clock never goes back. If the
+// time of the snapshot is later than the clock, the clock moves forward to that
+// time. Uploads in progress fail. If Restore fails, the workspace does not
+// change.
 func (s *Server) Restore(snapshot *Snapshot) error {
 	s.mu.Lock()
 	before := s.snapshot()
@@ -60,9 +62,10 @@ func (s *Server) Restore(snapshot *Snapshot) error {
 	return errors.Join(err, s.commit())
 }
 
-// Reset makes the workspace what [NewServer] made it, except for its clock, which
-// goes on. [Server].Token stays valid. It forgets the requests that were recorded, and the faults but those
-// of [WithFaults]. Scripts stay.
+// Reset returns the workspace to the state that [NewServer] created, except for
+// the clock, which continues. [Server].Token stays valid. Reset removes the
+// recorded requests, and all faults except those of [WithFaults]. Scripts stay
+// in effect.
 func (s *Server) Reset() error {
 	first := NewServer(append(slices.Clone(s.options), func(first *Server) {
 		first.listener, first.noSocket, first.clock, first.speed = nil, true, s.now, 1
@@ -82,7 +85,7 @@ func (s *Server) Reset() error {
 }
 
 // WriteTo writes the snapshot as a compressed tar archive, which [ReadSnapshot]
-// reads. It holds the secrets and tokens of the workspace.
+// reads. The archive contains the secrets and tokens of the workspace.
 func (snapshot *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	counter := &countingWriter{w: w}
 	zipped, _ := gzip.NewWriterLevel(counter, gzip.BestSpeed)
@@ -121,8 +124,8 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadSnapshot reads what [Snapshot.WriteTo] wrote. It fails if anything is
-// missing or damaged.
+// ReadSnapshot reads a snapshot that [Snapshot.WriteTo] wrote. It fails if the
+// snapshot is incomplete or damaged.
 func ReadSnapshot(r io.Reader) (*Snapshot, error) {
 	zipped, err := gzip.NewReader(r)
 	if err != nil {
@@ -153,11 +156,11 @@ func ReadSnapshot(r io.Reader) (*Snapshot, error) {
 			}
 		}
 	}
-	if _, err := io.Copy(io.Discard, zipped); err != nil { // the checksum comes last
+	if _, err := io.Copy(io.Discard, zipped); err != nil { // the checksum is at the end
 		return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
 	}
 	if snapshot.records[kindServer+"/"] == nil {
-		return nil, errors.New("databrickstest: not a snapshot: it has no state of a workspace")
+		return nil, errors.New("databrickstest: not a snapshot: the archive has no state of a workspace")
 	}
 	for id, b := range blobs.byID {
 		snapshot.blobs[id] = b.data

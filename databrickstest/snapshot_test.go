@@ -139,7 +139,7 @@ func TestServer_Restore_fails(t *testing.T) {
 	callOK(t, s, "POST", "/api/2.0/dbfs/mkdirs", `{"path": "/kept"}`)
 	broken := s.Snapshot()
 	broken.records[kindDBFS+"//a/b"] = []byte(`{"Dir": true}`)
-	assert.ErrorContains(t, s.Restore(broken), "dbfs//a/b: its directory is missing")
+	assert.ErrorContains(t, s.Restore(broken), "dbfs//a/b: the record of its directory is missing")
 	broken = s.Snapshot()
 	broken.records[kindServer+"/"] = []byte(`{"Format": 99}`)
 	assert.ErrorContains(t, s.Restore(broken), "format 99")

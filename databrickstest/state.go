@@ -12,15 +12,16 @@ import (
 	"time"
 )
 
-// The state of a workspace is a set of records. A cluster, a job, a run, a file, a
-// directory, a stream and an upload have a record each. What there is few of has
-// one record for all: see collections. A key is a kind, a slash and an id or a
-// path.
+// The state of a workspace is a set of records. Each cluster, job, run, file,
+// directory, stream and upload has its own record. Other objects share one
+// record for all objects of a kind, see collections. A key is a kind, a slash,
+// and an id or a path.
 //
-// What may change an object touches its key, under the workspace's lock. Before a
-// response is sent, the touched records are encoded and stored if they differ
-// from what is stored. Touching too much costs a little time, and too little
-// loses a change. Each cluster, job and run is touched when it is looked up.
+// Code that may change an object must touch its key, under the workspace's
+// lock. Before a response is sent, each touched record is encoded, and stored
+// if it differs from the stored one. An unnecessary touch costs a little time.
+// A missing touch loses a change. Each lookup of a cluster, a job or a run
+// touches it.
 
 // stateFormat is the version of the format of records.
 const stateFormat = 1
@@ -40,7 +41,7 @@ const (
 	kindWorkspace  = "workspace"
 )
 
-// A serverRecord is what belongs to no object.
+// A serverRecord is the state that belongs to no object.
 type serverRecord struct {
 	Format int
 	Token  string
@@ -48,7 +49,8 @@ type serverRecord struct {
 	Random []byte
 }
 
-// collections are what one record is for, by name.
+// collections returns the objects that share a record, by the name of the
+// record.
 func (s *Server) collections() map[string]any {
 	return map[string]any{
 		"users": &s.identities.users, "tokens": &s.identities.tokens, "token-scopes": &s.tokens.scopes, "principals": &s.oauth.principals,
@@ -59,14 +61,14 @@ func (s *Server) collections() map[string]any {
 	}
 }
 
-// touch says that the object of a record may have changed.
+// touch marks the object of a record as possibly changed.
 func (s *Server) touch(kind, id string) {
 	if s.saver != nil {
 		s.saver.touched[kind+"/"+id] = struct{}{}
 	}
 }
 
-// touchCollections touches what has no records of its own.
+// touchCollections touches all collections.
 func (s *Server) touchCollections() {
 	if s.saver != nil {
 		for name := range s.collections() {
@@ -99,13 +101,14 @@ func (n *dbfsNode) setBelow(children map[string]*dbfsNode)           { n.childre
 func (n *fileNode) setBelow(children map[string]*fileNode)           { n.children = children }
 func (n *workspaceNode) setBelow(children map[string]*workspaceNode) { n.children = children }
 
-// A treeRecord is a node without what is below it.
+// A treeRecord is a node without its children.
 type treeRecord[T any] struct {
 	Dir  bool
 	Node *T
 }
 
-// touchTree touches a node and all below it, at the path where it is or was.
+// touchTree touches a node and everything below it. path is the current or
+// former path of the node.
 func touchTree[T any, N treeNode[T]](s *Server, kind, path string, node N) {
 	if s.saver == nil {
 		return
@@ -116,7 +119,7 @@ func touchTree[T any, N treeNode[T]](s *Server, kind, path string, node N) {
 	}
 }
 
-// treePath is the path of names as records have it: empty for the root.
+// treePath returns the path in the key of a record. It is empty for the root.
 func treePath(names []string) string {
 	if len(names) == 0 {
 		return ""
@@ -147,7 +150,7 @@ func allKeys[T any, N treeNode[T]](kind, path string, node N, yield func(string)
 	return true
 }
 
-// keys are those of all records.
+// keys yields the keys of all records.
 func (s *Server) keys(yield func(string) bool) {
 	_ = yield(kindServer+"/") && func() bool {
 		for name := range s.collections() {
@@ -189,7 +192,7 @@ func (s *Server) keys(yield func(string) bool) {
 	}()
 }
 
-// all are the volumes.
+// all yields all volumes.
 func (a *volumesArea) all(yield func(*volume) bool) {
 	for _, schemas := range a.catalogs {
 		for _, schema := range schemas {
@@ -202,7 +205,7 @@ func (a *volumesArea) all(yield func(*volume) bool) {
 	}
 }
 
-// object is what a record is of; nil if it is gone.
+// object returns the object of a record, or nil if it no longer exists.
 func (s *Server) object(key string) any {
 	kind, id, _ := strings.Cut(key, "/")
 	number, _ := strconv.ParseInt(id, 10, 64)
@@ -253,15 +256,15 @@ func treeObject[T any, N treeNode[T]](root N, path string) any {
 	return &treeRecord[T]{node.isDir(), node}
 }
 
-// A stateReader fills a workspace with records.
+// A stateReader restores the state of a workspace from records.
 type stateReader struct {
 	*Server
 	stateDecoder
 	now time.Time
 }
 
-// load replaces the state of the workspace by that of records. It must be called
-// under the lock. If it fails, the workspace is not usable.
+// load replaces the state of the workspace with that of records. The caller
+// must hold the lock. If load fails, the workspace is unusable.
 func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error {
 	r := &stateReader{Server: s, stateDecoder: stateDecoder{blob: blob}}
 	r.resolve = r.find
@@ -278,7 +281,7 @@ func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error
 	}
 	s.random.source = source
 	*s.random.Rand = *rand.New(source)
-	if s.Token != head.Token { // others may be reading it
+	if s.Token != head.Token { // avoid a data race with readers if it is the same
 		s.Token = head.Token
 	}
 	s.catchUp(head.Now)
@@ -294,7 +297,7 @@ func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error
 	for v := range s.volumes.all {
 		v.root = &fileNode{children: map[string]*fileNode{}}
 	}
-	for _, key := range slices.Sorted(maps.Keys(records)) { // a directory comes before what is in it
+	for _, key := range slices.Sorted(maps.Keys(records)) { // directories sort before their children
 		if err := r.add(key, records[key]); err != nil {
 			return fmt.Errorf("databrickstest: state: %s: %w", key, err)
 		}
@@ -303,7 +306,7 @@ func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error
 	return nil
 }
 
-// clear takes everything away.
+// clear removes the whole state.
 func (r *stateReader) clear() {
 	for _, x := range r.v12.contexts {
 		r.v12.drop(x)
@@ -317,7 +320,7 @@ func (r *stateReader) clear() {
 	r.clusters.byID, r.clusters.inOrder, r.clusters.byToken, r.clusters.pinned = map[string]*cluster{}, nil, map[string]*cluster{}, 0
 	r.jobs.jobs, r.jobs.byID, r.jobs.tries, r.jobs.made, r.jobs.lost = nil, map[int64]*job{}, map[string]*run{}, nil, nil
 	r.jobs.runs = runStore{byID: map[int64]*run{}, attempts: map[int64]*attempt{}}
-	r.jobs.idle, r.jobs.last = false, time.Time{} // what is due since is not late
+	r.jobs.idle, r.jobs.last = false, time.Time{} // after the restore, older times may be due again
 	r.dbfs.root, r.dbfs.streams = &dbfsNode{children: map[string]*dbfsNode{}}, map[int64]*dbfsStream{}
 	r.files.sessions, r.files.byID = map[string]*uploadSession{}, map[string]*uploadSession{}
 	r.workspace.root = &workspaceNode{children: map[string]*workspaceNode{}}
@@ -395,13 +398,14 @@ func addNode[T any, N treeNode[T]](r *stateReader, text []byte, path string, roo
 	slash := strings.LastIndexByte(path, '/')
 	parent := nodeAt[T](*root, path[:slash])
 	if parent == nil || !parent.isDir() {
-		return fmt.Errorf("its directory is missing")
+		return fmt.Errorf("the record of its directory is missing")
 	}
 	parent.below()[path[slash+1:]] = (*T)(node)
 	return nil
 }
 
-// index makes the attempts of a run known, and binds them to it.
+// index adds the attempts of a run to the store, and sets their references to
+// it.
 func (s *runStore) index(r *run) {
 	for _, t := range r.attempts {
 		s.attempts[t.id] = t
@@ -414,7 +418,7 @@ func (s *runStore) index(r *run) {
 	}
 }
 
-// find finds what a reference is to.
+// find returns the object that a reference refers to.
 func (r *stateReader) find(t reflect.Type, id string) any {
 	number, _ := strconv.ParseInt(id, 10, 64)
 	switch t {
@@ -432,7 +436,8 @@ func (r *stateReader) find(t reflect.Type, id string) any {
 	return nil
 }
 
-// finish makes what the objects imply.
+// finish rebuilds the data that is not stored because it follows from other
+// data.
 func (r *stateReader) finish() {
 	for _, set := range r.later {
 		set()
@@ -441,7 +446,7 @@ func (r *stateReader) finish() {
 		r.identities.byName[u.name] = u
 	}
 	for value, t := range r.identities.tokens {
-		if t.user == nil { // of somebody who is gone
+		if t.user == nil { // the user was deleted
 			delete(r.identities.tokens, value)
 		}
 	}
@@ -500,7 +505,7 @@ func (r *stateReader) finish() {
 	}
 }
 
-// revive makes what the settings of a run imply.
+// revive rebuilds the data of a run that follows from its settings.
 func (a *jobsArea) revive(r *run) {
 	_ = decode(r.settings, &r.view)
 	for _, task := range r.tasks {
@@ -516,8 +521,8 @@ func (a *jobsArea) revive(r *run) {
 	}
 }
 
-// interrupt fails what only another process, or an earlier state of this one,
-// could have brought to its end.
+// interrupt fails attempts whose work cannot continue, because it ran in
+// another process or before a restore.
 func (a *jobsArea) interrupt(r *run, now time.Time) {
 	for _, task := range r.tasks {
 		if t := task.last; t != nil && t.life == running && t.at.IsZero() && t.child == nil {

@@ -15,26 +15,26 @@ import (
 	"unicode/utf8"
 )
 
-// The objects of the workspace are stored as JSON with the names of their Go
-// fields, exported or not. A zero field is left out. So whatever is added to an
-// object is stored without further ado. A tag says what is special:
+// Objects are stored as JSON with the names of their Go fields, exported or
+// not. Zero fields are omitted. A new field of an object is therefore stored
+// automatically. A tag marks exceptions:
 //
-//	state:"-"    not stored: what only the process knows, or what others imply
-//	state:"ref"  a pointer to an object that is stored elsewhere, by its stateID
+//	state:"-"    not stored, because it is meaningless in another process or follows from other fields
+//	state:"ref"  a pointer to an object that is stored elsewhere, stored as its stateID
 //
-// Functions are not stored. Long byte slices are stored beside the object; see
-// blobs.
+// Functions are not stored. Long byte slices are stored in records of their
+// own, see blobTable.
 
-// referable is an object that others refer to.
+// A referable is an object that other objects refer to.
 type referable interface{ stateID() string }
 
-// Members of what stands for something that JSON does not have.
+// Members of objects that represent values that JSON does not have.
 const (
 	blobMember = "$blob" // a long byte slice
-	textMember = "$text" // a string that is not UTF-8
+	textMember = "$text" // a string that is not valid UTF-8
 )
 
-// inlineBytes is the size up to which bytes are stored within their object.
+// inlineBytes is the maximum size of a byte slice that is stored in its object.
 const inlineBytes = 4 << 10
 
 type stateField struct {
@@ -43,7 +43,7 @@ type stateField struct {
 	ref   bool
 }
 
-var stateFields sync.Map // of []stateField by reflect.Type
+var stateFields sync.Map // []stateField by reflect.Type
 
 func stateFieldsOf(t reflect.Type) []stateField {
 	if known, ok := stateFields.Load(t); ok {
@@ -63,15 +63,15 @@ func stateFieldsOf(t reflect.Type) []stateField {
 	return fields
 }
 
-// A stateEncoder appends objects to a buffer. It must be used under the
-// workspace's lock.
+// A stateEncoder appends the encoding of objects to a buffer. The caller must
+// hold the workspace's lock.
 type stateEncoder struct {
 	bytes.Buffer
-	blob  func([]byte) uint64 // takes a long byte slice, which never changes
-	blobs []uint64            // that were taken
+	blob  func([]byte) uint64 // stores a long byte slice, which never changes, and returns its id
+	blobs []uint64            // all ids that blob returned
 }
 
-// encode appends the object that a pointer is to.
+// encode appends the object that the pointer refers to.
 func (e *stateEncoder) encode(object any) { e.value(reflect.ValueOf(object).Elem()) }
 
 func (e *stateEncoder) text(s string) {
@@ -225,7 +225,7 @@ func (e *stateEncoder) fields(v reflect.Value) {
 	e.WriteByte('}')
 }
 
-// any encodes what a tree of JSON or a user's value may hold.
+// any encodes a value of type any, which holds JSON data or a user's value.
 func (e *stateEncoder) any(v reflect.Value) {
 	if v.IsNil() {
 		e.WriteString("null")
@@ -239,20 +239,21 @@ func (e *stateEncoder) any(v reflect.Value) {
 	}
 }
 
-// accessible is an addressable field that can be read and set, whatever its name.
+// accessible returns an addressable field as a value that can be read and set,
+// even if the field is unexported.
 func accessible(field reflect.Value) reflect.Value {
 	return reflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem()
 }
 
-// A stateDecoder makes objects of what was encoded. Whatever does not fit any
-// more is left as it is.
+// A stateDecoder decodes what a stateEncoder encoded. It ignores members that
+// no field matches.
 type stateDecoder struct {
 	blob    func(uint64) []byte
-	resolve func(t reflect.Type, id string) any // nil if there is no such object
-	later   []func()                            // sets references, once all objects are there
+	resolve func(t reflect.Type, id string) any // nil if the object does not exist
+	later   []func()                            // set references after all objects exist
 }
 
-// decode reads text into the value that into points to.
+// decode decodes text into the value that into points to.
 func (d *stateDecoder) decode(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()

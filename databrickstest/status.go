@@ -28,16 +28,16 @@ import (
 // The page is available only under the server's own names: its address,
 // localhost and IP addresses. A browser on this machine needs no credential. A
 // browser on another machine must sign in with the user name token and the
-// token of an administrator as the password.
+// value of [Server].Token as the password.
 func WithStatusPage() Option { return func(s *Server) { s.statusPage = true } }
 
 const (
-	statusRows = 20      // how many rows the overview shows of each kind
-	statusPage = 100     // how many rows a page of one kind shows
-	statusText = 20_000  // how many bytes of a log, the last ones
-	statusNote = 300     // how many bytes of an error in a list
-	statusLeaf = 1000    // how many tasks the page of a run shows
-	maxOpened  = 1 << 30 // how many bytes of a file
+	statusRows = 20      // rows of each kind in the overview
+	statusPage = 100     // rows on a page of one kind
+	statusText = 20_000  // bytes of a log; the last ones are shown
+	statusNote = 300     // bytes of an error in a list
+	statusLeaf = 1000    // tasks on the page of a run
+	maxOpened  = 1 << 30 // bytes of an opened file
 )
 
 //go:embed status.html
@@ -48,14 +48,14 @@ var statusScript string
 
 var statusTemplate = template.Must(template.New("status").Funcs(template.FuncMap{"script": func() template.JS { return template.JS(statusScript) }}).Parse(statusHTML))
 
-// statusPolicy lets the page run its own script and nothing else.
+// statusPolicy allows only the page's own script.
 var statusPolicy = func() string {
 	sum := sha256.Sum256([]byte(statusScript))
 	return "default-src 'none'; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; script-src 'sha256-" +
 		base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }()
 
-// A statusView is what the page shows.
+// A statusView is the data of the page.
 type statusView struct {
 	URL, Now string
 	Title    string // empty for the overview
@@ -64,37 +64,38 @@ type statusView struct {
 	Panics   int
 }
 
-// A statusTable is what the page shows of one kind. Total may be more than its rows.
+// A statusTable is the table of one kind. Total may be greater than the number
+// of rows.
 type statusTable struct {
 	Kind, Title string
-	What        string // the kind or the directory
+	What        string // the kind, or the path of the directory
 	Columns     []string
 	Rows        []statusRow
 	Total       int
-	Search      bool // offer to search
+	Search      bool // show a search field
 	Query       string
 	From, Most  int
-	More        string // where all of it is; empty if it is all
+	More        string // link to the complete table; empty if all rows are shown
 	Prev, Next  string
 }
 
 type statusRow struct {
-	Key   string // the same for the same thing, so that a reader's place can be kept
+	Key   string // identifies the row, so that the script can keep the scroll position
 	Cells []statusCell
-	Texts []statusCell // long texts below the row: Note is the label
+	Texts []statusCell // long texts below the row; Note is the label
 }
 
 type statusCell struct {
 	Text, Link, Class, Note string
 }
 
-// Dir reports whether the table is of a directory.
+// Dir reports whether the table shows a directory.
 func (t *statusTable) Dir() bool { return strings.Contains(t.Kind, ":/") }
 
-// Anchor is where the table is on the page.
+// Anchor returns the ID of the table on the page.
 func (t *statusTable) Anchor() string { return strings.TrimSuffix(t.Kind, ":/") }
 
-// First and Last are the numbers of the first and the last row.
+// First and Last return the numbers of the first and the last row.
 func (t *statusTable) First() int { return t.From + 1 }
 func (t *statusTable) Last() int  { return t.From + len(t.Rows) }
 
@@ -113,7 +114,8 @@ func (t *statusTable) add(row func() statusRow) {
 	}
 }
 
-// statusLink is an address of the page. Its arguments are names and values.
+// statusLink returns a URL of the page. The arguments are names and values of
+// query parameters.
 func statusLink(pairs ...string) string {
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -124,9 +126,10 @@ func statusLink(pairs ...string) string {
 	return "/?" + query.Encode()
 }
 
-// isLocal reports whether a request names this server by an address, as localhost
-// or by its own URL. Any other name can be one that a web site lets its visitors'
-// browsers resolve to this machine, to read what is here.
+// isLocal reports whether the host in a request is an IP address, localhost or
+// the server's own host. It rejects other names, because a web site can make
+// its name resolve to this machine, and then read the page in a visitor's
+// browser.
 func (s *Server) isLocal(host string) bool {
 	if host == strings.TrimPrefix(strings.TrimPrefix(s.host(), "https://"), "http://") {
 		return true
@@ -137,11 +140,11 @@ func (s *Server) isLocal(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(strings.Trim(host, "[]")) != nil
 }
 
-// mayRead reports whether the sender of a request may read everything: whoever is
-// on this machine, and those who have an admin's token.
+// mayRead reports whether the sender of a request may read the page. A sender
+// on this machine may, and so may one who has the admin's token.
 func (s *Server) mayRead(r *http.Request) bool {
 	name, _, err := net.SplitHostPort(r.RemoteAddr)
-	if ip := net.ParseIP(name); err != nil || ip != nil && ip.IsLoopback() { // without an address it came within this program
+	if ip := net.ParseIP(name); err != nil || ip != nil && ip.IsLoopback() { // requests through Transport have no address
 		return true
 	}
 	_, password, _ := r.BasicAuth()
@@ -157,11 +160,11 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", statusPolicy)
 	switch {
 	case !s.isLocal(r.Host):
-		http.Error(w, "This page is only for the address of the server, such as "+s.host(), http.StatusMisdirectedRequest)
+		http.Error(w, "This page is available only at an address of the server, such as "+s.host(), http.StatusMisdirectedRequest)
 		return
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		header.Set("Allow", "GET, HEAD")
-		http.Error(w, "This page can only be read.", http.StatusMethodNotAllowed)
+		http.Error(w, "This page accepts only GET and HEAD.", http.StatusMethodNotAllowed)
 		return
 	case !s.mayRead(r):
 		header.Set("WWW-Authenticate", `Basic realm="The user name is token, the password is the admin's token", charset="UTF-8"`)
@@ -175,7 +178,7 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	view := s.status(query)
 	if view == nil {
-		http.Error(w, "There is no such thing here, or not any more.", http.StatusNotFound)
+		http.Error(w, "This object does not exist or was deleted.", http.StatusNotFound)
 		return
 	}
 	var page bytes.Buffer
@@ -187,7 +190,7 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	_, _ = page.WriteTo(w)
 }
 
-// status returns what to show, or nil if there is no such thing.
+// status returns the data of the requested page, or nil if it does not exist.
 func (s *Server) status(query url.Values) *statusView {
 	now := s.now()
 	view := &statusView{URL: s.host(), Now: now.UTC().Format(time.DateTime), Panics: len(s.Panics())}
@@ -196,14 +199,14 @@ func (s *Server) status(query url.Values) *statusView {
 		return &statusTable{Kind: kind, Title: title, Columns: columns, Most: statusRows}
 	}
 	tables := []*statusTable{
-		table("runs", "Runs", "run", "name", "state", "tasks", "started", "took", "job"),
+		table("runs", "Runs", "run", "name", "state", "tasks", "started", "duration", "job"),
 		table("requests", "Requests", "time", "method", "path", "status", "fault"),
-		table("clusters", "Clusters", "cluster", "name", "state", "size", "made by"),
-		table("jobs", "Jobs", "job", "name", "tasks", "made by", "made"),
+		table("clusters", "Clusters", "cluster", "name", "state", "size", "creator"),
+		table("jobs", "Jobs", "job", "name", "tasks", "creator", "created"),
 		table("contexts", "Execution contexts", "context", "cluster", "language", "state", "commands"),
-		table("dbfs:/", "DBFS", "name", "size", "changed"),
-		table("workspace:/", "Workspace", "name", "kind", "changed"),
-		table("volumes:/", "Volumes", "name", "size", "changed"),
+		table("dbfs:/", "DBFS", "name", "size", "modified"),
+		table("workspace:/", "Workspace", "name", "kind", "modified"),
+		table("volumes:/", "Volumes", "name", "size", "modified"),
 	}
 	show := cmp.Or(query.Get("show"), query.Get("dir"))
 	if id := query.Get("run"); id != "" {
@@ -250,8 +253,8 @@ func (s *Server) status(query url.Values) *statusView {
 	return view
 }
 
-// fillStatus fills a table with what there is of its kind, the latest first, but
-// files by name. It reports whether there is such a directory.
+// fillStatus fills a table, latest rows first. Files are sorted by name.
+// fillStatus returns false if the directory does not exist.
 func (s *Server) fillStatus(t *statusTable, now time.Time) bool {
 	switch t.Kind {
 	case "requests":
@@ -342,7 +345,7 @@ func statusState(state string) statusCell {
 	return c
 }
 
-func statusTook(from, to, now time.Time) string {
+func statusDuration(from, to, now time.Time) string {
 	if from.IsZero() {
 		return ""
 	}
@@ -377,7 +380,7 @@ func (r *run) statusCells(now time.Time) []statusCell {
 	}
 	var tasks []string
 	for _, state := range slices.Sorted(maps.Keys(counts)) {
-		tasks = append(tasks, fmt.Sprint(counts[state], "\u00a0", state)) // both on one line
+		tasks = append(tasks, fmt.Sprint(counts[state], "\u00a0", state)) // no line break between the two
 	}
 	id := strconv.FormatInt(r.id, 10)
 	job := statusCell{Text: "none"}
@@ -385,10 +388,11 @@ func (r *run) statusCells(now time.Time) []statusCell {
 		job.Text = strconv.FormatInt(r.job.id, 10)
 	}
 	return []statusCell{{Text: id, Link: statusLink("run", id)}, {Text: r.name}, state, {Text: strings.Join(tasks, ", ")},
-		{Text: statusTime(r.shownStart(), now)}, {Text: statusTook(r.shownStart(), r.end, now)}, job}
+		{Text: statusTime(r.shownStart(), now)}, {Text: statusDuration(r.shownStart(), r.end, now)}, job}
 }
 
-// failure is what an attempt says of its failure, if it failed.
+// failure returns why an attempt failed. It returns an empty string if the
+// attempt did not fail.
 func (t *attempt) failure() string {
 	if !t.done() || t.result == success {
 		return ""
@@ -396,7 +400,8 @@ func (t *attempt) failure() string {
 	return cmp.Or(t.outcome.Error, t.message)
 }
 
-// statusOfRun shows a run with all its tasks, what they printed and their traces.
+// statusOfRun returns the data of a run's page, with its tasks, logs and stack
+// traces.
 func (s *Server) statusOfRun(view *statusView, id string, now time.Time) *statusView {
 	number, err := strconv.ParseInt(id, 10, 64)
 	s.mu.Lock()
@@ -410,11 +415,11 @@ func (s *Server) statusOfRun(view *statusView, id string, now time.Time) *status
 	view.Title = "Run " + id + " " + r.name
 	cells := r.statusCells(now)
 	view.Facts = append(view.Facts, cells[2], cells[3])
-	for i, label := range map[int]string{4: "started ", 5: "took ", 6: "job "} {
+	for i, label := range map[int]string{4: "started ", 5: "duration ", 6: "job "} {
 		cells[i].Text = label + cells[i].Text
 	}
 	view.Facts = append(view.Facts, cells[4], cells[5], cells[6], statusCell{Text: message})
-	t := &statusTable{Kind: "tasks", Title: "Tasks", Columns: []string{"task", "kind", "state", "attempt", "cluster", "started", "took"}, Most: statusLeaf}
+	t := &statusTable{Kind: "tasks", Title: "Tasks", Columns: []string{"task", "kind", "state", "attempt", "cluster", "started", "duration"}, Most: statusLeaf}
 	for _, a := range r.attempts {
 		t.add(func() statusRow { return s.statusOfTask(a, a.task.view.Key, now) })
 		if a.child != nil && a.child.outer == a {
@@ -438,7 +443,7 @@ func (s *Server) statusOfTask(t *attempt, name string, now time.Time) statusRow 
 	}
 	state := statusState(cmp.Or(t.result, t.life))
 	row := statusRow{Key: strconv.FormatInt(t.id, 10), Cells: []statusCell{{Text: name}, kind, state, {Text: strconv.Itoa(t.number + 1)},
-		{Text: t.cluster}, {Text: statusTime(t.start, now)}, {Text: statusTook(t.start, t.end, now)}}}
+		{Text: t.cluster}, {Text: statusTime(t.start, now)}, {Text: statusDuration(t.start, t.end, now)}}}
 	for _, text := range []statusCell{
 		{Note: "Error", Text: t.failure(), Class: "bad"}, {Note: "Trace", Text: t.outcome.Trace},
 		{Note: "Output", Text: t.outcome.Output}, {Note: "Log", Text: t.outcome.Logs},
@@ -447,14 +452,14 @@ func (s *Server) statusOfTask(t *attempt, name string, now time.Time) statusRow 
 			continue
 		}
 		if over := len(text.Text) - statusText; over > 0 {
-			text.Text = fmt.Sprintf("… %d bytes before\n%s", over, strings.ToValidUTF8(text.Text[over:], ""))
+			text.Text = fmt.Sprintf("… %d earlier bytes are not shown\n%s", over, strings.ToValidUTF8(text.Text[over:], ""))
 		}
 		row.Texts = append(row.Texts, text)
 	}
 	return row
 }
 
-// statusPath splits the name of a file or directory, such as dbfs:/a/b.
+// statusPath parses the name of a file or directory, such as dbfs:/a/b.
 func statusPath(name string) (scheme string, names []string) {
 	scheme, path, _ := strings.Cut(name, ":/")
 	for name := range strings.SplitSeq(path, "/") {
@@ -465,7 +470,8 @@ func statusPath(name string) (scheme string, names []string) {
 	return scheme, names
 }
 
-// statusOfDir shows a directory of DBFS, of the workspace or of a volume.
+// statusOfDir fills the table of a directory of DBFS, of the workspace or of a
+// volume.
 func (s *Server) statusOfDir(t *statusTable, now time.Time) bool {
 	scheme, names := statusPath(t.What)
 	base := scheme + ":/"
@@ -526,8 +532,8 @@ func (s *Server) statusOfDir(t *statusTable, now time.Time) bool {
 	return true
 }
 
-// statusOfVolume finds a file or a directory in a volume. For less than a volume
-// it returns the names under it.
+// statusOfVolume returns a file or a directory in a volume. If names do not
+// reach a volume, it sets under to the names at the next level instead.
 func (s *Server) statusOfVolume(names []string, under *[]string) (*fileNode, bool) {
 	if len(names) == 0 {
 		*under = slices.Sorted(maps.Keys(s.volumes.catalogs))
@@ -554,12 +560,12 @@ func (s *Server) statusOfVolume(names []string, under *[]string) (*fileNode, boo
 	return node, node != nil
 }
 
-// serveStatusFile sends a file as a text, whatever is in it: a browser shows it and
-// runs none of it. What is no text is for a program that can read it.
+// serveStatusFile sends a file as plain text, so that the browser shows it and
+// does not run it. The browser downloads a file that is not text.
 func (s *Server) serveStatusFile(w http.ResponseWriter, name string) {
 	data, send := s.statusFile(name)
 	if send == nil {
-		http.Error(w, "There is no such file here, or not any more.", http.StatusNotFound)
+		http.Error(w, "This file does not exist or was deleted.", http.StatusNotFound)
 		return
 	}
 	header := w.Header()
@@ -572,8 +578,8 @@ func (s *Server) serveStatusFile(w http.ResponseWriter, name string) {
 	_ = send(w)
 }
 
-// statusFile returns the beginning of a file, and a function that sends all of it,
-// or nil if there is no such file.
+// statusFile returns the first bytes of a file, and a function that sends the
+// file. It returns nil if the file does not exist.
 func (s *Server) statusFile(name string) ([]byte, func(io.Writer) error) {
 	scheme, names := statusPath(name)
 	s.mu.Lock()

@@ -1,6 +1,6 @@
-// Brings the page up to date, and keeps the reader's place: what is at the top of
-// the window stays there, whatever comes in above it. It waits while the reader
-// selects or types, and while nobody looks.
+// Updates the page. The row at the top of the window stays there, even if new rows
+// appear above it. There is no update while the reader selects text or types, or
+// while the page is hidden.
 const main = document.querySelector("main");
 const note = document.querySelector("#updated");
 
@@ -19,11 +19,11 @@ async function update() {
     response = await fetch(location.href, { cache: "no-store" });
     text = await response.text();
   } catch {
-    note.textContent = "The workspace does not respond. This is what it was.";
+    note.textContent = "The workspace does not respond. The page shows its last known state.";
     return;
   }
   if (!response.ok) {
-    note.textContent = `${text.trim()} This is what it was.`;
+    note.textContent = `${text.trim()} The page shows the last known state.`;
     return;
   }
   const fresh = new DOMParser().parseFromString(text, "text/html");

@@ -107,7 +107,7 @@ func TestWithStatusPage_runs(t *testing.T) {
 		assert.Contains(t, full, want)
 	}
 	run := c.page(fmt.Sprintf("/?run=%v", id))
-	for _, want := range []string{"nightly", "dbfs:/x.py", "<pre>no &lt;rows&gt;</pre>", "<pre>at line 7</pre>", "<pre>fine</pre>", "each, iteration 2", "UPSTREAM_FAILED", "bytes before", "end</pre>"} {
+	for _, want := range []string{"nightly", "dbfs:/x.py", "<pre>no &lt;rows&gt;</pre>", "<pre>at line 7</pre>", "<pre>fine</pre>", "each, iteration 2", "UPSTREAM_FAILED", "earlier bytes", "end</pre>"} {
 		assert.Contains(t, run, want)
 	}
 	assert.NotContains(t, run, "begin", "only the end of a long log")

@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// The storage of the cloud: a host of its own, whose URLs carry all the right to
-// use them. It knows nothing of the workspace's credentials, and refuses
-// requests that come with one.
+// The cloud's storage is a separate host. A presigned URL contains the
+// permission to use it. The storage does not know the workspace's credentials,
+// and rejects requests that have one.
 
-// storageNowhere is the storage's host of servers without a socket.
+// storageNowhere is the URL of the storage of servers without a socket.
 const storageNowhere = "https://storage.databrickstest.invalid"
 
-// storageURL is where presigned URLs lead.
+// storageURL returns the base of presigned URLs.
 func (s *Server) storageURL() string {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -32,21 +32,21 @@ func (s *Server) storageURL() string {
 	return s.scheme() + s.storage
 }
 
-// isStorage reports whether a request is for the storage's host.
+// isStorage reports whether a request is for the storage.
 func (s *Server) isStorage(r *http.Request) bool {
 	s.life.Lock()
 	defer s.life.Unlock()
 	return "https://"+r.Host == storageNowhere || r.Host == s.storage && r.Host != ""
 }
 
-// An uploadSession is a file that comes in parts.
+// An uploadSession is an upload in parts or chunks.
 type uploadSession struct {
 	token     string // for the workspace
 	id        string // for the storage
 	path      string
 	overwrite bool
 
-	parts map[int]part // of a multipart upload; nil for a resumable one
+	parts map[int]part // parts of a multipart upload; nil for a resumable upload
 
 	chunks   contentWriter // of a resumable upload
 	received int64
@@ -57,7 +57,7 @@ type part struct {
 	etag    string
 }
 
-// act does what action in the query says.
+// act runs the action that the query names.
 func (a *filesArea) act(c *call, r *http.Request, in struct {
 	filePath
 	Action    string `json:"action" api:"required"`
@@ -74,7 +74,7 @@ func (a *filesArea) act(c *call, r *http.Request, in struct {
 	return nil, invalid("Unknown action '%s'", in.Action)
 }
 
-// mayPresign refuses where presigned URLs are switched off.
+// mayPresign fails if presigned URLs are disabled.
 func (a *filesArea) mayPresign() error {
 	if !a.noURLs {
 		return nil
@@ -104,7 +104,7 @@ func (a *filesArea) initiate(c *call, path string, overwrite bool) (out any, err
 	return out, err
 }
 
-// session finds an upload by its token.
+// session returns the upload with a token.
 func (a *filesArea) session(path, token string) (*uploadSession, error) {
 	if err := a.mayPresign(); err != nil {
 		return nil, err
@@ -133,10 +133,10 @@ type nameValue struct {
 	Value string `json:"value"`
 }
 
-// signedHeader has to come with what is sent to a URL for a part.
+// signedHeader is a header that an upload to a part's URL must have.
 const signedHeader = "X-Amz-Server-Side-Encryption"
 
-// presign makes a URL that lets its holder send method to a path of the storage.
+// presign returns a URL that allows one method for one path of the storage.
 func (a *filesArea) presign(c *call, method, path string, query url.Values, expires string) (presigned, error) {
 	until, err := time.Parse(time.RFC3339, expires)
 	if err != nil {
@@ -157,7 +157,7 @@ func (a *filesArea) presign(c *call, method, path string, query url.Values, expi
 	return u, nil
 }
 
-// sign signs all of a URL.
+// sign returns the signature of a URL and a method.
 func (a *filesArea) sign(method, path string, query url.Values) string {
 	rest := url.Values{}
 	for name, values := range query {
@@ -211,7 +211,8 @@ func (a *filesArea) createResumableURL(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	// Google's URL stands for the session, with any method, for a week.
+	// Google's URL identifies the session. It allows any method, and is valid
+	// for a week.
 	path := "/resumable" + session.path
 	u := c.storageURL() + (&url.URL{Path: path, RawQuery: url.Values{
 		"upload_id": {session.id}, "X-Goog-Signature": {a.sign("", path, url.Values{"upload_id": {session.id}})}}.Encode()}).String()
@@ -303,7 +304,7 @@ func (a *filesArea) complete(c *call, r *http.Request, path, kind, token string)
 	})
 }
 
-// xmlError is how the storage says no.
+// xmlError returns an error of the storage.
 func xmlError(status int, code, message string) reply {
 	text, _ := xml.Marshal(struct {
 		XMLName xml.Name `xml:"Error"`
@@ -313,7 +314,7 @@ func xmlError(status int, code, message string) reply {
 	return reply{status: status, header: http.Header{"Content-Type": {"application/xml"}}, body: text}
 }
 
-// serve answers a request to the storage's host.
+// serve returns the response to a request to the storage.
 func (a *filesArea) serve(s *Server, r *http.Request) reply {
 	query := r.URL.Query()
 	c := &call{Server: s, ctx: r.Context(), header: r.Header, now: s.now()}
@@ -396,7 +397,7 @@ func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) reply {
 	return reply{status: http.StatusOK, header: http.Header{"Etag": {etag}}}
 }
 
-// chunk takes a chunk of a resumable upload, as Google's storage does.
+// chunk handles a chunk of a resumable upload, like Google's storage.
 func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
 	data, err := readContent(r, a.limits.MaxPart)
 	if err != nil && r.Method == "PUT" {
@@ -420,7 +421,7 @@ func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
 	return out
 }
 
-// chunkUnit is what all chunks but the last are a multiple of.
+// chunkUnit is a divisor of the size of all chunks except the last one.
 const chunkUnit = 256 << 10
 
 func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange string, data content) reply {
@@ -460,8 +461,8 @@ func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange strin
 	return more
 }
 
-// UnfinishedUploads returns the paths of the uploads in parts that were neither
-// completed nor aborted, in order. Their parts take up room in the storage.
+// UnfinishedUploads returns the sorted paths of uploads in parts that were
+// neither completed nor aborted. Their parts occupy storage.
 func (s *Server) UnfinishedUploads() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,16 +8,16 @@ import (
 	"sync"
 )
 
-// A Store keeps the state of a workspace from one process to the next; see
-// [Server.Persist]. The state is a set of records. Values are at most as long as
-// the largest file of the workspace tree; the contents of other files are cut into
-// values of 1 MiB.
+// A Store stores the state of a workspace, so that it survives the process. See
+// [Server.Persist]. The state is a set of records. A value is at most as long
+// as the largest file of the workspace tree. The contents of other files are
+// split into values of 1 MiB.
 type Store interface {
 	// Load calls record for each record. The value must not change afterwards.
 	Load(record func(key string, value []byte) error) error
 
-	// Save makes changes durable: all of them, or none if it fails. A nil value
-	// deletes its record. The values must not be changed or kept.
+	// Save stores all changes durably. If it fails, it must store none. A nil
+	// value deletes its record. Save must not change the values or keep them.
 	Save(changes map[string][]byte) error
 }
 
@@ -60,7 +60,7 @@ func (s *Server) Persist(store Store) (found bool, err error) {
 	return found, s.commit()
 }
 
-// A saver stores what changed.
+// A saver stores changes.
 type saver struct {
 	store Store
 
@@ -68,17 +68,17 @@ type saver struct {
 	touched   map[string]struct{}
 	stored    map[string]storedRecord
 	blobs     *blobTable
-	pending   map[string][]byte // what the store does not have yet
-	changes   int64             // how often pending has grown
+	pending   map[string][]byte // changes that are not stored yet
+	changes   int64             // number of times that pending has grown
 	collected func(*Server)     // for tests; may be nil
 
 	mu      sync.Mutex
 	turn    *sync.Cond
-	busy    bool  // somebody is saving
-	durable int64 // so many changes are stored
+	busy    bool  // a goroutine is saving
+	durable int64 // number of changes that are stored
 }
 
-// A storedRecord is what is known of a record that is stored, or will be.
+// A storedRecord describes a record that is stored or pending.
 type storedRecord struct {
 	hash  uint64
 	blobs []uint64
@@ -94,13 +94,13 @@ func newSaver(store Store, records map[string][]byte, blobs *blobTable) *saver {
 	for key, text := range records {
 		sv.stored[key] = storedRecord{hash: hashOf(text)}
 	}
-	for id := range blobs.byID { // which nobody refers to so far
+	for id := range blobs.byID { // initially, no object refers to a blob
 		sv.blobs.unused[id] = true
 	}
 	return sv
 }
 
-// touchAll touches all that there is and all that is stored.
+// touchAll touches all existing records and all stored ones.
 func (s *Server) touchAll() {
 	if s.saver == nil {
 		return
@@ -113,12 +113,12 @@ func (s *Server) touchAll() {
 	}
 }
 
-// collect makes pending changes of what was touched. It must be called under the
-// workspace's lock. It returns the number of changes so far.
+// collect adds changes of touched records to pending. The caller must hold the
+// workspace's lock. collect returns the number of changes so far.
 func (s *Server) collect() int64 {
 	sv := s.saver
 	changed := false
-	delete(sv.touched, kindServer+"/") // comes last, if anything else changed
+	delete(sv.touched, kindServer+"/") // collected last, if anything else changed
 	for key := range sv.touched {
 		changed = s.collectOne(key) || changed
 	}
@@ -137,7 +137,7 @@ func (s *Server) collect() int64 {
 	return sv.changes
 }
 
-// collectOne reports whether a record changed.
+// collectOne collects one record, and reports whether it changed.
 func (s *Server) collectOne(key string) bool {
 	sv := s.saver
 	old, was := sv.stored[key]
@@ -169,8 +169,8 @@ func (s *Server) collectOne(key string) bool {
 	return true
 }
 
-// commit waits until all that the workspace has changed so far is stored. Those
-// who come while somebody is saving are saved together next.
+// commit waits until all changes so far are stored. Requests that call it while
+// another one is saving are saved together afterwards.
 func (s *Server) commit() error {
 	if s.saver == nil {
 		return nil
@@ -193,7 +193,7 @@ func (s *Server) commit() error {
 		sv.pending = map[string][]byte{}
 		s.mu.Unlock()
 		err := sv.save(batch)
-		if err != nil { // the next one may have more luck
+		if err != nil { // a later attempt may succeed
 			s.mu.Lock()
 			for key, value := range batch {
 				if _, newer := sv.pending[key]; !newer {
@@ -213,10 +213,11 @@ func (s *Server) commit() error {
 	return nil
 }
 
-// maxSave is how many bytes of blobs go into one transaction.
+// maxSave is the size of blobs that one call of Save stores, in bytes.
 const maxSave = 64 << 20
 
-// save stores a batch. Long ones begin with blobs, to which nothing refers yet.
+// save stores a batch. It splits a large batch and stores blobs first, before
+// the records that refer to them.
 func (sv *saver) save(batch map[string][]byte) error {
 	size, first := 0, map[string][]byte{}
 	total := 0

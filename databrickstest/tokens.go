@@ -20,13 +20,13 @@ func WithTokenPolicy(policy TokenPolicy) Option {
 	return func(s *Server) { s.tokens.policy = policy }
 }
 
-// tokensArea makes and revokes the tokens that identities hold.
+// tokensArea has the calls that create, list and revoke personal access tokens.
 type tokensArea struct {
 	policy TokenPolicy
-	scopes map[string]tokenScopes // by id, of tokens with any
+	scopes map[string]tokenScopes // by token ID
 }
 
-// tokenScopes are what a token is bound to. They are kept but not enforced.
+// tokenScopes are the scopes of a token. They are stored but have no effect.
 type tokenScopes struct {
 	Scopes         []string `json:"scopes,omitempty"`
 	AutoscopeState string   `json:"autoscope_state,omitempty"`
@@ -44,14 +44,14 @@ func (a *tokensArea) register(s *Server) {
 	route(s, "DELETE", all+"/{token_id}", a.deleteAny)
 }
 
-// unlimited is how long a token lives whose maker does not say: two years
-// today, where the service of old said for ever.
+// unlimited is the lifetime of a token if the request sets none. It is two
+// years, as in the current service. Older versions of the service set no limit.
 const unlimited = 730 * 24 * time.Hour
 
 type tokenInfo struct {
 	ID      string `json:"token_id"`
 	Created int64  `json:"creation_time"`
-	Expires int64  `json:"expiry_time"` // -1: never
+	Expires int64  `json:"expiry_time"` // -1 if it never expires
 	Comment string `json:"comment,omitempty"`
 	tokenScopes
 }
@@ -64,7 +64,7 @@ func (a *tokensArea) info(t *token) tokenInfo {
 	return info
 }
 
-// A managedToken is a token as admins see it.
+// A managedToken is a token in the responses to administrators.
 type managedToken struct {
 	tokenInfo
 	CreatedByID int64  `json:"created_by_id"`
@@ -76,7 +76,8 @@ func (a *tokensArea) managed(t *token) managedToken {
 	return managedToken{a.info(t), t.user.id, t.user.name, t.user.id}
 }
 
-// everybodys lists all valid tokens, the oldest first, for admins.
+// everybodys returns the valid tokens of all users, oldest first. It fails if
+// the caller is not an administrator.
 func (a *tokensArea) everybodys(c *call) ([]*token, error) {
 	if !c.user.admin {
 		return nil, denied("Only Admins can access token management APIs")
@@ -104,7 +105,7 @@ type tokenRef struct {
 	ID string `json:"token_id" api:"required"`
 }
 
-// any finds a token of anybody.
+// any returns a token of any user.
 func (a *tokensArea) any(c *call, id string) (*token, error) {
 	all, err := a.everybodys(c)
 	if err != nil {
@@ -159,12 +160,13 @@ func (a *tokensArea) deleteAny(c *call, in tokenRef) (any, error) {
 	return nil, err
 }
 
-// own lists the caller's valid tokens, the oldest first.
+// own returns the caller's valid tokens, oldest first.
 func (a *tokensArea) own(c *call) []*token {
 	return a.valid(c, func(t *token) bool { return t.user == c.user })
 }
 
-// valid lists valid tokens of some kind, the oldest first.
+// valid returns the valid personal access tokens for which which returns true,
+// oldest first.
 func (a *tokensArea) valid(c *call, which func(*token) bool) []*token {
 	var found []*token
 	for _, t := range c.identities.tokens {
@@ -194,7 +196,7 @@ func (a *tokensArea) create(c *call, in struct {
 	if in.LifetimeSeconds != nil {
 		seconds := *in.LifetimeSeconds
 		switch bound := cmp.Or(a.policy.MaxLifetime, 1<<62); {
-		case seconds <= 0: // which code the service gives is not known
+		case seconds <= 0: // the service's error code is not known
 			return nil, invalid("requirement failed: Invalid timeout: %d", seconds)
 		case seconds > int64(bound/time.Second):
 			return nil, invalid("Token lifetime of %d seconds exceeds the maximum of %d", seconds, bound/time.Second)
@@ -226,7 +228,8 @@ func (a *tokensArea) list(c *call, _ struct{}) (any, error) {
 	return out, nil
 }
 
-// delete lets a token revoke itself, too, which is not documented.
+// delete revokes a token of the caller. It allows a token to revoke itself,
+// which is not documented.
 func (a *tokensArea) delete(c *call, in struct {
 	ID string `json:"token_id" api:"required"`
 }) (any, error) {

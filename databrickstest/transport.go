@@ -21,7 +21,8 @@ func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }
 
-// smallReply is what a reply may hold before its reader has to come for it.
+// smallReply is the size of a response that the handler can write before the
+// client reads it.
 const smallReply = 64 << 10
 
 // RoundTrip serves one request in a goroutine that ends with the request.
@@ -50,13 +51,14 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if agent, set := in.Header["User-Agent"]; !set {
 		in.Header.Set("User-Agent", "Go-http-client/1.1")
-	} else if len(agent) == 0 || agent[0] == "" { // as net/http has it
+	} else if len(agent) == 0 || agent[0] == "" { // like net/http
 		in.Header.Del("User-Agent")
 	}
 
 	reader, writer := io.Pipe()
 	w := &pipeWriter{request: r, header: http.Header{}, reader: reader, writer: writer, cancel: cancel, answered: make(chan struct{})}
-	// Whatever ends the request frees all who wait for its bodies.
+	// When the request ends for any reason, unblock everything that waits for
+	// its bodies.
 	stop := context.AfterFunc(ctx, func() {
 		writer.CloseWithError(context.Cause(ctx))
 		body.Close()
@@ -76,7 +78,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-w.answered:
 	case <-ctx.Done():
 		select {
-		case <-w.answered: // just in time
+		case <-w.answered: // the response arrived at the same time
 		default:
 			return nil, context.Cause(ctx)
 		}
@@ -92,7 +94,7 @@ var (
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 )
 
-// enter makes Close end a call.
+// enter registers a request, so that Close can end it.
 func (s *Server) enter(w *pipeWriter) {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -105,11 +107,11 @@ func (s *Server) leave(w *pipeWriter) {
 	delete(s.calls, w)
 }
 
-// An aborter is a ResponseWriter that can end a request without an answer.
+// An aborter is a ResponseWriter that can end a request without a response.
 type aborter interface{ abort(error) }
 
-// abort ends a request with a connection that breaks: err is what the client
-// of Transport sees; the client of a socket sees a reset.
+// abort breaks the connection of a request. A client of Transport gets err. A
+// client of a socket gets a reset.
 func abort(w http.ResponseWriter, err error) {
 	if a, ok := w.(aborter); ok {
 		a.abort(err)
@@ -125,7 +127,7 @@ func abort(w http.ResponseWriter, err error) {
 	conn.Close()
 }
 
-// cut ends an answer in its midst.
+// cut breaks the connection in the middle of a response.
 func cut(w http.ResponseWriter) {
 	http.NewResponseController(w).Flush()
 	if a, ok := w.(aborter); ok {
@@ -135,19 +137,20 @@ func cut(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// A pipeWriter makes a response of what a handler writes. A small one is
-// complete before its reader sees it, so that nothing has to wait for him.
+// A pipeWriter passes what a handler writes to the client. A small response is
+// complete before the client gets it, so the handler does not wait for the
+// client.
 type pipeWriter struct {
 	request  *http.Request
 	header   http.Header
 	status   int
-	start    bytes.Buffer // of the body, until the response is out
+	start    bytes.Buffer // the start of the body, until the client gets the response
 	reader   *io.PipeReader
 	writer   *io.PipeWriter
 	cancel   context.CancelCauseFunc
 	aborted  error
-	answered chan struct{}  // closed when one of the following is there
-	response *http.Response // what RoundTrip returns
+	answered chan struct{}  // closed when response or failure is set
+	response *http.Response // the result of RoundTrip
 	failure  error
 }
 
@@ -156,7 +159,7 @@ func (w *pipeWriter) Header() http.Header { return w.header }
 func (w *pipeWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
-		w.header = w.header.Clone() // later changes do not count
+		w.header = w.header.Clone() // ignore later changes
 	}
 }
 
@@ -169,7 +172,7 @@ func (w *pipeWriter) Write(p []byte) (int, error) {
 	return w.writer.Write(p)
 }
 
-// Flush sends the response on its way.
+// Flush passes the response to the client, with the rest of the body to follow.
 func (w *pipeWriter) Flush() {
 	if w.response != nil {
 		return
@@ -198,17 +201,18 @@ func (w *pipeWriter) respond(body io.ReadCloser, size int64) {
 
 func (w *pipeWriter) abort(err error) { w.aborted = err }
 
-// finish is called when the handler is done; panicked is what it died of.
+// finish is called when the handler has returned. panicked is the value of a
+// panic, or nil.
 func (w *pipeWriter) finish(panicked any) {
 	if panicked != nil && w.aborted == nil {
 		w.aborted = errReset
 	}
 	if cause := context.Cause(w.request.Context()); cause != nil && (w.aborted != nil || w.response == nil) {
-		w.aborted = cause // the caller's own doing
+		w.aborted = cause // the caller's context ended
 	}
 	switch {
 	case w.response != nil:
-		w.writer.CloseWithError(w.aborted) // nil is a good end
+		w.writer.CloseWithError(w.aborted) // nil is the regular end
 	case w.aborted != nil:
 		w.failure = w.aborted
 		close(w.answered)
@@ -223,7 +227,7 @@ type closerFunc func() error
 
 func (f closerFunc) Close() error { return f() }
 
-// A onceCloser closes a body once, whoever comes first.
+// A onceCloser closes a body only once.
 type onceCloser struct {
 	io.ReadCloser
 	once sync.Once

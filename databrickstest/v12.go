@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// v12Area is REST 1.2: contexts and commands in this file, clusters and
-// libraries in those beside it.
+// v12Area has REST 1.2. Contexts and commands are in this file. Clusters and
+// libraries are in v12_clusters.go and v12_libraries.go.
 type v12Area struct {
 	s         *Server
 	executor  Executor
-	closed    bool                    // contexts made from now on end at once
+	closed    bool                    // the server closes; end new contexts immediately
 	contexts  map[string]*execContext // by id
 	libraries map[string]*v12Library  // by id
 }
@@ -43,12 +43,12 @@ func (a *v12Area) register(s *Server) {
 
 // Limits of contexts and commands.
 const (
-	maxContexts = 145            // of a cluster
-	idleContext = 24 * time.Hour // since its last command; then it may be evicted
-	maxCommand  = 6 << 20        // bytes; that of a notebook's cell
+	maxContexts = 145            // on a cluster
+	idleContext = 24 * time.Hour // after this time without a command, a context may be evicted
+	maxCommand  = 6 << 20        // in bytes; the limit of a notebook's cell
 )
 
-// An execContext is a context, and the commands that were sent to it.
+// An execContext is an execution context with its commands.
 type execContext struct {
 	id       string
 	cluster  *cluster
@@ -57,8 +57,8 @@ type execContext struct {
 	ready    time.Time
 	commands []*command
 	byID     map[string]*command
-	done     int             // so many of the commands have ended
-	free     time.Time       // when the last of these did, or when the context was ready
+	done     int             // number of commands that have ended
+	free     time.Time       // when the latest of them ended, or when the context became ready
 	life     context.Context // ends with the context
 	end      context.CancelFunc
 	cleanup  *cleanups
@@ -74,15 +74,15 @@ const (
 	commandError      = "Error"
 )
 
-// A command is on its way from Queued to an end.
+// A command is a command of a context.
 type command struct {
 	id, language string
 	state        string
 	result       CommandResult
 	sent         time.Time
-	ends         time.Time // once it runs, unless it runs live
+	ends         time.Time // set when it starts, unless it runs in a goroutine
 	cancelled    bool
-	live         context.CancelFunc // of a command that runs in a goroutine
+	live         context.CancelFunc // cancels a command that runs in a goroutine
 	ended        time.Time
 	results      json.RawMessage
 }
@@ -95,7 +95,7 @@ type ExecutionContext struct {
 	Language  string
 	Status    string // Pending or Running
 	Commands  int    // number of commands sent to it
-	Active    int    // number of these that are not done
+	Active    int    // number of these that have not ended
 }
 
 // ExecutionContexts returns the existing contexts on all clusters, so that a
@@ -108,7 +108,7 @@ func (s *Server) ExecutionContexts() []ExecutionContext {
 	for _, id := range slices.Sorted(maps.Keys(s.v12.contexts)) {
 		x, err := s.v12.context(s.v12.contexts[id].cluster.id, id, now)
 		if err != nil {
-			continue // gone with its cluster, just now
+			continue // its cluster has just been lost
 		}
 		all = append(all, ExecutionContext{x.id, x.cluster.id, x.language, x.state(now), len(x.commands), len(x.commands) - x.done})
 	}
@@ -117,7 +117,7 @@ func (s *Server) ExecutionContexts() []ExecutionContext {
 
 func contextNotFound() error { return exception("ContextNotFound", "") }
 
-// cluster returns a cluster as it is now.
+// cluster returns a cluster in its current state.
 func (a *v12Area) cluster(id string, now time.Time) (*cluster, error) {
 	cl, err := a.s.clusters.find(id, now)
 	if err != nil {
@@ -126,7 +126,7 @@ func (a *v12Area) cluster(id string, now time.Time) (*cluster, error) {
 	return cl, nil
 }
 
-// reach is cluster for a caller who needs a level.
+// reach is cluster for a caller who needs a permission level.
 func (a *v12Area) reach(c *call, id, level string) (*cluster, error) {
 	cl, err := a.cluster(id, c.now)
 	if err == nil {
@@ -135,7 +135,7 @@ func (a *v12Area) reach(c *call, id, level string) (*cluster, error) {
 	return cl, err
 }
 
-// context returns a context as it is now.
+// context returns a context in its current state.
 func (a *v12Area) context(clusterID, id string, now time.Time) (*execContext, error) {
 	cl, err := a.cluster(clusterID, now)
 	if err != nil {
@@ -152,7 +152,7 @@ func (a *v12Area) context(clusterID, id string, now time.Time) (*execContext, er
 	return x, nil
 }
 
-// command returns a command of a context as it is now.
+// command returns a command in its current state.
 func (a *v12Area) command(in commandRef, now time.Time) (*execContext, *command, error) {
 	x, err := a.context(in.ClusterID, in.ContextID, now)
 	if err == nil {
@@ -163,12 +163,12 @@ func (a *v12Area) command(in commandRef, now time.Time) (*execContext, *command,
 	}
 	cmd := x.byID[in.CommandID]
 	if cmd == nil {
-		return nil, nil, exception("CommandNotFound", "") // the service's words are not known
+		return nil, nil, exception("CommandNotFound", "") // the wording of the service is not known
 	}
 	return x, cmd, nil
 }
 
-// numeric refuses an id that is no number.
+// numeric fails if an id is not a number.
 func numeric(id string) error {
 	if _, err := strconv.ParseInt(id, 10, 64); err != nil {
 		return exception("NumberFormatException", "For input string: %s", cmp.Or(shortened(id), "None"))
@@ -182,7 +182,7 @@ type idReply struct {
 	ID string `json:"id"`
 }
 
-// accepts tells whether contexts may be made on the cluster.
+// accepts fails if the cluster does not accept new contexts.
 func accepts(cl *cluster) error {
 	switch {
 	case cl.source == "JOB" || !cl.allows("NOTEBOOKS"):
@@ -234,8 +234,8 @@ func knownLanguage(language string) error {
 	return exception("IllegalArgumentException", "Unsupported language: %s", shortened(language))
 }
 
-// makeRoom sees to it that the cluster can have one more context, evicting the
-// one that was idle for longest if need be.
+// makeRoom makes sure that the cluster can have one more context. If necessary,
+// it evicts the context that was idle for the longest time.
 func (a *v12Area) makeRoom(cl *cluster, now time.Time) error {
 	count := 0
 	var idlest *execContext
@@ -260,14 +260,14 @@ func (a *v12Area) makeRoom(cl *cluster, now time.Time) error {
 	return nil
 }
 
-// drop ends a context. What is asked about it later finds nothing: whether
-// commands of a destroyed context can still be seen is not known.
+// drop ends and removes a context. It is not known whether the service still
+// returns the commands of a destroyed context.
 func (a *v12Area) drop(x *execContext) {
 	x.end()
 	delete(a.contexts, x.id)
 }
 
-// close ends all contexts, with the server.
+// close ends all contexts when the server closes.
 func (a *v12Area) close() {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
@@ -277,7 +277,7 @@ func (a *v12Area) close() {
 	}
 }
 
-// clusterChanged drops the contexts that lived in a driver that is gone.
+// clusterChanged drops the contexts of a cluster whose driver was lost.
 func (a *v12Area) clusterChanged(change clusterChange) {
 	if change.kind == clusterIsUp {
 		return
@@ -290,7 +290,7 @@ func (a *v12Area) clusterChanged(change clusterChange) {
 	}
 }
 
-// lastUsed is when a cluster last ran a command, up to a time.
+// lastUsed returns the last time until at when a cluster ran a command.
 func (a *v12Area) lastUsed(cl *cluster, at time.Time) (latest time.Time) {
 	for _, x := range a.contexts {
 		if x.cluster == cl && len(x.commands) > 0 {
@@ -301,7 +301,8 @@ func (a *v12Area) lastUsed(cl *cluster, at time.Time) (latest time.Time) {
 	return latest
 }
 
-// lastUsed is when the context's last command ended: now, if it has not.
+// lastUsed returns when the context's last command ended, or now if it has not
+// ended.
 func (x *execContext) lastUsed(now time.Time) time.Time {
 	if x.done < len(x.commands) {
 		return now
@@ -342,7 +343,7 @@ func (a *v12Area) destroyContext(c *call, in contextRef) (any, error) {
 	return idReply{in.ContextID}, nil
 }
 
-// execute runs without the lock, since it calls the user's executor.
+// execute runs without the lock, because it calls the user's executor.
 func (a *v12Area) execute(c *call, in struct {
 	contextRef
 	Language string `json:"language"`
@@ -390,7 +391,7 @@ func (a *v12Area) execute(c *call, in struct {
 	})
 }
 
-// advance runs the commands of a context as far as they go: one after another.
+// advance runs the commands of a context one after another, until now.
 func (a *v12Area) advance(x *execContext, now time.Time) {
 	for ; x.done < len(x.commands); x.done++ {
 		cmd := x.commands[x.done]
@@ -418,7 +419,7 @@ func later(x, y time.Time) time.Time {
 	return y
 }
 
-// begin runs a command whose turn it is.
+// begin starts a command.
 func (a *v12Area) begin(x *execContext, cmd *command, at time.Time) {
 	cmd.state = commandRunning
 	if cmd.result.Later == nil {
@@ -432,7 +433,7 @@ func (a *v12Area) begin(x *execContext, cmd *command, at time.Time) {
 	ctx, cancel := context.WithCancel(x.life)
 	cmd.live = cancel
 	if !a.s.begin() {
-		return // the server is closing
+		return // the server closes
 	}
 	go func() {
 		defer a.s.done()
@@ -447,7 +448,7 @@ func (a *v12Area) begin(x *execContext, cmd *command, at time.Time) {
 	}()
 }
 
-// runLater lets the user's code find out a result.
+// runLater calls the user's function. If it panics, the command fails.
 func runLater(ctx context.Context, later func(context.Context) CommandResult) (result CommandResult) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -457,8 +458,9 @@ func runLater(ctx context.Context, later func(context.Context) CommandResult) (r
 	return later(ctx)
 }
 
-// finish ends a command. One that was cancelled ends as was seen at the
-// service: of Python, with an error; of others, as the documents say.
+// finish ends a command. A canceled Python command ends with an error, as the
+// service was seen to do. Other canceled commands end as the documentation
+// says.
 func (a *v12Area) finish(x *execContext, cmd *command, result CommandResult, at time.Time) {
 	cmd.state, cmd.ended = commandFinished, at
 	if result.Broken != "" {
@@ -478,7 +480,8 @@ func (a *v12Area) finish(x *execContext, cmd *command, result CommandResult, at 
 	}
 }
 
-// textBound is how many characters a command's text may have on a cluster.
+// textBound returns the maximum number of characters of a command's text on a
+// cluster.
 func textBound(cl *cluster) int {
 	major, _, _ := strings.Cut(cl.attributes.SparkVersion, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < 17 {
@@ -493,7 +496,8 @@ type commandRef struct {
 	CommandID string `json:"commandId"`
 }
 
-// commandStatus gives the results as often as it is asked, as today's servers do.
+// commandStatus returns the results each time it is called, like the current
+// service.
 func (a *v12Area) commandStatus(c *call, in commandRef) (any, error) {
 	_, cmd, err := a.command(in, c.now)
 	if err != nil {
@@ -502,12 +506,12 @@ func (a *v12Area) commandStatus(c *call, in commandRef) (any, error) {
 	return struct {
 		idReply
 		Status  string          `json:"status"`
-		Results json.RawMessage `json:"results,omitzero"` // none before the end
+		Results json.RawMessage `json:"results,omitzero"` // unset before the end
 	}{idReply{cmd.id}, cmd.state, cmd.results}, nil
 }
 
-// cancelCommand does nothing to a command that has ended; what the service
-// does is not known.
+// cancelCommand has no effect on a command that has ended. The service's
+// behavior in this case is not known.
 func (a *v12Area) cancelCommand(c *call, in commandRef) (any, error) {
 	x, cmd, err := a.command(in, c.now)
 	if err != nil {
@@ -532,16 +536,16 @@ func (a *v12Area) cancelCommand(c *call, in commandRef) (any, error) {
 	return idReply{in.CommandID}, nil
 }
 
-// cleanups are what executors want done at the end of a context.
+// cleanups are functions to call at the end of a context.
 type cleanups struct {
 	s    *Server
-	life context.Context // of the context
+	life context.Context // ends with the execution context
 	mu   sync.Mutex
 	todo []func()
 }
 
-// add sees to it that f is called when the context has ended, and that Close
-// waits for it. It is called while a request is under way.
+// add registers f, which is called when the context has ended. Close waits for
+// f. add must be called during a request.
 func (c *cleanups) add(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -562,7 +566,8 @@ func (c *cleanups) add(f func()) {
 	}()
 }
 
-// hold is begin for what belongs to a request that is under way.
+// hold counts one more activity that Close waits for. Unlike begin, it also
+// works while the server closes.
 func (s *Server) hold() {
 	s.life.Lock()
 	defer s.life.Unlock()

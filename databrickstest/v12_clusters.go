@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The older calls for clusters, by form or JSON.
+// The calls for clusters of REST 1.2 accept forms and JSON.
 
 func (a *v12Area) registerClusters(s *Server) {
 	route(s, "GET", "/api/1.2/clusters/list", a.listClusters)
@@ -21,7 +21,7 @@ type v12Cluster struct {
 	Name       string `json:"name"`
 	Status     string `json:"status"`
 	DriverIP   string `json:"driverIp"`
-	JDBCPort   string `json:"jdbcPort"` // the number of today's calls was a string
+	JDBCPort   string `json:"jdbcPort"` // version 2.0 has a number here
 	NumWorkers int    `json:"numWorkers"`
 }
 
@@ -74,7 +74,7 @@ func (a *v12Area) createCluster(c *call, in struct {
 	NumWorkerContainers *int           `json:"numWorkerContainers"`
 	UseSpot             bool           `json:"useSpot"`
 	SparkVersion        string         `json:"sparkVersion"`
-	ZoneID              string         `json:"zoneId"` // there are none here
+	ZoneID              string         `json:"zoneId"` // ignored; this workspace has no zones
 	SparkConf           map[string]any `json:"sparkConf"`
 }) (any, error) {
 	if in.NumWorkerContainers == nil {
@@ -116,7 +116,7 @@ func (a *v12Area) resizeCluster(c *call, in struct {
 	}
 	now := cl.attributes.NumWorkers
 	switch {
-	case cl.state == clusterResizing && now != nil && *now == *in.NumWorkerContainers: // asked twice
+	case cl.state == clusterResizing && now != nil && *now == *in.NumWorkerContainers: // the same request was sent before
 	case cl.state != clusterRunning:
 		return nil, cl.unexpected()
 	default:

@@ -75,12 +75,12 @@ type TableColumn struct {
 	Type string `json:"type"`
 }
 
-// Bounds of results, as notebooks have them.
+// Limits of results, as in notebooks.
 const (
 	maxTableRows  = 10_000
 	maxTableBytes = 2 << 20
-	maxOldText    = 50_000   // of runtimes before 17
-	maxText       = 10 << 20 // of runtimes from 17 on
+	maxOldText    = 50_000   // for runtimes before 17
+	maxText       = 10 << 20 // for runtimes from 17 on
 	maxOther      = 20 << 20
 )
 
@@ -90,7 +90,7 @@ type v12Column struct {
 	Metadata string `json:"metadata"`
 }
 
-// A v12Results is what commands/status says under results.
+// A v12Results is the member results of commands/status.
 type v12Results struct {
 	ResultType   string      `json:"resultType"`
 	Data         any         `json:"data,omitempty"`
@@ -103,8 +103,8 @@ type v12Results struct {
 	FileNames    []string    `json:"fileNames,omitzero"`
 }
 
-// encode makes the JSON of a result, cut to the bounds of the service. A result
-// that has no JSON is an error of the executor's.
+// encode returns a result as JSON. It truncates the result to the limits of the
+// service. It fails if the executor's result has no JSON.
 func (r CommandResult) encode(textBound int) (json.RawMessage, error) {
 	var out v12Results
 	switch {
@@ -139,7 +139,7 @@ func (r CommandResult) encode(textBound int) (json.RawMessage, error) {
 
 var errRawResult = errors.New("the result's Raw is not JSON")
 
-// table encodes rows as far as they go.
+// table encodes a table. It truncates the table to the limits of the service.
 func (r CommandResult) table() (json.RawMessage, error) {
 	out := v12Results{ResultType: "table", IsJSONSchema: new(true), Truncated: new(len(r.Rows) > maxTableRows)}
 	for _, c := range r.Columns {
@@ -170,7 +170,7 @@ func (r CommandResult) table() (json.RawMessage, error) {
 	return json.Marshal(out)
 }
 
-// shorten cuts a text to a number of characters.
+// shorten truncates a text to a number of characters.
 func shorten(text string, bound int) (string, bool) {
 	if len(text) <= bound || utf8.RuneCountInString(text) <= bound {
 		return text, false
@@ -183,5 +183,5 @@ func shorten(text string, bound int) (string, bool) {
 	return text, false
 }
 
-// cancelled is what a command of Python or R ends with that was cancelled.
+// cancelled is the cause of the error of a canceled command.
 const cancelled = "org.apache.spark.util.CommandCancelledException: Command was cancelled"

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The older calls for libraries: files in folders of the workspace, attached to
-// clusters.
+// The calls for libraries of REST 1.2. A library is an object in a directory of
+// the workspace, and can be attached to clusters.
 
 func (a *v12Area) registerLibraries(s *Server) {
 	route(s, "GET", "/api/1.2/libraries/list", a.listLibraries)
@@ -22,29 +22,29 @@ func (a *v12Area) registerLibraries(s *Server) {
 	route(s, "POST", "/api/1.2/libraries/detach", a.detachLibrary)
 }
 
-// allClusters stands for every cluster there is and will be.
+// allClusters stands for all existing and future clusters.
 const allClusters = "__ALL_CLUSTERS"
 
-// A v12Library is a library and the clusters that it is on. It is an object of
-// the workspace's tree, and gone when it is not there.
+// A v12Library is a library with its attachments. It is an object of the
+// workspace tree. If that object is deleted, so is the library.
 type v12Library struct {
 	node                            *workspaceNode `state:"-"`
-	path                            []string       // in the tree
+	path                            []string       // in the workspace tree
 	id, name, folder, libType, file string
-	problem                         string    // what is wrong with the file; shows on clusters
-	onAll                           time.Time // since when it is attached to all; zero: it is not
+	problem                         string    // what is wrong with the file; appears in the status on clusters
+	onAll                           time.Time // when it was attached to all clusters; zero if it is not
 	on                              map[string]*attachment
-	order                           []string // keys of on, in the order of their making
+	order                           []string // keys of on, in order of creation
 }
 
-// An attachment is a library on a cluster.
+// An attachment is a library on one cluster.
 type attachment struct {
-	alone    bool // asked for by the cluster's own id
+	alone    bool // attached to this cluster by its ID, not only to all clusters
 	attached time.Time
-	detached time.Time // zero: it is not
+	detached time.Time // zero while it is attached
 }
 
-// library returns a library, by an id that must be a number.
+// library returns the library with an ID. The ID must be a number.
 func (a *v12Area) library(id string) (*v12Library, error) {
 	if err := numeric(id); err != nil {
 		return nil, err
@@ -56,7 +56,8 @@ func (a *v12Area) library(id string) (*v12Library, error) {
 	return l, nil
 }
 
-// gone forgets a library that is not in the tree any more.
+// gone reports whether a library's object no longer exists in the workspace
+// tree. If so, it removes the library.
 func (a *v12Area) gone(l *v12Library) bool {
 	a.s.touch(kindCollection, "libraries-1.2")
 	if node, err := a.s.workspace.find(l.path); err == nil && node == l.node {
@@ -66,7 +67,7 @@ func (a *v12Area) gone(l *v12Library) bool {
 	return true
 }
 
-// attach puts the library on a cluster from a time on.
+// attach attaches the library to a cluster at a time.
 func (l *v12Library) attach(clusterID string, alone bool, at time.Time) {
 	on := l.on[clusterID]
 	if on == nil {
@@ -80,7 +81,8 @@ func (l *v12Library) attach(clusterID string, alone bool, at time.Time) {
 	}
 }
 
-// state is how the library is doing on a cluster, and what is wrong with it.
+// libraryState returns the status of a library on a cluster, and what is wrong
+// with it.
 func (a *v12Area) libraryState(l *v12Library, on *attachment, cl *cluster, now time.Time) (string, string) {
 	switch {
 	case !on.detached.IsZero() && now.Sub(on.detached) < a.s.timings.LibraryUninstall:
@@ -148,7 +150,8 @@ func (a *v12Area) libraryStatus(c *call, in v12LibraryID) (any, error) {
 	return out, nil
 }
 
-// uploadLibrary takes the file as it comes. Whether it is any good shows later.
+// uploadLibrary stores the file without checking it. An error in the file
+// appears later, on clusters.
 func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 	fields := map[string]any{}
 	var uri contentWriter
@@ -203,8 +206,8 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 	return idReply{l.id}, err
 }
 
-// keep gives the library its place in the workspace, and its file one in DBFS,
-// if there is one.
+// keep adds the library to the workspace tree. If the library has a file, keep
+// stores it in DBFS.
 func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) error {
 	tree := &a.s.workspace
 	folder, err := tree.reach(c, l.folder, "CAN_MANAGE")
@@ -214,7 +217,7 @@ func (a *v12Area) keep(c *call, l *v12Library, fileName string, file content) er
 	parent, err := tree.find(folder)
 	switch {
 	case err != nil || !parent.isDir():
-		return exception("RuntimeException", "Folder %s does not exist", shortened(l.folder)) // the service's words are not known
+		return exception("RuntimeException", "Folder %s does not exist", shortened(l.folder)) // the wording of the service is not known
 	case strings.Contains(l.name, "/"):
 		return exception("IllegalArgumentException", "Invalid name: %s", shortened(l.name))
 	case parent.children[l.name] != nil:
@@ -303,8 +306,8 @@ func (on *attachment) detach(at time.Time) {
 	}
 }
 
-// spread puts a library that is for all clusters on those that are new since
-// anybody looked, and on those it was taken off before.
+// spread attaches a library for all clusters to the clusters that do not have
+// it yet.
 func (l *v12Library) spread(clusters iter.Seq[*cluster]) {
 	if l.onAll.IsZero() {
 		return

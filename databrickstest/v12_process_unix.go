@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup makes signals reach what the process starts, too.
+// ownGroup puts the process into its own process group, so that signals also
+// reach its child processes.
 func ownGroup(process *exec.Cmd) { process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func interrupt(process *exec.Cmd) { _ = syscall.Kill(-process.Process.Pid, syscall.SIGINT) }

@@ -24,8 +24,8 @@ func WithVolume(name string) Option {
 	return func(s *Server) { s.volumes.wantVolumes = append(s.volumes.wantVolumes, name) }
 }
 
-// volumesArea is what the workspace has of Unity Catalog: catalogs, schemas and
-// volumes. Their names do not depend on case.
+// volumesArea has the workspace's part of Unity Catalog: catalogs, schemas and
+// volumes. Their names are not case-sensitive.
 type volumesArea struct {
 	catalogs                 map[string]map[string]*volumeSchema // by catalog, then by schema
 	wantSchemas, wantVolumes []string
@@ -34,7 +34,7 @@ type volumesArea struct {
 
 type volumeSchema struct{ volumes map[string]*volume }
 
-// A volume holds files.
+// A volume is a volume with its files.
 type volume struct {
 	volumeInfo
 	root *fileNode `state:"-"`
@@ -69,7 +69,7 @@ func (a *volumesArea) register(s *Server) {
 	for _, name := range a.wantVolumes {
 		names := strings.Split(strings.ToLower(name), ".")
 		if len(names) != 3 {
-			panic("databrickstest: WithVolume: " + name + " is not catalog.schema.volume")
+			panic("databrickstest: WithVolume: invalid name " + name + "; want catalog.schema.volume")
 		}
 		c := &call{Server: s, user: s.identities.users[0], now: s.now()}
 		a.addSchema(names[0], names[1]).volumes[names[2]] = a.newVolume(c, volumeInfo{
@@ -88,7 +88,7 @@ func (r random) uuid() string {
 
 func (a *volumesArea) addSchema(catalog, name string) *volumeSchema {
 	if catalog == "" || name == "" {
-		panic("databrickstest: WithSchema: want catalog.schema")
+		panic("databrickstest: WithSchema: invalid name; want catalog.schema")
 	}
 	if a.catalogs[catalog] == nil {
 		a.catalogs[catalog] = map[string]*volumeSchema{}
@@ -108,7 +108,7 @@ func (a *volumesArea) newVolume(c *call, info volumeInfo) *volume {
 	return &volume{info, &fileNode{children: map[string]*fileNode{}, modified: c.now}}
 }
 
-// schema finds a schema.
+// schema returns the schema with a name.
 func (a *volumesArea) schema(catalog, name string) (*volumeSchema, error) {
 	schemas := a.catalogs[strings.ToLower(catalog)]
 	if schemas == nil {
@@ -120,7 +120,7 @@ func (a *volumesArea) schema(catalog, name string) (*volumeSchema, error) {
 	return nil, fail(http.StatusNotFound, "SCHEMA_DOES_NOT_EXIST", "Schema '%s.%s' does not exist.", catalog, name)
 }
 
-// find finds a volume by its full name.
+// find returns the volume with a full name, and its schema.
 func (a *volumesArea) find(fullName string) (*volumeSchema, *volume, error) {
 	names := strings.Split(fullName, ".")
 	if len(names) != 3 {
@@ -136,7 +136,7 @@ func (a *volumesArea) find(fullName string) (*volumeSchema, *volume, error) {
 	return nil, nil, fail(http.StatusNotFound, "VOLUME_DOES_NOT_EXIST", "Volume '%s' does not exist.", fullName)
 }
 
-// badVolumeName says what is wrong with the name of a volume.
+// badVolumeName returns an error if the name of a volume is invalid.
 func badVolumeName(name string) error {
 	if len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == '.' || r == '/' || r == 0x7f }) {
 		return invalid("'%s' is not a valid name. Names cannot have more than 255 characters, nor hold spaces, control characters, . or /", name)
@@ -176,7 +176,7 @@ func (a *volumesArea) create(c *call, in struct {
 	return made.volumeInfo, nil
 }
 
-// maxVolumePage is how many volumes a page has at most.
+// maxVolumePage is the maximum number of volumes on a page.
 const maxVolumePage = 10_000
 
 func (a *volumesArea) list(c *call, in struct {
@@ -206,7 +206,8 @@ func (a *volumesArea) list(c *call, in struct {
 	return reply, nil
 }
 
-// page cuts sorted names into pages. The token holds the last name before a page.
+// page returns one page of sorted names. The token contains the last name
+// before the page.
 func page(names []string, token string, size, most int) (some []string, next string, err error) {
 	after, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
@@ -236,7 +237,7 @@ func (a *volumesArea) get(c *call, in struct {
 	return found.volumeInfo, nil
 }
 
-// change finds a volume that the caller may change.
+// change returns a volume that the caller may change.
 func (a *volumesArea) change(c *call, fullName string) (*volumeSchema, *volume, error) {
 	in, found, err := a.find(fullName)
 	if err == nil && !c.user.admin && found.Owner != c.user.name {

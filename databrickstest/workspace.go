@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// maxNotebook bounds what workspace/import takes and workspace/export gives, in
+// maxNotebook is the maximum size for workspace/import and workspace/export, in
 // bytes.
 const maxNotebook = 10 << 20
 
-// maxRawFile bounds what workspace-files/import-file takes, in bytes.
+// maxRawFile is the maximum size for workspace-files/import-file, in bytes.
 const maxRawFile = 500 << 20
 
 // WithNewerSizeErrors makes workspace/import and workspace/export return
@@ -52,19 +52,19 @@ func (s *Server) PutWorkspaceObject(path, objectType string, content []byte) {
 	a.touch(c, names)
 }
 
-// touch touches one object.
+// touch marks one object as changed.
 func (a *workspaceArea) touch(c *call, names []string) {
 	c.touch(kindWorkspace, treePath(canonical(names)))
 }
 
-// workspaceArea is the tree of notebooks, files and directories. /Shared and a
-// directory in /Users for each user are there from the beginning, and stay.
+// workspaceArea has the tree of notebooks, files and directories. /Shared,
+// /Users and each user's directory in /Users always exist.
 type workspaceArea struct {
 	root        *workspaceNode
 	newerErrors bool
 }
 
-// Types of objects that mean something here.
+// Types of objects that have a meaning in this package.
 const (
 	typeNotebook  = "NOTEBOOK"
 	typeDirectory = "DIRECTORY"
@@ -76,12 +76,12 @@ const (
 type workspaceNode struct {
 	objectType        string
 	id                int64
-	creator           string // of objects that somebody made
+	creator           string // empty for objects that no user created
 	created, modified time.Time
-	children          map[string]*workspaceNode `state:"-"` // of directories and git folders only
-	content           []byte                    // of files
-	notebook          notebook                  // of notebooks
-	jupyter           bool                      // the notebook came as such
+	children          map[string]*workspaceNode `state:"-"` // nil except for directories and Git folders
+	content           []byte                    // of a file
+	notebook          notebook                  // of a notebook
+	jupyter           bool                      // the notebook was imported as Jupyter
 }
 
 func (n *workspaceNode) isDir() bool { return n.children != nil }
@@ -101,8 +101,9 @@ func (a *workspaceArea) register(s *Server) {
 	route(s, "POST", "/api/2.0/workspace/delete", a.delete)
 	route(s, "GET", "/api/2.0/workspace/export", a.export)
 	route(s, "GET", "/api/2.0/workspace/get-status", a.getStatus)
-	// The bound of a request bites before that of its content, which base64
-	// makes larger. Which really does is not settled.
+	// The limit for the request applies before the limit for the content,
+	// because base64 makes the content larger. Which limit the service applies
+	// is not known.
 	route(s, "POST", "/api/2.0/workspace/import", a.importText, unlocked)
 	routeUpload(s, "POST", "/api/2.0/workspace/import", a.importFile)
 	routeRaw(s, "POST", "/api/2.0/workspace-files/import-file/{path...}", a.importRaw)
@@ -121,8 +122,8 @@ func (a *workspaceArea) node(c *call, objectType string) *workspaceNode {
 	return node
 }
 
-// path splits a path into its names, as they are shown again. As in DBFS, . and
-// .. are names like others.
+// path splits a path into its names, in the form in which responses have them.
+// As in DBFS, the names . and .. have no special meaning.
 func (a *workspaceArea) path(path string) ([]string, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, invalid("Path (%s) must be absolute: it must start with '/'.", path)
@@ -130,7 +131,7 @@ func (a *workspaceArea) path(path string) ([]string, error) {
 	return slices.DeleteFunc(strings.Split(path, "/"), func(name string) bool { return name == "" }), nil
 }
 
-// canonical leaves out /Workspace, which is another name of the root.
+// canonical removes /Workspace, which is another name of the root.
 func canonical(names []string) []string {
 	if len(names) > 0 && names[0] == "Workspace" {
 		return names[1:]
@@ -138,8 +139,9 @@ func canonical(names []string) []string {
 	return names
 }
 
-// reach is path for a caller who needs a level there. Where nothing is, the
-// directory above says who may make something: who manages it.
+// reach is path for a caller who needs a permission level there. If the path
+// does not exist, the caller needs CAN_MANAGE on the nearest existing directory
+// above it.
 func (a *workspaceArea) reach(c *call, path, level string) ([]string, error) {
 	names, err := a.path(path)
 	if err == nil && !a.open(c, names, level) {
@@ -148,8 +150,8 @@ func (a *workspaceArea) reach(c *call, path, level string) ([]string, error) {
 	return names, err
 }
 
-// open tells whether the caller has a level at the path. The root and /Users
-// can be listed by everybody, who sees there what is open to them.
+// open reports whether the caller has a permission level at a path. Everybody
+// may list the root and /Users. The response contains what the caller may read.
 func (a *workspaceArea) open(c *call, names []string, level string) bool {
 	names = canonical(names)
 	if c.user.admin || level == "CAN_READ" && (len(names) == 0 || len(names) == 1 && names[0] == "Users") {
@@ -158,15 +160,15 @@ func (a *workspaceArea) open(c *call, names []string, level string) bool {
 	o, found := a.securable(names)
 	if found < len(names) {
 		level = "CAN_MANAGE"
-		if found == 0 || found == 1 && names[0] == "Users" { // not even to be told that there is nothing
+		if found == 0 || found == 1 && names[0] == "Users" { // do not reveal that the path does not exist
 			return false
 		}
 	}
 	return c.may(o, level)
 }
 
-// securable is what there is of a path as something with permissions. found
-// counts the names that are there.
+// securable returns the object at a path, or the nearest existing one above it,
+// as an object with permissions. found is the number of existing names.
 func (a *workspaceArea) securable(names []string) (o securable, found int) {
 	node := a.root
 	chain := []securable{node.securable(nil)}
@@ -182,8 +184,8 @@ func (a *workspaceArea) securable(names []string) (o securable, found int) {
 	return chain[0], found
 }
 
-// securable is the node alone. Home directories are their users', and /Shared
-// is everybody's.
+// securable returns the node without its parents. A user owns their home
+// directory. All users manage /Shared.
 func (n *workspaceNode) securable(names []string) securable {
 	o := securable{kind: "files", id: strconv.FormatInt(n.id, 10), owner: n.creator}
 	switch n.objectType {
@@ -207,7 +209,7 @@ func (n *workspaceNode) securable(names []string) securable {
 	return o
 }
 
-// securableByID finds an object by its ID.
+// securableByID returns the object with an ID.
 func (a *workspaceArea) securableByID(id string) (found securable, ok bool) {
 	if id == "0" || id == strconv.FormatInt(a.root.id, 10) {
 		return a.root.securable(nil), true
@@ -222,7 +224,7 @@ func (a *workspaceArea) securableByID(id string) (found securable, ok bool) {
 	return found, ok
 }
 
-// fixed reports whether the object at the path is there for good.
+// fixed reports whether the object at a path cannot be deleted.
 func (a *workspaceArea) fixed(c *call, names []string) bool {
 	names = canonical(names)
 	switch len(names) {
@@ -234,7 +236,7 @@ func (a *workspaceArea) fixed(c *call, names []string) bool {
 	return len(names) == 2 && names[0] == "Users" && c.identities.byName[names[1]] != nil
 }
 
-// find fails if nothing is at the path.
+// find fails if the path does not exist.
 func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
 	node := a.root
 	for _, name := range canonical(names) {
@@ -245,7 +247,7 @@ func (a *workspaceArea) find(names []string) (*workspaceNode, error) {
 	return node, nil
 }
 
-// dir returns the directory at the path, and makes it if it is not there.
+// dir returns the directory at a path, and creates it if it does not exist.
 func (a *workspaceArea) dir(c *call, names []string) (*workspaceNode, error) {
 	node := a.root
 	for i, name := range canonical(names) {
@@ -358,7 +360,7 @@ func (a *workspaceArea) getStatus(c *call, in struct {
 	return info, nil
 }
 
-// list lists by id, which is an order that nobody should rely on.
+// list sorts by ID, so that programs do not rely on an order by name.
 func (a *workspaceArea) list(c *call, in struct {
 	Path          string `json:"path" api:"required"`
 	ModifiedAfter int64  `json:"notebooks_modified_after"`
@@ -390,7 +392,8 @@ func (a *workspaceArea) list(c *call, in struct {
 	}}, nil
 }
 
-// tooLarge says that something is over the bound, in one of two ways.
+// tooLarge returns the error for content that is too large, in the older or the
+// newer form.
 func (a *workspaceArea) tooLarge(newer string, args ...any) error {
 	if a.newerErrors {
 		return fail(http.StatusBadRequest, "BAD_REQUEST", newer, args...)
@@ -449,8 +452,8 @@ func (a *workspaceArea) importText(c *call, in importInput) (any, error) {
 	return a.importContent(c, in, data)
 }
 
-// importFile takes the multipart form. As in DBFS, a part with a file name is
-// the content, and content without one is base64.
+// importFile handles the multipart form. As in DBFS, a part with a file name is
+// the content. The field content without a file name is base64.
 func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error) {
 	fields := map[string]any{}
 	var file []byte
@@ -485,8 +488,8 @@ func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error
 	return a.importContent(c, in, file)
 }
 
-// importRaw takes the content as the body, of whatever size, and makes of it what
-// its name says. It has words and codes of its own for conflicts.
+// importRaw imports the body. It chooses the type of the object by its name.
+// The errors for conflicts are its own.
 func (a *workspaceArea) importRaw(c *call, r *http.Request, in importInput) (any, error) {
 	data, err := readBody(r, maxRawFile)
 	if err != nil {
@@ -517,7 +520,7 @@ func (a *workspaceArea) importContent(c *call, in importInput, data []byte) (out
 	return out, err
 }
 
-// importNode puts the content where it belongs. The parent must be there.
+// importNode creates or replaces an object. The parent directory must exist.
 func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*workspaceNode, error) {
 	names, err := a.reach(c, in.Path, "CAN_EDIT")
 	if err != nil {
@@ -555,7 +558,8 @@ func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*works
 	return made, nil
 }
 
-// parse makes an object of what is imported, and says under which name it goes.
+// parse creates an object from imported data. It also returns the name of the
+// object.
 func (a *workspaceArea) parse(c *call, name, format, language string, data []byte) (*workspaceNode, string, error) {
 	if language != "" && languages[language].extension == "" {
 		return nil, "", invalid("Unknown language: %s", language)
@@ -593,8 +597,9 @@ func (a *workspaceArea) parse(c *call, name, format, language string, data []byt
 	return nil, "", invalid("Unknown format: %s", format)
 }
 
-// sourceFile makes a notebook of what looks like one, and a file of anything
-// else. A notebook's name loses its extension.
+// sourceFile creates a notebook if the name and the data are those of a
+// notebook. The notebook's name has no extension. For other data, sourceFile
+// creates a file.
 func (a *workspaceArea) sourceFile(c *call, name string, data []byte) (*workspaceNode, string, error) {
 	ext := path.Ext(name)
 	bare := strings.TrimSuffix(name, ext)
@@ -613,8 +618,8 @@ func (a *workspaceArea) sourceFile(c *call, name string, data []byte) (*workspac
 	return node, name, nil
 }
 
-// walk calls visit for all that is below n, sorted, with paths that begin with
-// the name of n.
+// walk calls visit for n and everything below it, sorted by name. The paths
+// start with the name of n.
 func (n *workspaceNode) walk(path string, visit func(path string, n *workspaceNode)) {
 	visit(path, n)
 	for _, name := range slices.Sorted(maps.Keys(n.children)) {

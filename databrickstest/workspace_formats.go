@@ -26,8 +26,8 @@ const (
 	formatRaw       = "RAW"
 )
 
-// A notebook is a language and a program, which is cells with separators
-// between them, without the marker line.
+// A notebook has a language and a source. The source consists of cells with
+// separators between them, without the marker line.
 type notebook struct{ language, source string }
 
 var languages = map[string]struct{ extension, comment string }{
@@ -52,7 +52,7 @@ func hasMarker(language string, source []byte) bool {
 	return strings.TrimRight(line, "\r") == marker(language)
 }
 
-// notebookOf reads a source. Without the marker line it is one, too.
+// notebookOf parses a source, with or without the marker line.
 func notebookOf(language string, source []byte) notebook {
 	text := string(source)
 	if hasMarker(language, source) {
@@ -75,10 +75,11 @@ func joined(language string, cells []string) notebook {
 	return n
 }
 
-// magic is what lines of a cell in another language begin with.
+// magic returns the prefix of lines in a cell of another language.
 func (n notebook) magic() string { return languages[n.language].comment + " MAGIC " }
 
-// prose returns the text of a cell that is no code.
+// prose returns the text of a Markdown cell. The result is false for other
+// cells.
 func (n notebook) prose(cell string) (string, bool) {
 	text, ok := strings.CutPrefix(cell, n.magic()+"%md")
 	return strings.TrimLeft(strings.ReplaceAll(text, "\n"+n.magic(), "\n"), " \n"), ok
@@ -88,7 +89,7 @@ func (n notebook) fromProse(text string) string {
 	return n.magic() + "%md " + strings.ReplaceAll(text, "\n", "\n"+n.magic())
 }
 
-// export returns what the object is in a format, and a word for that.
+// export returns the object in a format, and the file type in the response.
 func (n *workspaceNode) export(name, format string) (data []byte, fileType string, err error) {
 	refused := invalid("%s cannot be exported in format %s.", n.objectType, format)
 	if !slices.Contains([]string{"", formatSource, formatHTML, formatJupyter, formatDBC, formatRMarkdown, formatAuto, formatRaw}, format) {
@@ -116,7 +117,7 @@ func (n *workspaceNode) export(name, format string) (data []byte, fileType strin
 	return n.notebook.rMarkdown(name), "Rmd", nil
 }
 
-// An archivedNotebook is a notebook in a DBC archive and in an HTML page.
+// An archivedNotebook is a notebook in a DBC archive or in an HTML page.
 type archivedNotebook struct {
 	Version  string            `json:"version"`
 	Name     string            `json:"name"`
@@ -154,11 +155,11 @@ func fromArchive(text []byte) (notebook, error) {
 	return joined(strings.ToUpper(in.Language), cells), nil
 }
 
-// archiveManifest is a file beside the notebooks of an archive that is none.
+// archiveManifest is a file in archives that is not a notebook.
 const archiveManifest = "manifest.mf"
 
-// zipped is an archive of a directory, or of one notebook: in the form of DBC,
-// or of sources and files.
+// zipped returns an archive of a directory or a notebook. The format is DBC, or
+// else a zip file of sources and files.
 func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType string, err error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
@@ -172,7 +173,7 @@ func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType str
 		}
 	}
 	if dbc {
-		add(archiveManifest, encoded(map[string]string{"version": "1.0"})) // what is in the service's is not known
+		add(archiveManifest, encoded(map[string]string{"version": "1.0"})) // the content of the service's manifest is not known
 	}
 	n.walk(name, func(at string, n *workspaceNode) {
 		switch {
@@ -195,8 +196,8 @@ func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType str
 	return out.Bytes(), "zip", err
 }
 
-// unzip makes what an archive holds: the directory that all of it is in, one
-// notebook, or a directory of several things.
+// unzip creates the objects in an archive. If the archive has one top-level
+// entry, unzip returns it. Otherwise it returns a directory with all entries.
 func (a *workspaceArea) unzip(c *call, data []byte, parse func(c *call, name string, data []byte) (*workspaceNode, string, error)) (*workspaceNode, error) {
 	bad := invalid("The zip file may not be valid or may be an unsupported version.")
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
@@ -250,7 +251,7 @@ func (a *workspaceArea) unzip(c *call, data []byte, parse func(c *call, name str
 	return top, nil
 }
 
-// archived is what an entry of a DBC archive stands for.
+// archived creates the notebook for an entry of a DBC archive.
 func (a *workspaceArea) archived(c *call, name string, data []byte) (*workspaceNode, string, error) {
 	book, err := fromArchive(data)
 	node := a.node(c, typeNotebook)
@@ -258,7 +259,8 @@ func (a *workspaceArea) archived(c *call, name string, data []byte) (*workspaceN
 	return node, strings.TrimSuffix(name, path.Ext(name)), err
 }
 
-// The page holds the notebook, so that it can be imported again.
+// html returns an HTML page. The page contains the notebook, so it can be
+// imported again.
 func (n notebook) html(name string) []byte {
 	return fmt.Appendf(nil, "<!DOCTYPE html>\n<html><head><title>%s - Databricks</title></head><body><script>\n"+
 		"var __DATABRICKS_NOTEBOOK_MODEL = '%s';\n</script></body></html>\n",
@@ -276,7 +278,7 @@ func fromHTML(page []byte) (notebook, error) {
 	return notebook{}, invalid("The HTML is not an exported notebook.")
 }
 
-// A jupyterText is a text or a list of its lines.
+// A jupyterText is a string, or a list of lines in JSON.
 type jupyterText string
 
 func (t *jupyterText) UnmarshalJSON(text []byte) error {
@@ -296,7 +298,7 @@ type jupyterCell struct {
 	Type     string          `json:"cell_type"`
 	Metadata struct{}        `json:"metadata"`
 	Source   jupyterText     `json:"source"`
-	Count    json.RawMessage `json:"execution_count,omitzero"` // null in code that did not run
+	Count    json.RawMessage `json:"execution_count,omitzero"` // null if the code was not run
 	Outputs  json.RawMessage `json:"outputs,omitzero"`
 }
 
