@@ -15,14 +15,14 @@ import (
 	"time"
 )
 
-// A certificate is made at the start. Its key never leaves the program.
+// A certificate is created at the start. Its key never leaves the program.
 type certificate struct {
 	pair      tls.Certificate
-	dir, file string // that clients read it from
+	dir, file string // clients read the certificate from this file
 }
 
-// makeCertificate makes a certificate for loopback and the host of an address. It
-// is its own authority, so clients trust it by its file alone.
+// makeCertificate creates a certificate for the loopback addresses and the host of addr.
+// It is self-signed, so clients need its file to trust it.
 func makeCertificate(addr string) (*certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

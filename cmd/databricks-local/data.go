@@ -12,13 +12,13 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// A boltStore keeps the records of a workspace in a file of bbolt. A transaction
-// is on the disk when Save returns. One that was torn does not count.
+// A boltStore stores the records of a workspace in a bbolt database. When Save returns,
+// its transaction is on disk. bbolt ignores a transaction that was written incompletely.
 type boltStore struct{ db *bolt.DB }
 
 var recordsBucket = []byte("records")
 
-// openStore opens the store in a directory, which it makes if need be.
+// openStore opens the store in a directory. It creates the directory if necessary.
 func openStore(dir string) (*boltStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ import (
 
 var killRounds = flag.Int("kill-rounds", 3, "how often TestKill kills the program")
 
-// As a child of TestKill, the test binary is the program itself.
+// As a child process of TestKill, the test binary runs the program.
 func TestMain(m *testing.M) {
 	if os.Getenv("DATABRICKS_LOCAL_TEST_CHILD") != "" {
 		main()
@@ -61,7 +61,7 @@ func TestRun_data(t *testing.T) {
 	assert.ErrorContains(t, err, "in use by another process")
 	require.NoError(t, stop())
 	err = run(t.Context(), []string{"-addr", "127.0.0.1:0", "-data", dir, "-token", "dapiother"}, io.Discard, io.Discard)
-	assert.ErrorContains(t, err, "-token: the state that was kept has another token")
+	assert.ErrorContains(t, err, "-token: the stored state has another token")
 
 	host, again, _, stop := start(t, args...)
 	assert.Equal(t, token, again)
@@ -84,7 +84,7 @@ func TestRun_data(t *testing.T) {
 	assert.Equal(t, "{}", list())
 	_, body, err = get(t, host+"/api/2.0/secrets/get?scope=scope&key=key", token)
 	require.NoError(t, err)
-	assert.Contains(t, body, "dmFsdWU=", "a reset goes back to the first start")
+	assert.Contains(t, body, "dmFsdWU=", "a reset restores the state after the first start")
 	status, body = post(t, "PUT", host+"/snapshot", token, strings.NewReader(snapshot[:len(snapshot)-1]))
 	assert.Equal(t, 400, status, body)
 	assert.Equal(t, "{}", list())
@@ -94,7 +94,7 @@ func TestRun_data(t *testing.T) {
 	require.NoError(t, stop())
 
 	host, _, _, _ = start(t, args...)
-	assert.Contains(t, list(), "/kept", "what was restored is kept as well")
+	assert.Contains(t, list(), "/kept", "the restored state is stored, too")
 }
 
 func TestRun_snapshot(t *testing.T) {
@@ -110,14 +110,14 @@ func TestRun_snapshot(t *testing.T) {
 	assert.Contains(t, body, "/kept")
 	for args, want := range map[string]string{
 		"-snapshot /nowhere":                "-snapshot: ",
-		"-snapshot " + file + " -data /tmp": "both say what to begin with",
+		"-snapshot " + file + " -data /tmp": "exclude each other",
 		"-data /dev/null/x":                 "-data: ",
 	} {
 		assert.ErrorContains(t, run(t.Context(), append([]string{"-addr", "127.0.0.1:0"}, strings.Fields(args)...), io.Discard, io.Discard), want, args)
 	}
 }
 
-// A transaction whose last page was written in part does not count.
+// bbolt ignores a transaction whose last page was written incompletely.
 func TestBoltStore_tornWrite(t *testing.T) {
 	dir := t.TempDir()
 	store, err := openStore(dir)
@@ -131,7 +131,7 @@ func TestBoltStore_tornWrite(t *testing.T) {
 	require.NoError(t, err)
 	page := os.Getpagesize()
 	values := map[string]bool{}
-	for meta := range 2 { // one of them is that of the last transaction
+	for meta := range 2 { // one of the two meta pages belongs to the last transaction
 		torn := bytes.Clone(whole)
 		for i := page * meta; i < page*meta+80; i++ {
 			torn[i] ^= 0x5a
@@ -156,7 +156,7 @@ func TestBoltStore_tornWrite(t *testing.T) {
 	assert.ErrorIs(t, err, bolterrors.ErrInvalid)
 }
 
-// A child is the program in a process of its own.
+// A child is the program in a child process.
 type child struct {
 	command *exec.Cmd
 	client  *databricks.Client
@@ -179,7 +179,7 @@ func startChild(t *testing.T, dir string) *child {
 	}
 	if len(values) < 2 {
 		_ = command.Wait()
-		require.FailNow(t, "the program does not start", errors.String())
+		require.FailNow(t, "the program did not start", errors.String())
 	}
 	client, err := databricks.NewClient(databricks.WithHost(values["DATABRICKS_HOST"]), databricks.WithToken(values["DATABRICKS_TOKEN"]),
 		databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
@@ -187,21 +187,21 @@ func startChild(t *testing.T, dir string) *child {
 	return &child{command, client}
 }
 
-// What was acknowledged to the writers of TestKill.
+// acknowledged has the changes that were acknowledged to the writers of TestKill.
 type acknowledged struct {
 	mu       sync.Mutex
 	total    int
 	clusters map[string]bool
 	jobs     map[int64]bool
 	runs     map[int64]bool
-	files    map[string][]byte // of DBFS, each written once
+	files    map[string][]byte // in DBFS, each written once
 	gone     map[string]bool   // files that were deleted
-	counters map[string]int    // by path: a file that is written again and again
+	counters map[string]int    // by path, of files that are overwritten many times
 	secrets  map[string]bool
 }
 
-// TestKill kills the program with SIGKILL in the middle of writes, again and
-// again, and looks for all that it had acknowledged.
+// TestKill kills the program with SIGKILL several times, while it handles writes. Each
+// time, it checks that no acknowledged change was lost.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
@@ -227,7 +227,7 @@ func TestKill(t *testing.T) {
 				for i := 0; acks.write(t.Context(), program.client, fmt.Sprintf("%d-%d-%d", round, writer, i), writer, i); i++ {
 					acks.mu.Lock()
 					if acks.total >= enough {
-						kill() // while the others write
+						kill() // while the other writers continue
 					}
 					acks.mu.Unlock()
 				}
@@ -247,8 +247,8 @@ func TestKill(t *testing.T) {
 	t.Logf("killed %d times: %d changes acknowledged, none lost in %d lookups", *killRounds, acks.total, verified)
 }
 
-// write makes one change, and notes that it was acknowledged. It reports whether
-// the program is still there.
+// write makes one change, and records that it was acknowledged. It returns false if the
+// program has ended.
 func (a *acknowledged) write(ctx context.Context, client *databricks.Client, name string, writer, i int) bool {
 	var err error
 	var note func()
@@ -283,7 +283,7 @@ func (a *acknowledged) write(ctx context.Context, client *databricks.Client, nam
 	case 4:
 		err = client.Secrets.Put(ctx, databricks.PutSecret{Scope: "kill", Key: fmt.Sprint(writer, "-", i%50), StringValue: new(databricks.Secret(name))})
 		note = func() { a.secrets[fmt.Sprint(writer, "-", i%50)] = true }
-	case 5: // a file that moves and goes away
+	case 5: // a file that is moved and then deleted
 		path := "/files/moving-" + name
 		err = client.DBFS.Put(ctx, databricks.PutContents{Path: path, Contents: []byte(name)})
 		if err == nil {
@@ -311,8 +311,8 @@ func (a *acknowledged) write(ctx context.Context, client *databricks.Client, nam
 	return true
 }
 
-// verify looks for all that was acknowledged, and counts it. It reads the contents
-// of some files, or of all.
+// verify checks that all acknowledged changes exist, and returns their number. It reads
+// the contents of some files, or of all files.
 func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool) (n int) {
 	ctx := t.Context()
 	clusters := map[string]bool{}
@@ -321,7 +321,7 @@ func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool)
 		clusters[cl.ClusterID] = true
 	}
 	for id := range a.clusters {
-		if !clusters[id] { // the list leaves out the older ones that are terminated
+		if !clusters[id] { // the list omits older terminated clusters
 			_, err := client.Clusters.Get(ctx, id)
 			assert.NoError(t, err, "cluster %s is lost", id)
 		}
@@ -359,12 +359,12 @@ func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool)
 		if n++; all || read < 20 && rand.IntN(1+len(a.files)/20) == 0 {
 			got, err := client.DBFS.Read(ctx, databricks.ReadBlock{Path: path, Length: 1 << 20})
 			require.NoError(t, err, path)
-			assert.True(t, bytes.Equal(want, got), "%s has another content", path)
+			assert.True(t, bytes.Equal(want, got), "%s has different content", path)
 			read++
 		}
 	}
 	for path := range a.gone {
-		assert.NotContains(t, sizes, path, "a file that was deleted is back")
+		assert.NotContains(t, sizes, path, "a deleted file exists again")
 		n++
 	}
 	for path, want := range a.counters {

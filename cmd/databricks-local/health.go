@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// checkHealth fails unless the workspace at a URL is ready. An image without a
-// shell and curl has its health checked by this.
+// checkHealth fails unless the workspace at a URL is ready. The container image uses it
+// for its health check, because it has no shell and no curl.
 func checkHealth(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

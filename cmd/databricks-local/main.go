@@ -1,74 +1,74 @@
-// Databricks-local serves a Databricks workspace in memory, for clients in any
+// Databricks-local serves an in-memory Databricks workspace, for clients in any
 // language:
 //
 //	$ databricks-local
 //	export DATABRICKS_HOST=http://127.0.0.1:8080
 //	export DATABRICKS_TOKEN=dapi…
 //
-// Its address in a browser shows its runs, requests, clusters, jobs and files. See
-// [databrickstest.WithStatusPage] for who may see them. Ctrl-C ends the program. The
-// flag -help lists what can be changed.
+// Open the address in a browser to see the workspace's runs, requests, clusters, jobs
+// and files. See [databrickstest.WithStatusPage] for who may see them. Ctrl-C ends the
+// program. The flag -help lists all flags.
 //
-// # Addresses of its own
+// # Additional endpoints
 //
-// GET /health needs no credential. It says when the workspace is ready, and which
-// version of the program this is. Until then its status is 503. Where there is no
-// curl to ask it, -health does:
+// GET /health needs no credential. It returns the version of the program. Its status is
+// 503 until the workspace is ready. The flag -health sends this request, for systems
+// without curl:
 //
 //	databricks-local -health http://127.0.0.1:8080
 //
-// POST /reset takes the workspace back to what it was at its first start. GET
-// /snapshot returns its whole state, with all secrets, and PUT /snapshot restores
-// such a state. These three take the token of an admin, as all of the API does. So a
-// web site cannot make a browser send them:
+// POST /reset returns the workspace to the state after its first start. GET /snapshot
+// returns the whole state, including all secrets. PUT /snapshot restores such a state.
+// These three need the token of an administrator, like the API. A web site therefore
+// cannot make a browser send them:
 //
 //	curl -X POST -H "Authorization: Bearer $DATABRICKS_TOKEN" $DATABRICKS_HOST/reset
 //
 // # State
 //
-// The program forgets everything when it ends, unless it has a place to keep it.
-// With -data, every change is on the disk, in a file of bbolt in that directory,
-// before the response to the request is sent. Nothing that was acknowledged is lost
-// if the program or the machine dies. The next start with the same directory goes
-// on where the last one was, with the same token. Its clock never goes back. Flags
-// and files that add objects count for the first start and for /reset only.
+// By default, the program forgets everything when it ends. With -data, it stores each
+// change in a database in that directory before it sends the response to the request.
+// No acknowledged change is lost if the program or the machine crashes. The next start
+// with the same directory continues with the same state and the same token. The clock
+// never goes back. Flags and files that add objects have an effect only at the first
+// start and at a reset.
 //
-// Contents of files are in memory as well as on the disk. Execution contexts of REST
-// 1.2 are not kept, and Python code that is under way fails.
+// The contents of files are in memory as well as on disk. Execution contexts of REST
+// 1.2 are not stored. A restart fails the Python code that was running.
 //
-// With -snapshot, the program begins with a state that GET /snapshot or -save wrote.
-// -save writes one at the end. A snapshot, too, has its own token.
+// With -snapshot, the program starts with a state that GET /snapshot or -save wrote.
+// The flag -save writes a snapshot at the end. A snapshot contains its token, too.
 //
 // # Time
 //
-// A cluster is up after five seconds, and a task of a run takes as long, so that
-// people can watch them. With -fast that is a fraction of a second. -times sets
-// single durations by the names of the fields of [databrickstest.Timings]:
+// A cluster starts in five seconds, and a task of a run takes five seconds, so that
+// people can watch them. With -fast, both take a fraction of a second. The flag -times
+// sets single durations. Their names are the fields of [databrickstest.Timings]:
 //
 //	databricks-local -times ClusterStart=30s,RunTask=1m
 //
-// -speed makes the workspace's whole clock faster or slower.
+// The flag -speed makes the workspace's whole clock faster or slower.
 //
 // # TLS
 //
-// With -tls the workspace is served over https, with a certificate that is made
-// at the start for localhost, the loopback addresses and the host of -addr. The
-// path of the certificate is printed, for curl --cacert and the like. It is in the
-// directory for temporary files, and removed at the end.
+// With -tls, the program serves https. At the start, it creates a certificate for
+// localhost, the loopback addresses and the host of -addr. It prints the path of the
+// certificate, for example for curl --cacert. The certificate is in the directory for
+// temporary files. The program deletes it at the end.
 //
-// # Code that runs
+// # Code
 //
-// With -python, commands, notebooks in Python and SQL, Python files and the entry
-// points of wheels run in this machine's python3, and find a small dbutils. If
-// that Python has pyspark, they find spark, too: a session of its own or, with
-// -spark, of a Spark Connect server. This was tried with a stub of pyspark, and
-// not yet with a real one.
+// With -python, this machine's python3 runs commands, notebooks in Python and SQL,
+// Python files, and entry points of wheels. The code can use a small dbutils. If that
+// Python has pyspark, the code can also use spark. It is a session of its own or, with
+// -spark, one of a Spark Connect server. So far, this was tested with a stub of pyspark,
+// not with a real one.
 //
-// Without -python, each task of a run succeeds. -outcomes names a file that says
-// otherwise. For each attempt at a task, the first element that matches counts.
-// Elements without "job", "task", "kind", "target" or "attempt" match all of them.
-// The first four take the wildcards of [path.Match]. "times" is how many attempts
-// an element is for; without it, all:
+// Without -python, each task of a run succeeds, unless -outcomes names a file with other
+// outcomes. The first element that matches an attempt of a task determines its outcome.
+// An element without "job", "task", "kind", "target" or "attempt" matches all values of
+// that member. The first four may have the wildcards of [path.Match]. The member "times"
+// is the number of attempts that an element applies to. By default, it applies to all:
 //
 //	[
 //		{"job": "nightly", "task": "load*", "attempt": 0, "duration": "10s", "error": "no rows", "trace": "at Load.main"},
@@ -77,13 +77,13 @@
 //		{"job": "huge", "no_cluster": "The cloud has no more nodes"}
 //	]
 //
-// "job" is the name of the run's job or of the submitted run, "kind" the field of
-// the task that says what it does, and "target" its notebook, file, class or entry
-// point.
+// The member "job" is the name of the run's job or of the submitted run. The member
+// "kind" is the field of the task that selects what it does. The member "target" is the
+// notebook, file, class or entry point of the task.
 //
 // # Contents
 //
-// With -state the workspace begins with what a file says. Each member is optional:
+// With -state, the workspace starts with the contents of a file. Each member is optional:
 //
 //	{
 //		"users": [{"name": "alice@example.com", "token": "dapi1", "groups": ["analysts"]}],
@@ -100,19 +100,18 @@
 //		"jobs": [{"name": "nightly", "tasks": []}]
 //	}
 //
-// Policies, pools, clusters and jobs are what the calls that create them take.
-// Jobs are of version 2.1, in which all work is in tasks. The ending of a path in
-// the workspace, .py, .scala, .sql or .r, is the language of the notebook. It is not
-// part of the name.
+// Policies, pools, clusters and jobs have the JSON of the calls that create them. Jobs
+// have that of version 2.1, where all work is in tasks. In the workspace, the extension
+// of a path is .py, .scala, .sql or .r. It selects the language of the notebook, and is
+// not part of the notebook's name.
 //
-// The flags -user, -principal, -secret, -schema and -volume add single objects, and
-// can be given several times. -no-dbfs-root makes a workspace whose DBFS root is
-// switched off, as new ones are.
+// The flags -user, -principal, -secret, -schema and -volume add single objects. They may
+// be repeated. The flag -no-dbfs-root disables the DBFS root, as in new workspaces.
 //
-// # What goes wrong
+// # Faults
 //
-// With -faults, requests fail as the list in a file says, in the JSON of
-// [databrickstest.Fault]:
+// With -faults, requests fail according to the list in a file. Its elements have the
+// JSON of [databrickstest.Fault]:
 //
 //	[{"path": "/api/2.0/clusters/get", "skip": 2, "times": 3, "status": 429, "retry_after": "1"}]
 package main
@@ -152,7 +151,7 @@ func main() {
 	}
 }
 
-// A config is what the flags say.
+// A config has the settings of the flags.
 type config struct {
 	addr         string
 	public, tls  bool
@@ -171,37 +170,37 @@ type config struct {
 	data         string
 	snapshotFile string
 	saveFile     string
-	ownToken     bool // the token was not made up
+	ownToken     bool // the token is from a flag
 	begin        state
 	faults       []databrickstest.Fault
 	outcomes     outcomes
 }
 
-// parse reads the flags and the files that they name.
+// parse parses the flags and reads the files that they name.
 func parse(args []string, diag io.Writer) (*config, error) {
 	c := &config{}
 	flags := flag.NewFlagSet("databricks-local", flag.ContinueOnError)
 	flags.SetOutput(diag)
-	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
-	flags.BoolVar(&c.public, "public", false, "allow an address that others can reach; without -tls the token then travels in the clear")
-	flags.BoolVar(&c.tls, "tls", false, "serve https, with a certificate that is made at the start")
-	flags.Float64Var(&c.speed, "speed", 1, "how many times as `fast` as the real clock time passes in the workspace")
-	fast := flags.Bool("fast", false, "let clusters and runs take fractions of a second, as tests want it, and not seconds, which people can watch")
-	times := flags.String("times", "", "`durations` of single things, such as ClusterStart=30s,RunTask=1m")
-	flags.StringVar(&c.token, "token", "", "the admin's personal access `token`; a random one if it is empty")
-	flags.BoolVar(&c.python, "python", false, "run Python commands and tasks by this machine's python3, with all rights of this program")
-	flags.StringVar(&c.spark, "spark", "", "`URL` of a Spark Connect server, such as sc://localhost:15002, for spark in Python; needs -python")
-	flags.BoolVar(&c.noDBFSRoot, "no-dbfs-root", false, "switch off the root of DBFS")
-	flags.StringVar(&c.stateFile, "state", "", "JSON `file` of what is there from the beginning")
-	flags.StringVar(&c.faultsFile, "faults", "", "JSON `file` of requests that fail")
-	flags.StringVar(&c.outcomesFile, "outcomes", "", "JSON `file` of the outcomes of tasks of runs")
-	flags.StringVar(&c.data, "data", "", "`directory` that keeps the workspace from one start to the next")
-	flags.StringVar(&c.snapshotFile, "snapshot", "", "`file` of a snapshot to begin with")
+	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "`address` to listen on; port 0 selects a free port")
+	flags.BoolVar(&c.public, "public", false, "allow an address that other machines can reach; without -tls, tokens are then sent unencrypted")
+	flags.BoolVar(&c.tls, "tls", false, "serve https, with a certificate that is created at the start")
+	flags.Float64Var(&c.speed, "speed", 1, "speed `factor` of the workspace's clock; 60 means that a minute takes a second")
+	fast := flags.Bool("fast", false, "start clusters and run tasks in a fraction of a second, for tests, instead of in seconds")
+	times := flags.String("times", "", "`durations` of single operations, such as ClusterStart=30s,RunTask=1m")
+	flags.StringVar(&c.token, "token", "", "the admin's personal access `token`; empty for a random one")
+	flags.BoolVar(&c.python, "python", false, "run Python commands and tasks with this machine's python3, with all permissions of this program")
+	flags.StringVar(&c.spark, "spark", "", "`URL` of a Spark Connect server, such as sc://localhost:15002, which runs spark in Python; needs -python")
+	flags.BoolVar(&c.noDBFSRoot, "no-dbfs-root", false, "disable the DBFS root")
+	flags.StringVar(&c.stateFile, "state", "", "JSON `file` with the initial contents of the workspace")
+	flags.StringVar(&c.faultsFile, "faults", "", "JSON `file` with faults, which make requests fail")
+	flags.StringVar(&c.outcomesFile, "outcomes", "", "JSON `file` with the outcomes of tasks")
+	flags.StringVar(&c.data, "data", "", "`directory` in which the state of the workspace is stored")
+	flags.StringVar(&c.snapshotFile, "snapshot", "", "`file` with a snapshot of the initial state")
 	flags.StringVar(&c.saveFile, "save", "", "`file` to write a snapshot to at the end")
-	flags.BoolVar(&c.verbose, "v", false, "log each request, without its secrets")
+	flags.BoolVar(&c.verbose, "v", false, "log each request, without secrets")
 	flags.BoolVar(&c.version, "version", false, "print the version and exit")
-	flags.StringVar(&c.health, "health", "", "`URL` of a running workspace: exit at once, with 0 if it is ready")
-	flags.Func("user", "`name=token` of one more user", func(text string) error {
+	flags.StringVar(&c.health, "health", "", "`URL` of a running workspace; check it and exit, with status 0 if it is ready")
+	flags.Func("user", "`name=token` of an additional user; may be repeated", func(text string) error {
 		name, token, ok := strings.Cut(text, "=")
 		if !ok || name == "" || token == "" {
 			return errors.New("want name=token")
@@ -209,7 +208,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 		c.begin.Users = append(c.begin.Users, databrickstest.User{Name: name, Token: token})
 		return nil
 	})
-	flags.Func("principal", "`id=secret` of a service principal, with which it signs in by OAuth", func(text string) error {
+	flags.Func("principal", "application `id=secret` of a service principal, which signs in with OAuth; may be repeated", func(text string) error {
 		id, secret, ok := strings.Cut(text, "=")
 		if !ok || id == "" || secret == "" {
 			return errors.New("want id=secret")
@@ -217,7 +216,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 		c.begin.Principals = append(c.begin.Principals, databrickstest.ServicePrincipal{ApplicationID: id, Secrets: []string{secret}})
 		return nil
 	})
-	flags.Func("secret", "`scope/key=value` of a secret", func(text string) error {
+	flags.Func("secret", "`scope/key=value` of a secret; may be repeated", func(text string) error {
 		path, value, ok := strings.Cut(text, "=")
 		scope, key, ok2 := strings.Cut(path, "/")
 		if !ok || !ok2 {
@@ -232,11 +231,11 @@ func parse(args []string, diag io.Writer) (*config, error) {
 		c.begin.Secrets[scope][key] = value
 		return nil
 	})
-	flags.Func("schema", "`catalog.schema` of Unity Catalog to add", func(name string) error {
+	flags.Func("schema", "`catalog.schema` of Unity Catalog to add; may be repeated", func(name string) error {
 		c.begin.Schemas = append(c.begin.Schemas, name)
 		return nil
 	})
-	flags.Func("volume", "`catalog.schema.volume` to add", func(name string) error {
+	flags.Func("volume", "`catalog.schema.volume` to add; may be repeated", func(name string) error {
 		c.begin.Volumes = append(c.begin.Volumes, name)
 		return nil
 	})
@@ -247,13 +246,13 @@ func parse(args []string, diag io.Writer) (*config, error) {
 	case c.version, c.health != "":
 		return c, nil
 	case flags.NArg() > 0:
-		return nil, fmt.Errorf("what is %q? There are only flags; see -help", flags.Arg(0))
+		return nil, fmt.Errorf("unexpected argument %q; the program takes only flags, see -help", flags.Arg(0))
 	case !(c.speed > 0):
-		return nil, fmt.Errorf("-speed %v: time must go forward", c.speed)
+		return nil, fmt.Errorf("-speed %v: must be positive", c.speed)
 	case c.spark != "" && !c.python:
 		return nil, errors.New("-spark needs -python")
 	case c.snapshotFile != "" && c.data != "":
-		return nil, errors.New("-snapshot and -data both say what to begin with; PUT /snapshot restores a snapshot into a directory")
+		return nil, errors.New("-snapshot and -data exclude each other; to restore a snapshot into a directory, use PUT /snapshot")
 	}
 	if c.ownToken = c.token != ""; !c.ownToken {
 		c.token = fmt.Sprintf("dapi%x", randomBytes(16))
@@ -276,7 +275,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 	return c, nil
 }
 
-// setTimes reads durations such as ClusterStart=30s,RunTask=1m.
+// setTimes parses durations such as ClusterStart=30s,RunTask=1m.
 func setTimes(timings *databrickstest.Timings, text string) error {
 	if text == "" {
 		return nil
@@ -290,21 +289,21 @@ func setTimes(timings *databrickstest.Timings, text string) error {
 			for i := range fields.NumField() {
 				names = append(names, fields.Type().Field(i).Name)
 			}
-			return fmt.Errorf("there is no %q; want one of %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("unknown duration %q; want one of %s", name, strings.Join(names, ", "))
 		}
 		d, err := time.ParseDuration(value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if d == 0 {
-			d = -1 // no time at all, and not the default
+			d = -1 // no time; 0 would be the default
 		}
 		field.SetInt(int64(d))
 	}
 	return nil
 }
 
-// options are those of the workspace that the flags ask for.
+// options returns the options of the workspace that the flags select.
 func (c *config) options(listener net.Listener, diag io.Writer) []databrickstest.Option {
 	opts := []databrickstest.Option{
 		databrickstest.WithListener(listener), databrickstest.WithToken(c.token), databrickstest.WithSpeed(c.speed),
@@ -337,7 +336,7 @@ func (c *config) options(listener net.Listener, diag io.Writer) []databrickstest
 	return opts
 }
 
-// run serves until the context ends.
+// run runs the program until the context ends.
 func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	c, err := parse(args, diag)
 	if err != nil {
@@ -359,7 +358,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	}
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() && !c.public {
 		listener.Close()
-		return fmt.Errorf("-addr %s can be reached by others; say -public if that is what you want", c.addr)
+		return fmt.Errorf("other machines can reach -addr %s; set -public to allow this", c.addr)
 	}
 	p := &program{config: c}
 	opts := append(c.options(listener, diag), databrickstest.WithMiddleware(p.gate),
@@ -386,7 +385,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		defer store.Close()
 	}
 	p.server = databrickstest.NewServer(opts...)
-	defer p.server.Close() // before the store
+	defer p.server.Close() // runs before store.Close
 	if err := p.begin(ctx, store); err != nil {
 		return err
 	}
@@ -410,7 +409,7 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 	return err
 }
 
-// version is that of the module that the program was built from.
+// version returns the version of the module that the program was built from.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

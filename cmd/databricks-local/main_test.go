@@ -23,8 +23,8 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// start runs the program until the test ends, and returns what it exports, what
-// it logs, and stop, which ends it and says with what.
+// start runs the program until the test ends. It returns the exported values, the log,
+// and stop, which ends the program and returns its error.
 func start(t *testing.T, args ...string) (host, token string, log *bytes.Buffer, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 
 	assert.NoError(t, stop())
 	_, _, err = get(t, host, token)
-	assert.Error(t, err, "nobody is left")
+	assert.Error(t, err, "the server is closed")
 }
 
 func TestRun_state(t *testing.T) {
@@ -117,7 +117,7 @@ func TestRun_state(t *testing.T) {
 	}
 	status, _, err := get(t, host+"/api/2.0/token/list", "dapialice")
 	require.NoError(t, err)
-	assert.Equal(t, 200, status, "the fault is over")
+	assert.Equal(t, 200, status, "the fault hits one request")
 
 	require.NoError(t, stop())
 	assert.Contains(t, log.String(), "path=/api/2.0/clusters/list status=200")
@@ -167,7 +167,7 @@ func TestRun_health(t *testing.T) {
 	host, token, _, _ := start(t, "-faults", write(t, `[{"status": 500, "times": -1}]`))
 	status, body, err := get(t, host+"/health", "")
 	require.NoError(t, err)
-	assert.Equal(t, 200, status, "neither a credential nor faults matter")
+	assert.Equal(t, 200, status, "it needs no credential, and no fault hits it")
 	assert.Regexp(t, `^{"status":"ready","version":"[^"]+"}\n$`, body)
 	status, _, err = get(t, host+"/api/2.0/clusters/list", token)
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestRun_health(t *testing.T) {
 	assert.Equal(t, 405, w.Code)
 	w = httptest.NewRecorder()
 	p.gate(nil).ServeHTTP(w, httptest.NewRequest("GET", "/api/2.0/clusters/list", nil))
-	assert.Equal(t, 503, w.Code, "nobody sees a workspace that is not ready")
+	assert.Equal(t, 503, w.Code, "the workspace is not ready")
 	assert.Equal(t, "1", w.Header().Get("Retry-After"))
 }
 
@@ -230,7 +230,7 @@ func TestRun_outcomes(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct{ name, output, err string }{
 		{"nightly", "", "no rows"},
-		{"huge", "42", ""}, // the second outcome comes first, once
+		{"huge", "42", ""}, // the second outcome matches first, and applies once
 		{"huge", "", "no more nodes"},
 		{"other", "", ""},
 	} {
@@ -256,7 +256,7 @@ func TestRun_refuses(t *testing.T) {
 		"-addr 0.0.0.0:0":            "-public",
 		"-addr :0":                   "-public",
 		"-addr nowhere":              "-addr",
-		"-addr 127.0.0.1:0 -speed 0": "forward",
+		"-addr 127.0.0.1:0 -speed 0": "must be positive",
 		"-addr 127.0.0.1:0 x":        "only flags",
 		"-none":                      "none",
 		"-spark sc://engine":         "-python",
@@ -284,7 +284,7 @@ func TestRun_refuses(t *testing.T) {
 		{"-state", `{"jobs": [{"name": 5, "tasks": 5}]}`, "jobs: number 1: "},
 		{"-state", `{"secrets": {"a b": {}}}`, "secrets: "},
 		{"-state", `{"dbfs": {"data": ""}}`, "dbfs: data: "},
-		{"-state", `{"workspace": {"/a.txt": ""}}`, "ends in none of"},
+		{"-state", `{"workspace": {"/a.txt": ""}}`, "the extension must be"},
 		{"-state", `{"policies": [{}]}`, "policies: number 1: "},
 		{"-state", `{"pools": [{}]}`, "pools: number 1: "},
 		{"-state", `{"files": {"/Volumes/a/b/c/d": ""}}`, "files: /Volumes/a/b/c/d: "},

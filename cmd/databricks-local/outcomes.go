@@ -9,21 +9,21 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// outcomes say what becomes of attempts at tasks.
+// outcomes determine the outcomes of attempts of tasks.
 type outcomes struct {
 	mu   sync.Mutex
 	list []outcome
 }
 
-// An outcome is for the attempts that it matches. Empty patterns match all.
+// An outcome applies to the attempts that it matches. Empty patterns match everything.
 type outcome struct {
 	job, task, kind, target string
 	attempt                 *int
-	left                    int // attempts that it is still for; negative: any number
+	left                    int // number of attempts that it still applies to; negative for no limit
 	is                      databrickstest.RunOutcome
 }
 
-// UnmarshalJSON reads an outcome as the package documentation describes it.
+// UnmarshalJSON decodes an outcome in the form that the package documentation describes.
 func (o *outcome) UnmarshalJSON(text []byte) error {
 	var in struct {
 		Job       string         `json:"job"`
@@ -55,13 +55,13 @@ func (o *outcome) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("outcome: duration: %w", err)
 		}
 		if duration <= 0 {
-			duration = -1 // none, and not the default
+			duration = -1 // no time; 0 would be the default
 		}
 	}
 	left := -1
 	if in.Times != nil {
 		if left = *in.Times; left < 1 {
-			return fmt.Errorf("outcome: times is %d, and must be at least 1", left)
+			return fmt.Errorf("outcome: times is %d; it must be at least 1", left)
 		}
 	}
 	*o = outcome{in.Job, in.Task, in.Kind, in.Target, in.Attempt, left, databrickstest.RunOutcome{Duration: duration, Output: in.Output,
@@ -78,7 +78,7 @@ func (o *outcome) matches(spec databrickstest.RunSpec) bool {
 	return o.left != 0 && (o.attempt == nil || *o.attempt == spec.Attempt)
 }
 
-// of is a script for [databrickstest.WithRuns].
+// of returns the outcome of an attempt. It is a script for [databrickstest.WithRuns].
 func (all *outcomes) of(spec databrickstest.RunSpec) databrickstest.RunOutcome {
 	all.mu.Lock()
 	defer all.mu.Unlock()

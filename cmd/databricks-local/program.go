@@ -15,15 +15,15 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A program is a workspace and what is served beside it.
+// A program is a workspace with the additional endpoints.
 type program struct {
 	*config
 	server *databrickstest.Server
 	ready  atomic.Bool
-	mu     sync.Mutex // one change of the whole state at a time
+	mu     sync.Mutex // held while a request reads or changes the whole state
 }
 
-// begin makes the workspace what it is to be at the start.
+// begin sets the initial state of the workspace.
 func (p *program) begin(ctx context.Context, store *boltStore) error {
 	found := false
 	var err error
@@ -39,7 +39,7 @@ func (p *program) begin(ctx context.Context, store *boltStore) error {
 		}
 	}
 	if found && p.ownToken && p.server.Token != p.token {
-		return errors.New("-token: the state that was kept has another token; leave out -token")
+		return errors.New("-token: the stored state has another token; omit -token")
 	}
 	if found {
 		return nil
@@ -63,13 +63,13 @@ func (p *program) restoreFile(name string) error {
 	return p.server.Restore(snapshot)
 }
 
-// save writes a snapshot to a file, which is whole or not there.
+// save writes a snapshot to a file. If it fails, it does not change the file.
 func save(name string, snapshot *databrickstest.Snapshot) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name()) // unless it has been renamed
+	defer os.Remove(file.Name()) // has no effect after the rename
 	_, err = snapshot.WriteTo(file)
 	err = errors.Join(err, file.Sync(), file.Close())
 	if err != nil {
@@ -78,8 +78,8 @@ func save(name string, snapshot *databrickstest.Snapshot) (err error) {
 	return os.Rename(file.Name(), name)
 }
 
-// gate answers GET /health, which needs no credential, and keeps everybody out
-// while the workspace is not ready.
+// gate handles GET /health, which needs no credential. It rejects all other requests
+// until the workspace is ready.
 func (p *program) gate(workspace http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
@@ -94,7 +94,7 @@ func (p *program) gate(workspace http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/health":
 			mux.ServeHTTP(w, r)
-		case !p.ready.Load() && r.RemoteAddr != "in memory": // which the program itself is
+		case !p.ready.Load() && r.RemoteAddr != "in memory": // let the program's own requests through
 			w.Header().Set("Retry-After", "1")
 			fail(w, http.StatusServiceUnavailable, "TEMPORARILY_UNAVAILABLE", "The workspace is starting")
 		default:
@@ -113,7 +113,8 @@ func fail(w http.ResponseWriter, status int, code, message string) {
 	writeJSON(w, status, map[string]string{"error_code": code, "message": message})
 }
 
-// admins lets only admins change or read the whole state, one at a time.
+// admins returns a handler that only administrators may use. It handles one request at
+// a time.
 func (p *program) admins(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !databrickstest.CallerOf(r.Context()).Admin {

@@ -16,28 +16,28 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A state is what is in the workspace from the beginning.
+// A state is the initial state of the workspace.
 type state struct {
 	Users      []databrickstest.User             `json:"users"`
 	Principals []databrickstest.ServicePrincipal `json:"service_principals"`
-	Secrets    map[string]map[string]string      `json:"secrets"`   // values by key, by scope
+	Secrets    map[string]map[string]string      `json:"secrets"`   // values by scope and key
 	DBFS       map[string]string                 `json:"dbfs"`      // texts by path
 	Workspace  map[string]string                 `json:"workspace"` // sources by path
 	Schemas    []string                          `json:"schemas"`   // catalog.schema
 	Volumes    []string                          `json:"volumes"`   // catalog.schema.volume
-	Files      map[string]string                 `json:"files"`     // texts by path, in volumes
-	Policies   []json.RawMessage                 `json:"policies"`  // what policies/clusters/create takes
-	Pools      []json.RawMessage                 `json:"pools"`     // what instance-pools/create takes
-	Clusters   []json.RawMessage                 `json:"clusters"`  // what clusters/create takes
-	Jobs       []json.RawMessage                 `json:"jobs"`      // what jobs/create takes
+	Files      map[string]string                 `json:"files"`     // texts by path in volumes
+	Policies   []json.RawMessage                 `json:"policies"`  // input of policies/clusters/create
+	Pools      []json.RawMessage                 `json:"pools"`     // input of instance-pools/create
+	Clusters   []json.RawMessage                 `json:"clusters"`  // input of clusters/create
+	Jobs       []json.RawMessage                 `json:"jobs"`      // input of jobs/create
 }
 
-// languages of notebooks by the endings of their paths here.
+// languages are the languages of notebooks, by the extensions of their paths.
 var languages = map[string]databricks.WorkspaceLanguage{
 	".py": databricks.LanguagePython, ".scala": databricks.LanguageScala, ".sql": databricks.LanguageSQL, ".r": databricks.LanguageR,
 }
 
-// read fills into from a file; an empty name leaves it alone.
+// read decodes a JSON file into a value. If the name is empty, it does nothing.
 func read(name string, into any) error {
 	if name == "" {
 		return nil
@@ -52,7 +52,7 @@ func read(name string, into any) error {
 	return nil
 }
 
-// decodeStrictly reads one JSON value, whose members must all be known.
+// decodeStrictly decodes one JSON value. It rejects unknown members.
 func decodeStrictly(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
@@ -60,12 +60,12 @@ func decodeStrictly(text []byte, into any) error {
 		return err
 	}
 	if decoder.More() {
-		return errors.New("there is more than one JSON value")
+		return errors.New("the file has more than one JSON value")
 	}
 	return nil
 }
 
-// check reports what fill would not notice.
+// check returns an error for invalid values that fill does not detect.
 func (s *state) check() error {
 	for i, u := range s.Users {
 		if u.Name == "" {
@@ -90,13 +90,13 @@ func (s *state) check() error {
 	return nil
 }
 
-// names reports whether a text is n names with dots between them.
+// names reports whether a text consists of n names with dots between them.
 func names(text string, n int) bool {
 	parts := strings.Split(text, ".")
 	return len(parts) == n && !slices.Contains(parts, "")
 }
 
-// fill makes what s says, as the admin.
+// fill creates the objects of s, as the admin.
 func (s *state) fill(ctx context.Context, client *databricks.Client) error {
 	for _, scope := range slices.Sorted(maps.Keys(s.Secrets)) {
 		if err := client.Secrets.CreateScope(ctx, databricks.CreateScope{Scope: scope}); err != nil {
@@ -119,15 +119,15 @@ func (s *state) fill(ctx context.Context, client *databricks.Client) error {
 		}
 	}
 	for name, source := range s.Workspace {
-		ending := path.Ext(name)
-		language, ok := languages[ending]
+		extension := path.Ext(name)
+		language, ok := languages[extension]
 		if !ok {
-			return fmt.Errorf("workspace: %s: ends in none of .py, .scala, .sql and .r", name)
+			return fmt.Errorf("workspace: %s: the extension must be .py, .scala, .sql or .r", name)
 		}
 		if err := client.Workspace.Mkdirs(ctx, path.Dir(name)); err != nil {
 			return fmt.Errorf("workspace: %s: %w", name, err)
 		}
-		_, err := client.Workspace.Import(ctx, databricks.ImportObject{Path: strings.TrimSuffix(name, ending), Language: language, Content: []byte(source)})
+		_, err := client.Workspace.Import(ctx, databricks.ImportObject{Path: strings.TrimSuffix(name, extension), Language: language, Content: []byte(source)})
 		if err != nil {
 			return fmt.Errorf("workspace: %s: %w", name, err)
 		}

@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// workflow runs what action.yml runs, in what GitHub's runner would give it, and
-// returns what it left for the steps that follow.
+// workflow runs the script of action.yml in an environment like that of GitHub's runner.
+// It returns what the script leaves for the steps that follow.
 func workflow(t *testing.T, flags string) (env, outputs map[string]string, printed string, err error) {
 	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("there is no bash")
+		t.Skip("bash is not installed")
 	}
 	dir := t.TempDir()
 	t.Cleanup(func() {
@@ -57,7 +57,7 @@ func workflow(t *testing.T, flags string) (env, outputs map[string]string, print
 func TestWorkflow(t *testing.T) {
 	env, outputs, printed, err := workflow(t, "-fast\n\n-state=state.json\n-secret=scope/key=a value\n")
 	require.NoError(t, err, printed)
-	assert.Contains(t, printed, "::add-mask::"+env["DATABRICKS_TOKEN"], "no log shows it")
+	assert.Contains(t, printed, "::add-mask::"+env["DATABRICKS_TOKEN"], "GitHub masks the token in logs")
 	assert.Equal(t, env, map[string]string{"DATABRICKS_HOST": outputs["host"], "DATABRICKS_TOKEN": outputs["token"]})
 	for path, want := range map[string]string{
 		"/api/2.0/dbfs/get-status?path=/hello.txt":     `"file_size":5`,
@@ -73,6 +73,6 @@ func TestWorkflow(t *testing.T) {
 func TestWorkflow_wrongFlag(t *testing.T) {
 	env, _, printed, err := workflow(t, "-speed=0")
 	assert.Error(t, err)
-	assert.Contains(t, printed, "-speed 0: time must go forward")
+	assert.Contains(t, printed, "-speed 0: must be positive")
 	assert.Empty(t, env)
 }
