@@ -1,20 +1,20 @@
-// After-pipeline terminates a cluster when an activity of an Azure Data Factory
-// pipeline is done.
+// After-pipeline terminates a cluster after an activity of an Azure Data Factory
+// pipeline.
 //
-// With -listen it serves what follows the activity in the pipeline: a Web
-// activity, which is answered as soon as the cluster is on its way down, or a
-// Webhook activity, which is called back once it is down. Either posts to
-// /terminate, with the header "Authorization: Bearer $AFTER_PIPELINE_TOKEN" and a body such as
+// With -listen, it serves the activity that follows in the pipeline. A Web activity
+// gets its response as soon as the service has accepted the termination. A Webhook
+// activity gets a callback when the cluster is terminated. Both send a POST request to
+// /terminate, with the header "Authorization: Bearer $AFTER_PIPELINE_TOKEN" and a body
+// such as
 //
 //	{"cluster_id": "0712-083015-bonk12", "pipeline": "@{pipeline().Pipeline}", "run_id": "@{pipeline().RunId}"}
 //
-// Without -listen it terminates the cluster and waits until it is down, for
-// pipelines that end in a script. -cluster says which clusters there are to
-// choose from, and is all there is to say if it is one.
+// Without -listen, it terminates the cluster and waits until it is terminated. This is
+// for pipelines that end with a script. The flag -cluster names a cluster that may be
+// terminated. If there is only one, requests need no cluster_id.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory, with a cluster
-// that it makes there; with DATABRICKS_HOST and DATABRICKS_TOKEN set, on that
-// workspace:
+// Without DATABRICKS_HOST, it uses an in-memory workspace and creates a cluster there.
+// With DATABRICKS_HOST and DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/after-pipeline
 //	AFTER_PIPELINE_TOKEN=hush go run ./examples/after-pipeline -listen 127.0.0.1:8080
@@ -57,18 +57,18 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	h := hook{out: out, http: &http.Client{Timeout: time.Minute}, token: os.Getenv("AFTER_PIPELINE_TOKEN")}
 	flags := flag.NewFlagSet("after-pipeline", flag.ContinueOnError)
-	flags.Func("cluster", "`id` of a cluster that may be terminated; may be given often", func(id string) error {
+	flags.Func("cluster", "`id` of a cluster that may be terminated; may be repeated", func(id string) error {
 		h.clusters = append(h.clusters, id)
 		return nil
 	})
-	listen := flags.String("listen", "", "`address` to serve Web and Webhook activities on")
+	listen := flags.String("listen", "", "`address` to listen on for Web and Webhook activities")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 
 	var err error
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		h.client = server.Client()
@@ -84,28 +84,28 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case err != nil:
 		return err
 	case len(h.clusters) == 0:
-		return errors.New("say which -cluster")
+		return errors.New("-cluster is required")
 	case *listen != "":
 		return h.serve(ctx, *listen)
 	case len(h.clusters) > 1:
-		return errors.New("several clusters are for -listen")
+		return errors.New("several clusters are only allowed with -listen")
 	}
-	return h.down(ctx, h.clusters[0])
+	return h.terminate(ctx, h.clusters[0])
 }
 
-// A hook is what follows an activity.
+// A hook terminates clusters after activities.
 type hook struct {
 	client   *databricks.Client
 	out      io.Writer
-	http     *http.Client // for calling back
-	token    string       // that callers know
-	clusters []string     // that they may terminate
+	http     *http.Client // for callbacks
+	token    string       // required in requests
+	clusters []string     // may be terminated
 	waiting  sync.WaitGroup
 }
 
-// down terminates a cluster and waits until it is down.
-func (h *hook) down(ctx context.Context, id string) error {
-	if err := h.client.Clusters.Delete(ctx, id); err != nil { // again does nothing
+// terminate terminates a cluster and waits until it is terminated.
+func (h *hook) terminate(ctx context.Context, id string) error {
+	if err := h.client.Clusters.Delete(ctx, id); err != nil { // has no effect on a terminated cluster
 		return err
 	}
 	cluster, err := h.client.Clusters.WaitTerminated(ctx, id)
@@ -118,7 +118,7 @@ func (h *hook) down(ctx context.Context, id string) error {
 
 func (h *hook) serve(ctx context.Context, address string) error {
 	if h.token == "" {
-		return errors.New("AFTER_PIPELINE_TOKEN is not set: anybody could call")
+		return errors.New("AFTER_PIPELINE_TOKEN is required, because otherwise anybody could terminate the cluster")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -135,12 +135,13 @@ func (h *hook) serve(ctx context.Context, address string) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		err := server.Shutdown(ctx)
-		h.waiting.Wait() // ctx being over, they give up and call back
+		h.waiting.Wait() // ctx has ended, so they stop waiting and send their callbacks
 		return err
 	}
 }
 
-// handler answers activities. What is left to do after an answer ends with ctx.
+// handler handles requests of activities. Work that continues after the response ends
+// with ctx.
 func (h *hook) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /terminate", func(w http.ResponseWriter, r *http.Request) {
@@ -148,45 +149,45 @@ func (h *hook) handler(ctx context.Context) http.Handler {
 			ClusterID   string `json:"cluster_id"`
 			Pipeline    string `json:"pipeline"`
 			RunID       string `json:"run_id"`
-			CallBackURI string `json:"callBackUri"` // which a Webhook activity adds
+			CallBackURI string `json:"callBackUri"` // a Webhook activity adds it
 		}
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte("Bearer "+h.token)) == 0 {
-			answer(w, http.StatusUnauthorized, failure("Unauthorized", "the token is missing or wrong"))
+			respond(w, http.StatusUnauthorized, failure("Unauthorized", "the token is missing or invalid"))
 			return
 		}
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in); err != nil && err != io.EOF {
-			answer(w, http.StatusBadRequest, failure("BadRequest", "the body is not the JSON that it should be"))
+			respond(w, http.StatusBadRequest, failure("BadRequest", "the body is not valid JSON"))
 			return
 		}
 		if len(h.clusters) == 1 {
 			in.ClusterID = cmp.Or(in.ClusterID, h.clusters[0])
 		}
 		if !slices.Contains(h.clusters, in.ClusterID) {
-			answer(w, http.StatusForbidden, failure("Forbidden", fmt.Sprintf("cluster_id %q is none that may be terminated", in.ClusterID)))
+			respond(w, http.StatusForbidden, failure("Forbidden", fmt.Sprintf("cluster_id %q must not be terminated", in.ClusterID)))
 			return
 		}
 		if u, err := url.Parse(in.CallBackURI); in.CallBackURI != "" && (err != nil || u.Scheme != "https") {
-			answer(w, http.StatusBadRequest, failure("BadRequest", "callBackUri is no https URL"))
+			respond(w, http.StatusBadRequest, failure("BadRequest", "callBackUri is not an https URL"))
 			return
 		}
 		fmt.Fprintf(h.out, "pipeline %q, run %q: terminating cluster %s\n", in.Pipeline, in.RunID, in.ClusterID)
 
 		if in.CallBackURI == "" {
 			if err := h.client.Clusters.Delete(r.Context(), in.ClusterID); err != nil {
-				answer(w, http.StatusBadGateway, failure("Databricks", err.Error()))
+				respond(w, http.StatusBadGateway, failure("Databricks", err.Error()))
 				return
 			}
-			answer(w, http.StatusOK, map[string]any{"cluster_id": in.ClusterID})
+			respond(w, http.StatusOK, map[string]any{"cluster_id": in.ClusterID})
 			return
 		}
-		h.waiting.Go(func() { h.callBack(ctx, in.CallBackURI, in.ClusterID, h.down(ctx, in.ClusterID)) })
-		answer(w, http.StatusAccepted, map[string]any{"cluster_id": in.ClusterID})
+		h.waiting.Go(func() { h.callBack(ctx, in.CallBackURI, in.ClusterID, h.terminate(ctx, in.ClusterID)) })
+		respond(w, http.StatusAccepted, map[string]any{"cluster_id": in.ClusterID})
 	})
 	return mux
 }
 
-// callBack tells a Webhook activity how it went: one with "Report status on
-// callback" fails if StatusCode says so, and shows the error.
+// callBack reports the outcome to a Webhook activity. If the activity has "Report status
+// on callback", it fails depending on StatusCode and shows the error.
 func (h *hook) callBack(ctx context.Context, uri, clusterID string, err error) {
 	result := map[string]any{"Output": map[string]any{"cluster_id": clusterID}, "StatusCode": "200"}
 	if err != nil {
@@ -199,38 +200,38 @@ func (h *hook) callBack(ctx context.Context, uri, clusterID string, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, uri, bytes.NewReader(encode(result)))
 	if err == nil {
 		request.Header.Set("Content-Type", "application/json")
-		var reply *http.Response
-		if reply, err = h.http.Do(request); err == nil {
-			_ = reply.Body.Close()
-			if reply.StatusCode >= 300 {
-				err = errors.New(reply.Status)
+		var response *http.Response
+		if response, err = h.http.Do(request); err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode >= 300 {
+				err = errors.New(response.Status)
 			}
 		}
 	}
 	if u := (*url.Error)(nil); errors.As(err, &u) {
-		err = u.Err // the URL is as good as a password
+		err = u.Err // the URL is a secret
 	}
 	if err != nil {
-		fmt.Fprintln(h.out, "calling back failed:", err) // the activity ends with its own timeout
+		fmt.Fprintln(h.out, "callback failed:", err) // the activity ends with its own timeout
 	}
 }
 
-// failure is what Data Factory shows as an error.
+// failure returns an error in the form that Data Factory shows.
 func failure(code, message string) map[string]any {
 	return map[string]any{"Error": map[string]string{"ErrorCode": code, "Message": message}}
 }
 
-// answer answers with JSON, without which a Web activity fails.
-func answer(w http.ResponseWriter, status int, body map[string]any) {
+// respond sends a JSON response. A Web activity fails without one.
+func respond(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(encode(body)) // if nobody listens any more, nothing is to be done about it
+	_, _ = w.Write(encode(body)) // an error means that the caller is gone
 }
 
 func encode(v map[string]any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // texts and maps can be encoded
+		panic(err) // strings and maps always have a JSON encoding
 	}
 	return text
 }

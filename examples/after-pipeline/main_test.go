@@ -20,11 +20,11 @@ func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Regexp(t, `^DATABRICKS_HOST is not set: .*\ncluster \S+ is TERMINATED\n$`, out.String())
+	assert.Regexp(t, `^DATABRICKS_HOST is not set, .*\ncluster \S+ is TERMINATED\n$`, out.String())
 }
 
-// A fixture is a hook with a workspace that has its cluster, and a Data Factory
-// that is called back.
+// A fixture is a hook with a workspace that has its cluster, and a Data Factory that
+// receives callbacks.
 type fixture struct {
 	*hook
 	server   *databrickstest.Server
@@ -95,8 +95,8 @@ func TestHook_webhookActivity(t *testing.T) {
 	<-f.callback
 	f.factory.Close()
 	f.post(t, `{"callBackUri": "`+f.factory.URL+`/callback?sig=hush"}`)
-	assert.Contains(t, f.out.String(), "calling back failed: 400 Bad Request\n")
-	assert.Contains(t, f.out.String(), "calling back failed: dial")
+	assert.Contains(t, f.out.String(), "callback failed: 400 Bad Request\n")
+	assert.Contains(t, f.out.String(), "callback failed: dial")
 	assert.NotContains(t, f.out.String(), "hush")
 }
 
@@ -136,14 +136,14 @@ func TestRun_serves(t *testing.T) {
 	defer cancel()
 	out := writer(func(line []byte) {
 		if bytes.HasPrefix(line, []byte("Serving http://127.0.0.1:")) {
-			cancel() // a stop, which is no failure
+			cancel() // stop the program, which is not a failure
 		}
 	})
 	require.NoError(t, run(ctx, []string{"-listen", "127.0.0.1:0"}, out))
 
 	t.Setenv("DATABRICKS_HOST", "http://127.0.0.1:1")
 	t.Setenv("DATABRICKS_TOKEN", "dapi")
-	require.ErrorContains(t, run(t.Context(), nil, io.Discard), "say which -cluster")
+	require.ErrorContains(t, run(t.Context(), nil, io.Discard), "-cluster is required")
 	require.ErrorContains(t, run(t.Context(), []string{"-cluster", "a", "-cluster", "b"}, io.Discard), "-listen")
 }
 

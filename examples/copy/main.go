@@ -1,20 +1,20 @@
-// Copy copies files and directories to a workspace and back, as cp does. Paths that
-// begin with dbfs:/, /Volumes/ and /Workspace/ are in the workspace, others are on
-// this machine, and - is standard input or output:
+// Copy copies files and directories to a workspace and back, like cp. Paths that start
+// with dbfs:/, /Volumes/ or /Workspace/ are in the workspace. Other paths are on this
+// machine, and - is standard input or output:
 //
 //	go run . -r results /Volumes/main/default/files
 //	go run . /Volumes/main/default/files/results/a.csv .
 //	tar c logs | go run . - dbfs:/backup/logs.tar
 //	go run . -r -T -u -delete -ignore '*.tmp' project /Workspace/Shared/project
 //
-// It shows the progress on standard error, if that is a terminal. When it is
-// interrupted, it leaves no incomplete file on either side, and prints the command
-// that continues. With -dry-run it only prints what it would do. The workspace and
-// the credential come from the environment (DATABRICKS_HOST, DATABRICKS_TOKEN) or
+// It shows its progress on standard error, if that is a terminal. If it is interrupted,
+// it leaves no incomplete file on either side. It then prints the command that continues
+// the copy. With -dry-run, it only prints what it would do. The workspace and the
+// credential come from the environment (DATABRICKS_HOST, DATABRICKS_TOKEN) or from
 // ~/.databrickscfg.
 //
-// Without any path it shows itself: it copies the current directory to an
-// in-memory workspace, and back into a directory that it deletes again.
+// Without arguments, it copies the current directory to an in-memory workspace and back
+// into a temporary directory.
 package main
 
 import (
@@ -40,7 +40,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program immediately
 	if err := start(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "copy:", err)
 		stop()
@@ -81,7 +81,7 @@ func show(ctx context.Context, dir string, out io.Writer) error {
 		}
 		return err
 	})
-	fmt.Fprintln(out, "files that went there and back:", files)
+	fmt.Fprintln(out, "files copied there and back:", files)
 	return err
 }
 
@@ -110,11 +110,11 @@ func placeOf(client *databricks.Client, name string) (place, string) {
 	return nil, name
 }
 
-// A tree is the tree of notebooks and files of a workspace as a place.
+// A tree is the workspace tree of notebooks and files as a place.
 type tree struct{ *databricks.WorkspaceService }
 
 func (t tree) Upload(ctx context.Context, from io.Reader, name string, opts databricks.UploadOptions) error {
-	content, err := io.ReadAll(from) // the service takes 10 MiB at most
+	content, err := io.ReadAll(from) // the service accepts at most 10 MiB
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (t tree) FS(ctx context.Context, root string) fs.FS {
 	return below
 }
 
-// stat describes what is at a path of a place.
+// stat describes the file or directory at a path of a place.
 func stat(ctx context.Context, p place, path string) (fs.FileInfo, error) {
 	info, err := fs.Stat(p.FS(ctx, path), ".")
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
@@ -178,7 +178,7 @@ func stat(ctx context.Context, p place, path string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// A copier copies one thing.
+// A copier copies one file or directory.
 type copier struct {
 	client    *databricks.Client
 	recursive bool
@@ -187,26 +187,26 @@ type copier struct {
 	dir       databricks.DirOptions
 	in        io.Reader
 	out, log  io.Writer
-	target    string // where it goes, once that is known
+	target    string // the destination, once it is known
 }
 
 func run(ctx context.Context, client *databricks.Client, args []string, in io.Reader, out, log io.Writer) error {
 	c := copier{client: client, in: in, out: out, log: log}
 	flags := flag.NewFlagSet("copy", flag.ContinueOnError)
 	flags.SetOutput(log)
-	flags.BoolVar(&c.recursive, "r", false, "copy directories with all that is in them")
-	flags.BoolVar(&c.dir.SkipUnchanged, "u", false, "continue: skip what has the same size at the destination, and is not older")
+	flags.BoolVar(&c.recursive, "r", false, "copy directories with their contents")
+	flags.BoolVar(&c.dir.SkipUnchanged, "u", false, "skip files that have the same size at the destination and are not older there, for example to continue a copy")
 	flags.BoolVar(&c.keep, "n", false, "never replace a file")
-	flags.BoolVar(&c.exact, "T", false, "TO is what the copy is to be, even if it is an existing directory")
-	flags.BoolVar(&c.dir.Delete, "delete", false, "with -r: delete at the destination what the source does not have")
+	flags.BoolVar(&c.exact, "T", false, "copy to TO itself, even if TO is an existing directory")
+	flags.BoolVar(&c.dir.Delete, "delete", false, "with -r: delete files at the destination that the source does not have")
 	flags.BoolVar(&c.dir.DryRun, "dry-run", false, "with -r: only print what would be done")
-	flags.Func("ignore", "with -r: skip what matches a `pattern` of a .gitignore file; may be repeated", func(pattern string) error {
+	flags.Func("ignore", "with -r: skip files that match a `pattern`, as in .gitignore; may be repeated", func(pattern string) error {
 		c.dir.Ignore = append(c.dir.Ignore, pattern)
 		return nil
 	})
 	flags.Usage = func() {
 		fmt.Fprintln(log, "usage: copy [-r] [-u | -n] [-T] [-delete] [-dry-run] [-ignore PATTERN] FROM TO\n\n"+
-			"Paths that begin with dbfs:/, /Volumes/ and /Workspace/ are in the workspace; - is standard input or output.")
+			"Paths that start with dbfs:/, /Volumes/ or /Workspace/ are in the workspace; - is standard input or output.")
 		flags.PrintDefaults()
 	}
 	switch err := flags.Parse(args); {
@@ -219,7 +219,7 @@ func run(ctx context.Context, client *databricks.Client, args []string, in io.Re
 	case c.dir.SkipUnchanged && c.keep:
 		return errors.New("-u and -n exclude each other")
 	case !c.recursive && (c.dir.Delete || c.dir.DryRun || c.dir.Ignore != nil):
-		return errors.New("-delete, -dry-run and -ignore are for directories, with -r")
+		return errors.New("-delete, -dry-run and -ignore need -r")
 	}
 	from, to := flags.Arg(0), flags.Arg(1)
 	err := c.copy(ctx, from, to)
@@ -234,14 +234,15 @@ func (c *copier) copy(ctx context.Context, from, to string) error {
 	target, name := placeOf(c.client, to)
 	switch {
 	case (source == nil) == (target == nil):
-		return errors.New("one path must begin with dbfs:/, /Volumes/ or /Workspace/, and the other must not")
+		return errors.New("one path must start with dbfs:/, /Volumes/ or /Workspace/, and the other must not")
 	case source == nil:
 		return c.upload(ctx, target, from, strings.TrimSuffix(to, name), name)
 	}
 	return c.download(ctx, source, path, to)
 }
 
-// upload copies to a path of the workspace. prefix is what the user writes before it.
+// upload copies to a path of the workspace. prefix is the part of the argument before
+// the path.
 func (c *copier) upload(ctx context.Context, target place, from, prefix, to string) error {
 	options := databricks.UploadOptions{Overwrite: !c.keep}
 	if from == "-" {
@@ -255,11 +256,11 @@ func (c *copier) upload(ctx context.Context, target place, from, prefix, to stri
 	if err != nil {
 		return err
 	}
-	there, err := stat(ctx, target, to)
+	existing, err := stat(ctx, target, to)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if !c.exact && (err == nil && there.IsDir() || strings.HasSuffix(to, "/") && !info.IsDir()) {
+	if !c.exact && (err == nil && existing.IsDir() || strings.HasSuffix(to, "/") && !info.IsDir()) {
 		to = strings.TrimSuffix(to, "/") + "/" + filepath.Base(from)
 	}
 	c.target = prefix + to
@@ -280,7 +281,7 @@ func (c *copier) upload(ctx context.Context, target place, from, prefix, to stri
 }
 
 func (c *copier) download(ctx context.Context, source place, from, to string) error {
-	there, err := stat(ctx, source, from)
+	info, err := stat(ctx, source, from)
 	if err != nil {
 		return err
 	}
@@ -288,26 +289,26 @@ func (c *copier) download(ctx context.Context, source place, from, to string) er
 		return source.Download(ctx, from, c.out, databricks.DownloadOptions{})
 	}
 	name := path.Base(from)
-	if info, err := os.Stat(to); !c.exact && err == nil && info.IsDir() && name != "/" {
+	if local, err := os.Stat(to); !c.exact && err == nil && local.IsDir() && name != "/" {
 		if !filepath.IsLocal(name) {
-			return fmt.Errorf("%q is no name for a local file; specify one", name)
+			return fmt.Errorf("%q cannot be the name of a local file; specify a name", name)
 		}
 		to = filepath.Join(to, name)
 	}
 	c.target = to
-	if there.IsDir() {
+	if info.IsDir() {
 		content := source.FS(ctx, from)
 		if _, notebooks := source.(tree); notebooks {
-			content = nil // their sizes are only known when they are exported
+			content = nil // sizes of notebooks are unknown before the export
 		}
 		return c.directory(ctx, from, content, func(options databricks.DirOptions) (*databricks.DirResult, error) {
 			return source.DownloadDir(ctx, from, to, options)
 		})
 	}
-	if info, err := os.Stat(to); c.dir.SkipUnchanged && err == nil && info.Size() == there.Size() && !info.ModTime().Before(there.ModTime()) {
+	if local, err := os.Stat(to); c.dir.SkipUnchanged && err == nil && local.Size() == info.Size() && !local.ModTime().Before(info.ModTime()) {
 		return nil
 	}
-	bar := c.bar(there.Size(), name)
+	bar := c.bar(info.Size(), name)
 	defer bar.Close()
 	return source.DownloadFile(ctx, from, to, databricks.DownloadOptions{
 		Overwrite: !c.keep,
@@ -315,10 +316,11 @@ func (c *copier) download(ctx context.Context, source place, from, to string) er
 	})
 }
 
-// directory copies a directory, whose files are all in content, which may be nil.
+// directory copies a directory. content has its files and is used to get the total size.
+// It may be nil.
 func (c *copier) directory(ctx context.Context, from string, content fs.FS, copy func(databricks.DirOptions) (*databricks.DirResult, error)) error {
 	if !c.recursive {
-		return fmt.Errorf("%s is a directory, which needs -r", from)
+		return fmt.Errorf("%s is a directory; use -r", from)
 	}
 	total := int64(-1)
 	if content != nil {
@@ -334,7 +336,7 @@ func (c *copier) directory(ctx context.Context, from string, content fs.FS, copy
 	options.Progress = func(p databricks.DirProgress) {
 		bar.Describe(fmt.Sprintf("%d files", p.Files))
 		if total >= 0 {
-			bar.Set64(min(p.Bytes, total)) // there may be more by now
+			bar.Set64(min(p.Bytes, total)) // files may have grown
 		}
 	}
 	result, err := copy(options)
@@ -358,7 +360,7 @@ func (c *copier) directory(ctx context.Context, from string, content fs.FS, copy
 	return err
 }
 
-// size returns the size of all files together.
+// size returns the total size of all files.
 func size(ctx context.Context, content fs.FS) (total int64, err error) {
 	err = fs.WalkDir(content, ".", func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {

@@ -20,37 +20,37 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A world has a local directory and a place in a workspace, whose DBFS root is
-// switched off unless the place is there.
-type world struct {
+// A fixture has a local directory and a place in a workspace. The DBFS root is disabled,
+// unless it is the place.
+type fixture struct {
 	t      *testing.T
 	server *databrickstest.Server
 	client *databricks.Client
-	at     string // what the paths in the workspace begin with
+	at     string // prefix of paths in the workspace
 	dir    string
 	log    bytes.Buffer
 }
 
-func newWorld(t *testing.T, at string) *world {
+func newWorld(t *testing.T, at string) *fixture {
 	opts := []databrickstest.Option{databrickstest.WithoutSocket(), databrickstest.WithVolume("main.default.files")}
 	if !strings.HasPrefix(at, "dbfs:") {
 		opts = append(opts, databrickstest.WithoutDBFSRoot())
 	}
 	server := databrickstest.NewServer(opts...)
 	t.Cleanup(server.Close)
-	return &world{t: t, server: server, client: server.Client(), at: at, dir: t.TempDir()}
+	return &fixture{t: t, server: server, client: server.Client(), at: at, dir: t.TempDir()}
 }
 
 // eachPlace runs a test for each place.
-func eachPlace(t *testing.T, test func(t *testing.T, w *world)) {
+func eachPlace(t *testing.T, test func(t *testing.T, w *fixture)) {
 	for name, at := range map[string]string{"DBFS": "dbfs:", "volume": "/Volumes/main/default/files", "workspace": "/Workspace/Shared"} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, at)) })
 	}
 }
 
-// run copies. Names that begin with @ are in the world's place, others in its
+// run copies. Names that start with @ are in the fixture's place. Other names are in its
 // directory.
-func (w *world) run(ctx context.Context, args string) error {
+func (w *fixture) run(ctx context.Context, args string) error {
 	w.log.Reset()
 	fields := strings.Fields(args)
 	for i, arg := range fields {
@@ -64,24 +64,24 @@ func (w *world) run(ctx context.Context, args string) error {
 	return run(ctx, w.client, fields, strings.NewReader("from a pipe"), &w.log, &w.log)
 }
 
-func (w *world) ok(args string) {
+func (w *fixture) ok(args string) {
 	w.t.Helper()
 	require.NoError(w.t, w.run(w.t.Context(), args), args)
 }
 
-func (w *world) write(name, content string) {
+func (w *fixture) write(name, content string) {
 	name = filepath.Join(w.dir, name)
 	require.NoError(w.t, os.MkdirAll(filepath.Dir(name), 0o777))
 	require.NoError(w.t, os.WriteFile(name, []byte(content), 0o666))
 }
 
-func (w *world) here(name string) string {
+func (w *fixture) here(name string) string {
 	content, err := os.ReadFile(filepath.Join(w.dir, name))
 	require.NoError(w.t, err)
 	return string(content)
 }
 
-func (w *world) there(path string) string {
+func (w *fixture) there(path string) string {
 	place, root := placeOf(w.server.Client(), w.at+path)
 	content, err := fs.ReadFile(place.FS(w.t.Context(), root), ".")
 	require.NoError(w.t, err)
@@ -90,16 +90,16 @@ func (w *world) there(path string) string {
 
 func TestFiles(t *testing.T) { eachPlace(t, testFiles) }
 
-func testFiles(t *testing.T, w *world) {
+func testFiles(t *testing.T, w *fixture) {
 	w.write("a.txt", "one")
 	w.ok("a.txt @/new/b.txt")
 	assert.Equal(t, "one", w.there("/new/b.txt"))
 	w.ok("a.txt @/new") // into a directory
 	assert.Equal(t, "one", w.there("/new/a.txt"))
-	w.ok("a.txt @/other/") // which is not there yet
+	w.ok("a.txt @/other/") // a directory that does not exist yet
 	assert.Equal(t, "one", w.there("/other/a.txt"))
 	w.write("a.txt", "two")
-	w.ok("a.txt @/new/a.txt") // over a file
+	w.ok("a.txt @/new/a.txt") // replace a file
 	assert.Equal(t, "two", w.there("/new/a.txt"))
 	assert.ErrorIs(t, w.run(t.Context(), "-n a.txt @/new/b.txt"), fs.ErrExist)
 
@@ -119,19 +119,19 @@ func testFiles(t *testing.T, w *world) {
 
 func TestDirectories(t *testing.T) { eachPlace(t, testDirectories) }
 
-func testDirectories(t *testing.T, w *world) {
+func testDirectories(t *testing.T, w *fixture) {
 	w.write("from/a", "one")
 	w.write("from/sub/b", "two")
-	assert.ErrorContains(t, w.run(t.Context(), "from @/to"), "is a directory, which needs -r")
+	assert.ErrorContains(t, w.run(t.Context(), "from @/to"), "is a directory; use -r")
 	w.ok("-r from @/to")
 	assert.Equal(t, "two", w.there("/to/sub/b"))
-	w.ok("-r from @/to") // which is there by now
+	w.ok("-r from @/to") // the destination exists now
 	assert.Equal(t, "two", w.there("/to/from/sub/b"))
 	w.ok("-r -u from @/to")
 	w.ok("-r -u -T from @/to/from")
 	assert.Equal(t, "0 files copied, 2 unchanged, 0 skipped, 0 deleted\n", w.log.String())
 
-	assert.ErrorContains(t, w.run(t.Context(), "@/to back"), "is a directory, which needs -r")
+	assert.ErrorContains(t, w.run(t.Context(), "@/to back"), "is a directory; use -r")
 	w.ok("-r @/to back")
 	assert.Equal(t, "two", w.here("back/from/sub/b"))
 	w.ok("-r @/to .")
@@ -145,7 +145,7 @@ func testDirectories(t *testing.T, w *world) {
 }
 
 func TestSynchronize(t *testing.T) {
-	eachPlace(t, func(t *testing.T, w *world) {
+	eachPlace(t, func(t *testing.T, w *fixture) {
 		w.write("from/a", "one")
 		w.write("from/b.tmp", "no")
 		w.ok("-r from @/to")
@@ -171,13 +171,13 @@ func TestMistakes(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                      "want a path to copy from and one to copy to",
 		"a":                     "want a path to copy from and one to copy to",
-		"a b":                   "one path must begin with dbfs:/, /Volumes/ or /Workspace/",
-		"-delete a dbfs:/b":     "are for directories, with -r",
+		"a b":                   "one path must start with dbfs:/, /Volumes/ or /Workspace/",
+		"-delete a dbfs:/b":     "need -r",
 		"/Volumes/a/b/c/../d .": "contains an element",
 		"/Volumes/a/b/c/d .":    "404",
 		"/Workspace/none .":     "404",
 		"/Volumes/a .":          "is not in a volume",
-		"dbfs:/a dbfs:/b":       "one path must begin with dbfs:/, /Volumes/ or /Workspace/",
+		"dbfs:/a dbfs:/b":       "one path must start with dbfs:/, /Volumes/ or /Workspace/",
 		"-u -n a dbfs:/b":       "exclude each other",
 		"-x a dbfs:/b":          "flag provided but not defined",
 		"none dbfs:/b":          "no such file",
@@ -192,7 +192,7 @@ func TestMistakes(t *testing.T) {
 	assert.Contains(t, w.log.String(), "usage: copy")
 }
 
-// interrupter ends a context after some requests.
+// An interrupter cancels a context after some requests.
 type interrupter struct {
 	http.RoundTripper
 	is     func(r *http.Request) bool
@@ -209,7 +209,7 @@ func (i *interrupter) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestInterruptedAndResumed(t *testing.T) {
-	eachPlace(t, func(t *testing.T, w *world) {
+	eachPlace(t, func(t *testing.T, w *fixture) {
 		for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
 			w.write("from/"+name, strings.Repeat(name, 1000))
 		}
@@ -236,11 +236,11 @@ func TestInterruptedAndResumed(t *testing.T) {
 }
 
 func TestShow(t *testing.T) {
-	folder := t.TempDir()
+	dir := t.TempDir()
 	for _, name := range []string{"a", "b"} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(name), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600))
 	}
 	var out bytes.Buffer
-	require.NoError(t, show(t.Context(), folder, &out))
+	require.NoError(t, show(t.Context(), dir, &out))
 	assert.Contains(t, out.String(), "there and back: 2\n")
 }

@@ -1,11 +1,11 @@
-// Create-cluster makes a cluster and prints its id, and nothing else, so that
-// a script can go on with it; what happens meanwhile goes to standard error.
+// Create-cluster creates a cluster and prints its ID, so that a script can use it. It
+// prints its progress to standard error.
 //
 //	id=$(create-cluster -name demo -runtime 15.4.x-scala2.12 -node Standard_D3_v2 -autoscale 2:50 \
 //		-conf spark.speculation=true -env PYSPARK_PYTHON=/databricks/python3/bin/python3 -wait)
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory; with
-// DATABRICKS_HOST and DATABRICKS_TOKEN set, on that workspace:
+// Without DATABRICKS_HOST, it uses an in-memory workspace. With DATABRICKS_HOST and
+// DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/create-cluster -wait
 package main
@@ -46,23 +46,23 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.StringVar(&spec.ClusterName, "name", "demo", "`name` of the cluster")
 	flags.StringVar(&spec.SparkVersion, "runtime", "15.4.x-scala2.12", "`key` of the runtime")
 	flags.StringVar(&spec.NodeTypeID, "node", "Standard_DS3_v2", "`type` of the nodes")
-	flags.StringVar(&spec.DriverNodeTypeID, "driver", "", "`type` of the driver's node; that of the others if empty")
+	flags.StringVar(&spec.DriverNodeTypeID, "driver", "", "`type` of the driver's node; by default that of the workers")
 	flags.IntVar(spec.NumWorkers, "workers", 1, "`number` of workers")
 	flags.Func("autoscale", "`range` of the number of workers, such as 2:50, instead of -workers", func(s string) error {
 		spec.Autoscale = &databricks.AutoScale{MinWorkers: new(0)}
 		_, err := fmt.Sscanf(s, "%d:%d", spec.Autoscale.MinWorkers, &spec.Autoscale.MaxWorkers)
 		return err
 	})
-	flags.Func("conf", "`property=value` of Spark; may be given often", into(spec.SparkConf))
-	flags.Func("env", "`variable=value` on all nodes; may be given often", into(spec.SparkEnvVars))
-	flags.Func("tag", "`name=value` on the cloud's machines; may be given often", into(spec.CustomTags))
-	idle := flags.Int("idle", 120, "`minutes` without work after which it is terminated; 0 for never")
-	wait := flags.Bool("wait", false, "wait until it runs")
+	flags.Func("conf", "`property=value` of Spark; may be repeated", into(spec.SparkConf))
+	flags.Func("env", "`variable=value` on all nodes; may be repeated", into(spec.SparkEnvVars))
+	flags.Func("tag", "`name=value` on the cloud's machines; may be repeated", into(spec.CustomTags))
+	idle := flags.Int("idle", 120, "`minutes` without work until it terminates; 0 for never")
+	wait := flags.Bool("wait", false, "wait until it is running")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("do not know what to do with %q", flags.Args())
+		return fmt.Errorf("unexpected arguments %q", flags.Args())
 	}
 	spec.AutoterminationMinutes = idle
 	if spec.Autoscale != nil {
@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, id) // at once: whatever happens now, there is a cluster
+	fmt.Fprintln(out, id) // immediately, because the cluster exists even if the wait fails
 	if !*wait {
 		return nil
 	}
@@ -91,11 +91,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 			break
 		}
 	}
-	_, err = client.Clusters.WaitRunning(ctx, id) // if it does not run, this tells why
+	_, err = client.Clusters.WaitRunning(ctx, id) // if it is not running, the error says why
 	return err
 }
 
-// into adds what flags say to a map.
+// into returns a function that adds a flag's value to a map.
 func into(m map[string]string) func(string) error {
 	return func(s string) error {
 		name, value, ok := strings.Cut(s, "=")
@@ -107,10 +107,10 @@ func into(m map[string]string) func(string) error {
 	}
 }
 
-// workspace returns a client, and what to call when it is no longer needed.
+// workspace returns a client, and a function to call at the end.
 func workspace(progress io.Writer) (*databricks.Client, func(), error) {
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(progress, "DATABRICKS_HOST is not set: this is a workspace in memory")
+		fmt.Fprintln(progress, "DATABRICKS_HOST is not set, so this uses an in-memory workspace")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		return server.Client(), server.Close, nil
 	}

@@ -17,10 +17,10 @@ func TestRun_inMemory(t *testing.T) {
 	var out, progress bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-wait"}, &out, &progress))
 	assert.Regexp(t, `^\d{4}-\d{6}-\w+\n$`, out.String())
-	assert.Regexp(t, `^DATABRICKS_HOST is not set: .*\nPENDING.*\nRUNNING.*\n$`, progress.String())
+	assert.Regexp(t, `^DATABRICKS_HOST is not set, .*\nPENDING.*\nRUNNING.*\n$`, progress.String())
 }
 
-// start sets the environment for a workspace.
+// start starts a workspace and sets the environment for it.
 func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	server := databrickstest.NewServer(append(opts, databrickstest.WithoutDBFSRoot())...)
 	t.Cleanup(server.Close)
@@ -29,7 +29,7 @@ func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	return server
 }
 
-// The cluster of the sample in the vendor's article on the REST API.
+// The cluster is that of the sample in the vendor's article on the REST API.
 func TestRun_allFlags(t *testing.T) {
 	server := start(t)
 	var out, progress bytes.Buffer
@@ -50,7 +50,7 @@ func TestRun_allFlags(t *testing.T) {
 	assert.Empty(t, progress.String())
 }
 
-// A cluster that does not come up has an id all the same, and a reason.
+// If a cluster does not start, the program prints its ID and the reason.
 func TestRun_clusterFails(t *testing.T) {
 	server := start(t)
 	server.FailNextCluster(databrickstest.ClusterFailure{Code: "CLOUD_PROVIDER_LAUNCH_FAILURE", Type: "CLOUD_FAILURE", Message: "no more of these"})
@@ -66,7 +66,7 @@ func TestRun_fails(t *testing.T) {
 	for want, args := range map[string]string{
 		"want name=value":           "-conf spark.speculation",
 		"flag -autoscale":           "-autoscale 2",
-		"do not know what to do":    "demo",
+		"unexpected arguments":      "demo",
 		"autotermination_minutes":   "-idle 5",
 		"flag provided but not def": "-size 3",
 	} {

@@ -1,15 +1,14 @@
-// Day-night brings a cluster up in the morning and down at night.
+// Day-night starts a cluster in the morning and terminates it at night.
 //
-//	day-night -cluster 0712-083015-bonk12 up            now, whatever the time
-//	day-night -cluster 0712-083015-bonk12 down
-//	day-night -cluster 0712-083015-bonk12               what the clock says, once: for cron and the like
-//	day-night -cluster 0712-083015-bonk12 -loop         what the clock says, until it is stopped
+//	day-night -cluster 0712-083015-bonk12 up            start it now
+//	day-night -cluster 0712-083015-bonk12 down          terminate it now
+//	day-night -cluster 0712-083015-bonk12               do what the schedule says, once; for cron
+//	day-night -cluster 0712-083015-bonk12 -loop         follow the schedule until stopped
 //
-// The clock is that of -up, -down, -zone and -weekdays.
+// The flags -up, -down, -zone and -weekdays define the schedule.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory, with a cluster
-// that it makes there; with DATABRICKS_HOST and DATABRICKS_TOKEN set, on that
-// workspace:
+// Without DATABRICKS_HOST, it uses an in-memory workspace and creates a cluster there.
+// With DATABRICKS_HOST and DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/day-night -up 07:00 -down 19:00 -zone Europe/Berlin
 package main
@@ -24,7 +23,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
-	_ "time/tzdata" // for machines that know of no time zones
+	_ "time/tzdata" // for machines without a database of time zones
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
@@ -44,29 +43,29 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("day-night", flag.ContinueOnError)
 	n := nightWatch{out: out}
 	flags.StringVar(&n.cluster, "cluster", os.Getenv("DATABRICKS_CLUSTER_ID"), "`id` of the cluster")
-	flags.IntVar(&n.workers, "workers", 0, "`number` of workers that it is brought up with; 0 for as many as it had")
-	flags.Func("up", "`time` to bring it up at (default 07:00)", n.hours.up.set)
-	flags.Func("down", "`time` to take it down at (default 19:00)", n.hours.down.set)
-	flags.BoolVar(&n.hours.weekdays, "weekdays", false, "leave it down on Saturday and Sunday")
-	zone := flags.String("zone", "Local", "`zone` that the times are of, such as Europe/Berlin")
-	loop := flags.Bool("loop", false, "go on until stopped")
+	flags.IntVar(&n.workers, "workers", 0, "`number` of workers to start it with; 0 for the number that it had")
+	flags.Func("up", "`time` to start it (default 07:00)", n.hours.up.set)
+	flags.Func("down", "`time` to terminate it (default 19:00)", n.hours.down.set)
+	flags.BoolVar(&n.hours.weekdays, "weekdays", false, "do not start it on Saturday and Sunday")
+	zone := flags.String("zone", "Local", "time `zone` of the schedule, such as Europe/Berlin")
+	loop := flags.Bool("loop", false, "follow the schedule until stopped")
 	n.hours.up, n.hours.down = 7*60, 19*60
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	word := flags.Arg(0)
 	if flags.NArg() > 1 || word != "" && word != "up" && word != "down" || word != "" && *loop {
-		return errors.New("want one of up, down, -loop, or none of them")
+		return errors.New("want up, down, -loop or none of these")
 	}
 	if n.hours.up == n.hours.down {
-		return errors.New("-up and -down are the same")
+		return errors.New("-up and -down must differ")
 	}
 	if n.hours.zone, err = time.LoadLocation(*zone); err != nil {
 		return err
 	}
 
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		n.client = server.Client()
@@ -80,13 +79,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	if n.cluster == "" {
-		return errors.New("say which -cluster")
+		return errors.New("-cluster is required")
 	}
 	if *loop {
 		return n.loop(ctx)
 	}
 	day, _ := n.hours.at(time.Now())
-	return n.bring(ctx, word == "up" || word == "" && day)
+	return n.setRunning(ctx, word == "up" || word == "" && day)
 }
 
 type nightWatch struct {
@@ -101,13 +100,13 @@ func (n *nightWatch) say(format string, args ...any) {
 	fmt.Fprintf(n.out, "%s %s "+format+"\n", append([]any{time.Now().In(n.hours.zone).Format("Mon 15:04:05"), n.cluster}, args...)...)
 }
 
-// loop does what is due, now and at each time to come. What fails is tried again
-// every five minutes, until it is time for something else.
+// loop starts and terminates the cluster at the scheduled times. It retries a failure
+// every five minutes, until the next scheduled time.
 func (n *nightWatch) loop(ctx context.Context) error {
 	for {
 		day, next := n.hours.at(time.Now())
 		due, cancel := context.WithDeadline(ctx, next)
-		err := n.bring(due, day)
+		err := n.setRunning(due, day)
 		cancel()
 		if ctx.Err() != nil {
 			return nil // stopped
@@ -125,15 +124,15 @@ func (n *nightWatch) loop(ctx context.Context) error {
 	}
 }
 
-// bring brings the cluster up or down, and waits until it is.
-func (n *nightWatch) bring(ctx context.Context, up bool) error {
-	if !up {
-		if err := n.client.Clusters.Delete(ctx, n.cluster); err != nil { // terminates it: it can be started again
+// setRunning starts or terminates the cluster, and waits until that is done.
+func (n *nightWatch) setRunning(ctx context.Context, running bool) error {
+	if !running {
+		if err := n.client.Clusters.Delete(ctx, n.cluster); err != nil { // terminates it; it can be started again
 			return err
 		}
 		_, err := n.client.Clusters.WaitTerminated(ctx, n.cluster)
 		if err == nil {
-			n.say("is down")
+			n.say("is terminated")
 		}
 		return err
 	}
@@ -149,18 +148,18 @@ func (n *nightWatch) bring(ctx context.Context, up bool) error {
 			return err
 		}
 	}
-	n.say("is up, with %d workers", len(cluster.Executors))
+	n.say("is running with %d workers", len(cluster.Executors))
 	return nil
 }
 
-// hours say when a cluster is up.
+// hours are the schedule.
 type hours struct {
 	up, down minutes
 	weekdays bool
 	zone     *time.Location
 }
 
-// at tells whether the cluster is to be up at a time, and when that changes.
+// at reports whether the cluster should be running at a time, and when this changes.
 func (h hours) at(now time.Time) (up bool, next time.Time) {
 	type change struct {
 		at time.Time
@@ -185,7 +184,7 @@ func (h hours) at(now time.Time) (up bool, next time.Time) {
 	return last.up, first.at
 }
 
-// minutes are a time of day, by a clock on the wall.
+// minutes are a local time of day, in minutes after midnight.
 type minutes int
 
 func (m *minutes) set(s string) error {
@@ -194,7 +193,8 @@ func (m *minutes) set(s string) error {
 	return err
 }
 
-// on returns the time so many days after a day, whether that has 24 hours or not.
+// on returns this time of day, a number of days after t. It is correct on days that do
+// not have 24 hours.
 func (m minutes) on(t time.Time, days int) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day()+days, 0, int(m), 0, 0, t.Location())
 }

@@ -1,23 +1,23 @@
-// Provision makes a workspace what a file describes: service principals, groups and
-// their members, secret scopes with secrets and permissions, directories, instance
-// pools, cluster policies, clusters, jobs, and permissions on all of these. It
-// prints what it is going to do, and then does it. A second run finds nothing to do.
-// With -dry-run it prints the plan and changes nothing.
+// Provision creates and updates the objects that a file describes: service principals,
+// groups and their members, secret scopes with secrets and permissions, directories,
+// instance pools, cluster policies, clusters, jobs, and permissions on all of these. It
+// prints a plan and then executes it. A second run finds nothing to do. With -dry-run,
+// it prints the plan and changes nothing.
 //
-// The plan is a diff. A line with + creates something, and one with ~ changes
-// something: below it, each setting has its old and its new value.
+// The plan is a diff. A line with + creates something. A line with ~ changes something,
+// and the lines below it show the old and the new value of each setting.
 //
-// The file has the form of environment.json beside this program. Pools, clusters
-// and jobs are as in the calls that create them. The definition of a policy is a
-// JSON object. Where an ID of a pool, a policy or a cluster belongs, a name of one
-// in the file can stand. The same is true for the application ID of a service
-// principal. Values of secrets are in environment variables, by the names in the
-// file. Everything is known by its name. What the file does not mention stays as it
-// is, and nothing is ever deleted. But a policy, a cluster or a job that differs
-// gets exactly the settings of the file.
+// The file environment.json beside this program is a sample. Pools, clusters and jobs
+// have the JSON of the calls that create them. The definition of a policy is a JSON
+// object. The ID of a pool, a policy or a cluster may be replaced by its name in the
+// file, and so may the application ID of a service principal. The file names the
+// environment variables that contain the values of secrets. Objects are identified by
+// their names. The program does not change or delete anything that the file does not
+// mention. But if a policy, a cluster or a job differs, it gets exactly the settings in
+// the file.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory, twice. With
-// DATABRICKS_HOST and DATABRICKS_TOKEN set, it uses that workspace:
+// Without DATABRICKS_HOST, it runs twice in an in-memory workspace. With DATABRICKS_HOST
+// and DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/provision
 //	go run ./examples/provision -dry-run examples/provision/environment.json
@@ -49,7 +49,7 @@ import (
 //go:embed environment.json
 var sample []byte
 
-// An environment is what the file says.
+// An environment is the content of the file.
 type environment struct {
 	ServicePrincipals []struct {
 		Name         string
@@ -64,9 +64,9 @@ type environment struct {
 		Secrets map[string]string // names of environment variables
 		ACLs    map[string]databricks.ACLPermission
 	}
-	Folders  []string
-	Pools    []databricks.CreatePool
-	Policies []struct {
+	Directories []string
+	Pools       []databricks.CreatePool
+	Policies    []struct {
 		Name               string
 		Definition         databricks.PolicyDefinition
 		Description        string
@@ -94,7 +94,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("provision", flag.ContinueOnError)
-	dryRun := flags.Bool("dry-run", false, "print what would be done, and do nothing")
+	dryRun := flags.Bool("dry-run", false, "only print what would be done")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -107,14 +107,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	p := provision{out: out, secret: os.LookupEnv}
 	decoder := json.NewDecoder(bytes.NewReader(file))
-	decoder.DisallowUnknownFields() // a misspelt setting is not to be passed over
+	decoder.DisallowUnknownFields() // report misspelled settings
 	if err := decoder.Decode(&p.environment); err != nil {
-		return fmt.Errorf("the file: %w", err)
+		return fmt.Errorf("parsing the file: %w", err)
 	}
 
 	if os.Getenv("DATABRICKS_HOST") != "" {
 		if flags.NArg() != 1 {
-			return errors.New("say which file")
+			return errors.New("the name of a file is required")
 		}
 		var err error
 		if p.client, err = databricks.NewClient(databricks.WithUserAgent("provision", "1")); err != nil {
@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return p.run(ctx, *dryRun)
 	}
-	fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+	fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))
 	defer server.Close()
 	p.client = server.Client()
@@ -130,11 +130,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := p.run(ctx, *dryRun); err != nil || *dryRun {
 		return err
 	}
-	fmt.Fprintln(out, "And once more:")
+	fmt.Fprintln(out, "Second run:")
 	return p.run(ctx, *dryRun)
 }
 
-// A provision makes a workspace what an environment says.
+// A provision creates and updates the objects of an environment.
 type provision struct {
 	environment
 	client     *databricks.Client
@@ -143,20 +143,20 @@ type provision struct {
 	secret     func(variable string) (string, bool)
 	steps      []step
 
-	// ids are the IDs of what exists, by kind and name. A step that creates
-	// something adds its ID.
+	// ids are the IDs of existing objects, by kind and name. A step that creates an
+	// object adds its ID.
 	ids map[[2]string]string
 }
 
-// Kinds of what has an ID, beside the kinds of objects that have permissions.
+// Kinds of objects with IDs, in addition to the kinds of objects with permissions.
 const (
-	principals   = "service principals" // their application IDs
+	principals   = "service principals" // application IDs
 	principalIDs = "service principal IDs"
 	users        = "users"
 	groups       = "groups"
 )
 
-// id returns the ID for a name, or the name itself, which may be an ID.
+// id returns the ID for a name. If the name is unknown, it may be an ID, and id returns it.
 func (p *provision) id(kind, name string) string {
 	if id, ok := p.ids[[2]string{kind, name}]; ok {
 		return id
@@ -168,8 +168,7 @@ func (p *provision) known(kind, name string) bool { _, ok := p.ids[[2]string{kin
 
 func (p *provision) learn(kind, name, id string) { p.ids[[2]string{kind, name}] = id }
 
-// A step is something to do. Its text is a line of the plan, and perhaps more
-// lines below it.
+// A step is one change. Its text is one or more lines of the plan.
 type step struct {
 	what string
 	do   func(context.Context) error
@@ -181,11 +180,11 @@ func (p *provision) plan(do func(context.Context) error, format string, args ...
 	p.steps = append(p.steps, step{fmt.Sprintf(format, args...), do})
 }
 
-// run first finds out what there is to do, which only reads, and then does it.
+// run makes a plan, which only reads, prints it and executes it.
 func (p *provision) run(ctx context.Context, dryRun bool) error {
 	p.steps, p.ids, p.identities = nil, map[[2]string]string{}, scim.NewClient(p.client)
-	for _, plan := range []func(context.Context) error{ // each may need those before it
-		p.planPrincipals, p.planGroups, p.planScopes, p.planFolders, p.planPools, p.planPolicies, p.planClusters, p.planJobs, p.planPermissions,
+	for _, plan := range []func(context.Context) error{ // in order of their dependencies
+		p.planPrincipals, p.planGroups, p.planScopes, p.planDirs, p.planPools, p.planPolicies, p.planClusters, p.planJobs, p.planPermissions,
 	} {
 		if err := plan(ctx); err != nil {
 			return err
@@ -242,7 +241,7 @@ func (p *provision) planPrincipals(ctx context.Context) error {
 				}
 			}
 		default:
-			return fmt.Errorf("there are %d service principals called %s", len(found), want.Name)
+			return fmt.Errorf("%d service principals have the name %s", len(found), want.Name)
 		}
 	}
 	return nil
@@ -281,7 +280,8 @@ func (p *provision) planGroups(ctx context.Context) error {
 	return nil
 }
 
-// member says what a member of a group is, and learns its ID if it has one.
+// member returns the kind and the name of a group's member. It learns the member's ID if
+// the member exists.
 func (p *provision) member(ctx context.Context, member databricks.AccessControl) (kind, name string, err error) {
 	var id string
 	switch {
@@ -299,7 +299,7 @@ func (p *provision) member(ctx context.Context, member databricks.AccessControl)
 		if group, err = p.identities.Groups.Find(ctx, name); err == nil {
 			id = group.ID
 		} else if errors.Is(err, fs.ErrNotExist) {
-			return kind, name, nil // it is to be made
+			return kind, name, nil // the plan creates it
 		}
 	}
 	p.learn(kind, name, id)
@@ -307,13 +307,13 @@ func (p *provision) member(ctx context.Context, member databricks.AccessControl)
 }
 
 func (p *provision) planScopes(ctx context.Context) error {
-	there, err := p.client.Secrets.ListScopes(ctx)
+	existing, err := p.client.Secrets.ListScopes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, scope := range p.Scopes {
 		var acls []databricks.ACLItem
-		exists := slices.ContainsFunc(there, func(s databricks.SecretScope) bool { return strings.EqualFold(s.Name, scope.Name) })
+		exists := slices.ContainsFunc(existing, func(s databricks.SecretScope) bool { return strings.EqualFold(s.Name, scope.Name) })
 		if exists {
 			if acls, err = p.client.Secrets.ListACLs(ctx, scope.Name); err != nil {
 				return err
@@ -335,7 +335,7 @@ func (p *provision) planScopes(ctx context.Context) error {
 					continue
 				case err == nil:
 					sign = "~"
-				case errors.Is(err, databricks.ErrBadRequest): // nobody may read secrets here, so it is put each time
+				case errors.Is(err, databricks.ErrBadRequest): // secrets cannot be read here, so put it each time
 					sign = "~"
 				case err != nil && !errors.Is(err, fs.ErrNotExist):
 					return err
@@ -357,23 +357,23 @@ func (p *provision) planScopes(ctx context.Context) error {
 	return nil
 }
 
-func (p *provision) planFolders(ctx context.Context) error {
-	for _, folder := range p.Folders {
-		status, err := p.client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: folder})
+func (p *provision) planDirs(ctx context.Context) error {
+	for _, dir := range p.Directories {
+		status, err := p.client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: dir})
 		switch {
 		case err == nil:
-			p.learn(string(databricks.PermissionsOnDirectories), folder, fmt.Sprint(status.ObjectID))
+			p.learn(string(databricks.PermissionsOnDirectories), dir, fmt.Sprint(status.ObjectID))
 		case errors.Is(err, fs.ErrNotExist):
 			p.plan(func(ctx context.Context) error {
-				if err := p.client.Workspace.Mkdirs(ctx, folder); err != nil {
+				if err := p.client.Workspace.Mkdirs(ctx, dir); err != nil {
 					return err
 				}
-				status, err := p.client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: folder})
+				status, err := p.client.Workspace.GetStatus(ctx, databricks.GetObjectStatus{Path: dir})
 				if err == nil {
-					p.learn(string(databricks.PermissionsOnDirectories), folder, fmt.Sprint(status.ObjectID))
+					p.learn(string(databricks.PermissionsOnDirectories), dir, fmt.Sprint(status.ObjectID))
 				}
 				return err
-			}, "+ directory %s", folder)
+			}, "+ directory %s", dir)
 		default:
 			return err
 		}
@@ -410,7 +410,7 @@ func (p *provision) planPools(ctx context.Context) error {
 		}
 		different := differing(want, pool)
 		if editable := differing(edit, pool); different != editable || want.NodeTypeID != pool.NodeTypeID {
-			return fmt.Errorf("pool %s cannot be changed like this:%s", want.InstancePoolName, different)
+			return fmt.Errorf("these settings of pool %s cannot be changed:%s", want.InstancePoolName, different)
 		}
 		if different != "" {
 			p.plan(func(ctx context.Context) error { return p.client.Pools.Edit(ctx, edit) }, "~ pool %s%s", want.InstancePoolName, different)
@@ -453,7 +453,7 @@ func (p *provision) planPolicies(ctx context.Context) error {
 		}
 		id := existing[i].PolicyID
 		p.learn(kind, want.Name, id)
-		rules := func(text string) string { // as differing compares it
+		rules := func(text string) string { // in a form that differing can compare
 			definition, _ := databricks.ParsePolicyDefinition(text)
 			return definition.JSON()
 		}
@@ -468,8 +468,7 @@ func (p *provision) planPolicies(ctx context.Context) error {
 	return nil
 }
 
-// withIDs returns a cluster with the IDs of its policy and pools in place of
-// their names.
+// withIDs returns a cluster whose policy and pools are given by ID instead of by name.
 func (p *provision) withIDs(spec databricks.ClusterSpec) databricks.ClusterSpec {
 	spec.PolicyID = p.id(string(databricks.PermissionsOnClusterPolicies), spec.PolicyID)
 	spec.InstancePoolID = p.id(string(databricks.PermissionsOnInstancePools), spec.InstancePoolID)
@@ -478,14 +477,14 @@ func (p *provision) withIDs(spec databricks.ClusterSpec) databricks.ClusterSpec 
 }
 
 func (p *provision) planClusters(ctx context.Context) error {
-	there, err := p.client.Clusters.List(ctx, databricks.ListClusters{})
+	existing, err := p.client.Clusters.List(ctx, databricks.ListClusters{})
 	if err != nil {
 		return err
 	}
 	const kind = string(databricks.PermissionsOnClusters)
 	for _, spec := range p.Clusters {
 		var found []databricks.Cluster
-		for _, cluster := range there {
+		for _, cluster := range existing {
 			if cluster.ClusterName == spec.ClusterName && cluster.ClusterSource != databricks.ClusterSourceJob {
 				found = append(found, cluster)
 			}
@@ -505,7 +504,7 @@ func (p *provision) planClusters(ctx context.Context) error {
 			}
 			now := cluster.ClusterSpec
 			if cluster.Spec != nil {
-				now = *cluster.Spec // without what the service chose
+				now = *cluster.Spec // without values that the service chose
 			}
 			if different := differing(p.withIDs(spec), now); different != "" {
 				p.plan(func(ctx context.Context) error {
@@ -513,9 +512,9 @@ func (p *provision) planClusters(ctx context.Context) error {
 				}, "~ cluster %s, which is %s%s", spec.ClusterName, cluster.State, different)
 			}
 		default:
-			return fmt.Errorf("there are %d clusters called %s", len(found), spec.ClusterName)
+			return fmt.Errorf("%d clusters have the name %s", len(found), spec.ClusterName)
 		}
-		// The list forgets clusters that are down for long, unless they are pinned.
+		// The service forgets terminated clusters after a while, unless they are pinned.
 		if len(found) == 0 || found[0].PinnedByUserName == "" {
 			p.plan(func(ctx context.Context) error {
 				return p.client.Clusters.Pin(ctx, p.id(kind, spec.ClusterName))
@@ -526,13 +525,13 @@ func (p *provision) planClusters(ctx context.Context) error {
 }
 
 func (p *provision) planJobs(ctx context.Context) error {
-	there, err := p.client.Jobs.List(ctx, databricks.ListJobs{})
+	existing, err := p.client.Jobs.List(ctx, databricks.ListJobs{})
 	if err != nil {
 		return err
 	}
 	for _, settings := range p.Jobs {
-		there := slices.DeleteFunc(slices.Clone(there), func(j databricks.Job) bool { return j.Settings.Name != settings.Name })
-		switch len(there) {
+		found := slices.DeleteFunc(slices.Clone(existing), func(j databricks.Job) bool { return j.Settings.Name != settings.Name })
+		switch len(found) {
 		case 0:
 			p.plan(func(ctx context.Context) error {
 				id, err := p.client.Jobs.Create(ctx, p.withClusters(settings))
@@ -540,28 +539,28 @@ func (p *provision) planJobs(ctx context.Context) error {
 				return err
 			}, "+ job %s", settings.Name)
 		case 1:
-			p.learn(string(databricks.PermissionsOnJobs), settings.Name, fmt.Sprint(there[0].JobID))
-			job, err := p.client.Jobs.Get(ctx, databricks.GetJob{JobID: there[0].JobID}) // all of it, which lists need not have
+			p.learn(string(databricks.PermissionsOnJobs), settings.Name, fmt.Sprint(found[0].JobID))
+			job, err := p.client.Jobs.Get(ctx, databricks.GetJob{JobID: found[0].JobID}) // lists may be incomplete
 			if err != nil {
 				return err
 			}
 			want := p.withClusters(settings)
-			want.AccessControlList, want.RunAs = nil, nil // these cannot be read
+			want.AccessControlList, want.RunAs = nil, nil // these cannot be read, so they cannot be compared
 			if different := differing(want, job.Settings); different != "" {
 				p.plan(func(ctx context.Context) error {
 					settings := p.withClusters(settings)
-					settings.AccessControlList = nil // for Create only
+					settings.AccessControlList = nil // only Create accepts it
 					return p.client.Jobs.Reset(ctx, job.JobID, settings)
 				}, "~ job %s%s", settings.Name, different)
 			}
 		default:
-			return fmt.Errorf("there are %d jobs called %s", len(there), settings.Name)
+			return fmt.Errorf("%d jobs have the name %s", len(found), settings.Name)
 		}
 	}
 	return nil
 }
 
-// withClusters returns settings with the ids of clusters in place of their names.
+// withClusters returns settings whose clusters are given by ID instead of by name.
 func (p *provision) withClusters(settings databricks.JobSettings) databricks.JobSettings {
 	id := func(name *string) { *name = p.id(string(databricks.PermissionsOnClusters), *name) }
 	cluster := func(spec **databricks.ClusterSpec) {
@@ -579,7 +578,7 @@ func (p *provision) withClusters(settings databricks.JobSettings) databricks.Job
 	return settings
 }
 
-// nouns are the kinds of objects that the file can give permissions on.
+// nouns are the kinds of objects on which the file can grant permissions.
 var nouns = map[databricks.PermissionObject]string{
 	databricks.PermissionsOnClusters:        "cluster",
 	databricks.PermissionsOnClusterPolicies: "policy",
@@ -623,15 +622,15 @@ func (p *provision) planPermissions(ctx context.Context) error {
 	return nil
 }
 
-// differing returns a line for each setting in want that is not so in now: its
-// name, its old and its new value, without secrets. What want leaves out is for the
-// service to choose, and does not count.
+// differing returns a line for each setting that differs between want and now. The line
+// has its name, its old and its new value, without secrets. differing ignores settings
+// that are unset in want, because the service chooses their values.
 func differing(want, now any) string {
 	var lines strings.Builder
-	wanted, there := object(want), object(now)
+	wanted, existing := object(want), object(now)
 	before, after := logged(now), logged(want)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if within(wanted[name], there[name]) {
+		if within(wanted[name], existing[name]) {
 			continue
 		}
 		if before, after := shown(before[name]), shown(after[name]); before != after {
@@ -643,7 +642,7 @@ func differing(want, now any) string {
 	return lines.String()
 }
 
-// logged is a value as a log has it: its members without secrets.
+// logged returns the members of a value without secrets, as in a log.
 func logged(v any) map[string]any {
 	if v, ok := v.(slog.LogValuer); ok {
 		members, _ := v.LogValue().Any().(map[string]any)
@@ -652,14 +651,14 @@ func logged(v any) map[string]any {
 	return object(v)
 }
 
-// shown is a value as it is in JSON.
+// shown returns a value as JSON.
 func shown(v any) string {
 	if v == nil {
 		return "unset"
 	}
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // it was JSON
+		panic(err) // it comes from JSON
 	}
 	return string(text)
 }
@@ -670,7 +669,7 @@ func object(v any) (members map[string]any) {
 		err = json.Unmarshal(text, &members)
 	}
 	if err != nil {
-		panic(err) // what was JSON can be JSON again
+		panic(err) // all types that are used here have a JSON encoding
 	}
 	return members
 }
@@ -678,16 +677,16 @@ func object(v any) (members map[string]any) {
 func within(want, now any) bool {
 	switch want := want.(type) {
 	case map[string]any:
-		there, _ := now.(map[string]any)
+		members, _ := now.(map[string]any)
 		for name := range want {
-			if !within(want[name], there[name]) {
+			if !within(want[name], members[name]) {
 				return false
 			}
 		}
 		return true
 	case []any:
-		there, _ := now.([]any)
-		return slices.EqualFunc(want, there, within)
+		elements, _ := now.([]any)
+		return slices.EqualFunc(want, elements, within)
 	}
 	return want == now || now == nil && reflect.ValueOf(want).IsZero()
 }

@@ -42,7 +42,7 @@ func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Equal(t, "DATABRICKS_HOST is not set: this is a workspace in memory.\n"+all+"21 steps done.\nAnd once more:\nNothing to do.\n", out.String())
+	assert.Equal(t, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.\n"+all+"21 steps done.\nSecond run:\nNothing to do.\n", out.String())
 }
 
 var definitions = regexp.MustCompile("definition: .*")
@@ -57,7 +57,7 @@ func start(t *testing.T, opts ...databrickstest.Option) *databrickstest.Server {
 	return server
 }
 
-// provisioned runs with a file, in which old texts are replaced by new ones.
+// provisioned runs the program with the sample file, after replacing texts in it.
 func provisioned(t *testing.T, args []string, oldnew ...string) (string, error) {
 	name := filepath.Join(t.TempDir(), "environment.json")
 	require.NoError(t, os.WriteFile(name, []byte(strings.NewReplacer(oldnew...).Replace(string(sample))), 0o600))
@@ -111,7 +111,7 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	assert.Equal(t, "Nothing to do.\n", out)
 	assert.Empty(t, writes(server))
 
-	// Somebody changes one of each.
+	// Change one object of each kind.
 	require.NoError(t, client.Groups.RemoveMember(t.Context(), "data", databricks.GroupMember{GroupName: "analysts"}))
 	require.NoError(t, client.Secrets.PutACL(t.Context(), databricks.PutACL{Scope: "etl", Principal: "analysts", Permission: databricks.ACLWrite}))
 	require.NoError(t, client.Workspace.Delete(t.Context(), databricks.DeleteObject{Path: "/Shared/reports"}))
@@ -145,8 +145,8 @@ func TestRun_onlyWhatDiffers(t *testing.T) {
 	assert.Equal(t, "Nothing to do.\n", out)
 }
 
-// A run that fails half way says where, and the next one goes on from there.
-func TestRun_goesOn(t *testing.T) {
+// If a step fails, the error names it. The next run continues from there.
+func TestRun_continues(t *testing.T) {
 	server := start(t)
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/clusters/create", Status: 403})
 	out, err := provisioned(t, nil)
@@ -158,7 +158,7 @@ func TestRun_goesOn(t *testing.T) {
 	assert.Equal(t, all[strings.Index(all, "  + cluster"):]+"8 steps done.\n", out)
 }
 
-// Permissions of a job can be given when it is made, but not be read.
+// The access control list of a job can be set by Create, but cannot be read.
 func TestRun_permissionsOfJobs(t *testing.T) {
 	start(t)
 	for _, want := range []string{all + "21 steps done.\n", "Nothing to do.\n"} {
@@ -168,7 +168,7 @@ func TestRun_permissionsOfJobs(t *testing.T) {
 	}
 }
 
-// Where nobody may read secrets, there is no telling whether they differ.
+// If secrets cannot be read, the program cannot compare them and puts them each time.
 func TestRun_secretsCannotBeRead(t *testing.T) {
 	start(t, databrickstest.WithSecretsInNotebooksOnly())
 	for _, want := range []string{all + "21 steps done.\n", "  ~ secret storage-key in scope etl\n1 steps done.\n"} {
@@ -184,7 +184,7 @@ func TestRun_fails(t *testing.T) {
 	assert.ErrorContains(t, err, `unknown field "retries"`)
 	_, err = provisioned(t, nil, "ETL_STORAGE_KEY", "ETL_KEY")
 	assert.ErrorContains(t, err, "$ETL_KEY is not set")
-	assert.ErrorContains(t, run(t.Context(), nil, new(bytes.Buffer)), "say which file")
+	assert.ErrorContains(t, run(t.Context(), nil, new(bytes.Buffer)), "the name of a file is required")
 	assert.ErrorContains(t, run(t.Context(), []string{"missing.json"}, new(bytes.Buffer)), "missing.json")
 	assert.Empty(t, writes(server))
 
@@ -194,7 +194,7 @@ func TestRun_fails(t *testing.T) {
 		require.NoError(t, err)
 	}
 	_, err = provisioned(t, nil)
-	assert.ErrorContains(t, err, "there are 2 clusters called shared")
+	assert.ErrorContains(t, err, "2 clusters have the name shared")
 }
 
 func TestDiffering(t *testing.T) {
@@ -214,7 +214,7 @@ func TestDiffering(t *testing.T) {
 	}
 }
 
-// A secret that differs is named and not shown.
+// The diff names a secret that differs, and does not show it.
 func TestDiffering_secrets(t *testing.T) {
 	spec := func(value string) databricks.ClusterSpec {
 		return databricks.ClusterSpec{SparkEnvVars: databricks.SparkEnvVars{"KEY": value}}
@@ -231,5 +231,5 @@ func TestRun_unsupported(t *testing.T) {
 	_, err = provisioned(t, nil)
 	require.NoError(t, err)
 	_, err = provisioned(t, nil, `"node_type_id": "Standard_DS3_v2"`, `"node_type_id": "Standard_DS4_v2"`)
-	assert.ErrorContains(t, err, "pool standard cannot be changed like this")
+	assert.ErrorContains(t, err, "these settings of pool standard cannot be changed")
 }

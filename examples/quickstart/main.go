@@ -1,8 +1,8 @@
-// Quickstart makes a cluster, waits for it, uploads a file, runs a command and
-// a job on it, and takes everything away again, saying what it does.
+// Quickstart creates a cluster, uploads a file, runs a command and a job on the
+// cluster, and deletes everything that it created. It prints each step.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory, and needs no
-// account; with DATABRICKS_HOST and DATABRICKS_TOKEN set, on that workspace:
+// Without DATABRICKS_HOST, it uses an in-memory workspace and needs no account. With
+// DATABRICKS_HOST and DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/quickstart
 package main
@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,14 +37,14 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
-	runtime := flags.String("runtime", "", "Spark version of the cluster; the newest with long-term support if empty")
-	nodeType := flags.String("node", "", "node type of the cluster; the smallest if empty")
+	runtime := flags.String("runtime", "", "Spark version of the cluster; default: the newest with long-term support")
+	nodeType := flags.String("node", "", "node type of the cluster; default: the smallest")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	q := quickstart{out: out}
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
 		defer server.Close()
 		q.client = server.Client()
@@ -68,7 +67,7 @@ const (
 	file     = dir + "/numbers.csv"
 	notebook = dir + "/sum"
 	numbers  = "1\n2\n3\n4\n"
-	nothing  = "nothing (a workspace in memory runs code only if it is told to)"
+	nothing  = "nothing (the in-memory workspace runs no code by default)"
 )
 
 func (q *quickstart) say(format string, args ...any) { fmt.Fprintf(q.out, format+"\n", args...) }
@@ -78,12 +77,12 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	q.say("Workspace: %s", c.Host())
 
 	if runtime == "" {
-		if runtime, err = newestRuntime(ctx, c); err != nil {
+		if runtime, err = c.Clusters.SelectSparkVersion(ctx, databricks.SelectSparkVersion{}); err != nil {
 			return err
 		}
 	}
 	if nodeType == "" {
-		if nodeType, err = smallestNodeType(ctx, c); err != nil {
+		if nodeType, err = c.Clusters.SelectNodeType(ctx, databricks.SelectNodeType{}); err != nil {
 			return err
 		}
 	}
@@ -97,7 +96,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	}
 	defer func() { err = errors.Join(err, q.cleanUp(ctx, id)) }()
 
-	q.say("Waiting until cluster %s runs:", id)
+	q.say("Waiting until cluster %s is running:", id)
 	for cluster, err := range c.Clusters.Watch(ctx, id) {
 		if err != nil {
 			return err
@@ -107,7 +106,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 			break
 		}
 	}
-	if _, err := c.Clusters.WaitRunning(ctx, id); err != nil { // tells why, if it does not run
+	if _, err := c.Clusters.WaitRunning(ctx, id); err != nil { // if it is not running, the error says why
 		return err
 	}
 
@@ -147,7 +146,7 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	if err != nil {
 		return err
 	}
-	if _, err := c.Jobs.WaitRun(ctx, runID); err != nil { // a run that fails is an error
+	if _, err := c.Jobs.WaitRun(ctx, runID); err != nil { // if the run fails, the error says why
 		return err
 	}
 	output, err := c.Jobs.GetRunOutput(ctx, runID)
@@ -158,70 +157,29 @@ func (q *quickstart) run(ctx context.Context, runtime, nodeType string) (err err
 	return nil
 }
 
-// cleanUp takes away what run made, also after it failed or was interrupted.
+// cleanUp deletes what run created, even if run failed or was interrupted.
 func (q *quickstart) cleanUp(ctx context.Context, clusterID string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	q.say("Taking away the cluster, the file and the notebook.")
+	q.say("Deleting the cluster, the file and the notebook.")
 	err := q.client.Workspace.Delete(ctx, databricks.DeleteObject{Path: dir, Recursive: true})
 	if errors.Is(err, databricks.ErrResourceDoesNotExist) {
-		err = nil // it did not come to that
+		err = nil // run failed before it created the directory
 	}
 	return errors.Join(err, q.client.Clusters.PermanentDelete(ctx, clusterID))
 }
 
-// newestRuntime picks the newest plain runtime with long-term support.
-func newestRuntime(ctx context.Context, c *databricks.Client) (string, error) {
-	versions, err := c.Clusters.SparkVersions(ctx)
-	if err != nil {
-		return "", err
-	}
-	number := func(v databricks.SparkVersion) (major, minor int) {
-		_, _ = fmt.Sscanf(v.Key, "%d.%d.", &major, &minor) // 0 if it has another form
-		return major, minor
-	}
-	versions = slices.DeleteFunc(versions, func(v databricks.SparkVersion) bool {
-		major, _ := number(v)
-		return major == 0 || strings.Count(v.Key, "-") != 1 || !strings.Contains(v.Name, "LTS")
-	})
-	if len(versions) == 0 {
-		return "", errors.New("the workspace offers no runtime with long-term support; say which with -runtime")
-	}
-	return slices.MaxFunc(versions, func(a, b databricks.SparkVersion) int {
-		aMajor, aMinor := number(a)
-		bMajor, bMinor := number(b)
-		return cmp.Or(cmp.Compare(aMajor, bMajor), cmp.Compare(aMinor, bMinor))
-	}).Key, nil
-}
-
-// smallestNodeType picks the machine with the fewest cores and least memory.
-func smallestNodeType(ctx context.Context, c *databricks.Client) (string, error) {
-	types, err := c.Clusters.ListNodeTypes(ctx)
-	if err != nil {
-		return "", err
-	}
-	types = slices.DeleteFunc(types, func(n databricks.NodeType) bool {
-		return n.IsDeprecated || n.IsHidden || n.NodeInfo != nil && len(n.NodeInfo.Status) > 0
-	})
-	if len(types) == 0 {
-		return "", errors.New("the workspace offers no node type; say which with -node")
-	}
-	return slices.MinFunc(types, func(a, b databricks.NodeType) int {
-		return cmp.Or(cmp.Compare(a.NumCores, b.NumCores), cmp.Compare(a.MemoryMB, b.MemoryMB))
-	}).NodeTypeID, nil
-}
-
-// python runs commands with the Python of this machine, if it has one.
+// python returns an executor that runs commands in this machine's Python, if it has one.
 func python() databrickstest.Executor {
 	if _, err := exec.LookPath("python3"); err == nil {
 		return databrickstest.LocalPython()
 	}
 	return databrickstest.ExecutorFunc(func(databrickstest.Command) databrickstest.CommandResult {
-		return databrickstest.CommandResult{Text: "nothing, for there is no python3 here to run it"}
+		return databrickstest.CommandResult{Text: "nothing, because this machine has no python3"}
 	})
 }
 
-// pretendRun is what the workspace in memory does for the notebook.
+// pretendRun returns what the notebook would return.
 func pretendRun(databrickstest.RunSpec) databrickstest.RunOutcome {
 	sum := 0
 	for n := range strings.Lines(numbers) {

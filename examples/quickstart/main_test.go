@@ -15,10 +15,10 @@ func TestRun(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Regexp(t, `(?s)workspace in memory.*PENDING.*RUNNING.*It returned: 10.*Taking away`, out.String())
+	assert.Regexp(t, `(?s)in-memory workspace.*PENDING.*RUNNING.*It returned: 10.*Deleting`, out.String())
 }
 
-// The same against a server that is somewhere else, through the environment.
+// The environment selects another server.
 func TestRun_byEnvironment(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(pretendRun), databrickstest.WithExecutor(python()))
 	defer server.Close()
@@ -33,7 +33,7 @@ func TestRun_byEnvironment(t *testing.T) {
 	assert.ErrorContains(t, run(t.Context(), nil, &out), "403")
 }
 
-// What fails half way leaves no cluster.
+// If the program fails, it leaves no cluster.
 func TestRun_cleansUpAfterFailure(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithFaults(databrickstest.Fault{Path: "/api/2.0/jobs/runs/submit", Status: 403}))
 	defer server.Close()

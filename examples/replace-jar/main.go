@@ -1,22 +1,23 @@
-// Replace-jar is for the end of a build: it uploads a JAR and puts it in the
-// place of its older versions, on all clusters and in all jobs that name one.
+// Replace-jar is the last step of a build. It uploads a JAR and replaces older versions
+// of it on all clusters and in all jobs.
 //
 //	replace-jar -jar target/etl-1.5.jar
 //
-// uploads to /Volumes/main/default/jars/etl-1.5.jar and replaces etl-1.4.jar and the
-// like beside it; -to and -old say otherwise. A cluster that runs has the older
-// version until it is restarted, which is done with -restart only.
+// uploads the file to /Volumes/main/default/jars/etl-1.5.jar and replaces etl-1.4.jar
+// and all other versions in that directory. The flags -to and -old change both paths. A
+// running cluster uses the older version until it restarts. It is restarted only with
+// -restart.
 //
-// It prints one line for the build's log. It ends with 0 if all is as it should
-// be, with 1 if something failed, with 2 if its arguments are wrong, and with 3
-// if -dry-run, which changes nothing and shows the calls on standard error,
-// found something to do. To run it again is safe, and does what is left to do,
-// as long as each build has a name of its own: which clusters still run with
-// an older file of the same name is known to the run that uploads only.
+// The program prints one line for the build's log. Its exit status is 0 on success, 1 if
+// something failed, and 2 if the arguments are invalid. With -dry-run, it changes
+// nothing and prints the calls to standard error. The exit status is then 3 if there is
+// something to do. It is safe to run the program again, and this completes an incomplete
+// run. This assumes that each build has a different file name. If a file of the same
+// name is replaced, only the run that uploads it knows which clusters still use the
+// older file.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory, with a cluster
-// and a job that it makes there; with DATABRICKS_HOST and DATABRICKS_TOKEN set,
-// on that workspace:
+// Without DATABRICKS_HOST, it uses an in-memory workspace and creates a cluster and a
+// job there. With DATABRICKS_HOST and DATABRICKS_TOKEN, it uses that workspace:
 //
 //	go run ./examples/replace-jar -dry-run
 package main
@@ -50,37 +51,37 @@ func main() {
 	os.Exit(code)
 }
 
-// What the program ends with.
+// Exit statuses.
 const (
 	done    = iota
-	failed  // at least in part
-	misused // wrong arguments
-	pending // there is something to do, and this was a dry run
+	failed  // at least partly
+	misused // invalid arguments
+	pending // a dry run found something to do
 )
 
-// run prints one line to out and returns what to exit with.
+// run prints one line to out and returns the exit status.
 func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	flags := flag.NewFlagSet("replace-jar", flag.ContinueOnError)
 	flags.SetOutput(progress)
 	var (
 		r      replacement
 		jar    = flags.String("jar", "", "`file` to upload")
-		dryRun = flags.Bool("dry-run", false, "show what would be done, and do nothing")
+		dryRun = flags.Bool("dry-run", false, "only show what would be done")
 	)
-	flags.StringVar(&r.to, "to", "", "where to upload it; /Volumes/main/default/jars/ and its name if empty")
-	flags.StringVar(&r.old, "old", "", "`pattern` of what it replaces; -to with any other version if empty")
+	flags.StringVar(&r.to, "to", "", "`path` to upload it to; default: its name in /Volumes/main/default/jars/")
+	flags.StringVar(&r.old, "old", "", "`pattern` of the files that it replaces; default: -to with any other version")
 	flags.BoolVar(&r.restart, "restart", false, "restart clusters that run with an older version")
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return done
 	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("do not know what to do with %q", flags.Args())
+		err = fmt.Errorf("unexpected arguments %q", flags.Args())
 	case err == nil && *jar == "" && os.Getenv("DATABRICKS_HOST") != "":
-		err = errors.New("say which -jar")
+		err = errors.New("-jar is required")
 	}
 	if err != nil {
-		fmt.Fprintln(out, "replace-jar: wrong arguments:", err)
+		fmt.Fprintln(out, "replace-jar: invalid arguments:", err)
 		return misused
 	}
 
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 		}))
 	}
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(progress, "DATABRICKS_HOST is not set: this is a workspace in memory")
+		fmt.Fprintln(progress, "DATABRICKS_HOST is not set, so this uses an in-memory workspace")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithVolume("main.default.jars"))
 		defer server.Close()
 		if err = populate(ctx, server.Client()); err == nil {
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 	}
 	switch result := strings.Join(r.done, ", "); {
 	case err != nil:
-		// Several failures are several lines of an error, but this is to be one.
+		// The error has one line per failure, but the output must be one line.
 		fmt.Fprintf(out, "replace-jar: %s: failed: %s; done: %s\n", r.to, strings.ReplaceAll(err.Error(), "\n", "; "), cmp.Or(result, "nothing"))
 		return failed
 	case result == "":
@@ -128,13 +129,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 
 var version = regexp.MustCompile(`-[0-9][^/]*\.jar$`)
 
-// A replacement puts one JAR in the place of others.
+// A replacement replaces other JARs with one JAR.
 type replacement struct {
 	client   *databricks.Client
-	to, old  string // a URI, and a pattern as of path.Match
+	to, old  string // a URI, and a pattern of path.Match
 	restart  bool
-	replaced bool     // there was another file at to
-	done     []string // for the log
+	replaced bool     // the upload replaced a different file
+	done     []string // text for the log
 }
 
 func (r *replacement) did(format string, args ...any) {
@@ -151,14 +152,14 @@ func (r *replacement) run(ctx context.Context, content []byte) error {
 		return fmt.Errorf("-old: %w", err)
 	}
 	if err := r.upload(ctx, content); err != nil {
-		return err // nothing is to name a JAR that is not there
+		return err // nothing must refer to a missing JAR
 	}
 	clusters, err := r.client.Libraries.AllClusterStatuses(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, cluster := range clusters { // one that fails does not keep the others
+	for _, cluster := range clusters { // continue after a failure
 		if err := r.cluster(ctx, cluster); err != nil {
 			errs = append(errs, fmt.Errorf("cluster %s: %w", cluster.ClusterID, err))
 		}
@@ -173,7 +174,7 @@ func (r *replacement) run(ctx context.Context, content []byte) error {
 	return errors.Join(errs...)
 }
 
-// files returns what reads and writes the JAR: that of volumes, or of DBFS.
+// files returns the service for the path of the JAR: Files for volumes, or else DBFS.
 func (r *replacement) files() interface {
 	Download(ctx context.Context, path string, to io.Writer, opts databricks.DownloadOptions) error
 	Upload(ctx context.Context, from io.Reader, path string, opts databricks.UploadOptions) error
@@ -184,15 +185,15 @@ func (r *replacement) files() interface {
 	return r.client.DBFS
 }
 
-// upload uploads the JAR, unless it is there already.
+// upload uploads the JAR, unless the same file already exists.
 func (r *replacement) upload(ctx context.Context, content []byte) error {
-	there := sha256.New()
-	err := r.files().Download(ctx, r.to, there, databricks.DownloadOptions{})
+	existing := sha256.New()
+	err := r.files().Download(ctx, r.to, existing, databricks.DownloadOptions{})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	r.replaced = err == nil
-	if hash := sha256.Sum256(content); r.replaced && bytes.Equal(there.Sum(nil), hash[:]) {
+	if hash := sha256.Sum256(content); r.replaced && bytes.Equal(existing.Sum(nil), hash[:]) {
 		r.replaced = false
 		return nil
 	}
@@ -208,8 +209,8 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 	var (
 		id    = cluster.ClusterID
 		jar   = []databricks.Library{{JAR: r.to}}
-		old   []databricks.Library // that are to go
-		stale bool                 // it runs with one that is not the new one
+		old   []databricks.Library // to uninstall
+		stale bool                 // the cluster uses an older one
 	)
 	for _, s := range cluster.LibraryStatuses {
 		switch {
@@ -217,7 +218,7 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 			stale = stale || r.replaced
 		case !r.isOld(s.Library.JAR):
 		case s.IsLibraryForAllClusters:
-			return fmt.Errorf("%s is one for all clusters: replace it in the workspace's pages", s.Library.JAR)
+			return fmt.Errorf("%s is a library for all clusters; replace it in the web interface of the workspace", s.Library.JAR)
 		case s.Status == databricks.LibraryUninstallOnRestart:
 			stale = true
 		default:
@@ -229,11 +230,11 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 		return nil
 	}
 	now, err := r.client.Clusters.Get(ctx, id)
-	if err != nil || now.ClusterSource == databricks.ClusterSourceJob { // which goes with its run
+	if err != nil || now.ClusterSource == databricks.ClusterSourceJob { // the cluster ends with its run
 		return err
 	}
 	if len(old) > 0 {
-		if err := r.client.Libraries.Install(ctx, id, jar); err != nil { // first: rather both than none
+		if err := r.client.Libraries.Install(ctx, id, jar); err != nil { // before the uninstall, so that one is always there
 			return err
 		}
 		if err := r.client.Libraries.Uninstall(ctx, id, old); err != nil {
@@ -245,7 +246,7 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 	case now.State == databricks.ClusterTerminated || now.State == databricks.ClusterTerminating:
 	case !r.restart:
 		if len(old) > 0 || r.replaced {
-			r.did("cluster %s has to be restarted", id)
+			r.did("cluster %s must be restarted", id)
 		}
 	default:
 		if err := r.client.Clusters.Restart(ctx, databricks.RestartCluster{ClusterID: id}); err != nil {
@@ -262,17 +263,17 @@ func (r *replacement) cluster(ctx context.Context, cluster databricks.ClusterLib
 	return nil
 }
 
-// job replaces the JAR in a job. Runs under way go on with what they have.
+// job replaces the JAR in a job. Active runs keep the older version.
 func (r *replacement) job(ctx context.Context, job databricks.Job) error {
 	settings := job.Settings
-	if job.HasMore || settings.Format == databricks.JobFormatMultiTask && settings.Tasks == nil { // lists may be cut
+	if job.HasMore || settings.Format == databricks.JobFormatMultiTask && settings.Tasks == nil { // lists may be incomplete
 		whole, err := r.client.Jobs.Get(ctx, databricks.GetJob{JobID: job.JobID})
 		if err != nil {
 			return err
 		}
 		settings = whole.Settings
 	}
-	// What is not said stays as it is, so only what holds libraries is said.
+	// Update keeps settings that are unset, so set only those with libraries.
 	change := databricks.JobSettings{Libraries: settings.Libraries, SparkSubmitTask: settings.SparkSubmitTask, Tasks: settings.Tasks}
 	changed := r.libraries(&change.Libraries)
 	changed = r.submit(change.SparkSubmitTask) || changed
@@ -298,7 +299,7 @@ func (r *replacement) task(task *databricks.Task) bool {
 	return changed
 }
 
-// libraries replaces the JAR in a list, in which it is once then.
+// libraries replaces the JAR in a list. The list then contains it once.
 func (r *replacement) libraries(libraries *[]databricks.Library) bool {
 	old := func(l databricks.Library) bool { return r.isOld(l.JAR) }
 	if !slices.ContainsFunc(*libraries, old) {
@@ -315,7 +316,7 @@ func (r *replacement) submit(task *databricks.SparkSubmitTask) (changed bool) {
 		return false
 	}
 	for i, parameter := range task.Parameters {
-		uris := strings.Split(parameter, ",") // as of --jars
+		uris := strings.Split(parameter, ",") // --jars has a list
 		for j := range uris {
 			if r.isOld(uris[j]) {
 				uris[j], changed = r.to, true
@@ -326,7 +327,7 @@ func (r *replacement) submit(task *databricks.SparkSubmitTask) (changed bool) {
 	return changed
 }
 
-// populate makes a cluster and a job with an older JAR.
+// populate creates a cluster and a job with an older JAR.
 func populate(ctx context.Context, client *databricks.Client) error {
 	old := []databricks.Library{{JAR: "/Volumes/main/default/jars/etl-1.4.jar"}}
 	spec := databricks.ClusterSpec{ClusterName: "etl", SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)}

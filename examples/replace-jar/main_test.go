@@ -21,11 +21,11 @@ func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out, progress bytes.Buffer
 	assert.Equal(t, done, run(t.Context(), nil, &out, &progress))
-	assert.Regexp(t, `^replace-jar: /Volumes/main/default/jars/etl-1\.5\.jar: uploaded 18 bytes, cluster \S+ changed, cluster \S+ has to be restarted, job \d+ changed\n$`, out.String())
+	assert.Regexp(t, `^replace-jar: /Volumes/main/default/jars/etl-1\.5\.jar: uploaded 18 bytes, cluster \S+ changed, cluster \S+ must be restarted, job \d+ changed\n$`, out.String())
 }
 
-// A workspace with a cluster of each kind and a job of each kind that name the
-// old JAR, and of each one that does not.
+// A fixture is a workspace with clusters and jobs of each kind. One of each uses the old
+// JAR, and one does not.
 type fixture struct {
 	*databrickstest.Server
 	client                 *databricks.Client
@@ -84,7 +84,7 @@ func (f *fixture) run(t *testing.T, args ...string) (code int, out, progress str
 	return code, strings.TrimPrefix(o.String(), "replace-jar: /Volumes/main/default/jars/etl-1.5.jar: "), p.String()
 }
 
-// libraries returns those of a cluster that are JARs, and their states.
+// libraries returns the JARs of a cluster with their states.
 func (f *fixture) libraries(t *testing.T, cluster string) map[string]databricks.LibraryInstallStatus {
 	all, err := f.client.Libraries.ClusterStatus(t.Context(), cluster)
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func (f *fixture) libraries(t *testing.T, cluster string) map[string]databricks.
 	return jars
 }
 
-// writes counts the calls that the workspace got.
+// writes returns the paths of the requests that change something.
 func (f *fixture) writes() (paths []string) {
 	for _, r := range f.Requests() {
 		if r.Method != "GET" && r.Method != "HEAD" {
@@ -123,7 +123,7 @@ func TestRun(t *testing.T) {
 
 	code, out, _ = f.run(t)
 	assert.Equal(t, done, code, out)
-	assert.Equal(t, 2, strings.Count(out, " changed, cluster")+strings.Count(out, " has to be restarted, "), out)
+	assert.Equal(t, 2, strings.Count(out, " changed, cluster")+strings.Count(out, " must be restarted, "), out)
 	assert.Equal(t, 3, strings.Count(out, "job "), out)
 	assert.Equal(t, map[string]databricks.LibraryInstallStatus{
 		"etl-1.4.jar": databricks.LibraryUninstallOnRestart, "etl-1.5.jar": databricks.LibraryInstalled, "etl-tools-2.0.jar": databricks.LibraryInstalled,
@@ -158,7 +158,7 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, "nothing to do\n", out)
 }
 
-// A new build of the same version, over the file that is there.
+// A new build of the same version replaces the existing file.
 func TestRun_sameName(t *testing.T) {
 	f := newFixture(t)
 	_, out, _ := f.run(t, "-restart")
@@ -169,11 +169,11 @@ func TestRun_sameName(t *testing.T) {
 	assert.Equal(t, "dry run: uploaded 10 bytes, cluster "+f.running+" restarted\n", out)
 	code, out, _ = f.run(t)
 	assert.Equal(t, done, code)
-	assert.Equal(t, "uploaded 10 bytes, cluster "+f.running+" has to be restarted\n", out)
+	assert.Equal(t, "uploaded 10 bytes, cluster "+f.running+" must be restarted\n", out)
 }
 
-// What fails is told, does not keep the rest, and is done by the next run.
-func TestRun_failsHalfWay(t *testing.T) {
+// The program reports failures and continues. The next run completes the work.
+func TestRun_partialFailure(t *testing.T) {
 	f := newFixture(t)
 	f.Inject(databrickstest.Fault{Path: "/api/2.0/libraries/uninstall", Status: 403, Times: 2}, databrickstest.Fault{Path: "/api/2.0/jobs/update", Status: 403})
 	code, out, _ := f.run(t)
@@ -186,7 +186,7 @@ func TestRun_failsHalfWay(t *testing.T) {
 	assert.Equal(t, "nothing to do\n", out)
 }
 
-// The cluster of a run is left alone: it goes with the run.
+// The program does not change the cluster of a run, which ends with the run.
 func TestRun_clusterOfARun(t *testing.T) {
 	f := newFixture(t)
 	f.ScriptRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
@@ -224,7 +224,7 @@ func TestRun_exits(t *testing.T) {
 	}
 	var out, progress bytes.Buffer
 	assert.Equal(t, misused, run(t.Context(), nil, &out, &progress))
-	assert.Equal(t, "replace-jar: wrong arguments: say which -jar\n", out.String())
+	assert.Equal(t, "replace-jar: invalid arguments: -jar is required\n", out.String())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	assert.Equal(t, failed, run(ctx, []string{"-jar", f.jar}, &out, &progress))

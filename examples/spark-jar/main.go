@@ -1,9 +1,9 @@
-// Spark-jar does the classic job of REST API 1.2: it uploads a JAR, attaches it
-// to a running cluster, runs a command that uses it, prints the result, and
-// takes everything away again.
+// Spark-jar shows a common use of REST API 1.2. It uploads a JAR, attaches it to a
+// running cluster, runs a command that uses it, and prints the result. At the end, it
+// deletes the JAR and everything else that it created.
 //
-// Without DATABRICKS_HOST it does so on a workspace in memory. With it, say
-// which cluster and which JAR, and what to run:
+// Without DATABRICKS_HOST, it uses an in-memory workspace. With DATABRICKS_HOST, it
+// needs a cluster and a JAR. Set the code to run, too:
 //
 //	go run ./examples/spark-jar -cluster 0712-083015-bonk12 -jar target/etl.jar -code 'println(com.example.ETL.run())'
 package main
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var (
 		cluster = flags.String("cluster", "", "`id` of a running cluster")
 		jar     = flags.String("jar", "", "`file` to upload")
-		folder  = flags.String("folder", "/", "workspace folder that the library is in meanwhile")
+		dir     = flags.String("dir", "/", "workspace `directory` of the library, until it is deleted")
 		code    = flags.String("code", `org.apache.spark.examples.SparkPi.main(Array("10"))`, "Scala `code` to run")
 	)
 	if err := flags.Parse(args); err != nil {
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var workspace *databricks.Client
 	file := v12.FileFromBytes("sparkpi.jar", sampleJAR())
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithExecutor(databrickstest.ExecutorFunc(pretend)))
 		defer server.Close()
 		workspace = server.Client()
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		if *cluster == "" || *jar == "" {
-			return errors.New("say -cluster and -jar")
+			return errors.New("-cluster and -jar are required")
 		}
 	}
 	if *jar != "" {
@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		*cluster = id
 	}
 
-	result, err := runWithJAR(ctx, client, *cluster, *folder, file, *code, out)
+	result, err := runWithJAR(ctx, client, *cluster, *dir, file, *code, out)
 	if err != nil {
 		return err
 	}
@@ -92,15 +92,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // runWithJAR runs Scala code that needs a JAR.
-func runWithJAR(ctx context.Context, client *v12.Client, clusterID, folder string, jar databricks.FilePart, code string, out io.Writer) (result *v12.Result, err error) {
+func runWithJAR(ctx context.Context, client *v12.Client, clusterID, dir string, jar databricks.FilePart, code string, out io.Writer) (result *v12.Result, err error) {
 	library, err := client.Libraries.Upload(ctx, v12.UploadLibrary{
-		LibType: v12.LibraryJavaJAR, Name: strings.TrimSuffix(jar.Name, filepath.Ext(jar.Name)), Folder: folder, File: jar,
+		LibType: v12.LibraryJavaJAR, Name: strings.TrimSuffix(jar.Name, filepath.Ext(jar.Name)), Folder: dir, File: jar,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		// Also when ctx is over: the library is not to stay.
+		// Delete the library even if ctx has ended.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		err = errors.Join(err, client.Libraries.Detach(ctx, library, clusterID), client.Libraries.Delete(ctx, library))
@@ -149,15 +149,15 @@ func show(out io.Writer, result *v12.Result) {
 	}
 }
 
-// pretend is what the cluster in memory makes of code.
+// pretend returns the result of code on the in-memory cluster.
 func pretend(command databrickstest.Command) databrickstest.CommandResult {
 	if !strings.Contains(command.Code, "SparkPi") {
-		return databrickstest.CommandResult{Cause: "<console>:1: error: there is only SparkPi here"}
+		return databrickstest.CommandResult{Cause: "<console>:1: error: this workspace only has SparkPi"}
 	}
 	return databrickstest.CommandResult{Duration: 200 * time.Millisecond, Text: "Pi is roughly 3.1418"}
 }
 
-// sampleJAR makes a JAR with nothing in it but its manifest.
+// sampleJAR returns a JAR that contains only a manifest.
 func sampleJAR() []byte {
 	var content bytes.Buffer
 	archive := zip.NewWriter(&content)
@@ -166,7 +166,7 @@ func sampleJAR() []byte {
 		_, err = io.WriteString(manifest, "Manifest-Version: 1.0\r\n\r\n")
 	}
 	if err = errors.Join(err, archive.Close()); err != nil {
-		panic(err) // memory does not fail to take it
+		panic(err) // writes to memory do not fail
 	}
 	return content.Bytes()
 }

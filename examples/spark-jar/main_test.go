@@ -17,15 +17,15 @@ func TestRun_inMemory(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Regexp(t, `^DATABRICKS_HOST is not set: this is a workspace in memory
+	assert.Regexp(t, `^DATABRICKS_HOST is not set, so this uses an in-memory workspace
 uploaded sparkpi.jar \(\d+ bytes\)
 attached
 Pi is roughly 3.1418
 $`, out.String())
-	assert.ErrorContains(t, run(t.Context(), []string{"-code", "1 + 1"}, &out), "there is only SparkPi here")
+	assert.ErrorContains(t, run(t.Context(), []string{"-code", "1 + 1"}, &out), "this workspace only has SparkPi")
 }
 
-// On a workspace of one's own, nothing is left there, whether it went well or not.
+// The program leaves nothing in the workspace, whether it succeeds or fails.
 func TestRun_onWorkspace(t *testing.T) {
 	quick := databrickstest.Timings{ClusterStart: -1, LibraryInstall: -1, ContextStart: -1, Command: -1}
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithTimings(quick), databrickstest.WithExecutor(databrickstest.ExecutorFunc(func(c databrickstest.Command) databrickstest.CommandResult {
@@ -55,7 +55,7 @@ func TestRun_onWorkspace(t *testing.T) {
 		"is Error: java.util.zip":  {"-cluster", cluster, "-jar", broken},
 		"Unknown cluster id none":  {"-cluster", "none", "-jar", jar},
 		"no such file":             {"-cluster", cluster, "-jar", jar + "x"},
-		"say -cluster and -jar":    {"-cluster", cluster},
+		"are required":             {"-cluster", cluster},
 		"flag provided but not de": {"-what"},
 	} {
 		assert.ErrorContains(t, run(t.Context(), args, &out), want)

@@ -1,6 +1,6 @@
-// Team sets up what a team works with: a service principal in a group, a policy, a
-// pool, a cluster, a job, a secret, and the group's permissions on them. Then it
-// signs in as the service principal and starts the job, in a workspace in memory:
+// Team sets up a team: a service principal in a group, a policy, a pool, a cluster, a
+// job, a secret, and the group's permissions on them. Then it signs in as the service
+// principal and starts the job. It uses an in-memory workspace:
 //
 //	go run ./examples/team
 package main
@@ -16,7 +16,7 @@ import (
 	"github.com/go-databricks/databricks/scim"
 )
 
-// A team has a group of its own name, and a service principal in it.
+// A team has the IDs of a team's objects.
 type team struct {
 	applicationID, pool, policy, cluster string
 	job                                  int64
@@ -30,7 +30,7 @@ func main() {
 	fmt.Println("started run", must(signIn(server, etl.applicationID).Jobs.RunNow(ctx, db.RunNow{JobID: etl.job})).RunID)
 }
 
-// setUp creates all that a team works with.
+// setUp creates the objects of a team.
 func setUp(ctx context.Context, client *db.Client, name string) team {
 	identities := scim.NewClient(client)
 	principal := must(identities.ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: name}))
@@ -63,8 +63,8 @@ func setUp(ctx context.Context, client *db.Client, name string) team {
 	return t
 }
 
-// signIn returns a client of the service principal. An admin of the account creates
-// the OAuth secret.
+// signIn returns a client that signs in as the service principal. In the service, an
+// administrator of the account creates the OAuth secret.
 func signIn(server *databrickstest.Server, applicationID string) *db.Client {
 	return must(db.NewClient(db.WithHost("https://workspace.example.com"), db.WithHTTPClient(&http.Client{Transport: server.Transport()}),
 		db.WithCredential(db.OAuthM2M{ClientID: applicationID, ClientSecret: db.Secret(server.AddOAuthSecret(applicationID))})))

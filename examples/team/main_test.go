@@ -16,8 +16,8 @@ import (
 	"github.com/go-databricks/databricks/scim"
 )
 
-// The team's service principal signs in with its secret. It can do what its group
-// was granted, and nothing else.
+// The team's service principal signs in with its secret. It has the permissions of its
+// group, and no others.
 func TestTeam(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
@@ -32,16 +32,16 @@ func TestTeam(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, etl.applicationID, me.UserName)
 
-		// What it may.
+		// These calls succeed.
 		allowed := map[string]func() error{
-			"see the cluster": func() error { _, err := client.Clusters.WaitRunning(ctx, etl.cluster); return err },
-			"restart it":      func() error { return client.Clusters.Restart(ctx, db.RestartCluster{ClusterID: etl.cluster}) },
-			"see the policy":  func() error { _, err := client.Policies.Get(ctx, etl.policy); return err },
-			"see the pool":    func() error { _, err := client.Pools.Get(ctx, etl.pool); return err },
-			"see the job":     func() error { _, err := client.Jobs.Get(ctx, db.GetJob{JobID: etl.job}); return err },
-			"read the secret": func() error { _, err := client.Secrets.Get(ctx, "etl", "password"); return err },
-			"work at home":    func() error { return client.Workspace.Mkdirs(ctx, "/Users/"+me.UserName+"/work") },
-			"make a cluster by rule": func() error {
+			"see the cluster":             func() error { _, err := client.Clusters.WaitRunning(ctx, etl.cluster); return err },
+			"restart it":                  func() error { return client.Clusters.Restart(ctx, db.RestartCluster{ClusterID: etl.cluster}) },
+			"see the policy":              func() error { _, err := client.Policies.Get(ctx, etl.policy); return err },
+			"see the pool":                func() error { _, err := client.Pools.Get(ctx, etl.pool); return err },
+			"see the job":                 func() error { _, err := client.Jobs.Get(ctx, db.GetJob{JobID: etl.job}); return err },
+			"read the secret":             func() error { _, err := client.Secrets.Get(ctx, "etl", "password"); return err },
+			"write to its home directory": func() error { return client.Workspace.Mkdirs(ctx, "/Users/"+me.UserName+"/work") },
+			"create a cluster by its policy": func() error {
 				_, err := client.Clusters.Create(ctx, db.CreateCluster{PolicyID: etl.policy, NumWorkers: new(2)})
 				return err
 			},
@@ -53,17 +53,17 @@ func TestTeam(t *testing.T) {
 				return err
 			},
 		}
-		for _, what := range []string{"see the cluster", "restart it", "see the policy", "see the pool", "see the job", "read the secret", "work at home", "make a cluster by rule", "run the job to its end"} {
+		for _, what := range []string{"see the cluster", "restart it", "see the policy", "see the pool", "see the job", "read the secret", "write to its home directory", "create a cluster by its policy", "run the job to its end"} {
 			assert.NoError(t, allowed[what](), what)
 		}
 
-		// What it may not.
+		// These calls are denied.
 		for what, call := range map[string]func() error{
 			"edit the cluster": func() error {
 				return client.Clusters.Resize(ctx, db.ResizeCluster{ClusterID: etl.cluster, NumWorkers: new(2)})
 			},
 			"delete the cluster": func() error { return client.Clusters.PermanentDelete(ctx, etl.cluster) },
-			"make a cluster freely": func() error {
+			"create a cluster without a policy": func() error {
 				_, err := client.Clusters.Create(ctx, db.CreateCluster{SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)})
 				return err
 			},
@@ -73,7 +73,7 @@ func TestTeam(t *testing.T) {
 			},
 			"edit the policy": func() error { return client.Policies.Delete(ctx, etl.policy) },
 			"delete the pool": func() error { return client.Pools.Delete(ctx, etl.pool) },
-			"make a pool": func() error {
+			"create a pool": func() error {
 				_, err := client.Pools.Create(ctx, db.CreatePool{InstancePoolName: "p", NodeTypeID: "Standard_DS3_v2"})
 				return err
 			},
@@ -87,7 +87,7 @@ func TestTeam(t *testing.T) {
 			"run another's job":     func() error { _, err := client.Jobs.RunNow(ctx, db.RunNow{JobID: other.job}); return err },
 			"read another's secret": func() error { _, err := client.Secrets.Get(ctx, "other", "password"); return err },
 			"write to the root":     func() error { return client.Workspace.Mkdirs(ctx, "/etl") },
-			"see who there is":      func() error { _, err := scim.NewClient(client).Users.List(ctx, scim.ListOptions{}); return err },
+			"list the users":        func() error { _, err := scim.NewClient(client).Users.List(ctx, scim.ListOptions{}); return err },
 		} {
 			assert.ErrorIs(t, call(), fs.ErrPermission, what)
 		}
@@ -95,7 +95,7 @@ func TestTeam(t *testing.T) {
 		assert.ErrorIs(t, err, db.ErrInvalidParameterValue)
 		assert.ErrorContains(t, err, "num_workers")
 
-		// It sees its own, and what it made.
+		// It sees the team's cluster and the one that it created.
 		clusters, err := client.Clusters.List(ctx, db.ListClusters{})
 		require.NoError(t, err)
 		assert.Len(t, clusters, 2)

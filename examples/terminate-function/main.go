@@ -1,17 +1,17 @@
-// Terminate-function is an Azure Function, as a custom handler, that terminates
-// a cluster when it is called over HTTP, such as at the end of a pipeline. Who
-// calls it needs the function's key and has no say in which cluster it is.
+// Terminate-function is an Azure Function with a custom handler. It terminates a
+// cluster on an HTTP request, for example at the end of a pipeline. The caller needs
+// the function's key, and cannot choose the cluster.
 //
-// The app's settings say that: DATABRICKS_HOST and DATABRICKS_CLUSTER_ID. The
-// function signs in with its managed identity, which has to be a service
-// principal of the workspace. Set ARM_CLIENT_ID if the app has several
-// identities. Without one, set DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and
-// DATABRICKS_CLIENT_SECRET. To build and publish it, from this folder:
+// The app's settings DATABRICKS_HOST and DATABRICKS_CLUSTER_ID select the cluster. The
+// function signs in with its managed identity, which must be a service principal of the
+// workspace. If the app has several identities, set ARM_CLIENT_ID. If it has none, set
+// DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET. To build and
+// publish the function, run these commands in this directory:
 //
 //	GOOS=linux GOARCH=amd64 go build -o terminate-function .
 //	func azure functionapp publish NAME
 //
-// Without DATABRICKS_HOST it terminates a cluster of a workspace in memory:
+// Without DATABRICKS_HOST, it uses an in-memory workspace and creates a cluster there:
 //
 //	go run ./examples/terminate-function
 //	curl -X POST http://127.0.0.1:8080/api/terminate-cluster
@@ -45,12 +45,12 @@ func main() {
 	}
 }
 
-// run serves the Functions host, which says on which port.
+// run serves requests of the Functions host, on the port that the host sets.
 func run(ctx context.Context, out io.Writer) error {
 	f := function{out: out, clusterID: os.Getenv("DATABRICKS_CLUSTER_ID")}
 	var err error
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 		defer server.Close()
 		f.client = server.Client()
@@ -81,7 +81,7 @@ func run(ctx context.Context, out io.Writer) error {
 	case <-ctx.Done():
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return server.Shutdown(ctx) // lets calls under way end
+		return server.Shutdown(ctx) // waits for requests in progress
 	}
 }
 
@@ -91,9 +91,9 @@ type function struct {
 	clusterID string
 }
 
-// handler knows both ways in which the Functions host calls: about an
-// invocation, at the function's name; and, with enableForwardingHttpRequest in
-// host.json, with the caller's own request, at its path.
+// handler handles both kinds of requests of the Functions host. By default, the host
+// sends an invocation to the name of the function. With enableForwardingHttpRequest in
+// host.json, it forwards the caller's request with its path.
 func (f *function) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /terminate-cluster", f.invoke)
@@ -101,15 +101,15 @@ func (f *function) handler() http.Handler {
 	return mux
 }
 
-// An invocation is what the host posts: the values of the bindings that go in,
-// and what else there is to know of the trigger.
+// An invocation is a request of the host. It has the values of the input bindings and
+// the metadata of the trigger.
 type invocation struct {
 	Data     map[string]json.RawMessage
 	Metadata map[string]json.RawMessage
 }
 
-// An outcome is what the host wants back: the values of the bindings that go
-// out, and lines for the function's log.
+// An outcome is the response to the host. It has the values of the output bindings and
+// lines for the function's log.
 type outcome struct {
 	Outputs     map[string]response
 	Logs        []string
@@ -126,7 +126,7 @@ type response struct {
 func (f *function) invoke(w http.ResponseWriter, r *http.Request) {
 	var in invocation
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in); err != nil || in.Data["req"] == nil {
-		http.Error(w, "not an invocation with a req", http.StatusBadRequest)
+		http.Error(w, "the body is not an invocation with the binding req", http.StatusBadRequest)
 		return
 	}
 	status, body, log := f.terminate(r.Context())
@@ -138,18 +138,19 @@ func (f *function) invoke(w http.ResponseWriter, r *http.Request) {
 
 func (f *function) forwarded(w http.ResponseWriter, r *http.Request) {
 	status, body, log := f.terminate(r.Context())
-	fmt.Fprintln(f.out, log) // which the host logs
+	fmt.Fprintln(f.out, log) // the host logs it
 	write(w, status, body)
 }
 
-// terminate asks for the cluster's end and does not wait for it: callers of a
-// function are impatient. To do it again does nothing.
+// terminate requests the termination of the cluster. It does not wait until the cluster
+// is terminated, because callers of a function expect a quick response. Terminating a
+// terminated cluster has no effect.
 func (f *function) terminate(ctx context.Context) (status int, body map[string]string, log string) {
 	err := f.client.Clusters.Delete(ctx, f.clusterID)
 	if err == nil {
-		return http.StatusOK, map[string]string{"cluster_id": f.clusterID}, "cluster " + f.clusterID + " is terminated"
+		return http.StatusOK, map[string]string{"cluster_id": f.clusterID}, "cluster " + f.clusterID + ": termination requested"
 	}
-	status = http.StatusBadGateway // such as when the token is of no use: not the caller's fault
+	status = http.StatusBadGateway // for example, the token is invalid, which is not the caller's fault
 	if errors.Is(err, databricks.ErrResourceDoesNotExist) {
 		status = http.StatusNotFound
 	}
@@ -159,13 +160,13 @@ func (f *function) terminate(ctx context.Context) (status int, body map[string]s
 func write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(encode(body))) // if nobody listens any more, nothing is to be done about it
+	_, _ = w.Write([]byte(encode(body))) // an error means that the caller is gone
 }
 
 func encode(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // the types here can be encoded
+		panic(err) // all types that are used here have a JSON encoding
 	}
 	return string(text)
 }

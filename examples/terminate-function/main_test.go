@@ -20,7 +20,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// posted is what the Functions host posts to a handler when somebody calls the
+// posted is the request that the Functions host sends to a handler for a call of the
 // function.
 const posted = `{
   "Data": {
@@ -59,7 +59,7 @@ const posted = `{
   }
 }`
 
-// A fixture is the function with a workspace that has its cluster.
+// fixture returns a function, and a workspace that has its cluster.
 func fixture(t *testing.T) (*function, *databrickstest.Server) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	t.Cleanup(server.Close)
@@ -80,7 +80,7 @@ func post(f *function, path, body string) *httptest.ResponseRecorder {
 
 func TestFunction_invocation(t *testing.T) {
 	f, _ := fixture(t)
-	for range 2 { // once more does no harm
+	for range 2 { // a second call has no effect
 		w := post(f, "/terminate-cluster", posted)
 		require.Equal(t, http.StatusOK, w.Code)
 		assert.Equal(t, "application/json", w.Header().Get("Content-Type"))
@@ -90,7 +90,7 @@ func TestFunction_invocation(t *testing.T) {
 				"headers": {"Content-Type": "application/json"},
 				"body": "{\"cluster_id\":\"`+f.clusterID+`\"}"
 			}},
-			"Logs": ["cluster `+f.clusterID+` is terminated"],
+			"Logs": ["cluster `+f.clusterID+`: termination requested"],
 			"ReturnValue": null
 		}`, w.Body.String())
 		_, err := f.client.Clusters.WaitTerminated(t.Context(), f.clusterID)
@@ -98,7 +98,7 @@ func TestFunction_invocation(t *testing.T) {
 	}
 }
 
-// With enableForwardingHttpRequest the host passes on the caller's request.
+// With enableForwardingHttpRequest, the host forwards the caller's request.
 func TestFunction_forwarded(t *testing.T) {
 	f, _ := fixture(t)
 	w := post(f, "/api/terminate-cluster", `{"pipeline":"nightly"}`)
@@ -111,7 +111,7 @@ func TestFunction_forwarded(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, post(f, "/api/terminate-cluster", "").Code)
 }
 
-// Azure Functions offers an app its identity at an address that it sets.
+// Azure Functions sets the address where an app gets tokens of its identity.
 func TestFunction_signsInWithItsIdentity(t *testing.T) {
 	const appID = "3f8a1f4e-0000-4000-8000-00000000000a"
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithoutSocket(),
@@ -146,7 +146,7 @@ func TestFunction_signsInWithItsIdentity(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A transport takes requests for a workspace to one in memory.
+// A transport sends requests for a workspace to an in-memory workspace.
 type transport struct {
 	host      string
 	workspace http.RoundTripper
@@ -163,7 +163,7 @@ func TestFunction_fails(t *testing.T) {
 	f, server := fixture(t)
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/clusters/delete", Status: http.StatusForbidden})
 	w := post(f, "/terminate-cluster", posted)
-	require.Equal(t, http.StatusOK, w.Code, "anything else would make the host say 500, with no reason")
+	require.Equal(t, http.StatusOK, w.Code, "with any other status, the host returns 500 without a reason")
 	var got outcome
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &got))
 	assert.Equal(t, http.StatusBadGateway, got.Outputs["res"].StatusCode)
@@ -177,8 +177,8 @@ func TestFunction_fails(t *testing.T) {
 	assert.NotEqual(t, databricks.ClusterTerminated, cluster.State)
 }
 
-// The files beside it are what the handler goes by: the executable's name, the
-// function's, and those of its bindings.
+// The handler relies on names in the files beside it: those of the executable, of the
+// function and of its bindings.
 func TestFiles(t *testing.T) {
 	var host struct {
 		Version       string
@@ -211,7 +211,7 @@ func decode(t *testing.T, name string, v any) {
 	require.NoError(t, json.Unmarshal(text, v), name)
 }
 
-// The host chooses the port, and ends the handler with a signal.
+// The host chooses the port, and stops the handler with a signal.
 func TestRun(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -234,15 +234,15 @@ func TestRun(t *testing.T) {
 	}()
 	lines := bufio.NewScanner(out)
 	require.True(t, lines.Scan(), lines.Err())
-	assert.Contains(t, lines.Text(), "workspace in memory")
+	assert.Contains(t, lines.Text(), "in-memory workspace")
 	require.True(t, lines.Scan(), lines.Err())
 	address, ok := strings.CutPrefix(lines.Text(), "Serving ")
 	require.True(t, ok, lines.Text())
 	address, _, _ = strings.Cut(address, " ")
-	answer, err := http.Post(strings.Replace(address, "/api", "", 1), "application/json", strings.NewReader(posted))
+	response, err := http.Post(strings.Replace(address, "/api", "", 1), "application/json", strings.NewReader(posted))
 	require.NoError(t, err)
-	defer answer.Body.Close()
-	assert.Equal(t, http.StatusOK, answer.StatusCode)
+	defer response.Body.Close()
+	assert.Equal(t, http.StatusOK, response.StatusCode)
 	cancel()
 	require.NoError(t, <-done)
 

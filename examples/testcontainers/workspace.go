@@ -1,6 +1,6 @@
-// Package testcontainers shows how to test against a Databricks workspace in memory
-// that runs in a container. Tests of Go code need none: see databrickstest. This is
-// for tests that start other containers beside it, and as a model for the
+// Package testcontainers shows how to test against an in-memory Databricks workspace in
+// a container. Tests of Go code do not need a container, see databrickstest. This
+// package is for tests that start other containers, too. It is also a model for the
 // testcontainers libraries of other languages.
 package testcontainers
 
@@ -19,9 +19,9 @@ type Workspace struct {
 	Token     string // the admin's personal access token
 }
 
-// Start builds the image from the Dockerfile of this repository, unless it is there,
-// and starts a workspace. It returns once the workspace is ready. The flags are those
-// of databricks-local, such as -fast.
+// Start starts a workspace and waits until it is ready. If the image does not exist,
+// Start builds it from the Dockerfile of this repository. The flags are those of
+// databricks-local, such as -fast.
 func Start(ctx context.Context, flags ...string) (*Workspace, error) {
 	const token = "dapi0123456789abcdef0123456789abcdef"
 	container, err := testcontainers.Run(ctx, "",
@@ -30,12 +30,12 @@ func Start(ctx context.Context, flags ...string) (*Workspace, error) {
 		testcontainers.WithExposedPorts("8080/tcp"),
 		testcontainers.WithWaitStrategy(wait.ForHTTP("/health").WithPort("8080/tcp")),
 	)
-	w := &Workspace{Container: container, Token: token} // a container can be there even if there is an error
+	w := &Workspace{Container: container, Token: token} // Run may return a container beside an error
 	if err != nil {
-		return w, fmt.Errorf("start a workspace: %w", err)
+		return w, fmt.Errorf("starting the workspace: %w", err)
 	}
 	if w.Host, err = container.PortEndpoint(ctx, "8080/tcp", "http"); err != nil {
-		return w, fmt.Errorf("find the address of the workspace: %w", err)
+		return w, fmt.Errorf("getting the address of the workspace: %w", err)
 	}
 	return w, nil
 }

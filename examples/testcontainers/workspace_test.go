@@ -14,7 +14,7 @@ import (
 
 func TestStart(t *testing.T) {
 	testcontainers.SkipIfProviderIsNotHealthy(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // the first time the image is built
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // the first run builds the image
 	defer cancel()
 	workspace, err := Start(ctx, "-fast")
 	testcontainers.CleanupContainer(t, workspace.Container)

@@ -1,11 +1,11 @@
-// Testing shows how to test your own code with databrickstest: its own code is
-// Report, below; how that is tested, with failures that are scripted, with
-// faults of the network and in virtual time, is in main_test.go beside it.
+// Testing shows how to test your own code with databrickstest. The code to test is the
+// function Report. The tests in main_test.go use scripted failures, network faults and
+// virtual time:
 //
 //	go test -v ./examples/testing
 //
-// The program runs Report. Without DATABRICKS_HOST it does so on a workspace in
-// memory, whose notebooks return what a script says:
+// The program runs Report. Without DATABRICKS_HOST, it uses an in-memory workspace, in
+// which a script determines what notebooks return:
 //
 //	go run ./examples/testing -notebook /Shared/report
 package main
@@ -24,8 +24,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// Report runs a notebook, on a cluster that is made for it, and returns what it
-// gives to dbutils.notebook.exit. A run that takes longer than limit is cancelled.
+// Report runs a notebook on a new cluster. It returns the value that the notebook passes
+// to dbutils.notebook.exit. It cancels the run if it takes longer than limit.
 func Report(ctx context.Context, client *databricks.Client, notebook string, limit time.Duration) (string, error) {
 	id, err := client.Jobs.SubmitRun(ctx, databricks.SubmitRun{
 		RunName:      "report",
@@ -38,7 +38,7 @@ func Report(ctx context.Context, client *databricks.Client, notebook string, lim
 	waiting, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if _, err := client.Jobs.WaitRun(waiting, id); err != nil {
-		if waiting.Err() != nil { // it goes on, unless it is told not to
+		if waiting.Err() != nil { // cancel the run, because it continues otherwise
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 			defer cancel()
 			err = errors.Join(err, client.Jobs.CancelRun(ctx, id))
@@ -65,13 +65,13 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("testing", flag.ContinueOnError)
 	notebook := flags.String("notebook", "/Shared/report", "`path` of the notebook")
-	limit := flags.Duration("limit", time.Hour, "how long it may take")
+	limit := flags.Duration("limit", time.Hour, "time limit of the run")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	var client *databricks.Client
 	if os.Getenv("DATABRICKS_HOST") == "" {
-		fmt.Fprintln(out, "DATABRICKS_HOST is not set: this is a workspace in memory.")
+		fmt.Fprintln(out, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.")
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 			return databrickstest.RunOutcome{Output: "the report of " + run.Target}
 		}))

@@ -15,8 +15,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// The usual case: a workspace in memory, its client, and a script that says what
-// notebooks return.
+// The usual case: an in-memory workspace with its client, and a script that determines
+// what notebooks return.
 func TestReport(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 		assert.Equal(t, "notebook_task", run.Kind)
@@ -28,7 +28,7 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, "42 rows from /Shared/report", report)
 }
 
-// A failure that is scripted: the notebook raises an error.
+// A scripted failure: the notebook raises an error.
 func TestReport_notebookFails(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
 		return databrickstest.RunOutcome{Error: "ZeroDivisionError: division by zero"}
@@ -40,7 +40,7 @@ func TestReport_notebookFails(t *testing.T) {
 	assert.ErrorContains(t, err, "ZeroDivisionError")
 }
 
-// Another: the cloud has no machines.
+// Another scripted failure: the cloud has no machines.
 func TestReport_clusterFails(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	defer server.Close()
@@ -50,9 +50,9 @@ func TestReport_clusterFails(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 }
 
-// Faults on the way there: the first call is done, but its answer is lost; then
-// the service is busy, and says for how long. The workspace knows what it got.
-// In a synctest bubble nobody waits for that minute.
+// Network faults: the response to the first call is lost, although the workspace
+// processes it. Then the service is busy and sends Retry-After. The workspace records
+// the requests. In a synctest bubble, the minute passes immediately.
 func TestReport_network(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithAnySource(), databrickstest.WithFaults(
@@ -68,14 +68,14 @@ func TestReport_network(t *testing.T) {
 				submits++
 			}
 		}
-		assert.Equal(t, 2, submits, "it was sent again")
+		assert.Equal(t, 2, submits, "the client retried the request")
 		runs, err := server.Client().Jobs.ListRuns(t.Context(), databricks.ListRuns{})
 		require.NoError(t, err)
-		assert.Len(t, runs, 1, "but there is one run")
+		assert.Len(t, runs, 1, "the retry created no second run")
 	})
 }
 
-// Virtual time: hours take no time, and are the same each time.
+// Virtual time: hours pass immediately, and each test run is the same.
 func TestReport_takesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot(), databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
@@ -102,10 +102,10 @@ func TestRun(t *testing.T) {
 	t.Setenv("DATABRICKS_HOST", "")
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), nil, &out))
-	assert.Equal(t, "DATABRICKS_HOST is not set: this is a workspace in memory.\nthe report of /Shared/report\n", out.String())
+	assert.Equal(t, "DATABRICKS_HOST is not set, so this uses an in-memory workspace.\nthe report of /Shared/report\n", out.String())
 }
 
-// Users of the workspace, and what they may not do.
+// Users with too few permissions.
 func TestReport_notSignedIn(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutDBFSRoot())
 	defer server.Close()
