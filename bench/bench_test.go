@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Every client does every work, once and small, and gets what is there.
+// TestClients lets every client do every work once, with small sizes, and checks
+// the results.
 func TestClients(t *testing.T) {
 	at, err := newServer().listen()
 	if err != nil {
@@ -34,7 +35,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// Compression and HTTP/2 are what they are called.
+// TestClients_transports checks that the rows for compression and HTTP/2 use them.
 func TestClients_transports(t *testing.T) {
 	at, err := newServer().listen()
 	if err != nil {
@@ -56,7 +57,8 @@ func TestClients_transports(t *testing.T) {
 	}
 }
 
-// Files come out as they are, whatever their size, so that what is fast is also right.
+// TestClients_content checks that uploads and downloads keep the content of files
+// of all sizes.
 func TestClients_content(t *testing.T) {
 	at, err := newServer().listen()
 	if err != nil {
@@ -115,7 +117,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// A report of several releases has a section for each.
+// A report of several releases has one section for each.
 func TestReleaseSection(t *testing.T) {
 	got := releaseSection("go1.27.4", "# Title\n\ntext\n\n## A\n\n| x |\n")
 	if want := "## Go 1.27.4\n\ntext\n\n### A\n\n| x |\n"; got != want {

@@ -59,7 +59,8 @@ func must[T any](v T, err error) T {
 func marshal(v any) ([]byte, error)        { return json.Marshal(v) }
 func unmarshal(r io.Reader, out any) error { return json.NewDecoder(r).Decode(out) }
 
-// A serverProcess is the server, which is not to disturb the clients' figures.
+// A serverProcess is the server in its own process, so that it does not disturb the
+// measurements of the clients.
 type serverProcess struct {
 	addresses
 	stop func()
@@ -94,7 +95,7 @@ func startServer() (*serverProcess, error) {
 	return p, nil
 }
 
-// do lets another process do a job.
+// do runs a job in another process.
 func (p *serverProcess) do(j job) (s sample, err error) {
 	if !j.offline() {
 		if j.Host, j.Control = p.host, p.control; j.TLS {
@@ -103,7 +104,7 @@ func (p *serverProcess) do(j job) (s sample, err error) {
 		if _, err := control(p.control, &settings{Latency: j.Latency, Gzip: j.Gzip, Elements: j.Size, Files: j.serverFiles()}); err != nil {
 			return s, err
 		}
-		time.Sleep(10 * time.Millisecond) // the server's old connections end
+		time.Sleep(10 * time.Millisecond) // wait until the server's old connections have ended
 	}
 	self, err := os.Executable()
 	if err != nil {

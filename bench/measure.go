@@ -12,20 +12,20 @@ import (
 	"os"
 )
 
-// A sample is what one process measured. All but HeapRise and Conns is for
-// doing the work once.
+// A sample is the measurement of one process. All values are per unit of work,
+// except HeapRise, Conns and Held.
 type sample struct {
 	Wall, CPU float64 // seconds
-	Allocs    float64 // how many
+	Allocs    float64 // number of allocations
 	Allocated float64 // bytes
-	HeapRise  float64 // bytes above where the heap was before, garbage included
+	HeapRise  float64 // maximum growth of the heap in bytes, including garbage
 	Requests  float64
-	BytesIn   float64 // to the server
+	BytesIn   float64 // received by the server
 	Conns     float64 // opened
-	Held      float64 // the heap after it, garbage collected: what it returned
+	Held      float64 // size of the result in bytes: the heap after the work and a garbage collection
 }
 
-// measure does a job. It runs in a process of its own.
+// measure runs a job. It runs in its own process.
 func measure(j job, profile string) (s sample, err error) {
 	ctx := context.Background()
 	c, err := clients[j.Client](hostOr(j.Host), j.transport())
@@ -94,7 +94,7 @@ func hostOr(host string) string {
 	return host
 }
 
-// cpuTime is what this process has used of the processors so far.
+// cpuTime returns the CPU time that this process has used.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -103,8 +103,8 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// heapRise returns how far the heap grew at most while f ran, with the garbage
-// that was not collected yet.
+// heapRise returns the maximum growth of the heap while f runs, including garbage
+// that is not yet collected.
 func heapRise(f func() (any, error)) (rise, kept float64, err error) {
 	runtime.GC()
 	runtime.GC()

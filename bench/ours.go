@@ -94,7 +94,7 @@ func (o *ours) WaitRunning(ctx context.Context, id string) error {
 	return err
 }
 
-// newCluster is what both clients send.
+// newCluster returns the input of both clients for a new cluster.
 func newCluster(name string) databricks.ClusterSpec {
 	return databricks.ClusterSpec{
 		ClusterName: name, SparkVersion: "15.4.x-scala2.12", NodeTypeID: "i3.xlarge", AutoterminationMinutes: new(30),
@@ -124,7 +124,7 @@ func (o *ours) FastUpload(ctx context.Context, path string, from io.ReadSeeker, 
 	return o.Upload(ctx, path, from)
 }
 
-// FastStream does not know the size.
+// FastStream does not use the size.
 func (o *ours) FastStream(ctx context.Context, path string, from io.Reader, _ int64) error {
 	return o.DBFS.Upload(ctx, io.MultiReader(from), path, databricks.UploadOptions{})
 }

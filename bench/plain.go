@@ -19,8 +19,8 @@ import (
 	"github.com/go-databricks/databricks"
 )
 
-// plain is the least that does the work with net/http and encoding/json: the
-// same structs, the token, a look at the status. It repeats nothing.
+// plain does the work with the least code that uses net/http and encoding/json. It
+// uses the same structs, sends the token and checks the status. It retries nothing.
 type plain struct {
 	host string
 	http *http.Client
@@ -29,7 +29,7 @@ type plain struct {
 func newPlain(host string, transport http.RoundTripper) (client, error) {
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = 64 // the default of 2 would make it dial all the time
+		t.MaxIdleConnsPerHost = 64 // with the default of 2, it would open new connections all the time
 		transport = t
 	}
 	return &plain{host, &http.Client{Transport: transport}}, nil
@@ -204,7 +204,7 @@ func (p *plain) UploadDir(ctx context.Context, dir, path string) error {
 	return nil
 }
 
-// RunCommand looks once a second, as most code does.
+// RunCommand polls once a second, as most code does.
 func (p *plain) RunCommand(ctx context.Context, code string) error {
 	var command struct {
 		ID     string `json:"id"`
@@ -224,7 +224,7 @@ func (p *plain) RunCommand(ctx context.Context, code string) error {
 	return nil
 }
 
-// WaitRunning looks once a second, too.
+// WaitRunning polls once a second, too.
 func (p *plain) WaitRunning(ctx context.Context, id string) error {
 	for {
 		var c databricks.Cluster
@@ -235,7 +235,7 @@ func (p *plain) WaitRunning(ctx context.Context, id string) error {
 	}
 }
 
-// FastUploadDir sends one request for each file, 32 at a time.
+// FastUploadDir sends one request for each file, 32 concurrently.
 func (p *plain) FastUploadDir(ctx context.Context, dir, path string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -262,7 +262,7 @@ func (p *plain) FastUpload(ctx context.Context, path string, from io.ReadSeeker,
 	return p.FastStream(ctx, path, from, size)
 }
 
-// FastStream knows the size, and so can send it in one request.
+// FastStream knows the size, so it can send the stream in one request.
 func (p *plain) FastStream(ctx context.Context, path string, from io.Reader, size int64) error {
 	const boundary = "bench-boundary"
 	head := fmt.Sprintf("--%[1]s\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\n%[2]s\r\n--%[1]s\r\nContent-Disposition: form-data; name=\"overwrite\"\r\n\r\ntrue\r\n"+

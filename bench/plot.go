@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// A plot is lines over numbers, as SVG.
+// A plot is an SVG with lines.
 type plot struct {
 	title, x, y string
-	log         bool // both axes
+	log         bool // logarithmic axes
 	series      []series
 }
 
@@ -85,7 +85,7 @@ func (p plot) svg() string {
 	return b.String()
 }
 
-// ticks are where the y axis has a number.
+// ticks returns the values with a label on the y axis.
 func (p plot) ticks(from, to float64) (at []float64) {
 	if p.log {
 		for v := from; v <= to*1.001; v *= 10 {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// A program is one of those in hello, built and run.
+// A program has the measurements of one of the programs in hello.
 type program struct {
-	Size, Cold, Warm, Init, Requests float64 // bytes, CPU seconds twice, seconds, requests
+	Size, Cold, Warm, Init, Requests float64 // bytes, CPU seconds, CPU seconds, seconds, number
 	Packages, Modules                float64
 }
 
@@ -66,7 +66,7 @@ func measureProgram(server *serverProcess, name string) (p program, err error) {
 	if p.Cold, err = build(); err != nil {
 		return p, err
 	}
-	// All is compiled already; what is left is to link.
+	// The packages are compiled now, so this measures only the link step.
 	os.Remove(binary)
 	if p.Warm, err = build(); err != nil {
 		return p, err
@@ -109,7 +109,8 @@ func measureProgram(server *serverProcess, name string) (p program, err error) {
 
 var initLine = regexp.MustCompile(`(?m)^init \S+ @\S+ ms, (\S+) ms clock`)
 
-// initTime adds up what GODEBUG=inittrace=1 says, in seconds.
+// initTime returns the sum of the init times in the output of GODEBUG=inittrace=1,
+// in seconds.
 func initTime(trace string) (sum float64) {
 	for _, m := range initLine.FindAllStringSubmatch(trace, -1) {
 		ms, _ := strconv.ParseFloat(m[1], 64)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// runReleases measures with each Go release, in a process that was built with it,
-// and writes one report: a section for each.
+// runReleases measures with each Go release, in a process that was built with that
+// release. It writes one report with a section for each.
 func runReleases(releases []string, rounds, builds int, dir string) error {
 	temp, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -57,9 +57,10 @@ func runReleases(releases []string, rounds, builds int, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "REPORT.md"), all.Bytes(), 0o666)
 }
 
-// releaseSection makes a report one of several: its headings are a level lower.
+// releaseSection turns a report into a section of a larger one. It moves headings
+// one level down.
 func releaseSection(release, text string) string {
-	_, text, _ = strings.Cut(text, "\n") // its title
+	_, text, _ = strings.Cut(text, "\n") // without its title
 	text = strings.ReplaceAll(text, "\n## ", "\n### ")
 	return "## Go " + strings.TrimPrefix(release, "go") + "\n" + text
 }

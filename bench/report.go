@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// A report is all that was measured.
+// A report has all measurements.
 type report struct {
 	rounds   int
 	builds   int
-	lines    []string // of the first table
+	lines    []string // rows of the first table
 	missed   int
 	byRow    map[string]samples
 	scales   []scaled
@@ -141,7 +141,8 @@ func (r *report) writePrograms(b *bytes.Buffer) {
 	b.WriteString("\n")
 }
 
-// writeScales shows that costs grow with the work, and the heap where it must.
+// writeScales writes a table with growing amounts of work, which shows how costs
+// grow.
 func (r *report) writeScales(b *bytes.Buffer) {
 	b.WriteString("## More and more of it\n\nCPU is for one element, or for one MB. Linear costs stay the same from line to line.\n\n" +
 		"| Work | Size | Ours: CPU | Plain: CPU | Ours: heap rises by | Plain: heap rises by |\n|---|---:|---:|---:|---:|---:|\n")
@@ -190,7 +191,7 @@ func (r *report) plotHeap() string {
 	for _, work := range []string{"each-cluster", "list-clusters"} {
 		for _, name := range names() {
 			if name == "plain" && work == "each-cluster" {
-				continue // it has nothing else than the list
+				continue // the list is its only work
 			}
 			line := series{name: name + ", " + work, dashed: name == "plain"}
 			for _, s := range r.scales {

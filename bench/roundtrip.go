@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// A canned transport answers every request with the same reply, without a
-// network, so that what is left is the client's own work.
+// A canned transport returns the same response to every request, without a network.
+// It measures only the client's own work.
 type canned []byte
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {

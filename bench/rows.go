@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// A row is one work that all clients do, and what is asked of it.
+// A row is one kind of work for all clients, with its figures and targets.
 type row struct {
 	Name    string
 	job     job
 	figures []figure
-	more    int // times as many rounds; 0 is 1. Short works need it
+	more    int // factor for the number of rounds; 0 means 1; short works need more
 }
 
 // A figure is one number of a row.
@@ -18,10 +18,10 @@ type figure struct {
 	name  string
 	of    func(sample) float64
 	show  func(float64) string
-	alone bool    // the figure itself is looked at, not the ratio to plain
-	most  float64 // bound; 0: there is none
-	least float64 // bound; 0: there is none
-	heap  bool    // it takes a process of its own
+	alone bool    // the target is for the figure itself, not for its ratio to plain
+	most  float64 // upper limit; 0 for none
+	least float64 // lower limit; 0 for none
+	heap  bool    // measured in a separate process
 }
 
 func (f figure) target() string {
@@ -54,12 +54,12 @@ func allocated() figure {
 	return figure{name: "allocated", of: func(s sample) float64 { return s.Allocated }, show: bytesOf}
 }
 
-// heap is a bound for the figure itself.
+// heap is the growth of the heap, with a limit for the figure itself.
 func heap(most float64) figure {
 	return figure{name: "heap rises by", of: func(s sample) float64 { return s.HeapRise }, show: bytesOf, alone: true, most: most, heap: true}
 }
 
-// againstValues is how far the heap rises, as a multiple of what is held in the end.
+// againstValues is the growth of the heap as a multiple of the size of the result.
 func againstValues(most float64) figure {
 	return figure{name: "heap rises by, × values", of: func(s sample) float64 { return s.HeapRise / max(s.Held, 1) },
 		show: func(v float64) string { return fmt.Sprintf("%.3g", v) }, alone: true, most: most, heap: true}
@@ -69,12 +69,12 @@ func rate(size int, least float64) figure {
 	return figure{name: "throughput", of: func(s sample) float64 { return float64(size) / s.Wall }, show: perSecond, least: least}
 }
 
-// offline reports whether a job needs no server: its latency is below zero.
+// offline reports whether a job needs no server. Such a job has a negative latency.
 func (j job) offline() bool { return j.Latency < 0 }
 
 const mega = 1 << 20
 
-// rows is all that is measured, but for programs.
+// rows returns all rows, except those for programs.
 func rows() []row {
 	list := []row{
 		{Name: "clusters/get", more: 3, job: job{Work: "get-cluster", Times: 3000}, figures: []figure{cpu(1.15), allocs(1.15), {
@@ -124,7 +124,8 @@ func rows() []row {
 	return append(list,
 		row{Name: "200 files of 64 KB up, 5 ms", job: job{Work: "upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
 		row{Name: "200 files of 64 KB down, 5 ms", job: job{Work: "download-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
-		// Beside the limit: plain does these as fast as handwritten code can.
+		// These rows compare with the limit: plain is as fast as handwritten code
+		// can be.
 		row{Name: "limit: 200 files of 64 KB up, 32 requests in flight, 5 ms", job: job{Work: "fast-upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 0.8), cpu(0)}},
 		row{Name: "limit: 40 files of 64 KB up, one after another, 5 ms", job: job{Work: "small-uploads", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(smallFiles*fileSize, 1/1.2), cpu(0)}},
 		row{Name: "limit: 40 files of 64 KB down, one after another, 5 ms", job: job{Work: "small-downloads", Times: 2, Size: fileSize, Latency: 5 * time.Millisecond}, figures: []figure{rate(smallFiles*fileSize, 1/1.2), cpu(0)}},
@@ -135,12 +136,12 @@ func rows() []row {
 	)
 }
 
-// late is how long after its end something is noticed.
+// late is the time from the end of something until the client notices it.
 func late(after time.Duration, most float64) figure {
 	return figure{name: "noticed after", of: func(s sample) float64 { return s.Wall - after.Seconds() }, show: seconds, alone: true, most: most}
 }
 
-// scales are works of which there is more and more.
+// scales returns rows with growing amounts of work.
 func scales() []row {
 	var list []row
 	for _, n := range []int{100, 1000, 10000} {

@@ -8,10 +8,11 @@ import (
 	"slices"
 )
 
-// samples are those of a row, by client, in the order in which they were taken.
+// samples are the samples of a row by client, in the order in which they were
+// taken.
 type samples map[string][]sample
 
-// names are the clients, plain first.
+// names returns the names of the clients, plain first.
 func names() []string {
 	others := slices.DeleteFunc(slices.Sorted(maps.Keys(clients)), func(name string) bool { return name == "plain" })
 	return append([]string{"plain"}, others...)
@@ -36,7 +37,7 @@ func run(rounds, builds int, scaling bool, only, dir string) error {
 		for round := range rounds * max(row.more, 1) {
 			order := names()
 			if round%2 == 1 {
-				slices.Reverse(order) // nobody is always first
+				slices.Reverse(order) // no client is always first
 			}
 			for _, name := range order {
 				s, err := server.sample(row, name)
@@ -61,7 +62,7 @@ func run(rounds, builds int, scaling bool, only, dir string) error {
 		got := samples{}
 		for _, name := range names() {
 			if name != "ours" && row.job.Size > 500*mega {
-				continue // this is about constant memory only
+				continue // measured only for constant memory
 			}
 			row.figures = []figure{heap(0)}
 			s, err := server.sample(row, name)
@@ -81,7 +82,8 @@ func run(rounds, builds int, scaling bool, only, dir string) error {
 	return r.write(dir)
 }
 
-// sample takes one sample of a row: of two processes if the heap is watched.
+// sample takes one sample of a row. If the row measures the heap, this needs two
+// processes.
 func (p *serverProcess) sample(row row, client string) (sample, error) {
 	j := row.job
 	j.Client = client
@@ -95,7 +97,7 @@ func (p *serverProcess) sample(row row, client string) (sample, error) {
 	return s, err
 }
 
-// median returns the middle of a list, which it sorts.
+// median returns the median of a list. It sorts the list.
 func median(list []float64) float64 {
 	slices.Sort(list)
 	if n := len(list); n%2 == 0 {
@@ -104,7 +106,7 @@ func median(list []float64) float64 {
 	return list[len(list)/2]
 }
 
-// medianOf is the median of a figure.
+// medianOf returns the median of a figure.
 func medianOf(list []sample, f figure) float64 {
 	values := make([]float64, len(list))
 	for i, s := range list {
@@ -113,7 +115,8 @@ func medianOf(list []sample, f figure) float64 {
 	return median(values)
 }
 
-// ratioOf is the median of the ratios of samples that were taken one after the other.
+// ratioOf returns the median of the ratios of samples that were taken one after the
+// other.
 func ratioOf(list, plain []sample, f figure) float64 {
 	values := make([]float64, len(list))
 	for i, s := range list {

@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// blockSize is how much a read or an add-block moves at most.
+// blockSize is the maximum size of a read or an add-block.
 const blockSize = 1 << 20
 
-// pattern is what files hold, over and over. It is there twice, so that any
-// block of it is in one piece.
+// pattern is the repeated content of files. It is stored twice, so that each block
+// is one contiguous slice.
 var pattern = func() []byte {
 	p := make([]byte, blockSize, 2*blockSize)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -34,13 +34,14 @@ var pattern = func() []byte {
 	return append(p, p...)
 }()
 
-// A server answers as a workspace does, with as little work as can be, so that
-// what is measured is the clients. Files are sizes; their content is the pattern.
+// A server responds like a workspace, with as little work as possible, so that the
+// measurement is that of the clients. It stores only the sizes of files. Their
+// content is the pattern.
 type server struct {
-	latency  atomic.Int64 // of each answer, in nanoseconds
-	elements atomic.Int64 // in lists
-	gzip     atomic.Bool  // of lists
-	upAt     atomic.Int64 // when the cluster is running, in Unix nanoseconds
+	latency  atomic.Int64 // of each response, in nanoseconds
+	elements atomic.Int64 // number of elements in lists
+	gzip     atomic.Bool  // compress lists
+	upAt     atomic.Int64 // when the cluster becomes running, in Unix nanoseconds
 
 	requests, conns, bytesIn atomic.Int64
 
@@ -48,7 +49,7 @@ type server struct {
 	files    map[string]int64
 	open     map[int64]string
 	commands map[string]time.Time
-	replies  map[string][]byte // made once
+	replies  map[string][]byte // created once
 	handles  int64
 }
 
@@ -56,19 +57,20 @@ func newServer() *server {
 	return &server{files: map[string]int64{}, open: map[int64]string{}, commands: map[string]time.Time{}, replies: map[string][]byte{}}
 }
 
-// settings are what a control request changes.
+// settings are the settings that a control request changes.
 type settings struct {
 	Latency  time.Duration
 	Elements int
 	Gzip     bool
-	UpIn     time.Duration    // when the cluster is to be running
-	Files    map[string]int64 // to be there, with their sizes
+	UpIn     time.Duration    // time until the cluster is running
+	Files    map[string]int64 // existing files with their sizes
 }
 
-// stats are what was seen since the last control request with settings.
+// stats are the counts since the last control request with settings.
 type stats struct{ Requests, Conns, BytesIn int64 }
 
-// control is on a port of its own, so that it does not count. A POST sets, a GET tells.
+// control handles control requests. It has its own port, so that they are not
+// counted. POST changes the settings, and GET returns the stats.
 func (s *server) control(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		var set settings
@@ -93,10 +95,11 @@ func (s *server) control(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(stats{s.requests.Load(), s.conns.Load(), s.bytesIn.Load()})
 }
 
-// addresses are where a server is.
+// addresses are the addresses of a server.
 type addresses struct{ host, tls, control string }
 
-// listen serves on ports of the loopback interface: HTTP/1.1, HTTP/2, and the control.
+// listen serves HTTP/1.1, HTTP/2 and control requests on three ports of the
+// loopback interface.
 func (s *server) listen() (at addresses, err error) {
 	api, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -138,7 +141,7 @@ func (c *countingConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ServeHTTP answers after the latency.
+// ServeHTTP responds after the latency.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	storage := strings.HasPrefix(r.URL.Path, "/storage/")
@@ -215,7 +218,8 @@ func refuse(w http.ResponseWriter, status int, code string) {
 	fmt.Fprintf(w, `{"error_code":%q,"message":"no"}`, code)
 }
 
-// send sends a list, compressed if that is set and the client takes it.
+// send sends a list. It compresses the list if that is set and the client accepts
+// it.
 func (s *server) send(w http.ResponseWriter, r *http.Request, key string, made func() []byte) {
 	if !s.gzip.Load() || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.Write(s.once(key, made))
@@ -231,7 +235,7 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, key string, made f
 	}))
 }
 
-// once returns a reply that is made the first time.
+// once returns a response that is created by the first call.
 func (s *server) once(key string, reply func() []byte) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,8 +342,8 @@ func appendFile(text []byte, name string, size int64) []byte {
 	return fmt.Appendf(text, `{"path":%q,"is_dir":false,"file_size":%d,"modification_time":1700000000000}`, name, size)
 }
 
-// cutData takes the base64 of "data" or "contents" out of a request, and
-// returns what is left and how many bytes it stands for.
+// cutData removes the base64 of "data" or "contents" from a request. It returns the
+// rest, and the number of decoded bytes.
 func cutData(text []byte) ([]byte, int64) {
 	for _, key := range []string{`"data":"`, `"contents":"`} {
 		if at := bytes.Index(text, []byte(key)); at >= 0 {
@@ -352,7 +356,7 @@ func cutData(text []byte) ([]byte, int64) {
 	return text, 0
 }
 
-// putForm takes a file that is sent as it is.
+// putForm handles a file in a multipart form.
 func (s *server) putForm(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bufio.NewReaderSize(r.Body, 256<<10)) // package multipart reads in small pieces
 	form, err := r.MultipartReader()
@@ -409,7 +413,7 @@ func list(key string, n int, one func(text []byte, i int) []byte, end string) []
 	return append(append(text, ']'), end...)
 }
 
-// appendCluster appends a cluster of some 2.4 kB, which is usual.
+// appendCluster appends a cluster of about 2.4 kB, which is a common size.
 func appendCluster(text []byte, i int, state string) []byte {
 	text = fmt.Appendf(text, `{"cluster_id":"0101-120000-%08d","cluster_name":"etl %d","state":%q,"state_message":"","spark_version":"15.4.x-scala2.12",`, i, i, state)
 	text = fmt.Appendf(text, `"creator_user_name":"alice@example.com","spark_context_id":%d,"jdbc_port":10000,"start_time":1700000000000,"last_activity_time":1700000100000,`, 4711000000000000000+i)

@@ -19,7 +19,8 @@ import (
 
 const volume = "/Volumes/main/default/bench"
 
-// fs answers the Files API. Parts go to the same host, without the credential.
+// fs handles the Files API. Parts are sent to the same host, without the
+// credential.
 func (s *server) fs(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	name, isFile := strings.CutPrefix(r.URL.Path, "/api/2.0/fs/files")
@@ -75,7 +76,7 @@ func (s *server) setFile(name string, size int64) {
 	s.files[name] = size
 }
 
-// A localFile is a file that is read at any place.
+// A localFile is a file that can be read at any offset.
 type localFile interface {
 	io.ReadSeeker
 	io.ReaderAt
@@ -90,7 +91,7 @@ func (o *ours) UploadPartsToVolume(ctx context.Context, path string, from localF
 	return o.UploadToVolume(ctx, path, from)
 }
 
-// UploadManyToVolume uploads each file by itself, 32 at a time.
+// UploadManyToVolume uploads each file separately, 32 concurrently.
 func (o *ours) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
 	var running sync.WaitGroup
 	slots, failed := make(chan struct{}, 32), make([]error, len(files))
@@ -125,12 +126,12 @@ func (p *plain) putTo(ctx context.Context, url string, body io.Reader, size int6
 	return nil
 }
 
-// UploadToVolume is one PUT.
+// UploadToVolume uses one PUT.
 func (p *plain) UploadToVolume(ctx context.Context, path string, from localFile) error {
 	return p.putTo(ctx, p.host+"/api/2.0/fs/files"+path+"?overwrite=true", from, from.Size(), true)
 }
 
-// UploadPartsToVolume sends eight parts at the same time.
+// UploadPartsToVolume sends eight parts concurrently.
 func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from localFile) error {
 	var started struct {
 		Upload struct {
@@ -181,7 +182,7 @@ func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from local
 	return nil
 }
 
-// UploadManyToVolume sends one file after another.
+// UploadManyToVolume uploads one file after another.
 func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
 	for i, file := range files {
 		if err := p.UploadToVolume(ctx, path+strconv.Itoa(i), file); err != nil {
@@ -191,7 +192,7 @@ func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []loc
 	return nil
 }
 
-// The works with files of volumes.
+// init adds the works with files of volumes.
 func init() {
 	one := func(upload func(client, context.Context, string, localFile) error) func(j job) (func(context.Context, client) (any, error), error) {
 		return simply(func(ctx context.Context, c client, j job) error {
@@ -209,7 +210,7 @@ func init() {
 	})
 }
 
-// volumeRows are the rows of files of volumes.
+// volumeRows returns the rows for files of volumes.
 func volumeRows() (list []row) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond} {
 		for _, r := range []struct {

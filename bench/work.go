@@ -14,37 +14,37 @@ import (
 	"time"
 )
 
-// A job is what one process measures: one client that does a kind of work some
-// times over.
+// A job is what one process measures. One client does one kind of work a number of
+// times.
 type job struct {
 	Client   string
 	Work     string
-	Times    int           // how often; the first time, which is not measured, is extra
-	Parallel int           // how many goroutines do it at once; 0 is one
+	Times    int           // number of measured runs, after a first one that is not measured
+	Parallel int           // number of goroutines; 0 means 1
 	Size     int           // elements of a list, or bytes of a file
 	Latency  time.Duration // of the server
-	Heap     bool          // watch the heap, not the clock
+	Heap     bool          // measure the heap, not the time
 	Gzip     bool          // the server compresses lists
-	TLS      bool          // over HTTP/2
+	TLS      bool          // use HTTP/2
 
-	Host, Control string // where the server is
+	Host, Control string // addresses of the server
 }
 
-// commandTime is how long commands run, upTime how long clusters take.
+// commandTime is how long commands run. upTime is how long clusters take to start.
 const (
 	commandTime = 50 * time.Millisecond
 	upTime      = 300 * time.Millisecond
 )
 
-// filesInDir is how many files a directory has, fileSize how large each is.
+// filesInDir is the number of files in a directory. fileSize is the size of each.
 const (
 	filesInDir = 200
 	fileSize   = 64 << 10
-	smallFiles = 40 // that are copied one after another
+	smallFiles = 40 // files that are copied one after another
 )
 
-// works are the kinds of work. Each returns what does it once, and may keep
-// something for as long as the heap is watched.
+// works are the kinds of work. Each function returns a function that does the work
+// once. Its result is kept while the heap is measured.
 var works = map[string]func(j job) (do func(context.Context, client) (held any, err error), err error){
 	"get-cluster": simply(func(ctx context.Context, c client, j job) error {
 		return expect("etl 1")(c.GetCluster(ctx, "0101-120000-00000001"))
@@ -124,7 +124,7 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 	}),
 }
 
-// uploadDir makes a work of a way to upload a directory.
+// uploadDir returns a work for a way to upload a directory.
 func uploadDir(upload func(c client, ctx context.Context, dir, path string) error) func(j job) (func(context.Context, client) (any, error), error) {
 	return func(j job) (func(context.Context, client) (any, error), error) {
 		dir, err := os.MkdirTemp(scratch(), "bench")
@@ -166,7 +166,7 @@ func counted(got, want int, err error, counters ...*counter) error {
 	return err
 }
 
-// serverFiles are the files that a job finds.
+// serverFiles returns the files that exist on the server during a job.
 func (j job) serverFiles() map[string]int64 {
 	files := map[string]int64{}
 	switch j.Work {
@@ -180,8 +180,8 @@ func (j job) serverFiles() map[string]int64 {
 	return files
 }
 
-// scratch is where files are made: in memory, if the system has that, for it is
-// not the disk that is measured.
+// scratch returns the directory for temporary files. It is in memory if possible,
+// because the disk is not measured.
 func scratch() string {
 	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
 		return "/dev/shm"
@@ -197,7 +197,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// endless is the pattern without end.
+// An endless is an endless file with the pattern.
 type endless struct{}
 
 func (endless) ReadAt(p []byte, offset int64) (n int, err error) {
@@ -207,12 +207,12 @@ func (endless) ReadAt(p []byte, offset int64) (n int, err error) {
 	return n, nil
 }
 
-// transport is nil for all but the works that need no network.
+// transport returns nil, except for works that need no network or use HTTP/2.
 func (j job) transport() http.RoundTripper {
 	switch {
 	case j.TLS:
 		return &http.Transport{
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the server makes its own certificate
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the server creates its own certificate
 			ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64,
 		}
 	case j.Host != "":
@@ -250,7 +250,7 @@ func (j job) repeat(ctx context.Context, c client, do func(context.Context, clie
 	}
 }
 
-// control talks to the server's other port.
+// control sends a request to the server's control port.
 func control(url string, set *settings) (seen stats, err error) {
 	resp, err := http.DefaultClient.Get(url)
 	if set != nil {

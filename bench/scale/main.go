@@ -139,7 +139,7 @@ func each(n int, do func(i int) error) {
 	workers.Wait()
 }
 
-// A process is the program under test.
+// A process is a running databricks-local.
 type process struct {
 	command     *exec.Cmd
 	host, token string

@@ -1,4 +1,4 @@
-// Command ours lists clusters with this library, as small as it goes.
+// Command ours lists clusters with this library, in as little code as possible.
 package main
 
 import (
