@@ -63,8 +63,7 @@ func WithTelemetry(opts ...Option) databricks.Option {
 		opt(c)
 	}
 	meter := c.meters.Meter(scope)
-	// An instrument that cannot be created does nothing, and its error is for the
-	// provider to report.
+	// If an instrument cannot be created, it does nothing. The provider reports the error.
 	attempts, _ := meter.Float64Histogram("http.client.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP client requests."))
 	calls, _ := meter.Float64Histogram("databricks.client.operation.duration", metric.WithUnit("s"),
@@ -138,7 +137,7 @@ func request(method, template, host string) []attribute.KeyValue {
 	return append(attributes, attribute.String("server.address", address))
 }
 
-// outcome sets the attributes of the result.
+// outcome returns the attributes of the result.
 func outcome(status int, class databricks.ErrorClass) (attributes []attribute.KeyValue) {
 	if status != 0 {
 		attributes = append(attributes, attribute.Int("http.response.status_code", status))

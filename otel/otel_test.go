@@ -45,7 +45,7 @@ func attributes(span tracetest.SpanStub) map[string]any {
 	return all
 }
 
-// A call that was retried after a 503 and a 429 is a span with three children.
+// A call with retries after a 503 and a 429 is a span with three children.
 func TestTelemetry_retries(t *testing.T) {
 	client, server, exporter, reader := newClient(t)
 	server.Inject(
@@ -105,7 +105,7 @@ func histograms(t *testing.T, reader *sdkmetric.ManualReader) map[string]uint64 
 	return counts
 }
 
-// A span that the caller began is the parent. A wait for the rate limit shows.
+// The caller's span is the parent. A span has the wait for the rate limit.
 func TestTelemetry_parentAndRateLimit(t *testing.T) {
 	client, _, exporter, _ := newClient(t, databricks.WithRateLimit(1000, 1))
 	tracer := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter)).Tracer("caller")
@@ -125,7 +125,7 @@ func TestTelemetry_parentAndRateLimit(t *testing.T) {
 	assert.Positive(t, waits)
 }
 
-// Neither secrets nor names and IDs of objects are in spans and metrics.
+// Spans and metrics contain no secrets, and no names or IDs of objects.
 func TestTelemetry_secrets(t *testing.T) {
 	client, server, exporter, reader := newClient(t)
 	ctx := t.Context()
