@@ -23,8 +23,8 @@ const asBasic = ["-u", `token:${token}`];
 
 const run = promisify(execFile);
 
-// curl returns the status, the type and the text of the answer. A path may be
-// anywhere among the arguments.
+// curl returns the status, the type and the text of the response. The path may be at
+// any position among the arguments.
 async function curl(...args) {
   const wanted = args.map((a) => (a.startsWith("/api/") ? host + a : a));
   const { stdout } = await run("curl", ["-q", "-sS", "--noproxy", "*", "--max-time", "60", "-w", "\n%{http_code} %{content_type}", ...wanted], { maxBuffer: 1 << 26 });
@@ -33,28 +33,28 @@ async function curl(...args) {
   return { status: Number(status), type, text: stdout.slice(0, end) };
 }
 
-// json is curl with the netrc; the answer must be JSON and a success.
+// json calls curl with the netrc file. The response must be JSON and a success.
 async function json(...args) {
-  const answer = await curl(...asNetrc, ...args);
-  assert.equal(answer.status, 200, answer.text);
-  assert.match(answer.type, /^application\/json/);
-  return JSON.parse(answer.text);
+  const response = await curl(...asNetrc, ...args);
+  assert.equal(response.status, 200, response.text);
+  assert.match(response.type, /^application\/json/);
+  return JSON.parse(response.text);
 }
 
-// until asks again and again.
+// until polls until a condition holds.
 async function until(done, ...args) {
   for (;;) {
-    const reply = await json(...args);
-    if (done(reply)) return reply;
+    const response = await json(...args);
+    if (done(response)) return response;
   }
 }
 
-// error is a call that fails.
+// error makes a call that must fail.
 async function error(status, code, ...args) {
-  const answer = await curl(...args);
-  assert.match(answer.type, /^application\/json/, answer.text);
-  const body = JSON.parse(answer.text);
-  assert.deepEqual([answer.status, body.error_code], [status, code], answer.text);
+  const response = await curl(...args);
+  assert.match(response.type, /^application\/json/, response.text);
+  const body = JSON.parse(response.text);
+  assert.deepEqual([response.status, body.error_code], [status, code], response.text);
   assert.equal(typeof body.message, "string");
 }
 
@@ -94,7 +94,7 @@ describe("the manual", { concurrency: true }, () => {
     assert.deepEqual(cluster.spark_conf, { "spark.speculation": "true" }, "a bool is a string there");
     assert.equal(cluster.default_tags.ClusterName, "demo");
 
-    // The C# sample, with Bearer and JSON; an empty object is the answer.
+    // The C# sample, with Bearer and JSON. The response is an empty object.
     const ended = await curl(...asBearer, "-H", "Content-Type: application/json; charset=utf-8",
       "-d", JSON.stringify({ cluster_id: created.cluster_id }), "/api/2.0/clusters/delete");
     assert.deepEqual([ended.status, ended.text], [200, "{}"]);
@@ -103,8 +103,8 @@ describe("the manual", { concurrency: true }, () => {
     assert.equal(typeof gone.terminated_time, "number");
   });
 
-  test("the body of the Python sample, which is of another call", async () => {
-    // It wraps the cluster in new_cluster, which clusters/create does not know.
+  test("the body of the Python sample, which belongs to another call", async () => {
+    // It wraps the cluster in new_cluster, which clusters/create ignores.
     await error(400, "INVALID_PARAMETER_VALUE", ...asBearer, "-d", JSON.stringify({ new_cluster: { cluster_name: "demo", ...small } }), "/api/2.0/clusters/create");
   });
 });
@@ -120,7 +120,7 @@ describe("signing in", () => {
   })) {
     test(how, async () => assert.equal((await curl(...args, list)).status, 200));
   }
-  test("without", async () => assert.equal((await curl(list)).status, 401));
+  test("no credential", async () => assert.equal((await curl(list)).status, 401));
   test("-n for another host", async () => {
     const other = file("other", `machine other.example.com login token password ${token}\n`);
     assert.equal((await curl("-n", "--netrc-file", other, list)).status, 401);

@@ -1,6 +1,6 @@
-// Holds what a service of the SDK returns against what the SDK's own type
-// declarations say that it returns. JavaScript does not: a wrong key would be
-// undefined and a number that came as a string would stay one.
+// Checks the results of the SDK's services against the SDK's type declarations.
+// JavaScript does not check them: a member with a wrong name would be undefined, and a
+// number that is sent as a string would stay a string.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -11,7 +11,7 @@ const declarations = (area, file) => fs.readFileSync(path.join(dist, "apis", are
 
 const models = new Map();
 
-// model reads the interfaces and enums of an area, once.
+// model returns the interfaces and enums of an area. It reads them once.
 function model(area) {
   if (!models.has(area)) {
     const types = new Map();
@@ -30,21 +30,21 @@ function model(area) {
   return models.get(area);
 }
 
-// methods reads what the methods of a service return: a type, a waiter's two, or
-// the type of each element.
+// methods returns the result types of a service's methods: one type, the two types of a
+// waiter, or the type of each element.
 function methods(area, service) {
   const [, body] = declarations(area, "api.d.ts").match(new RegExp(`class ${service} \\{(.*?)\\n\\}`, "s"));
   const found = new Map();
   for (const [, name, returns] of body.matchAll(/^\s+(\w+)\([^;]*?\): (Promise<.*>|AsyncIterable<.*>);$/gm)) {
     const [, wrapper, type] = returns.match(/^(\w+)<(.*)>$/);
     const [, created, awaited] = type.match(/^Waiter<(.*), (.*)>$/) ?? [];
-    found.set(name, wrapper === "AsyncIterable" ? { element: type } : awaited ? { reply: created, awaited } : { reply: type });
+    found.set(name, wrapper === "AsyncIterable" ? { element: type } : awaited ? { response: created, awaited } : { response: type });
   }
   return found;
 }
 
-// check fails if value is not what the type in an area says. Members that the SDK
-// does not know are added to unknown.
+// check fails if a value does not have the given type of an area. It adds members that
+// the SDK does not declare to unknown.
 function check(value, type, area, where, unknown) {
   const wants = (kind) => assert.equal(value === null ? "null" : typeof value, kind, `${where} is ${JSON.stringify(value)}`);
   let m;
@@ -81,8 +81,8 @@ function check(value, type, area, where, unknown) {
   }
 }
 
-// strict wraps a service so that whatever it returns is checked. The methods
-// called are added to called, as Service.method.
+// strict wraps a service so that all its results are checked. It adds the names of the
+// methods that are called to called, as Service.method.
 export function strict(service, area, name, unknown, called) {
   const declared = methods(area, name);
   return new Proxy(service, {
@@ -102,13 +102,13 @@ export function strict(service, area, name, unknown, called) {
       }
       return async (...args) => {
         called.add(`${name}.${property}`);
-        const reply = await method.apply(target, args);
+        const response = await method.apply(target, args);
         if (!returns.awaited) {
-          check(reply, returns.reply, area, where, unknown);
-          return reply;
+          check(response, returns.response, area, where, unknown);
+          return response;
         }
-        const { wait, ...members } = reply;
-        check(members, returns.reply, area, where, unknown);
+        const { wait, ...members } = response;
+        check(members, returns.response, area, where, unknown);
         return {
           ...members,
           wait: async (options) => {

@@ -1,5 +1,5 @@
-// Scripts as people write them for pipelines and cron: bash, sh and Python, with
-// curl, grep and sed, and no tool to read JSON but Python.
+// Scripts as people write them for pipelines and cron jobs, in bash, sh and Python. They
+// use curl, grep and sed. Only Python parses JSON.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import fs from "node:fs";
@@ -20,13 +20,13 @@ function file(name, content) {
   return whole;
 }
 
-// run returns what a script prints; it must succeed.
+// run returns what a script prints. The script must succeed.
 async function run(script, args = [], env = {}) {
   const { stdout } = await promisify(execFile)(path.join(scripts, script), args, { env: { ...process.env, NO_PROXY: "*", ...env }, timeout: 120e3 });
   return stdout.trim();
 }
 
-// fails is run for a script that fails: it returns what that says of it.
+// fails runs a script that must fail, and returns its error text.
 async function fails(script, args, env) {
   try {
     await run(script, args, env);
@@ -37,12 +37,12 @@ async function fails(script, args, env) {
   assert.fail(`${script} succeeded`);
 }
 
-// api is what the tests themselves ask.
+// api makes a call for the tests themselves.
 async function api(method, name, body) {
   const response = await fetch(`${host}/api/2.0/${name}`, { method, headers: { Authorization: `Bearer ${token}` }, body: body && JSON.stringify(body) });
-  const reply = await response.json();
-  assert.ok(response.ok, JSON.stringify(reply));
-  return reply;
+  const result = await response.json();
+  assert.ok(response.ok, JSON.stringify(result));
+  return result;
 }
 
 async function create(cluster_name, more) {
@@ -56,7 +56,7 @@ async function running(cluster_name) {
 }
 
 describe("scripts", { concurrency: true }, () => {
-  test("create-environment.sh, and again, and backup.py", async () => {
+  test("create-environment.sh twice, and backup.py", async () => {
     const env = { STORAGE_KEY: "k3y" };
     const first = await run("create-environment.sh", ["environment", path.join(scripts, "notebooks")], env);
     const id = first.match(/^##vso\[task\.setvariable variable=clusterId\](\S+)$/)[1];

@@ -6,7 +6,7 @@ import { methodsOf, strict } from "./declared.mjs";
 
 const { DATABRICKS_HOST: host, DATABRICKS_TOKEN: token } = process.env;
 
-// What the workspace says that the SDK's declarations do not have; see README.md.
+// Members of responses that the SDK does not declare, see README.md.
 const beyond = [
   "CommandExecutionService.destroy().id",
   "WorkspaceService.import().object_id",
@@ -39,7 +39,7 @@ const services = {
   tokenManagement: ["settings", "TokenManagementService"],
 };
 
-// connect returns the services of a client, each of which is held to its declarations.
+// connect returns the services of a client. Their results are checked.
 function connect(config) {
   const client = new sdk.WorkspaceClient(config, { product: "interop", productVersion: "1.0.0" });
   return Object.fromEntries(Object.entries(services).map(([name, [area, service]]) => [name, strict(client[name], area, service, unknown, called)]));
@@ -61,11 +61,11 @@ const base64 = (text) => Buffer.from(text).toString("base64");
 const small = { spark_version: "13.3.x-scala2.12", node_type_id: "Standard_DS3_v2", num_workers: 1, autotermination_minutes: 0 };
 const running = async (name) => (await client.clusters.create({ cluster_name: name, ...small })).wait();
 
-const concurrently = { concurrency: true }; // most of the time they wait
+const concurrently = { concurrency: true }; // the tests spend most of their time waiting
 
 describe("services", concurrently, () => {
   describe("clusters", concurrently, () => {
-    test("a life, by waiters", async () => {
+    test("the life cycle, with waiters", async () => {
       const created = await client.clusters.create({
         cluster_name: "life",
         ...small,
@@ -131,7 +131,7 @@ describe("services", concurrently, () => {
       assert.deepEqual(pending, []);
     });
 
-    test("what there is to choose from", async () => {
+    test("runtimes, node types and zones", async () => {
       assert.ok((await client.clusters.sparkVersions()).versions.length > 0);
       assert.ok((await client.clusters.listNodeTypes()).node_types.length > 0);
       await client.clusters.listZones().catch((e) => assert.equal(e.statusCode, 400)); // Azure has none
@@ -213,7 +213,7 @@ describe("services", concurrently, () => {
     });
 
     test("a run that is cancelled and repaired", async () => {
-      // One task after another, so that the run is there long enough.
+      // The tasks run one after another, so that the run takes long enough.
       const keys = ["a", "b", "c", "d", "e"];
       const tasks = keys.map((task_key, i) => ({ ...cluster, task_key, notebook_task: { notebook_path: "/Shared/x" }, depends_on: keys.slice(0, i).map((k) => ({ task_key: k })) }));
       const { job_id } = await client.jobs.create({ name: "repaired", tasks });
@@ -331,7 +331,7 @@ describe("services", concurrently, () => {
     assert.match(failed.results.cause, /ZeroDivisionError/);
 
     const endless = await client.commandExecution.execute({ clusterId, contextId, language: "python", command: "while True: pass" });
-    await client.commandExecution.cancel({ clusterId, contextId, commandId: endless.id }); // its waiter is no use; see README.md
+    await client.commandExecution.cancel({ clusterId, contextId, commandId: endless.id }); // its waiter does not work, see README.md
     let cancelled;
     do {
       cancelled = await client.commandExecution.commandStatus({ clusterId, contextId, commandId: endless.id });
@@ -357,12 +357,12 @@ describe("services", concurrently, () => {
     await assert.rejects(stranger.dbfs.mkdirs({ path: "/interop-stranger" }), /invalid_client|Client authentication failed|401/);
   });
 
-  test("an operation that is not there", async () => {
+  test("an operation that does not exist", async () => {
     await fails(client.tokenManagement.createOboToken({ application_id: "x" }), 404, "ENDPOINT_NOT_FOUND");
   });
 });
 
-test("nothing more, nothing less", () => {
+test("all methods were called, and only known members are undeclared", () => {
   assert.deepEqual([...unknown].sort(), beyond);
   const never = /Permission|^TokenManagementService\./;
   const missed = Object.values(services).flatMap(([area, name]) => methodsOf(area, name)).filter((m) => !never.test(m) && !called.has(m));

@@ -1,5 +1,5 @@
-// Package gosdk has no code. Its tests drive the workspace in memory with the
-// vendor's Go SDK: its own helpers, waiters, iterators and retries, over a socket.
+// Package gosdk contains only tests. They use the in-memory workspace through the
+// vendor's Go SDK, with its helpers, waiters, iterators and retries, over a socket.
 package gosdk
 
 import (
@@ -38,7 +38,7 @@ import (
 
 const runtime, node = "13.3.x-scala2.12", "Standard_DS3_v2"
 
-// Most of the time the tests wait, so all of them can do so at the same time.
+// The tests spend most of their time waiting, so all of them run concurrently.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "20"); err != nil {
@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// start begins a workspace, and returns it with a client of the SDK. The SDK polls
-// once at the start of a wait, and then each second and more. The workspace's
-// times let most waits begin with a state that is not the last.
+// start starts a workspace, and returns it with a client of the SDK. The SDK polls
+// immediately, and then at intervals of a second and more. With the workspace's timings,
+// most waits start before the final state.
 func start(t *testing.T, opts ...databrickstest.Option) (*databrickstest.Server, *databricks.WorkspaceClient) {
 	t.Helper()
 	t.Parallel()
@@ -68,7 +68,7 @@ func connect(t *testing.T, host, token string) *databricks.WorkspaceClient {
 	return w
 }
 
-// deadline is what no test needs.
+// deadline returns a context with a deadline that no test reaches.
 func deadline(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
@@ -83,7 +83,7 @@ func smallJobCluster() *compute.ClusterSpec {
 	return &compute.ClusterSpec{SparkVersion: runtime, NodeTypeId: node, NumWorkers: 1}
 }
 
-// assertError wants an error of the service that the SDK has recognized.
+// assertError checks that err is an error of the service that the SDK recognized.
 func assertError(t *testing.T, err error, status int, code string, kind error) {
 	t.Helper()
 	var e *apierr.APIError
@@ -117,7 +117,7 @@ func TestClusters(t *testing.T) {
 		}
 	})
 	require.NoError(t, err)
-	assert.Equal(t, compute.StatePending, states[0], "there was something to wait for")
+	assert.Equal(t, compute.StatePending, states[0], "the wait started before the final state")
 	assert.Equal(t, compute.StateRunning, states[len(states)-1])
 	id := cluster.ClusterId
 	assert.Equal(t, "life", cluster.ClusterName)
@@ -154,7 +154,7 @@ func TestClusters(t *testing.T) {
 	require.NotNil(t, ended.TerminationReason)
 	assert.Equal(t, compute.TerminationReasonCodeUserRequest, ended.TerminationReason.Code)
 	assert.Greater(t, ended.TerminatedTime, ended.StartTime)
-	require.NoError(t, w.Clusters.EnsureClusterIsRunning(ctx, id), "it starts it")
+	require.NoError(t, w.Clusters.EnsureClusterIsRunning(ctx, id), "the cluster is started")
 	reused, err := w.Clusters.GetOrCreateRunningCluster(ctx, "updated")
 	require.NoError(t, err)
 	assert.Equal(t, id, reused.ClusterId)
@@ -193,7 +193,7 @@ func TestClusters(t *testing.T) {
 	assert.Equal(t, "alice@example.com", owned.CreatorUserName)
 	require.NoError(t, w.Clusters.PermanentDeleteByClusterId(ctx, id))
 	_, err = w.Clusters.GetByClusterId(ctx, id)
-	assertError(t, err, 400, "INVALID_PARAMETER_VALUE", apierr.ErrResourceDoesNotExist) // the SDK knows it by its message
+	assertError(t, err, 400, "INVALID_PARAMETER_VALUE", apierr.ErrResourceDoesNotExist) // the SDK recognizes it by its message
 }
 
 func TestClusters_launchFails(t *testing.T) {
@@ -299,7 +299,7 @@ func TestJobs(t *testing.T) {
 	runs, err := w.Jobs.ListRunsAll(ctx, jobs.ListRunsRequest{JobId: created.JobId, Limit: 1, ExpandTasks: true})
 	require.NoError(t, err)
 	require.Len(t, runs, 2)
-	assert.Equal(t, []int64{waiter.RunId, run.RunId}, []int64{runs[0].RunId, runs[1].RunId}, "the latest first")
+	assert.Equal(t, []int64{waiter.RunId, run.RunId}, []int64{runs[0].RunId, runs[1].RunId}, "latest first")
 	require.NoError(t, w.Jobs.CancelAllRuns(ctx, jobs.CancelAllRuns{JobId: created.JobId}))
 	require.NoError(t, w.Jobs.DeleteRunByRunId(ctx, run.RunId))
 	_, err = w.Jobs.GetRun(ctx, jobs.GetRunRequest{RunId: run.RunId})
@@ -309,8 +309,8 @@ func TestJobs(t *testing.T) {
 	assert.ErrorIs(t, err, apierr.ErrResourceDoesNotExist)
 }
 
-// The service returns 100 tasks of a job at a time. The SDK's Get and List put them
-// together; its GetByJobId and ListAll do not.
+// The service returns 100 tasks of a job per page. The SDK's Get and List combine the
+// pages. Its GetByJobId and ListAll do not.
 func TestJobs_manyTasks(t *testing.T) {
 	_, w := start(t, databrickstest.WithAnySource())
 	ctx := deadline(t)
@@ -540,7 +540,7 @@ var errStillRunning = errors.New("the command is still running")
 
 func TestCommands(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("there is no python3 to run commands with")
+		t.Skip("python3 is not installed")
 	}
 	server, w := start(t, databrickstest.WithPython(databrickstest.PythonOptions{}))
 	ctx := deadline(t)
@@ -562,7 +562,7 @@ func TestCommands(t *testing.T) {
 	assert.Contains(t, result.Error(), "ZeroDivisionError")
 	require.NoError(t, executor.Destroy(ctx))
 
-	// The older helper: a context for each command, and an SQL table that is scanned.
+	// The older helper creates a context for each command, and can scan an SQL table.
 	api, err := client.New(w.Config)
 	require.NoError(t, err)
 	older := compute.NewCommandExecutor(api)
@@ -585,7 +585,7 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, err)
 	_, err = w.CommandExecution.Cancel(ctx, compute.CancelCommand{ClusterId: id, ContextId: created.Id, CommandId: endless.CommandId})
 	require.NoError(t, err)
-	// Neither waiter of the SDK can wait for this; see README.md.
+	// Neither waiter of the SDK works here, see README.md.
 	canceled, err := retries.New[compute.CommandStatusResponse](retries.OnErrors(errStillRunning)).Run(ctx,
 		func(ctx context.Context) (*compute.CommandStatusResponse, error) {
 			status, err := w.CommandExecution.CommandStatus(ctx, compute.CommandStatusRequest{ClusterId: id, ContextId: created.Id, CommandId: endless.CommandId})
@@ -615,7 +615,7 @@ func TestFiles(t *testing.T) {
 		require.NoError(t, w.Files.Upload(ctx, files.UploadRequest{FilePath: fmt.Sprintf("%s/%d.txt", dir, i), Contents: io.NopCloser(strings.NewReader("hello"))}))
 	}
 	err = w.Files.Upload(ctx, files.UploadRequest{FilePath: dir + "/0.txt", Contents: io.NopCloser(strings.NewReader("again")),
-		ForceSendFields: []string{"Overwrite"}}) // the SDK does not send false otherwise, and without a word the service overwrites
+		ForceSendFields: []string{"Overwrite"}}) // otherwise the SDK does not send false, and the service overwrites the file
 	assertError(t, err, 409, "ALREADY_EXISTS", apierr.ErrAlreadyExists)
 	metadata, err := w.Files.GetMetadataByFilePath(ctx, dir+"/0.txt")
 	require.NoError(t, err)
@@ -714,7 +714,7 @@ func TestPoolsAndPolicies(t *testing.T) {
 	require.NoError(t, w.ClusterPolicies.DeleteByPolicyId(ctx, policy.PolicyId))
 }
 
-// The SDK retries what the service asks it to, and reports what it does not.
+// The SDK retries some failures and reports others.
 func TestRetries(t *testing.T) {
 	server, w := start(t)
 	ctx := deadline(t)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Copies a directory of the workspace to this machine, and DBFS files beside it:
+"""Copies a directory of the workspace and a directory of DBFS to this machine:
 backup.py WORKSPACE_DIR DBFS_DIR TARGET"""
 import base64
 import json
@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-ENDINGS = {"PYTHON": ".py", "SCALA": ".scala", "SQL": ".sql", "R": ".r"}
+EXTENSIONS = {"PYTHON": ".py", "SCALA": ".scala", "SQL": ".sql", "R": ".r"}
 
 
 def get(call, **query):
@@ -33,7 +33,7 @@ def notebooks(path, target):
             notebooks(item["path"], name)
         elif item["object_type"] == "NOTEBOOK":
             content = get("workspace/export", path=item["path"], format="SOURCE")["content"]
-            write(name + ENDINGS[item["language"]], base64.b64decode(content))
+            write(name + EXTENSIONS[item["language"]], base64.b64decode(content))
 
 
 def dbfs(path, target):

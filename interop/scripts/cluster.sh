@@ -1,6 +1,6 @@
 #!/bin/sh
-# For cron, in the morning and in the evening: cluster.sh start|stop NAME. With the
-# token in a netrc file, and Python to read JSON.
+# For cron jobs in the morning and in the evening: cluster.sh start|stop NAME. The token
+# is in a netrc file. Python parses JSON.
 set -eu
 host=$DATABRICKS_HOST
 api() { curl -sS -q --netrc-file "$NETRC" "$@"; }
@@ -16,11 +16,11 @@ for c in json.load(sys.stdin).get("clusters", []):
 case $1 in
 start) call=start wanted=RUNNING ;;
 stop) call=delete wanted=TERMINATED ;;
-*) echo "start or stop?" >&2; exit 2 ;;
+*) echo "usage: cluster.sh start|stop NAME" >&2; exit 2 ;;
 esac
-# A cluster that is up cannot be started: that is fine.
-reply=$(api -d "cluster_id=$id" -G "$host/api/2.0/clusters/get")
-[ "$(echo "$reply" | field state)" = $wanted ] || api -d "{\"cluster_id\": \"$id\"}" "$host/api/2.0/clusters/$call" >/dev/null
+# The service rejects a start of a running cluster, so check the state first.
+response=$(api -d "cluster_id=$id" -G "$host/api/2.0/clusters/get")
+[ "$(echo "$response" | field state)" = $wanted ] || api -d "{\"cluster_id\": \"$id\"}" "$host/api/2.0/clusters/$call" >/dev/null
 tries=0
 while [ "$(api "$host/api/2.0/clusters/get?cluster_id=$id" | field state)" != $wanted ]; do
 	tries=$((tries + 1))

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A step of a pipeline: makes what a team's environment needs, or leaves it alone
-# if it is there: create-environment.sh NAME DIR. DIR has the notebooks.
+# A step of a pipeline. It creates the environment of a team, and keeps what already
+# exists: create-environment.sh NAME DIR. DIR contains the notebooks.
 set -euo pipefail
 name=$1 dir=$2
 
@@ -12,7 +12,7 @@ get() { # get PATH
 	curl -sS --fail-with-body -H "Authorization: Bearer $DATABRICKS_TOKEN" "$DATABRICKS_HOST/api/2.0/$1"
 }
 
-# Secrets. A scope that exists is an error that is none.
+# Secrets. It is not an error if the scope already exists.
 result=$(post secrets/scopes/create "{\"scope\": \"$name\", \"initial_manage_principal\": \"users\"}") ||
 	grep -q RESOURCE_ALREADY_EXISTS <<<"$result"
 post secrets/put "{\"scope\": \"$name\", \"key\": \"storage-key\", \"string_value\": \"$STORAGE_KEY\"}" >/dev/null
@@ -55,5 +55,5 @@ done
 		-F "content=@$dir/$f" "$DATABRICKS_HOST/api/2.0/workspace/import" >/dev/null
 done
 
-# Azure DevOps takes variables from what a step prints.
+# Azure DevOps reads variables from the output of a step.
 echo "##vso[task.setvariable variable=clusterId]$cluster_id"

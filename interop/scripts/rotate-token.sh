@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes a new token, prints it, and revokes the ones before it: rotate-token.sh COMMENT
+# Creates a token, prints it, and revokes older tokens with the same comment:
+# rotate-token.sh COMMENT
 set -euo pipefail
 api() { curl -sS --fail-with-body -H "Authorization: Bearer $DATABRICKS_TOKEN" "$@"; }
 old=$(api "$DATABRICKS_HOST/api/2.0/token/list" | tr '{' '\n' | grep "\"comment\":\"$1\"" | grep -o '"token_id":"[^"]*"' | cut -d'"' -f4 || true)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a file on a cluster by REST 1.2 and prints what it prints:
+"""Runs a file on a cluster with REST 1.2 and prints its output:
 run-command.py CLUSTER_ID FILE"""
 import base64
 import json
@@ -30,11 +30,11 @@ def main(cluster, name):
     try:
         ident = call("commands/execute", {"language": "python", "clusterId": cluster, "contextId": context, "command": command})["id"]
         while True:
-            reply = call("commands/status", clusterId=cluster, contextId=context, commandId=ident)
-            if reply["status"] in ("Finished", "Error", "Cancelled"):
+            response = call("commands/status", clusterId=cluster, contextId=context, commandId=ident)
+            if response["status"] in ("Finished", "Error", "Cancelled"):
                 break
             time.sleep(0.1)
-        results = reply["results"]
+        results = response["results"]
         if results["resultType"] == "error":
             print(results["cause"], file=sys.stderr)
             return 1

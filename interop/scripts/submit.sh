@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs a Python file once, and ends as it does: submit.sh FILE ARG... The run has one
-# task, in the form that was there before jobs had several.
+# Runs a Python file once: submit.sh FILE ARG... The exit status says whether the run
+# succeeded. The request has the older format for a single task.
 set -uo pipefail
 file=$1
 shift

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Brings a new version of a JAR to a cluster: swap-jar.sh CLUSTER_ID FILE NAME. The file
-# goes up in blocks; the old one is uninstalled, which takes a restart.
+# Replaces a JAR on a cluster by a new version: swap-jar.sh CLUSTER_ID FILE NAME. The
+# file is uploaded in blocks. Uninstalling the old version needs a restart.
 set -euo pipefail
 cluster=$1 file=$2 name=$3
 api() { curl -sS --fail-with-body -u "token:$DATABRICKS_TOKEN" "$@"; }
@@ -18,7 +18,7 @@ api -d "{\"handle\": $handle}" "$url/dbfs/close" >/dev/null
 size=$(api "$url/dbfs/get-status?path=$path" | grep -o '"file_size":[0-9]*' | cut -d: -f2)
 [ "$size" -eq "$(stat -c %s "$file")" ] || { echo "$path has $size bytes" >&2; exit 1; }
 
-# All JARs of that name go, and the new one comes.
+# Uninstall all JARs with this name, and install the new one.
 old=$(api "$url/libraries/cluster-status?cluster_id=$cluster" | grep -o "\"jar\":\"dbfs:/FileStore/jars/$name-[^\"]*\"" | sed 's/.*/{&}/' | paste -sd, || true)
 [ -z "$old" ] || api -d "{\"cluster_id\": \"$cluster\", \"libraries\": [$old]}" "$url/libraries/uninstall" >/dev/null
 api -d "{\"cluster_id\": \"$cluster\", \"libraries\": [{\"jar\": \"dbfs:$path\"}]}" "$url/libraries/install" >/dev/null

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The last step of a pipeline: ends the clusters that have its tag, whatever
-became of it: terminate-clusters.py TAG VALUE"""
+"""The last step of a pipeline. It terminates the clusters with the pipeline's tag,
+even if the pipeline failed: terminate-clusters.py TAG VALUE"""
 import json
 import os
 import sys
