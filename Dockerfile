@@ -1,10 +1,11 @@
-# A Databricks workspace in memory, in an image that holds one static program:
+# An image with an in-memory Databricks workspace, as one static program:
 #
 #   docker build -t databricks-local .
 #   docker run --rm -p 127.0.0.1:8080:8080 databricks-local -token dapi1
 #
-# The flags of databricks-local follow the name of the image. With -v local:/data and
-# -data /data the state outlasts the container. Those for Python need an image that has it.
+# Flags of databricks-local follow the name of the image. With -v local:/data and
+# -data /data, the state is kept when the container is removed. Flags for Python need an
+# image with Python.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -15,7 +16,7 @@ RUN mkdir /out/data /out/tmp
 
 FROM scratch
 COPY --from=build /out/databricks-local /databricks-local
-# For what is to outlast a container, and for certificates.
+# Directories for the state and for certificates.
 COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 USER 65532:65532

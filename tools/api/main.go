@@ -1,6 +1,6 @@
-// Command api writes the exported API of packages as text, one declaration a
-// line, sorted. A file of it under version control shows in a review what a
-// change adds, changes or removes.
+// Command api prints the exported API of packages as sorted text, with one declaration
+// per line. The output is under version control, so that a review shows which
+// declarations a change adds, changes or removes.
 //
 //	go run -C tools ./api .. . ./v12 > api.txt
 //
@@ -92,7 +92,7 @@ func listType(object *types.TypeName, text func(types.Type) string) []string {
 		methods := types.NewMethodSet(receiver)
 		for i := range methods.Len() {
 			method, ok := methods.At(i).Obj().(*types.Func)
-			if !ok || !method.Exported() || len(methods.At(i).Index()) > 1 { // promoted ones show in the type they are of
+			if !ok || !method.Exported() || len(methods.At(i).Index()) > 1 { // promoted methods are listed with their own type
 				continue
 			}
 			_, pointer := method.Signature().Recv().Type().(*types.Pointer)
