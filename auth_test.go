@@ -100,6 +100,7 @@ func emptyHome(t *testing.T) string {
 		}
 	}
 	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // HOME of Windows
 	t.Setenv("PATH", filepath.Join(home, "bin"))
 	return home
 }

@@ -25,6 +25,7 @@ import (
 func clean(t *testing.T) (home string) {
 	home = t.TempDir()
 	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // HOME of Windows
 	for _, setting := range os.Environ() {
 		name, _, _ := strings.Cut(setting, "=")
 		for _, prefix := range []string{"DATABRICKS_", "ARM_", "AZURE_", "ACTIONS_", "SYSTEM_", "IDENTITY_", "MSI_", "IMDS_", "GOOGLE_", "NETRC"} {
@@ -148,10 +149,10 @@ func TestNewClient_badSettings(t *testing.T) {
 		{"user agent", with(WithUserAgent("my tool", "1")), []string{"WithUserAgent", "my tool"}},
 		{"jobs", with(WithJobsAPI("3.0")), []string{"WithJobsAPI", "2.1"}},
 		{"profile missing", []Option{good[0], WithConfigFile(file("c1", "[a]\ntoken="+secret)), WithProfile("b")}, []string{"profile b", "c1", "the file has a"}},
-		{"config file missing", []Option{good[0], WithConfigFile(filepath.Join(home, "none"))}, []string{"none", "no such file"}},
+		{"config file missing", []Option{good[0], WithConfigFile(filepath.Join(home, "none"))}, []string{"config file: open " + filepath.Join(home, "none")}},
 		{"config file malformed", []Option{good[0], WithConfigFile(file("c2", "[a\ntoken "+secret))}, []string{"c2", "line 1"}},
 		{"config file unreadable", []Option{good[0], WithConfigFile(home)}, []string{home}},
-		{".netrc missing", []Option{good[0], WithNetrc(filepath.Join(home, "none"))}, []string{"none", "no such file"}},
+		{".netrc missing", []Option{good[0], WithNetrc(filepath.Join(home, "none"))}, []string{"netrc file: open " + filepath.Join(home, "none")}},
 		{".netrc without the host", []Option{good[0], WithNetrc(file("n1", "machine other login token password "+secret))}, []string{"n1", "w.example.com"}},
 		{".netrc malformed", []Option{good[0], WithNetrc(file("n2", "machine w.example.com login token password \""+secret))}, []string{"n2"}},
 		{"all at once", []Option{WithHost("ftp://x"), WithToken(""), WithRateLimit(-1, 1)}, []string{"WithHost", "WithToken", "WithRateLimit"}},

@@ -313,7 +313,7 @@ func TestDBFS_folders_refuse(t *testing.T) {
 		"a file is at /file": func() (*databricks.DirResult, error) {
 			return client.DBFS.UploadDir(t.Context(), dir, "/file", databricks.DirOptions{Overwrite: true})
 		},
-		"no such file": func() (*databricks.DirResult, error) {
+		"open " + filepath.Join(dir, "none"): func() (*databricks.DirResult, error) {
 			return client.DBFS.UploadDir(t.Context(), filepath.Join(dir, "none"), "/x", databricks.DirOptions{})
 		},
 		"file": func() (*databricks.DirResult, error) {

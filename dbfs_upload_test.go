@@ -463,7 +463,7 @@ func TestDBFS_Upload_sourceThatFails(t *testing.T) {
 	dir, err := os.Open(t.TempDir())
 	require.NoError(t, err)
 	defer dir.Close()
-	assert.ErrorContains(t, client.DBFS.Upload(t.Context(), dir, "/f", databricks.UploadOptions{}), "is a directory")
+	assert.ErrorContains(t, client.DBFS.Upload(t.Context(), dir, "/f", databricks.UploadOptions{}), "upload /f: read "+dir.Name())
 	assertTree(t, client, map[string]string{}, "a directory")
 }
 
@@ -653,7 +653,8 @@ func TestDBFS_Upload_buffers(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	setTempDir(t, dir)
 	for _, size := range []int{8*mebibyte - 1, 8 * mebibyte, 8*mebibyte + 1, 9*mebibyte + 5} {
 		data := noise(size)
 		server.ForgetRequests()
@@ -661,11 +662,17 @@ func TestDBFS_Upload_buffers(t *testing.T) {
 		assertTree(t, client, map[string]string{"/f": string(data)}, "%d bytes", size)
 		assert.NotContains(t, calls(server), "create", "%d bytes", size)
 	}
-	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	t.Setenv("TMPDIR", filepath.Join(os.Getenv("TMPDIR"), "none"))
+	setTempDir(t, filepath.Join(dir, "none"))
 	data := noise(9 * mebibyte)
 	require.NoError(t, client.DBFS.Upload(t.Context(), only(bytes.NewReader(data)), "/f", databricks.UploadOptions{Overwrite: true}))
 	assertTree(t, client, map[string]string{"/f": string(data)}, "without a temporary file")
+}
+
+// setTempDir sets what os.TempDir returns.
+func setTempDir(t *testing.T, dir string) {
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir) // on Windows
 }

@@ -111,7 +111,7 @@ func TestFiles_Upload_killed(t *testing.T) {
 		_, _ = io.Copy(io.Discard, out)
 		if err := cmd.Wait(); err == nil {
 			break
-		} else if cmd.ProcessState.Exited() {
+		} else if stderr.Len() > 0 {
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
 		if len(server.UnfinishedUploads()) > 0 { // else it was killed after it was done

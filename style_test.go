@@ -235,6 +235,9 @@ func TestStyle_readme(t *testing.T) {
 	require.NoError(t, err)
 	overlayFile := filepath.Join(t.TempDir(), "overlay.json")
 	require.NoError(t, os.WriteFile(overlayFile, text, 0o600))
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("the program go is not in PATH")
+	}
 	compile := func(packages []string, args ...string) {
 		if len(packages) > 0 {
 			out, err := exec.CommandContext(t.Context(), "go", slices.Concat(args, []string{"-overlay=" + overlayFile}, packages)...).CombinedOutput()

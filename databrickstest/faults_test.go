@@ -20,10 +20,13 @@ import (
 
 const groupsPath = "/api/2.0/groups/list"
 
+// What Windows says for ECONNRESET and ECONNREFUSED.
+const wsaReset, wsaRefused = syscall.Errno(10054), syscall.Errno(10061)
+
 // Each fault, as its victim sees it through either door.
 func TestFaults(t *testing.T) {
 	isReset := func(err error) bool {
-		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, wsaReset) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	for name, test := range map[string]struct {
 		fault  Fault
@@ -33,7 +36,9 @@ func TestFaults(t *testing.T) {
 		body   string // part of it
 		fails  func(error) bool
 	}{
-		"refused":         {fault: Fault{Refuse: true}, fails: func(err error) bool { return isReset(err) || errors.Is(err, syscall.ECONNREFUSED) }},
+		"refused": {fault: Fault{Refuse: true}, fails: func(err error) bool {
+			return isReset(err) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, wsaRefused)
+		}},
 		"reset before":    {fault: Fault{Reset: true}, fails: isReset},
 		"reset after":     {fault: Fault{Reset: true, WorkDone: true}, made: 1, fails: isReset},
 		"status":          {fault: Fault{Status: 503, RetryAfter: "7"}, status: 503, body: "TEMPORARILY_UNAVAILABLE", header: http.Header{"Retry-After": {"7"}, "Content-Type": {"application/json"}}},

@@ -46,6 +46,7 @@ func emptyEnvironment(t *testing.T) string {
 		t.Setenv(name, "")
 	}
 	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // HOME of Windows
 	t.Setenv("PATH", home)
 	return home
 }
@@ -89,7 +90,7 @@ func TestMSI_arc(t *testing.T) {
 		{filepath.Join(other, "2.key"), "not in its folder"},
 		{filepath.Join(dir, "..", filepath.Base(other), "2.key"), "not in its folder"},
 		{"/etc/passwd", "not in its folder"},
-		{filepath.Join(dir, "none.key"), "no such file"},
+		{filepath.Join(dir, "none.key"), "open " + filepath.Join(dir, "none.key")},
 		{filepath.Join(dir, "large.key"), "larger than 4096 bytes"},
 	} {
 		var sent []string

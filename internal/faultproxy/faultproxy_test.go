@@ -25,7 +25,7 @@ func TestServer(t *testing.T) {
 			response string // its status and body, or a part of the error's text
 		}{
 			{"none", Fault{Request: 9}, false, 1, "200 ok: body"},
-			{"refused", Fault{At: AtDial}, false, 0, "connection refused"},
+			{"refused", Fault{At: AtDial}, false, 0, "refused"},
 			{"reset on arrival", Fault{At: OnArrival, Do: Reset}, false, 0, "reset"},
 			{"reset before", Fault{At: BeforeWork, Do: Reset}, false, 0, "reset"},
 			{"reset after", Fault{At: AfterWork, Do: Reset}, false, 1, "reset"},
@@ -56,7 +56,8 @@ func TestServer(t *testing.T) {
 				send := func(path string) string {
 					resp, err := client.Post(s.URL+path, "text/plain", strings.NewReader("body"))
 					if err != nil {
-						if errors.Is(err, syscall.ECONNRESET) {
+						const wsaReset = syscall.Errno(10054) // on Windows
+						if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, wsaReset) {
 							return "reset"
 						}
 						return err.Error()

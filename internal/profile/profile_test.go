@@ -148,6 +148,7 @@ func TestRead_errors(t *testing.T) {
 func TestRead_home(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home) // HOME of Windows
 	t.Setenv("USERPROFILE", home)
 	require.NoError(t, os.WriteFile(filepath.Join(home, ".databrickscfg"), []byte("[p]\nhost=h"), 0o644))
 	f, err := Read("~/.databrickscfg")

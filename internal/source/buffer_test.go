@@ -17,9 +17,8 @@ import (
 
 func TestSource_Buffer(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
 	for _, disk := range []string{dir, filepath.Join(dir, "none")} {
-		t.Setenv("TMPDIR", disk)
+		setTempDir(t, disk)
 		for _, size := range []int{0, 1, 9, 10, 11, 99, 100, 101, 3 << 20} {
 			for _, onDisk := range []int64{100, 4 << 20} {
 				want := bytes.Repeat([]byte("x"), size)
@@ -53,7 +52,8 @@ func TestSource_Buffer(t *testing.T) {
 }
 
 func TestSource_Buffer_fails(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	setTempDir(t, dir)
 	broken := errors.New("broken")
 	for _, n := range []int{5, 50, 2 << 20} {
 		from := New(io.MultiReader(strings.NewReader(strings.Repeat("x", n)), iotest.ErrReader(broken)))
@@ -61,7 +61,7 @@ func TestSource_Buffer_fails(t *testing.T) {
 		assert.Equal(t, broken, err)
 		free()
 	}
-	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Empty(t, left)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -86,7 +86,7 @@ func TestSource_Buffer_fails(t *testing.T) {
 // is beyond that goes to the disk.
 func TestSource_Buffer_sharesMemory(t *testing.T) {
 	dir := t.TempDir()
-	t.Setenv("TMPDIR", dir)
+	setTempDir(t, dir)
 	files := func() int {
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
@@ -120,4 +120,10 @@ func TestSource_Buffer_sharesMemory(t *testing.T) {
 	}
 	assert.Zero(t, blocksInUse.Load())
 	assert.Zero(t, files())
+}
+
+// setTempDir sets what os.TempDir returns.
+func setTempDir(t *testing.T, dir string) {
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir) // on Windows
 }
