@@ -2,6 +2,7 @@ package databricks
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -131,7 +132,7 @@ var permissionLevels = map[PermissionObject][]PermissionLevel{
 	PermissionsOnDirectories:           {CanRead, CanRun, CanEdit, CanManage},
 	PermissionsOnFiles:                 {CanRead, CanRun, CanEdit, CanManage},
 	PermissionsOnRepos:                 {CanRead, CanRun, CanEdit, CanManage},
-	PermissionsOnAuthorization:         {CanUse, CanManage},
+	PermissionsOnAuthorization:         {CanUse, CanManage}, // passwords have only the first
 	PermissionsOnExperiments:           {CanRead, CanEdit, CanManage},
 	PermissionsOnModels:                {CanRead, CanEdit, CanManageStagingVersions, CanManageProductionVersions, CanManage},
 	PermissionsOnWarehouses:            {CanView, CanMonitor, CanUse, CanManage, IsOwner},
@@ -151,8 +152,11 @@ var permissionLevels = map[PermissionObject][]PermissionLevel{
 
 // check rejects a level that only other kinds of objects have. It accepts
 // unknown levels and unknown kinds, which the service checks.
-func (o PermissionObject) check(level PermissionLevel) error {
+func (o PermissionObject) check(id string, level PermissionLevel) error {
 	levels := permissionLevels[o]
+	if o == PermissionsOnAuthorization && id == "passwords" {
+		levels = []PermissionLevel{CanUse}
+	}
 	if level == "" {
 		return badArg("permission_level", missing)
 	}
@@ -285,7 +289,7 @@ type SetPermissions struct {
 func (in SetPermissions) check() error {
 	owners := 0
 	for _, a := range in.AccessControlList {
-		if err := checkAccess(in.Object, a); err != nil {
+		if err := checkAccess(in.Object, in.ID, a); err != nil {
 			return err
 		}
 		if a.PermissionLevel == IsOwner {
@@ -299,27 +303,32 @@ func (in SetPermissions) check() error {
 }
 
 // checkAccess rejects an invalid item of an access control list.
-func checkAccess(object PermissionObject, a AccessControl) error {
+func checkAccess(object PermissionObject, id string, a AccessControl) error {
 	switch err := a.checkPrincipal(); {
 	case err != nil:
 		return err
 	case a.PermissionLevel == IsOwner && a.GroupName != "":
 		return badArg("permission_level", "%s is not valid for a group; want a user or service principal", IsOwner)
 	}
-	return object.check(a.PermissionLevel)
+	return object.check(id, a.PermissionLevel)
 }
 
 // Set replaces all direct permissions on an object and returns the object's
 // permissions afterwards. The list must name exactly one owner for a job, a
 // pipeline or a warehouse. Inherited permissions and the permissions of the
-// group admins do not change. A caller who is not an administrator can lose
-// access by omitting itself. Set is idempotent, so the client retries it. To
-// change the permissions of one principal, use [PermissionsService.Update] or
-// [PermissionsService.Revoke].
+// group admins do not change. For tokens, the root directory and the root of
+// models, the list must name the group admins with [CanManage]. A caller who is
+// not an administrator can lose access by omitting itself. Set is idempotent, so
+// the client retries it. To change the permissions of one principal, use
+// [PermissionsService.Update] or [PermissionsService.Revoke].
 func (s *PermissionsService) Set(ctx context.Context, in SetPermissions) (*ObjectPermissions, error) {
+	return do[ObjectPermissions](ctx, s.client, in.request().idempotent())
+}
+
+func (in SetPermissions) request() Request {
 	r := in.Object.on(put("/api/2.0/permissions/{request_object_type}/{request_object_id}"), in.ID).check(in.check())
 	r.Body = map[string]any{"access_control_list": append([]AccessControl{}, in.AccessControlList...)}
-	return do[ObjectPermissions](ctx, s.client, r.idempotent())
+	return r
 }
 
 // UpdatePermissions lists principals and their new permission levels.
@@ -334,7 +343,7 @@ func (in UpdatePermissions) check() error {
 		return badArg("access_control_list", missing)
 	}
 	for _, a := range in.AccessControlList {
-		if err := checkAccess(in.Object, a); err != nil {
+		if err := checkAccess(in.Object, in.ID, a); err != nil {
 			return err
 		}
 	}
@@ -370,23 +379,57 @@ type RevokePermission struct {
 //
 // The service has no call for this. Revoke reads the permissions and then sets
 // all of them except those of the principal. A change that somebody else makes
-// between the two requests is lost. You can safely call Revoke again after an
-// error.
+// between the two requests is lost. If the response to the second request is
+// lost, Revoke reads the permissions again before it retries once. You can safely
+// call Revoke again after an error.
 func (s *PermissionsService) Revoke(ctx context.Context, in RevokePermission) (*ObjectPermissions, error) {
 	who := AccessControl{UserName: in.UserName, GroupName: in.GroupName, ServicePrincipalName: in.ServicePrincipalName}
 	if err := who.checkPrincipal(); err != nil {
 		return nil, err
 	}
+	after, err := s.revoke(ctx, in, who)
+	if _, unknown := errors.AsType[*OutcomeUnknownError](err); unknown && ctx.Err() == nil && s.client.retry.MaxAttempts > 1 {
+		if after, failure := s.revoke(ctx, in, who); failure == nil {
+			return after, nil
+		}
+	}
+	return after, err
+}
+
+// revoke reads the permissions on an object and sets those that are not of who.
+// The client does not retry the second request after a lost response, because
+// the list would undo what somebody else changed since.
+func (s *PermissionsService) revoke(ctx context.Context, in RevokePermission, who AccessControl) (*ObjectPermissions, error) {
 	current, err := s.Get(ctx, in.Object, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	all := current.Direct()
-	kept := slices.DeleteFunc(slices.Clone(all), func(a AccessControl) bool { return a.principal() == who.principal() })
-	if len(kept) == len(all) {
+	set := SetPermissions{Object: in.Object, ID: in.ID}
+	revoked, owner := false, false
+	for _, a := range current.Direct() {
+		if a.principal() == who.principal() {
+			revoked, owner = true, owner || a.PermissionLevel == IsOwner
+			continue
+		}
+		set.AccessControlList = append(set.AccessControlList, a)
+	}
+	if !revoked {
 		return current, nil
 	}
-	return s.Set(ctx, SetPermissions{Object: in.Object, ID: in.ID, AccessControlList: kept})
+	if admins := (AccessControl{GroupName: "admins", PermissionLevel: CanManage}); in.Object.namesAdmins(in.ID) && !slices.Contains(set.AccessControlList, admins) {
+		set.AccessControlList = append(set.AccessControlList, admins)
+	}
+	r := set.request()
+	if owner {
+		r.err = badArg("principal", "owns the object; give another principal %s first", IsOwner)
+	}
+	return do[ObjectPermissions](ctx, s.client, r)
+}
+
+// namesAdmins reports whether the permissions on an object must always contain
+// those of the group admins, although the service shows them as inherited.
+func (o PermissionObject) namesAdmins(id string) bool {
+	return slices.Contains([]string{"authorization/tokens", "directories/0", "registered-models/root"}, string(o)+"/"+id)
 }
 
 // A PermissionDescription is a permission level and its description.

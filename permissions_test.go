@@ -2,10 +2,16 @@ package databricks
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"io/fs"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestPermissions_wire(t *testing.T) {
@@ -137,7 +143,33 @@ func TestPermissions_wire(t *testing.T) {
 		name: "revoke from the owner",
 		call: revoke(RevokePermission{Object: PermissionsOnJobs, ID: "12", UserName: "alice@example.com"}),
 		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", reply}},
-		is:   fs.ErrInvalid, fails: "need exactly one owner",
+		is:   fs.ErrInvalid, fails: "principal owns the object; give another principal IS_OWNER first",
+	}, {
+		name: "revoke all levels of a principal, and keep all levels of others",
+		call: revoke(RevokePermission{Object: PermissionsOnNotebooks, ID: "7", GroupName: "Ops"}),
+		wire: []wireStep{{"GET /api/2.0/permissions/notebooks/7", "", `{"access_control_list": [
+				{"group_name": "ops", "all_permissions": [{"permission_level": "CAN_READ"}, {"permission_level": "CAN_RUN", "inherited": true}, {"permission_level": "CAN_EDIT"}]},
+				{"group_name": "etl", "all_permissions": [{"permission_level": "CAN_READ"}, {"permission_level": "CAN_EDIT"}, {"permission_level": "CAN_MANAGE", "inherited": true}]},
+				{"user_name": "ops", "all_permissions": [{"permission_level": "CAN_READ"}]}, {"group_name": "ops", "all_permissions": [{"permission_level": "CAN_MANAGE"}]}]}`},
+			{"PUT /api/2.0/permissions/notebooks/7", `{"access_control_list": [{"group_name": "etl", "permission_level": "CAN_READ"}, {"group_name": "etl", "permission_level": "CAN_EDIT"},
+				{"user_name": "ops", "permission_level": "CAN_READ"}]}`, "{}"}},
+		want: &ObjectPermissions{},
+	}, {
+		name: "revoke what is inherited changes nothing",
+		call: revoke(RevokePermission{Object: PermissionsOnNotebooks, ID: "7", GroupName: "ops"}),
+		wire: []wireStep{{"GET /api/2.0/permissions/notebooks/7", "", `{"access_control_list": [{"group_name": "ops", "all_permissions": [{"permission_level": "CAN_RUN", "inherited": true}]}]}`}},
+		want: &ObjectPermissions{AccessControlList: []ObjectAccess{{GroupName: "ops", AllPermissions: []Permission{{PermissionLevel: CanRun, Inherited: true}}}}},
+	}, {
+		name: "revoke the use of tokens names the group admins, without which the service refuses the list",
+		call: revoke(RevokePermission{Object: PermissionsOnAuthorization, ID: "tokens", GroupName: "ops"}),
+		wire: []wireStep{{"GET /api/2.0/permissions/authorization/tokens", "", `{"access_control_list": [{"group_name": "ops", "all_permissions": [{"permission_level": "CAN_USE"}]},
+				{"group_name": "admins", "all_permissions": [{"permission_level": "CAN_MANAGE", "inherited": true, "inherited_from_object": ["/authorization/"]}]}]}`},
+			{"PUT /api/2.0/permissions/authorization/tokens", `{"access_control_list": [{"group_name": "admins", "permission_level": "CAN_MANAGE"}]}`, "{}"}},
+		want: &ObjectPermissions{},
+	}, {
+		name: "a level that passwords do not have",
+		call: update(UpdatePermissions{PermissionsOnAuthorization, "passwords", []AccessControl{{GroupName: "ops", PermissionLevel: CanManage}}}),
+		is:   fs.ErrInvalid, fails: `"CAN_MANAGE" is not valid for authorization; want CAN_USE`,
 	}, {
 		name: "revoke from nobody",
 		call: revoke(RevokePermission{Object: PermissionsOnJobs, ID: "12"}),
@@ -152,6 +184,82 @@ func TestPermissions_wire(t *testing.T) {
 		want: []PermissionDescription{{CanUse, "Can use"}},
 	}})
 }
+
+// Each kind of the contract has levels, except one whose levels are not known.
+func TestPermissions_levels(t *testing.T) {
+	var area struct{ Enums map[string][]PermissionObject }
+	text, err := os.ReadFile("testdata/contract/permissions.json")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &area))
+	kinds := area.Enums["RequestObjectType"]
+	require.NotEmpty(t, kinds)
+	for _, kind := range kinds {
+		assert.NoError(t, kind.check("1", "BRAND_NEW"), "the service may know it")
+		if kind != PermissionsOnGenieSpaces {
+			assert.ErrorContains(t, kind.check("1", otherLevel(kind)), "want "+oneOf(permissionLevels[kind]), kind)
+		}
+	}
+	assert.Len(t, permissionLevels, len(kinds)-1)
+}
+
+// otherLevel returns a level that only other kinds have.
+func otherLevel(kind PermissionObject) PermissionLevel {
+	for _, levels := range permissionLevels {
+		for _, level := range levels {
+			if !slices.Contains(permissionLevels[kind], level) {
+				return level
+			}
+		}
+	}
+	return ""
+}
+
+// A change that somebody else makes after a lost response stays.
+func TestPermissions_Revoke_lostResponse(t *testing.T) {
+	const ops, etl, eve = `{"group_name": "ops", "all_permissions": [{"permission_level": "CAN_USE"}]}`, `{"group_name": "etl", "all_permissions": [{"permission_level": "CAN_USE"}]}`,
+		`{"group_name": "eve", "all_permissions": [{"permission_level": "CAN_USE"}]}`
+	const path = " /api/2.0/permissions/cluster-policies/P"
+	list := func(entries ...string) string {
+		return `{"access_control_list": [` + strings.Join(entries, ", ") + `]}`
+	}
+	for name, row := range map[string]struct {
+		wire    []wireStep
+		unknown bool
+	}{
+		"done": {wire: []wireStep{
+			{"GET" + path, "", list(ops, etl)}, {"PUT" + path, `{"access_control_list": [{"group_name": "etl", "permission_level": "CAN_USE"}]}`, "502 "},
+			{"GET" + path, "", list(etl, eve)},
+		}},
+		"not done, and somebody else adds eve": {wire: []wireStep{
+			{"GET" + path, "", list(ops, etl)}, {"PUT" + path, `{"access_control_list": [{"group_name": "etl", "permission_level": "CAN_USE"}]}`, "502 "},
+			{"GET" + path, "", list(ops, etl, eve)},
+			{"PUT" + path, `{"access_control_list": [{"group_name": "etl", "permission_level": "CAN_USE"}, {"group_name": "eve", "permission_level": "CAN_USE"}]}`, "{}"},
+		}},
+		"lost again": {unknown: true, wire: []wireStep{
+			{"GET" + path, "", list(ops)}, {"PUT" + path, `{"access_control_list": []}`, "502 "}, {"GET" + path, "", list(ops)}, {"PUT" + path, `{"access_control_list": []}`, "502 "},
+		}},
+		"cannot be read again": {unknown: true, wire: []wireStep{
+			{"GET" + path, "", list(ops)}, {"PUT" + path, `{"access_control_list": []}`, "502 "}, {"GET" + path, "", `403 {"error_code": "PERMISSION_DENIED", "message": "x"}`},
+		}},
+	} {
+		is := error(nil)
+		if row.unknown {
+			is = errUnknown
+		}
+		runWire(t, []wireRow{{
+			name: name, wire: row.wire, is: is,
+			call: func(ctx context.Context, c *Client) (any, error) {
+				_, err := c.Permissions.Revoke(ctx, RevokePermission{Object: PermissionsOnClusterPolicies, ID: "P", GroupName: "ops"})
+				if _, unknown := errors.AsType[*OutcomeUnknownError](err); unknown {
+					err = errUnknown
+				}
+				return nil, err
+			},
+		}}, WithRetryPolicy(RetryPolicy{MinDelay: 1}))
+	}
+}
+
+var errUnknown = errors.New("the outcome is unknown")
 
 func TestObjectPermissions_Direct(t *testing.T) {
 	var none *ObjectPermissions
