@@ -26,6 +26,10 @@ type Row struct {
 	// tokens and the like.
 	Inner string
 
+	// Requests is how many requests the method sends; 0 is 1. A list sends more
+	// than one if nothing in the reply says that it is complete.
+	Requests int
+
 	// In is what the method sends where that is no parameter, and Out what it
 	// decodes the reply into where that is no result: values of such types.
 	In, Out any
