@@ -25,6 +25,7 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -234,21 +235,35 @@ func compare(attribute, op, value string) Filter {
 	return Filter(attribute + " " + op + " " + quote(value))
 }
 
+// join joins filters that are not empty. The operator and binds tighter than or.
 func join(word string, filters []Filter) Filter {
 	var parts []string
 	for _, f := range filters {
-		if strings.Contains(string(f), " or ") && word == " and " {
-			f = "(" + f + ")"
+		if f != "" {
+			parts = append(parts, string(f))
 		}
-		parts = append(parts, string(f))
+	}
+	for i, f := range parts {
+		if word == " and " && len(parts) > 1 && hasOr.MatchString(quoted.ReplaceAllString(f, "")) {
+			parts[i] = "(" + f + ")"
+		}
 	}
 	return Filter(strings.Join(parts, word))
 }
 
+var (
+	quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	hasOr  = regexp.MustCompile(`(?i)\bor\b`)
+)
+
 // quote returns value as a string literal of a filter or path. It is a JSON
 // string.
 func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(value) // a string has a JSON form
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // A ListSortOrder is the order of a list.
@@ -347,11 +362,15 @@ func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, err
 }
 
 // modify reads an identity, passes it to change, and writes it back if change
-// changed it.
+// changed it. The client does not retry the second request after a lost response,
+// because it would undo what somebody else changed since.
 func modify[T any](ctx context.Context, c *Client, get, put area.Request, change func(*T)) error {
 	doc, err := area.Read[map[string]json.RawMessage](ctx, c.calls, get)
 	if err != nil {
 		return err
+	}
+	if *doc == nil { // in a dry run, of an identity that it only plans
+		*doc = map[string]json.RawMessage{}
 	}
 	var before, after T
 	text, err := json.Marshal(*doc)
@@ -369,7 +388,7 @@ func modify[T any](ctx context.Context, c *Client, get, put area.Request, change
 	if !changed {
 		return nil
 	}
-	put.Body = *doc
+	put.Body, put.Idempotent = *doc, false
 	return c.calls.Do(ctx, put, nil)
 }
 
@@ -396,25 +415,29 @@ type pager[T identity] struct {
 	path string
 }
 
+// A listing is one page of a list.
+type listing[T any] struct {
+	TotalResults int64 `json:"totalResults"` // 0 if the service does not say
+	StartIndex   int64 `json:"startIndex"`
+	Resources    []T   `json:"Resources"`
+}
+
 // page reads the page that starts with the item number start. next is the
 // number of the first item of the next page, or 0 after the last page.
-func (p pager[T]) page(ctx context.Context, start int64) (items []T, next int64, err error) {
+func (p pager[T]) page(ctx context.Context, start int64) (page *listing[T], next int64, err error) {
 	in := p.in
 	if start > 1 || in.PageToken != "" {
 		in.PageToken = strconv.FormatInt(start, 10)
 	}
-	response, err := area.Read[struct {
-		TotalResults int64 `json:"totalResults"`
-		Resources    []T   `json:"Resources"`
-	}](ctx, p.c.calls, area.Get(p.path, in).Check(p.in.check()))
+	page, err = area.Read[listing[T]](ctx, p.c.calls, area.Get(p.path, in).Check(p.in.check()))
 	if err != nil {
 		return nil, 0, err
 	}
-	next = start + int64(len(response.Resources))
-	if len(response.Resources) == 0 || next > response.TotalResults {
+	next = start + int64(len(page.Resources))
+	if len(page.Resources) == 0 || page.TotalResults > 0 && next > page.TotalResults {
 		next = 0
 	}
-	return response.Resources, next, nil
+	return page, next, nil
 }
 
 func (p pager[T]) first() int64 {
@@ -427,13 +450,13 @@ func (p pager[T]) all(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		seen := map[string]bool{} // an item can move to the next page between two requests
 		for start, count := p.first(), 0; start != 0; {
-			items, next, err := p.page(ctx, start)
+			page, next, err := p.page(ctx, start)
 			if err != nil {
 				yield(*new(T), err)
 				return
 			}
 			fresh := false
-			for _, item := range items {
+			for _, item := range page.Resources {
 				id, _ := item.ref()
 				if id != "" && seen[id] {
 					continue
@@ -446,9 +469,14 @@ func (p pager[T]) all(ctx context.Context) iter.Seq2[T, error] {
 					return
 				}
 			}
-			if !fresh && len(items) > 0 {
-				yield(*new(T), errors.New("scim: the service returned the same page again, so the list would never end"))
-				return
+			if !fresh && len(page.Resources) > 0 {
+				switch {
+				case page.TotalResults == 0: // the service sends all items each time
+					return
+				case page.StartIndex != start:
+					yield(*new(T), errors.New("scim: the service returned the same page again, so the list would never end"))
+					return
+				}
 			}
 			start = next
 		}
@@ -467,16 +495,16 @@ func (p pager[T]) list(ctx context.Context) ([]T, error) {
 }
 
 func (p pager[T]) single(ctx context.Context) (*databricks.Page[T], error) {
-	items, next, err := p.page(ctx, p.first())
+	one, next, err := p.page(ctx, p.first())
 	if err != nil {
 		return nil, err
 	}
-	page := &databricks.Page[T]{Items: items}
+	page := &databricks.Page[T]{Items: one.Resources}
 	if next != 0 {
 		page.NextPageToken = strconv.FormatInt(next, 10)
 	}
-	if limit := p.in.Limit; limit > 0 && len(items) >= limit {
-		page.Items, page.NextPageToken = items[:limit], ""
+	if limit := p.in.Limit; limit > 0 && len(page.Items) >= limit {
+		page.Items, page.NextPageToken = page.Items[:limit], ""
 	}
 	return page, nil
 }

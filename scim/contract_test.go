@@ -31,24 +31,24 @@ var contractRows = []contract.Row{
 	{Call: "GET /api/2.0/preview/scim/v2/Me", Go: "Me"},
 
 	{Call: "POST /api/2.0/preview/scim/v2/Users", Go: "Users.Create", Sample: schema + `User"]}`},
-	{Call: "GET /api/2.0/preview/scim/v2/Users", Go: "Users.List", Inner: pages},
-	{Call: "GET /api/2.0/preview/scim/v2/Users", Go: "Users.All", Inner: pages},
+	{Call: "GET /api/2.0/preview/scim/v2/Users", Go: "Users.List", Inner: pages, Requests: 2},
+	{Call: "GET /api/2.0/preview/scim/v2/Users", Go: "Users.All", Inner: pages, Requests: 2},
 	{Call: "GET /api/2.0/preview/scim/v2/Users/{id}", Go: "Users.Get"},
 	{Call: "PATCH /api/2.0/preview/scim/v2/Users/{id}", Go: "Users.Patch", Args: "id Operations", Inner: "schemas", Sample: patchA},
 	{Call: "PUT /api/2.0/preview/scim/v2/Users/{id}", Go: "Users.Update", Sample: schema + `User"]}`},
 	{Call: "DELETE /api/2.0/preview/scim/v2/Users/{id}", Go: "Users.Delete", Args: "id"},
 
 	{Call: "POST /api/2.0/preview/scim/v2/ServicePrincipals", Go: "ServicePrincipals.Create", Sample: schema + `ServicePrincipal"]}`},
-	{Call: "GET /api/2.0/preview/scim/v2/ServicePrincipals", Go: "ServicePrincipals.List", Inner: pages},
-	{Call: "GET /api/2.0/preview/scim/v2/ServicePrincipals", Go: "ServicePrincipals.All", Inner: pages},
+	{Call: "GET /api/2.0/preview/scim/v2/ServicePrincipals", Go: "ServicePrincipals.List", Inner: pages, Requests: 2},
+	{Call: "GET /api/2.0/preview/scim/v2/ServicePrincipals", Go: "ServicePrincipals.All", Inner: pages, Requests: 2},
 	{Call: "GET /api/2.0/preview/scim/v2/ServicePrincipals/{id}", Go: "ServicePrincipals.Get"},
 	{Call: "PATCH /api/2.0/preview/scim/v2/ServicePrincipals/{id}", Go: "ServicePrincipals.Patch", Args: "id Operations", Inner: "schemas", Sample: patchA},
 	{Call: "PUT /api/2.0/preview/scim/v2/ServicePrincipals/{id}", Go: "ServicePrincipals.Update", Sample: schema + `ServicePrincipal"]}`},
 	{Call: "DELETE /api/2.0/preview/scim/v2/ServicePrincipals/{id}", Go: "ServicePrincipals.Delete", Args: "id"},
 
 	{Call: "POST /api/2.0/preview/scim/v2/Groups", Go: "Groups.Create", Sample: schema + `Group"]}`},
-	{Call: "GET /api/2.0/preview/scim/v2/Groups", Go: "Groups.List", Inner: pages},
-	{Call: "GET /api/2.0/preview/scim/v2/Groups", Go: "Groups.All", Inner: pages},
+	{Call: "GET /api/2.0/preview/scim/v2/Groups", Go: "Groups.List", Inner: pages, Requests: 2},
+	{Call: "GET /api/2.0/preview/scim/v2/Groups", Go: "Groups.All", Inner: pages, Requests: 2},
 	{Call: "GET /api/2.0/preview/scim/v2/Groups/{id}", Go: "Groups.Get"},
 	{Call: "PATCH /api/2.0/preview/scim/v2/Groups/{id}", Go: "Groups.Patch", Args: "id Operations", Inner: "schemas", Sample: patchA},
 	{Call: "PUT /api/2.0/preview/scim/v2/Groups/{id}", Go: "Groups.Update", Sample: schema + `Group"]}`},
@@ -65,7 +65,7 @@ var hostileCalls = map[string]func(ctx context.Context, client any) error{
 		return c.Users.ListPage(ctx, ListOptions{})
 	}),
 	"Users.Modify": func(ctx context.Context, client any) error {
-		return client.(*Client).Users.Modify(ctx, "1", func(*User) {})
+		return client.(*Client).Users.Modify(ctx, "1", func(v *User) { v.DisplayName += "x" })
 	},
 
 	"ServicePrincipals.Find": value(func(ctx context.Context, c *Client) (*ServicePrincipal, error) {
@@ -75,7 +75,7 @@ var hostileCalls = map[string]func(ctx context.Context, client any) error{
 		return c.ServicePrincipals.ListPage(ctx, ListOptions{})
 	}),
 	"ServicePrincipals.Modify": func(ctx context.Context, client any) error {
-		return client.(*Client).ServicePrincipals.Modify(ctx, "1", func(*ServicePrincipal) {})
+		return client.(*Client).ServicePrincipals.Modify(ctx, "1", func(v *ServicePrincipal) { v.DisplayName += "x" })
 	},
 
 	"Groups.Find": value(func(ctx context.Context, c *Client) (*Group, error) { return c.Groups.Find(ctx, "g") }),
@@ -83,7 +83,7 @@ var hostileCalls = map[string]func(ctx context.Context, client any) error{
 		return c.Groups.ListPage(ctx, ListOptions{})
 	}),
 	"Groups.Modify": func(ctx context.Context, client any) error {
-		return client.(*Client).Groups.Modify(ctx, "1", func(*Group) {})
+		return client.(*Client).Groups.Modify(ctx, "1", func(v *Group) { v.DisplayName += "x" })
 	},
 }
 

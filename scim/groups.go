@@ -102,8 +102,9 @@ func (s *GroupsService) put(id string, body any) area.Request {
 // Modify changes some fields of a group. It reads the group, passes it to
 // change, and writes it back if change changed it. Other fields keep their
 // values, including those that this package does not know. Modify does not
-// detect a change that somebody else makes between the two requests. You can
-// safely call it again with the same change.
+// detect a change that somebody else makes between the two requests. The client
+// does not retry the second request after a lost response. You can safely call
+// it again with the same change.
 func (s *GroupsService) Modify(ctx context.Context, id string, change func(*Group)) error {
 	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/Groups/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }

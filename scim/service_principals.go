@@ -98,10 +98,11 @@ func (s *ServicePrincipalsService) put(id string, body any) area.Request {
 }
 
 // Modify changes some fields of a service principal. It reads the service
-// principal, passes it to change, and writes it back if change changed it.
-// Other fields keep their values, including those that this package does not
-// know. Modify does not detect a change that somebody else makes between the
-// two requests. You can safely call it again with the same change.
+// principal, passes it to change, and writes it back if change changed it. Other
+// fields keep their values, including those that this package does not know.
+// Modify does not detect a change that somebody else makes between the two
+// requests. The client does not retry the second request after a lost response.
+// You can safely call it again with the same change.
 func (s *ServicePrincipalsService) Modify(ctx context.Context, id string, change func(*ServicePrincipal)) error {
 	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/ServicePrincipals/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }

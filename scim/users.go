@@ -135,8 +135,9 @@ func (s *UsersService) put(id string, body any) area.Request {
 // Modify changes some fields of a user. It reads the user, passes it to change,
 // and writes it back if change changed it. Other fields keep their values,
 // including those that this package does not know. Modify does not detect a
-// change that somebody else makes between the two requests. You can safely call
-// it again with the same change.
+// change that somebody else makes between the two requests. The client does not
+// retry the second request after a lost response. You can safely call it again
+// with the same change.
 func (s *UsersService) Modify(ctx context.Context, id string, change func(*User)) error {
 	return modify(ctx, s.client, area.Get("/api/2.0/preview/scim/v2/Users/{id}", struct{}{}).Element("id", id), s.put(id, nil), change)
 }

@@ -166,11 +166,22 @@ func TestWire(t *testing.T) {
 		}),
 			[]step{{"GET Users/1", "", `{"id": "1", "userName": "a@example.com", "displayName": "A", "entitlements": [{"value": "e", "new": 1}], "brand_new": {"x": 1}}`},
 				{"PUT Users/1", `{"id": "1", "userName": "a@example.com", "displayName": "B", "entitlements": [{"value": "e", "new": 1}], "brand_new": {"x": 1}}`, user}}, nil, nil, ""},
+		{"modify does not send the same again after a lost response, as somebody else may have changed the user since", done(func(ctx context.Context, c *Client) error {
+			return c.Users.Modify(ctx, "1", func(u *User) { u.DisplayName = "B" })
+		}),
+			[]step{{"GET Users/1", "", `{"schemas": ["s", "urn:brand:new"], "id": "1", "userName": "a"}`}, {"PUT Users/1", `{"schemas": ["s", "urn:brand:new"], "id": "1", "userName": "a", "displayName": "B"}`, "502 "}},
+			nil, nil, "outcome unknown"},
 		{"modify that changes nothing", done(func(ctx context.Context, c *Client) error { return c.Users.Modify(ctx, "1", func(*User) {}) }),
 			[]step{{"GET Users/1", "", user}}, nil, nil, ""},
 		{"delete", done(func(ctx context.Context, c *Client) error { return c.ServicePrincipals.Delete(ctx, "2") }), []step{{"DELETE ServicePrincipals/2", "", "204 "}}, nil, nil, ""},
 		{"a list reads all pages, from 1", list(ListOptions{PageSize: 2}), []step{{"GET Users?count=2", "", page(3, 1, `{"id": "1"}`, `{"id": "2"}`)},
 			{"GET Users?count=2&startIndex=3", "", page(3, 3, `{"id": "3"}`)}}, "1 2 3", nil, ""},
+		{"an item that fills the next page", list(ListOptions{PageSize: 1}), []step{{"GET Users?count=1", "", page(2, 1, `{"id": "1"}`)},
+			{"GET Users?count=1&startIndex=2", "", page(3, 2, `{"id": "1"}`)}, {"GET Users?count=1&startIndex=3", "", page(3, 3, `{"id": "2"}`)}}, "1 2", nil, ""},
+		{"a list without a total ends with an empty page", list(ListOptions{}), []step{{"GET Users", "", `{"Resources": [{"id": "1"}]}`},
+			{"GET Users?startIndex=2", "", `{"Resources": [{"id": "2"}]}`}, {"GET Users?startIndex=3", "", `{}`}}, "1 2", nil, ""},
+		{"a service that does not page", list(ListOptions{}), []step{{"GET Users", "", `{"Resources": [{"id": "1"}]}`},
+			{"GET Users?startIndex=2", "", `{"Resources": [{"id": "1"}]}`}}, "1", nil, ""},
 		{"a list that shrinks while it is read", list(ListOptions{PageSize: 1}), []step{{"GET Users?count=1", "", page(2, 1, `{"id": "1"}`)},
 			{"GET Users?count=1&startIndex=2", "", page(1, 2)}}, "1", nil, ""},
 		{"an item that moves to the next page", list(ListOptions{PageSize: 2}), []step{{"GET Users?count=2", "", page(4, 1, `{"id": "1"}`, `{"id": "2"}`)},
@@ -229,6 +240,41 @@ func TestWire(t *testing.T) {
 				assert.Equal(t, want, got)
 			}
 		})
+	}
+}
+
+func TestFilter(t *testing.T) {
+	for want, filter := range map[Filter]Filter{
+		`displayName eq "a\\b\"c"`:                     Equal("displayName", `a\b"c`),
+		`displayName ne "a\nb<é>"`:                     NotEqual("displayName", "a\nb<é>"),
+		`displayName eq "a or b" and active eq "true"`: And(Equal("displayName", "a or b"), Equal("active", "true")),
+		`(a eq "1" OR b eq "2") and c eq "3"`:          And(`a eq "1" OR b eq "2"`, Equal("c", "3")),
+		`a eq "1" and b eq "2" or c eq "3"`:            Or(And(Equal("a", "1"), Equal("b", "2")), Equal("c", "3")),
+		`a eq "1" or b eq "2"`:                         And("", Or(Equal("a", "1"), "", Equal("b", "2"))),
+		``:                                             And(),
+	} {
+		assert.Equal(t, want, filter)
+	}
+}
+
+// What a filter quotes is what it finds.
+func TestFilter_finds(t *testing.T) {
+	server := databrickstest.NewServer()
+	defer server.Close()
+	client := NewClient(server.Client())
+	for _, name := range []string{`a"b`, `a\`, `a\"b`, `a" or displayName ne "`, "a\tb", "é<&>", "x] eq [y"} {
+		group, err := client.Groups.Create(t.Context(), Group{DisplayName: name})
+		require.NoError(t, err)
+		found, err := client.Groups.List(t.Context(), ListOptions{Filter: Equal("displayName", name)})
+		require.NoError(t, err)
+		require.Len(t, found, 1, name)
+		assert.Equal(t, group.ID, found[0].ID)
+		member, err := client.ServicePrincipals.Create(t.Context(), ServicePrincipal{DisplayName: name, Roles: Values(name, "other")})
+		require.NoError(t, err)
+		require.NoError(t, client.ServicePrincipals.Patch(t.Context(), member.ID, RemoveRole(name)))
+		member, err = client.ServicePrincipals.Get(t.Context(), GetOptions{ID: member.ID})
+		require.NoError(t, err)
+		assert.Equal(t, Values("other"), member.Roles)
 	}
 }
 
@@ -297,6 +343,7 @@ func TestPlan(t *testing.T) {
 	group, err := identities.Groups.Create(t.Context(), Group{DisplayName: "etl", Members: Values(principal.ID)})
 	require.NoError(t, err)
 	require.NoError(t, identities.Groups.Patch(t.Context(), group.ID, RemoveMember(principal.ID)))
+	require.NoError(t, identities.Groups.Modify(t.Context(), group.ID, func(g *Group) { g.ExternalID = "x" }))
 	policy, err := client.Policies.Create(t.Context(), databricks.CreatePolicy{Name: "p", Definition: "{}"})
 	require.NoError(t, err)
 	_, err = client.Permissions.Update(t.Context(), databricks.UpdatePermissions{Object: databricks.PermissionsOnClusterPolicies, ID: policy,
@@ -306,7 +353,8 @@ func TestPlan(t *testing.T) {
 		`POST /api/2.0/preview/scim/v2/ServicePrincipals {"schemas":["urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"],"displayName":"etl"}`,
 		`POST /api/2.0/preview/scim/v2/Groups {"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"etl","members":[{"value":"<id of call 1>"}]}`,
 		`PATCH /api/2.0/preview/scim/v2/Groups/<id of call 2> {"Operations":[{"op":"remove","path":"members[value eq \"<id of call 1>\"]"}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}`,
+		`PUT /api/2.0/preview/scim/v2/Groups/<id of call 2> {"externalId":"x"}`,
 		`POST /api/2.0/policies/clusters/create {"name":"p","definition":"{}"}`,
-		`PATCH /api/2.0/permissions/cluster-policies/<policy_id of call 4> {"access_control_list":[{"service_principal_name":"<applicationId of call 1>","permission_level":"CAN_USE"}]}`,
+		`PATCH /api/2.0/permissions/cluster-policies/<policy_id of call 5> {"access_control_list":[{"service_principal_name":"<applicationId of call 1>","permission_level":"CAN_USE"}]}`,
 	}, planned)
 }
