@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowded makes a workspace with so many clusters and so many runs.
+// crowded returns a workspace with many clusters and many runs.
 func crowded(t testing.TB, many int) (s *Server, cluster, run string) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s = NewServer(WithoutSocket(), WithRecording(Recording{Requests: -1}), WithClock(func() time.Time { return now }),
@@ -25,13 +25,13 @@ func crowded(t testing.TB, many int) (s *Server, cluster, run string) {
 	for i := range many {
 		run = fmt.Sprint(callOK(t, s, "POST", "/api/2.0/jobs/run-now", fmt.Sprintf(`{"job_id":%v}`, job["job_id"]))["run_id"])
 		if i%500 == 499 {
-			now = now.Add(time.Minute) // these end
+			now = now.Add(time.Minute) // these clusters and runs end
 		}
 	}
 	return s, cluster, run
 }
 
-// putFiles puts so many files of 1 MiB each into DBFS.
+// putFiles writes files of 1 MiB each to DBFS.
 func putFiles(t testing.TB, s *Server, files int) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	for i := range files {
@@ -67,7 +67,8 @@ func TestServer_manyClustersAndRuns(t *testing.T) {
 	assert.Len(t, callOK(t, s, "GET", "/api/2.0/dbfs/list?path=/many", "")["files"], 8)
 }
 
-// What calls cost in a workspace with 10,000 clusters, 10,000 runs and 1 GiB of files.
+// BenchmarkServer_full measures calls in a workspace with 10,000 clusters,
+// 10,000 runs and 1 GiB of files.
 func BenchmarkServer_full(b *testing.B) {
 	s, cluster, run := crowded(b, 10_000)
 	defer s.Close()

@@ -127,7 +127,7 @@ const (
 // cluster.
 func (a *clustersArea) watch(f func(clusterChange)) { a.watchers = append(a.watchers, f) }
 
-func (a *clustersArea) tell(cl *cluster, kind clusterChangeKind, at time.Time) {
+func (a *clustersArea) notify(cl *cluster, kind clusterChangeKind, at time.Time) {
 	for _, f := range a.watchers {
 		f(clusterChange{cl, kind, at})
 	}
@@ -450,14 +450,14 @@ func (a *clustersArea) up(cl *cluster, at time.Time) {
 	}
 	cl.note(at, "DRIVER_HEALTHY", eventDetails{})
 	cl.note(at, "RUNNING", eventDetails{CurrentNumWorkers: &workers, TargetNumWorkers: &workers})
-	a.tell(cl, clusterIsUp, at)
+	a.notify(cl, clusterIsUp, at)
 }
 
 // terminate terminates the cluster in any state.
 func (a *clustersArea) terminate(cl *cluster, at time.Time, reason *terminationReason, message string) {
 	cl.state, cl.message, cl.reason, cl.terminated = clusterTerminating, message, reason, at
 	cl.note(at, "TERMINATING", eventDetails{Reason: reason, User: reason.Parameters["username"]})
-	a.tell(cl, clusterIsDown, at)
+	a.notify(cl, clusterIsDown, at)
 	cl.after(at, a.s.timings.ClusterTerminate, isDown)
 	a.s.touchCluster(cl)
 }
@@ -571,7 +571,7 @@ func (a *clustersArea) reconfigure(c *call, cl *cluster, spec *clusterSpec, fiel
 func (a *clustersArea) reboot(cl *cluster, at time.Time, user string) {
 	cl.note(at, "RESTARTING", eventDetails{User: user})
 	cl.lostState = at
-	a.tell(cl, clusterLostState, at)
+	a.notify(cl, clusterLostState, at)
 	a.bringUp(cl, at, clusterRestarting, a.s.timings.ClusterRestart)
 }
 
@@ -686,7 +686,7 @@ func (a *clustersArea) permanentDelete(c *call, in oneCluster) (any, error) {
 		a.inOrder = slices.Delete(a.inOrder, i, i+1)
 	}
 	maps.DeleteFunc(a.byToken, func(_ string, other *cluster) bool { return other == cl })
-	a.tell(cl, clusterIsGone, c.now)
+	a.notify(cl, clusterIsGone, c.now)
 	return nil, nil
 }
 

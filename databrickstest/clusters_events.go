@@ -75,7 +75,7 @@ type eventsInput struct {
 	PageToken string `json:"page_token"`
 }
 
-type eventsReply struct {
+type eventsResponse struct {
 	Events        []clusterEvent `json:"events,omitempty"`
 	NextPage      *eventsRequest `json:"next_page,omitzero"`
 	TotalCount    int64          `json:"total_count,omitzero"`
@@ -130,7 +130,7 @@ func (a *clustersArea) listEvents(c *call, in eventsInput) (any, error) {
 	}
 	from := min(in.Offset, total)
 	to := min(from+in.Limit, total)
-	out := eventsReply{Events: events[from:to], TotalCount: total}
+	out := eventsResponse{Events: events[from:to], TotalCount: total}
 	switch {
 	case byToken:
 		out.TotalCount = 0

@@ -15,10 +15,10 @@ import (
 
 const smallCluster = `"spark_version":"7.3.x-scala2.12","node_type_id":"Standard_DS3_v2"`
 
-// object is a JSON object in an answer.
+// An object is a JSON object in a response.
 type object = map[string]any
 
-// call sends a request that must succeed.
+// callOK sends a request that must succeed.
 func callOK(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) object {
 	t.Helper()
 	got := send(t, s, method, path, body, change...)
@@ -30,7 +30,7 @@ func callOK(t testing.TB, s *Server, method, path, body string, change ...func(*
 	return out
 }
 
-// callFails sends a request that must be refused.
+// callFails sends a request that must fail.
 func callFails(t testing.TB, s *Server, method, path, body string, status int, code, message string, change ...func(*http.Request)) {
 	t.Helper()
 	got := send(t, s, method, path, body, change...)
@@ -80,7 +80,7 @@ func bubble(t *testing.T, f func(t *testing.T, s *Server), opts ...Option) {
 	synctest.Test(t, func(t *testing.T) { f(t, newServer(t, opts...)) })
 }
 
-func TestClusters_life(t *testing.T) {
+func TestClusters_lifeCycle(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		id := newCluster(t, s, `,"num_workers":2,"cluster_name":"etl"`)
 		assert.Regexp(t, `^0101-000000-[a-z0-9]{8}$`, id)
@@ -193,7 +193,7 @@ func TestClusters_defaults(t *testing.T) {
 	})
 }
 
-func TestClusters_refused(t *testing.T) {
+func TestClusters_rejected(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	many := func(format string, n int) string {
 		var parts []string
@@ -253,7 +253,7 @@ func TestClusters_refused(t *testing.T) {
 	} {
 		callFails(t, s, "POST", "/api/2.0/clusters/create", body, 400, "MALFORMED_REQUEST", message)
 	}
-	assert.Empty(t, callOK(t, s, "GET", "/api/2.0/clusters/list", ""), "nothing was made")
+	assert.Empty(t, callOK(t, s, "GET", "/api/2.0/clusters/list", ""), "no cluster was created")
 }
 
 func TestClusters_idempotencyToken(t *testing.T) {
@@ -264,7 +264,7 @@ func TestClusters_idempotencyToken(t *testing.T) {
 		assert.NotEqual(t, first, newCluster(t, s, `,"num_workers":1`))
 		change(t, s, "delete", first)
 		time.Sleep(time.Second)
-		assert.NotEqual(t, first, newCluster(t, s, `,"num_workers":1,"idempotency_token":"a"`), "a terminated cluster does not count")
+		assert.NotEqual(t, first, newCluster(t, s, `,"num_workers":1,"idempotency_token":"a"`), "a terminated cluster does not occupy its token")
 	})
 }
 
@@ -278,14 +278,14 @@ func TestClusters_resize(t *testing.T) {
 		}
 		cl := resize(`"num_workers":6`)
 		assert.Equal(t, "RESIZING", cl["state"])
-		assert.Equal(t, json.Number("6"), cl["num_workers"], "the target at once")
-		assert.Len(t, cl["executors"], 2, "executors later")
+		assert.Equal(t, json.Number("6"), cl["num_workers"], "the target changes immediately")
+		assert.Len(t, cl["executors"], 2, "the executors change later")
 		cantChange(t, s, "resize", id, "INVALID_STATE", "Resizing")
 		time.Sleep(time.Second)
 		cl = getCluster(t, s, id)
 		assert.Len(t, cl["executors"], 6)
 		assert.Equal(t, "RUNNING", cl["state"])
-		assert.Equal(t, json.Number("2"), cl["spec"].(object)["num_workers"], "the spec is what was last created or edited")
+		assert.Equal(t, json.Number("2"), cl["spec"].(object)["num_workers"], "the spec is that of the latest create or edit")
 
 		for _, step := range []struct {
 			before int
@@ -317,10 +317,10 @@ func TestClusters_edit(t *testing.T) {
 		edit(`,"autoscale":{"min_workers":3,"max_workers":5}`)
 		cl := getCluster(t, s, id)
 		assert.Equal(t, "RESTARTING", cl["state"])
-		assert.Equal(t, "", cl["cluster_name"], "what is left out is gone")
+		assert.Equal(t, "", cl["cluster_name"], "an omitted field is unset")
 		assert.NotContains(t, cl, "custom_tags")
 		time.Sleep(time.Second)
-		assert.Len(t, getCluster(t, s, id)["executors"], 3, "an autoscaling cluster begins at its minimum")
+		assert.Len(t, getCluster(t, s, id)["executors"], 3, "an autoscaling cluster starts at its minimum")
 
 		change(t, s, "delete", id)
 		time.Sleep(time.Second)
@@ -351,7 +351,7 @@ func TestClusters_update(t *testing.T) {
 		assert.Equal(t, "RESTARTING", cl["state"])
 		assert.Equal(t, "b", cl["cluster_name"])
 		assert.Equal(t, json.Number("2"), cl["num_workers"], "not in the mask")
-		assert.NotContains(t, cl, "custom_tags", "in the mask, and not there")
+		assert.NotContains(t, cl, "custom_tags", "in the mask, but unset")
 		assert.Equal(t, object{"first_on_demand": json.Number("4"), "availability": "SPOT_AZURE", "spot_bid_max_price": json.Number("-1")}, cl["azure_attributes"])
 		cl = update("autoscale", `{"autoscale":{"min_workers":1,"max_workers":3}}`)
 		assert.NotContains(t, cl, "num_workers")
@@ -373,13 +373,13 @@ func TestClusters_unknownAttributes(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		cl = getCluster(t, s, id)
-		text, _ := json.Marshal(cl) // as some tools do
+		text, _ := json.Marshal(cl) // as some tools do: send back everything that get returned
 		callOK(t, s, "POST", "/api/2.0/clusters/edit", string(text))
 		change(t, s, "delete", id)
 		time.Sleep(time.Second)
 		cl = getCluster(t, s, id)
 		assert.Contains(t, cl, "new_thing")
-		assert.NotContains(t, cl, "driver", "what reads show is no attribute")
+		assert.NotContains(t, cl, "driver", "members of responses are not attributes")
 		callOK(t, s, "POST", "/api/2.1/clusters/update", `{"cluster_id":"`+id+`","update_mask":"cluster_name","cluster":{"cluster_name":"b"}}`)
 		assert.Contains(t, getCluster(t, s, id), "new_thing")
 	}, WithUnknownAttributes())
@@ -423,7 +423,7 @@ func TestClusters_autotermination(t *testing.T) {
 		cl = getCluster(t, s, id)
 		assert.Equal(t, "TERMINATED", cl["state"])
 		assert.Equal(t, object{"code": "INACTIVITY", "type": "SUCCESS", "parameters": object{"inactivity_duration_min": "10"}}, cl["termination_reason"])
-		assert.Equal(t, json.Number(fmt.Sprint(used.Add(10*time.Minute).UnixMilli())), cl["terminated_time"], "when it was due, not when somebody looked")
+		assert.Equal(t, json.Number(fmt.Sprint(used.Add(10*time.Minute).UnixMilli())), cl["terminated_time"], "at the time when it was due, not when it was read")
 		assert.Equal(t, "Inactive cluster terminated (inactive for 10 minutes).", cl["state_message"])
 	})
 }
@@ -561,7 +561,7 @@ func TestClusters_list(t *testing.T) {
 				last, _ = page["prev_page_token"].(string)
 			}
 			assert.Len(t, forth, 155)
-			assert.Equal(t, forth[:120], back, "back through the pages")
+			assert.Equal(t, forth[:120], back, "backward through the pages")
 			unique := map[string]bool{}
 			for _, id := range forth {
 				unique[id] = true
@@ -629,7 +629,7 @@ func TestClusters_catalog(t *testing.T) {
 	}
 }
 
-// crowd makes 10,000 clusters.
+// crowd creates 10,000 clusters.
 func crowd(s *Server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -641,7 +641,7 @@ func crowd(s *Server) {
 	}
 }
 
-// The size of the workspace is no problem.
+// The workspace works with many clusters.
 func TestClusters_many(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithTimings(Timings{ClusterStart: -1}), WithRecording(Recording{Requests: -1}))
 	crowd(s)

@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An answer of the workspace.
-type answer struct {
+// A testResponse is a response of the workspace.
+type testResponse struct {
 	status int
 	header http.Header
 	body   string
@@ -30,14 +30,14 @@ type answer struct {
 
 // send sends a request with the server's token through Transport, or over the
 // socket if there is one.
-func send(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) answer {
+func send(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) testResponse {
 	t.Helper()
 	got, err := trySend(t, s, method, path, body, change...)
 	require.NoError(t, err)
 	return got
 }
 
-func trySend(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) (answer, error) {
+func trySend(t testing.TB, s *Server, method, path, body string, change ...func(*http.Request)) (testResponse, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.host()+path, strings.NewReader(body))
 	require.NoError(t, err)
@@ -53,15 +53,16 @@ func trySend(t testing.TB, s *Server, method, path, body string, change ...func(
 	}
 	response, err := hc.Do(r)
 	if err != nil {
-		return answer{}, err
+		return testResponse{}, err
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, string(text)}, err
+	return testResponse{response.StatusCode, response.Header, string(text)}, err
 }
 
-// newServer makes a server that must not have panicked when the test ends. What
-// its tasks run need not be there, unless withSources is among the options.
+// newServer creates a server. At the end of the test, the server must not have
+// panicked. Sources of tasks need not exist, unless withSources is among the
+// options.
 func newServer(t testing.TB, opts ...Option) *Server {
 	s := NewServer(append([]Option{WithAnySource()}, opts...)...)
 	t.Cleanup(func() {
@@ -71,13 +72,13 @@ func newServer(t testing.TB, opts ...Option) *Server {
 	return s
 }
 
-// open opens the server's socket, so that send uses it.
+// open opens the server's socket. send then uses the socket.
 func open(s *Server) *Server {
 	s.URL()
 	return s
 }
 
-func TestBothDoors(t *testing.T) {
+func TestTransportAndSocket(t *testing.T) {
 	for name, opts := range map[string][]Option{"socket": nil, "transport": {WithoutSocket()}} {
 		t.Run(name, func(t *testing.T) {
 			s := open(newServer(t, opts...))
@@ -177,7 +178,7 @@ func TestRouting(t *testing.T) {
 	}
 }
 
-// What the service takes for the same input.
+// The workspace accepts these forms of the same input.
 func TestInput(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	type input struct {
@@ -203,7 +204,7 @@ func TestInput(t *testing.T) {
 	typed := func(media string) func(*http.Request) {
 		return func(r *http.Request) { r.Header.Set("Content-Type", media) }
 	}
-	for name, got := range map[string]answer{
+	for name, got := range map[string]testResponse{
 		"query":            send(t, s, "GET", "/api/2.0/echo?"+query, ""),
 		"delete":           send(t, s, "DELETE", "/api/2.0/echo?"+query, ""),
 		"body of get":      send(t, s, "GET", "/api/2.0/echo", body),
@@ -235,7 +236,7 @@ func TestInput(t *testing.T) {
 	assert.Equal(t, `{"error":"JsonParseException: Could not parse request object: Could not parse value 'x' of field 'n' as int64"}`, got.body)
 }
 
-// multi is a multipart body of text fields.
+// multi returns a multipart body with text fields.
 func multi(fields ...string) string {
 	var body strings.Builder
 	for i := 0; i < len(fields); i += 2 {
@@ -258,7 +259,7 @@ func TestErrors(t *testing.T) {
 			return nil, fails[in.How]
 		})
 	}
-	for path, want := range map[string]answer{
+	for path, want := range map[string]testResponse{
 		"/api/2.0/fail?how=details": {404, nil, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no x","details":[{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r"}]}`},
 		"/api/2.0/fail?how=plain":   {500, nil, `{"error_code":"INTERNAL_ERROR","message":"multiple Read calls return no data or error"}`},
 		"/api/2.0/fail":             {400, nil, `{"error_code":"INVALID_PARAMETER_VALUE","message":"Missing required field 'how'"}`},
@@ -284,7 +285,7 @@ func TestPanic(t *testing.T) {
 			})
 			callFails(t, s, "GET", "/api/2.0/panic", "", 500, "INTERNAL_ERROR", "Internal error")
 			_, err := trySend(t, s, "GET", "/api/2.0/late", "")
-			assert.Error(t, err, "it was too late for an answer")
+			assert.Error(t, err, "it was too late for a response")
 			assert.Equal(t, 200, send(t, s, "GET", groupsPath, "").status, "the lock is free")
 			panics := s.Panics()
 			require.Len(t, panics, 2)
@@ -346,7 +347,7 @@ func TestClock(t *testing.T) {
 	})
 }
 
-// Two servers with the same seed say the same.
+// Two servers with the same seed return the same responses.
 func TestSeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ids := map[string]bool{}
@@ -358,7 +359,7 @@ func TestSeed(t *testing.T) {
 	})
 }
 
-// shown is all that requests tell.
+// shown returns everything that recorded requests contain.
 func shown(requests []Request) string {
 	var all strings.Builder
 	for _, r := range requests {
@@ -400,7 +401,7 @@ func TestRequests(t *testing.T) {
 		first.Body[0] = 'x'
 
 		open := newServer(t, append(opts, WithRecording(Recording{Secrets: true}))...)
-		assert.Equal(t, 13, strings.Count(shown(visit(open)), "CANARY"), "all of them, and five times the token")
+		assert.Equal(t, 13, strings.Count(shown(visit(open)), "CANARY"), "all requests, and five times the token")
 		open.ForgetRequests()
 		assert.Empty(t, open.Requests())
 	})
@@ -429,7 +430,7 @@ func TestRequests_bounded(t *testing.T) {
 	assert.LessOrEqual(t, held, total)
 }
 
-// Many hostile clients at once do no harm.
+// Many concurrent hostile clients do no harm.
 func TestCrowd(t *testing.T) {
 	s := newServer(t, WithUnknownAttributes(), WithFaults(Fault{Rate: 0.2, Reset: true, WorkDone: true, Times: -1}))
 	var crowd sync.WaitGroup
@@ -448,7 +449,7 @@ func TestCrowd(t *testing.T) {
 	assert.Len(t, callOK(t, s, "GET", "/api/2.0/clusters/list", "")["clusters"], 3)
 }
 
-// The fake is believed because it does not know the client.
+// The fake must not import the client, because tests of the client rely on it.
 func TestImports(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
@@ -467,7 +468,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// Hostile requests are refused, not believed, whatever they are.
+// Hostile requests are rejected.
 func FuzzRequests(f *testing.F) {
 	s := NewServer(WithoutSocket(), WithRecording(Recording{Requests: -1}), WithUnknownAttributes())
 	f.Cleanup(s.Close)

@@ -623,7 +623,7 @@ func (a *dbfsArea) read(c *call, in struct {
 	head := fmt.Sprintf(`{"bytes_read":%d,"data":"`, len(data))
 	header := jsonHeader()
 	header["Content-Length"] = []string{strconv.Itoa(len(head) + base64.StdEncoding.EncodedLen(len(data)) + len(`"}`))}
-	return reply{status: http.StatusOK, header: header, stream: func(w io.Writer) error { return writeBlock(w, head, data) }}, nil
+	return response{status: http.StatusOK, header: header, stream: func(w io.Writer) error { return writeBlock(w, head, data) }}, nil
 }
 
 // A textBuffer has room for the base64 of textBlock bytes and for the JSON

@@ -66,7 +66,7 @@ func TestDBFS_tree(t *testing.T) {
 			{call: "POST " + dbfs + "delete", body: `{"path":"/none"}`},
 			{call: "POST " + dbfs + "delete", body: `{"path":"/moved"}`,
 				want: "400 IO_ERROR: Directory is not empty. Use recursive delete or remove contents first."},
-			{call: "POST " + dbfs + "delete", body: `{"path":"/a"}`}, // it is empty by now
+			{call: "POST " + dbfs + "delete", body: `{"path":"/a"}`}, // it is empty now
 			{call: "POST " + dbfs + "delete", body: `{"path":"/new/dir/file","recursive":"true"}`},
 			{call: "POST " + dbfs + "delete", body: `{"path":"/moved","recursive":true}`},
 			{call: "GET " + dbfs + "list?path=/", want: `{"files":[` + dir("/new") + `]}`},
@@ -165,8 +165,8 @@ func TestDBFS_streams(t *testing.T) {
 	}
 }
 
-// A stream that does not overwrite does not do so at its end either.
-func TestDBFS_streamMeetsAFile(t *testing.T) {
+// A stream that does not overwrite must not overwrite when it is closed either.
+func TestDBFS_streamOverExistingFile(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	h := create(t, s, `{"path":"/a"}`)
 	converse(t, s, []step{
@@ -177,7 +177,7 @@ func TestDBFS_streamMeetsAFile(t *testing.T) {
 	})
 }
 
-func TestDBFS_bounds(t *testing.T) {
+func TestDBFS_limits(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	full := base64.StdEncoding.EncodeToString(make([]byte, maxBlock))
 	over := base64.StdEncoding.EncodeToString(make([]byte, maxBlock+1))
@@ -207,7 +207,7 @@ func TestDBFS_bounds(t *testing.T) {
 	assert.Equal(t, strconv.Itoa(len(whole.body)), whole.header.Get("Content-Length"))
 }
 
-// A formPart is a part of a multipart body; a file if it has a file name.
+// A formPart is a part of a multipart body. With a file name, it is a file.
 type formPart struct {
 	field    string
 	fileName *string
@@ -257,7 +257,7 @@ func TestDBFS_putFile(t *testing.T) {
 	converse(t, s, []step{{call: "GET " + dbfs + "get-status?path=/b", want: "404 RESOURCE_DOES_NOT_EXIST: No file or directory exists on path /b."}})
 }
 
-// Files of any size, read in pieces of any size from anywhere.
+// Files of any size can be read in pieces of any size, at any offset.
 func TestDBFS_content(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	data := make([]byte, 3*maxBlock+12345)
@@ -287,7 +287,7 @@ func TestDBFS_content(t *testing.T) {
 	assert.False(t, all)
 }
 
-// What a stream appends later does not show in what was read before.
+// Later writes to a stream do not change content that was read before.
 func TestDBFS_contentNeverChanges(t *testing.T) {
 	var w contentWriter
 	w.write([]byte("one"))
@@ -297,7 +297,7 @@ func TestDBFS_contentNeverChanges(t *testing.T) {
 	assert.Equal(t, "onetwo", string(w.content().slice(0, 6)))
 }
 
-func TestDBFS_zerosTakeNoRoom(t *testing.T) {
+func TestDBFS_zerosShareABlock(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

@@ -69,32 +69,32 @@ func (s *Server) endpoint(r *http.Request) http.Handler {
 }
 
 // serveEndpoint returns the response of a handler that the user added.
-func serveEndpoint(handler http.Handler, c *call, r *http.Request) reply {
-	w := &replyWriter{header: http.Header{}}
+func serveEndpoint(handler http.Handler, c *call, r *http.Request) response {
+	w := &responseWriter{header: http.Header{}}
 	handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, Caller{c.user.name, c.user.admin})))
 	w.WriteHeader(http.StatusOK)
 	if w.body.Len() > 0 && w.header.Get("Content-Type") == "" {
 		w.header.Set("Content-Type", http.DetectContentType(w.body.Bytes()))
 	}
-	return reply{status: w.status, header: w.header, body: w.body.Bytes()}
+	return response{status: w.status, header: w.header, body: w.body.Bytes()}
 }
 
-// A replyWriter collects the response of a handler.
-type replyWriter struct {
+// A responseWriter collects the response of a handler.
+type responseWriter struct {
 	status int
 	header http.Header
 	body   bytes.Buffer
 }
 
-func (w *replyWriter) Header() http.Header { return w.header }
+func (w *responseWriter) Header() http.Header { return w.header }
 
-func (w *replyWriter) WriteHeader(status int) {
+func (w *responseWriter) WriteHeader(status int) {
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
 }
 
-func (w *replyWriter) Write(p []byte) (int, error) {
+func (w *responseWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(p)
 }

@@ -63,7 +63,7 @@ func TestWithHandler(t *testing.T) {
 	}
 	clusters, err := server.Client().Clusters.List(t.Context(), databricks.ListClusters{})
 	require.NoError(t, err)
-	assert.Equal(t, "mine", clusters[0].ClusterID, "an endpoint of one's own comes before the workspace's")
+	assert.Equal(t, "mine", clusters[0].ClusterID, "an added endpoint takes precedence")
 	assert.Equal(t, "/api/2.0/lakes/garda", server.Requests()[0].Path)
 	assert.Zero(t, databrickstest.CallerOf(t.Context()))
 }
@@ -100,7 +100,7 @@ func TestWithMiddleware(t *testing.T) {
 }
 
 func TestWithTLS(t *testing.T) {
-	other := httptest.NewTLSServer(nil) // has a certificate for 127.0.0.1
+	other := httptest.NewTLSServer(nil) // it has a certificate for 127.0.0.1
 	defer other.Close()
 	server := databrickstest.NewServer(databrickstest.WithTLS(&tls.Config{Certificates: other.TLS.Certificates}),
 		databrickstest.WithVolume("main.default.files"))

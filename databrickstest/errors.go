@@ -74,18 +74,18 @@ func withDetails(err error, details ...any) error {
 	return err
 }
 
-// reply returns the error in the format of the API's version.
-func (e *apiError) reply(path string) reply {
+// response returns the error in the format of the API's version.
+func (e *apiError) response(path string) response {
 	// The gateway handles these statuses for all versions and has its own
 	// format.
 	gateway := e.status == http.StatusUnauthorized || e.status == http.StatusForbidden || e.status == http.StatusTooManyRequests ||
 		e.code == "ENDPOINT_NOT_FOUND"
 	if strings.HasPrefix(path, "/api/1.2/") && !gateway {
 		text := strings.TrimSuffix(e.exceptionClass()+": "+e.message, ": ")
-		return jsonReply(http.StatusInternalServerError, map[string]string{"error": text})
+		return jsonResponse(http.StatusInternalServerError, map[string]string{"error": text})
 	}
 	if code, ok := e.code.(string); ok && strings.HasPrefix(path, scimPath) && (strings.HasPrefix(code, "SCIM_") || e.status == http.StatusBadRequest) {
-		return jsonReply(e.status, struct {
+		return jsonResponse(e.status, struct {
 			Schemas  []string `json:"schemas"`
 			Detail   string   `json:"detail"`
 			Status   string   `json:"status"`
@@ -97,7 +97,7 @@ func (e *apiError) reply(path string) reply {
 		Message string `json:"message"`
 		Details []any  `json:"details,omitzero"`
 	}{e.code, e.message, e.details}
-	r := jsonReply(e.status, body)
+	r := jsonResponse(e.status, body)
 	for name, values := range e.header {
 		r.header[name] = values
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// The test of the package documentation: an hour of the workspace, and of the
-// code that waits for it, takes a moment.
+// This is the test in the package documentation. An hour in the workspace, and
+// in the code that waits for it, passes immediately.
 func TestExample_hour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
@@ -31,7 +31,7 @@ func TestExample_hour(t *testing.T) {
 	})
 }
 
-// nightly is what somebody might want to test.
+// nightly is the function under test.
 func nightly(ctx context.Context, client *databricks.Client) error {
 	id, err := client.Jobs.SubmitRun(ctx, databricks.SubmitRun{
 		NewCluster:   &databricks.ClusterSpec{SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)},

@@ -12,8 +12,8 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// Code that takes a client is run against a workspace in memory, and what it
-// did there can be looked at afterwards.
+// Run code that takes a client in an in-memory workspace, and then check what
+// it did there.
 func Example() {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -43,8 +43,8 @@ func Example() {
 	// GET /api/2.0/clusters/list 200
 }
 
-// A script decides what becomes of the tasks of jobs: here one notebook
-// succeeds at its second attempt.
+// A script determines the outcomes of tasks. Here, a notebook succeeds at its
+// second attempt.
 func ExampleWithRuns() {
 	server := databrickstest.NewServer(databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 		if run.Target == "/Shared/flaky" && run.Attempt == 0 {
@@ -79,7 +79,7 @@ func ExampleWithRuns() {
 	// Output: done in attempt 1
 }
 
-// The answers to commands are scripted by an executor.
+// An executor determines the results of commands.
 func ExampleWithExecutor() {
 	server := databrickstest.NewServer(databrickstest.WithExecutor(databrickstest.ExecutorFunc(
 		func(c databrickstest.Command) databrickstest.CommandResult {
@@ -119,7 +119,8 @@ func ExampleWithExecutor() {
 	// ZeroDivisionError: division by zero
 }
 
-// The answer to the second request is lost on its way, after the work was done.
+// The response to the second request is lost after the workspace has processed
+// the request.
 func ExampleServer_Inject() {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -132,7 +133,7 @@ func ExampleServer_Inject() {
 	for _, name := range []string{"analysts", "engineers"} {
 		err := client.Groups.Create(ctx, name)
 		_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
-		fmt.Println(name, "made:", err == nil, "unknown:", unknown)
+		fmt.Println(name, "created:", err == nil, "unknown:", unknown)
 	}
 	remove()
 	groups, err := client.Groups.List(ctx)
@@ -141,14 +142,14 @@ func ExampleServer_Inject() {
 	}
 	fmt.Println(groups)
 	// Output:
-	// analysts made: true unknown: false
-	// engineers made: false unknown: true
+	// analysts created: true unknown: false
+	// engineers created: false unknown: true
 	// [admins users analysts engineers]
 }
 
-// A cluster that terminates after ten idle minutes does so in a blink, when the
-// workspace's clock is the test's own. In tests, package testing/synctest does
-// the same for all that waits; see the package documentation.
+// If the test provides the workspace's clock, a cluster that terminates after
+// ten idle minutes terminates immediately. In tests, package testing/synctest
+// does this for all waits. See the package documentation.
 func ExampleWithClock() {
 	now := time.Date(2024, 2, 29, 6, 0, 0, 0, time.UTC)
 	server := databrickstest.NewServer(databrickstest.WithClock(func() time.Time { return now }))

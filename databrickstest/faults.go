@@ -210,32 +210,32 @@ func (f *Fault) works() bool {
 }
 
 // change returns the workspace's response as f changes it.
-func (f *Fault) change(answer reply) reply {
+func (f *Fault) change(resp response) response {
 	if f.Status != 0 || f.Redirect != "" {
 		status := cmp.Or(f.Status, http.StatusFound)
-		answer = reply{status: status, header: http.Header{}, body: []byte(f.Body)}
+		resp = response{status: status, header: http.Header{}, body: []byte(f.Body)}
 		if f.Body == "" && f.Redirect == "" {
-			answer = jsonReply(status, map[string]string{"error_code": faultCode(status), "message": "Injected fault: " + f.String()})
+			resp = jsonResponse(status, map[string]string{"error_code": faultCode(status), "message": "Injected fault: " + f.String()})
 		}
 		if f.Redirect != "" {
-			answer.header.Set("Location", f.Redirect)
+			resp.header.Set("Location", f.Redirect)
 		}
 		if f.Body != "" && json.Valid([]byte(f.Body)) {
-			answer.header.Set("Content-Type", "application/json")
+			resp.header.Set("Content-Type", "application/json")
 		} else if f.Body != "" {
-			answer.header.Set("Content-Type", "text/html; charset=utf-8")
+			resp.header.Set("Content-Type", "text/html; charset=utf-8")
 		}
 	}
 	if f.ContentType != "" {
-		answer.header.Set("Content-Type", f.ContentType)
+		resp.header.Set("Content-Type", f.ContentType)
 	}
 	for name, values := range f.Header {
-		answer.header[http.CanonicalHeaderKey(name)] = values
+		resp.header[http.CanonicalHeaderKey(name)] = values
 	}
 	if f.RetryAfter != "" {
-		answer.header.Set("Retry-After", f.RetryAfter)
+		resp.header.Set("Retry-After", f.RetryAfter)
 	}
-	return answer
+	return resp
 }
 
 // faultCode returns the service's error code for a status.

@@ -20,20 +20,21 @@ import (
 
 const groupsPath = "/api/2.0/groups/list"
 
-// What Windows says for ECONNRESET and ECONNREFUSED.
+// Windows uses these errors instead of ECONNRESET and ECONNREFUSED.
 const wsaReset, wsaRefused = syscall.Errno(10054), syscall.Errno(10061)
 
-// Each fault, as its victim sees it through either door.
+// TestFaults checks how a client sees each fault, through Transport and through
+// a socket.
 func TestFaults(t *testing.T) {
 	isReset := func(err error) bool {
 		return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, wsaReset) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	}
 	for name, test := range map[string]struct {
 		fault  Fault
-		made   int // clusters
-		status int // 0: none
+		made   int // number of created clusters
+		status int // 0 for none
 		header http.Header
-		body   string // part of it
+		body   string // a part of the body
 		fails  func(error) bool
 	}{
 		"refused": {fault: Fault{Refuse: true}, fails: func(err error) bool {
@@ -111,7 +112,7 @@ func TestFaults_whichRequests(t *testing.T) {
 	assert.Panics(t, func() { s.Inject(Fault{Refuse: true, WorkDone: true}) })
 }
 
-func TestFaults_byChance(t *testing.T) {
+func TestFaults_rate(t *testing.T) {
 	pattern := func(seed uint64) (failed string) {
 		s := newServer(t, WithoutSocket(), WithSeed(seed), WithFaults(Fault{Rate: 0.05, Times: -1, Status: 503}))
 		for range 1000 {
@@ -168,7 +169,7 @@ func TestFault_workLate(t *testing.T) {
 		defer s.Close()
 		s.Inject(Fault{Path: "/api/2.0/dbfs/mkdirs", Status: 504, WorkDone: true, WorkLate: time.Minute})
 		client := s.Client()
-		err := client.DBFS.Mkdirs(t.Context(), "/late") // the second attempt is no fault's
+		err := client.DBFS.Mkdirs(t.Context(), "/late") // the fault does not hit the second attempt
 		require.NoError(t, err)
 		require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/late"}))
 		time.Sleep(2 * time.Minute)

@@ -224,7 +224,7 @@ func (a *filesArea) upload(c *call, r *http.Request, in struct {
 		return nil, err
 	}
 	err = c.locked(func() error { return a.place(c, in.Path, replaces(in.Overwrite), data) })
-	return reply{status: http.StatusNoContent, header: http.Header{}}, err
+	return response{status: http.StatusNoContent, header: http.Header{}}, err
 }
 
 // readContent reads the whole body of a request. It fails after more than most
@@ -276,7 +276,7 @@ func (a *filesArea) download(c *call, r *http.Request, in filePath) (any, error)
 }
 
 // send returns the file, or the range of it that the request asks for.
-func (n *fileNode) send(r *http.Request) reply {
+func (n *fileNode) send(r *http.Request) response {
 	modified := n.modified.UTC().Truncate(time.Second)
 	header := http.Header{
 		"Content-Type": {"application/octet-stream"}, "Last-Modified": {modified.Format(http.TimeFormat)},
@@ -285,14 +285,14 @@ func (n *fileNode) send(r *http.Request) reply {
 	since, err := http.ParseTime(r.Header.Get("If-Unmodified-Since"))
 	match := r.Header.Get("If-Match")
 	if err == nil && modified.After(since) || match != "" && match != "*" && match != n.etag {
-		return failReply(http.StatusPreconditionFailed, "FAILED_PRECONDITION", "The file was modified")
+		return errorResponse(http.StatusPreconditionFailed, "FAILED_PRECONDITION", "The file was modified")
 	}
 	from, to := int64(0), n.content.size
 	status := http.StatusOK
 	if wanted, is := strings.CutPrefix(r.Header.Get("Range"), "bytes="); is && r.Method == http.MethodGet {
 		var ok bool
 		if from, to, ok = byteRange(wanted, n.content.size); !ok {
-			refused := failReply(http.StatusRequestedRangeNotSatisfiable, "OUT_OF_RANGE", "The range is outside of the file")
+			refused := errorResponse(http.StatusRequestedRangeNotSatisfiable, "OUT_OF_RANGE", "The range is outside of the file")
 			refused.header.Set("Content-Range", fmt.Sprintf("bytes */%d", n.content.size))
 			return refused
 		}
@@ -300,11 +300,11 @@ func (n *fileNode) send(r *http.Request) reply {
 		header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to-1, n.content.size))
 	}
 	header.Set("Content-Length", strconv.FormatInt(to-from, 10))
-	return reply{status: status, header: header, stream: func(w io.Writer) error { return n.content.writeTo(w, from, to) }}
+	return response{status: status, header: header, stream: func(w io.Writer) error { return n.content.writeTo(w, from, to) }}
 }
 
-func failReply(status int, code, message string) reply {
-	return jsonReply(status, map[string]string{"error_code": code, "message": message})
+func errorResponse(status int, code, message string) response {
+	return jsonResponse(status, map[string]string{"error_code": code, "message": message})
 }
 
 // byteRange parses a range of a Range header, such as 0-99, 100- or -5.
@@ -367,7 +367,7 @@ func (a *filesArea) createDirectory(c *call, r *http.Request, in directoryPath) 
 		}
 		return err
 	})
-	return reply{status: http.StatusNoContent, header: http.Header{}}, err
+	return response{status: http.StatusNoContent, header: http.Header{}}, err
 }
 
 // directory returns the directory at a path. The caller must hold the lock.

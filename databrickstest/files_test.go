@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fetch sends a request as anybody could, with or without a socket.
+// fetch sends a request without a client of the library, with or without a
+// socket.
 func fetch(t *testing.T, s *Server, call, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	method, url, _ := strings.Cut(call, " ")
@@ -28,7 +29,7 @@ func fetch(t *testing.T, s *Server, call, body string, header ...string) (*http.
 		req.Header.Set(header[i], header[i+1])
 	}
 	client := http.Client{Transport: s.Transport()}
-	if s.http != nil { // by URL
+	if s.http != nil { // through the socket
 		client.Transport = nil
 	}
 	resp, err := client.Do(req)
@@ -39,7 +40,7 @@ func fetch(t *testing.T, s *Server, call, body string, header ...string) (*http.
 	return resp, string(text)
 }
 
-// says checks the answer to a request: its status, and what its body holds.
+// says checks the response to a request: its status, and a part of its body.
 func says(t *testing.T, s *Server, status int, holds, call, body string, header ...string) *http.Response {
 	t.Helper()
 	resp, text := fetch(t, s, call, body, header...)
@@ -103,7 +104,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// presignedURL is what the workspace returns of a URL.
+// A presignedURL is a URL in a response of the workspace.
 type presignedURL struct {
 	URL     string
 	Headers []struct{ Name, Value string }

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What other people's clients and scripts send, which the workspace once got wrong.
+// Requests of other clients and of scripts that the workspace once handled
+// incorrectly.
 
 func TestSlashes(t *testing.T) {
 	s := newServer(t, WithoutSocket())
@@ -43,7 +44,7 @@ func TestWithoutCredential(t *testing.T) {
 	}
 	got = send(t, s, "GET", "/.well-known/databricks-config", "", anonymous)
 	assert.Contains(t, got.body, `"host_type":"workspace"`)
-	assert.Equal(t, 404, send(t, s, "GET", "/clusters/list", "").status, "whoever is signed in is told that there is nothing")
+	assert.Equal(t, 404, send(t, s, "GET", "/clusters/list", "").status, "a signed-in user gets a 404")
 }
 
 func TestMalformedJSON(t *testing.T) {
@@ -65,7 +66,7 @@ func TestMalformedJSON(t *testing.T) {
 	}
 }
 
-func TestWording(t *testing.T) {
+func TestErrorTexts(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	const bad = "INVALID_PARAMETER_VALUE"
 	for _, row := range []struct{ path, body, message string }{
@@ -87,8 +88,8 @@ func TestWording(t *testing.T) {
 	assert.Contains(t, got.body, "No input data source provided")
 }
 
-// Both names of a path are of one object, and what is asked for by one of them
-// is shown by it.
+// Both forms of a path refer to the same object. Responses have the form of the
+// request.
 func TestWorkspace_prefix(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	get := func(call, path string) object {
@@ -160,7 +161,7 @@ func TestWorkspace_archiveWithManifest(t *testing.T) {
 	assert.Equal(t, "NOTEBOOK", status("/Shared/dir/b"))
 	assert.Len(t, callOK(t, s, "GET", "/api/2.0/workspace/list?path=/Shared/inner", "")["objects"], 1)
 
-	// What this workspace exports looks the same, and can be imported.
+	// The workspace's own exports have the same format, and can be imported.
 	for _, path := range []string{"/Shared/one", "/Shared/dir"} {
 		content := callOK(t, s, "GET", "/api/2.0/workspace/export?format=DBC&path="+path, "")["content"].(string)
 		data, err := base64.StdEncoding.DecodeString(content)
@@ -179,10 +180,10 @@ func TestWorkspace_archiveWithManifest(t *testing.T) {
 
 func TestWorkspaceFiles_import(t *testing.T) {
 	s := newServer(t, WithoutSocket())
-	put := func(path, body string) answer {
+	put := func(path, body string) testResponse {
 		return send(t, s, "POST", "/api/2.0/workspace-files/import-file/"+path, body, func(r *http.Request) { r.Header.Set("Content-Type", "application/octet-stream") })
 	}
-	assert.Equal(t, answer{200, nil, "{}"}, withoutHeader(put("Workspace/Shared/a%20b.txt", "\x00{not JSON")))
+	assert.Equal(t, testResponse{200, nil, "{}"}, withoutHeader(put("Workspace/Shared/a%20b.txt", "\x00{not JSON")))
 	got := send(t, s, "GET", "/api/2.0/workspace/export?direct_download=true&path=/Shared/a%20b.txt", "")
 	assert.Equal(t, "\x00{not JSON", got.body)
 	assert.Equal(t, 200, put("Shared/book.py?overwrite=false", "# Databricks notebook source\n1").status)
@@ -195,10 +196,10 @@ func TestWorkspaceFiles_import(t *testing.T) {
 	got = put("Shared/none/a.txt", "2")
 	assert.Equal(t, 404, got.status)
 	assert.Contains(t, got.body, `"error_code":"RESOURCE_DOES_NOT_EXIST"`)
-	assert.Equal(t, 200, put("Shared/large.bin", strings.Repeat("x", maxNotebook+1)).status, "its bound is not that of import")
+	assert.Equal(t, 200, put("Shared/large.bin", strings.Repeat("x", maxNotebook+1)).status, "its limit is not that of import")
 }
 
-func withoutHeader(a answer) answer { a.header = nil; return a }
+func withoutHeader(a testResponse) testResponse { a.header = nil; return a }
 
 func TestTelemetry(t *testing.T) {
 	s := newServer(t, WithoutSocket())
@@ -237,7 +238,7 @@ func TestTokenManagement(t *testing.T) {
 	assert.Len(t, list(""), 2)
 }
 
-// Unused kinds of a library may be there as empty objects.
+// Unused kinds of a library may be empty objects.
 func TestLibraries_emptyKinds(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	const empty = `"jar":"","egg":"","whl":"","pypi":{},"maven":{"coordinates":"","exclusions":[]},"cran":{"package":null,"repo":""}`
@@ -271,7 +272,7 @@ func TestClusters_sizes(t *testing.T) {
 	callFails(t, s, "POST", "/api/2.0/clusters/create", create(`"autoscale":{"min_workers":2,"max_workers":1}`), 400, "INVALID_PARAMETER_VALUE", "max_workers")
 }
 
-// All that the workspace says about itself is of one cloud.
+// All data about the workspace belongs to one cloud.
 func TestCatalog(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	for _, version := range []string{"2.0", "2.1"} {
@@ -295,7 +296,7 @@ func TestCatalog(t *testing.T) {
 			v := v.(object)
 			key, name := v["key"].(string), v["name"].(string)
 			_, scala, _ := strings.Cut(key, "-scala")
-			assert.Contains(t, name, "Scala "+scala, "the name says what the key says")
+			assert.Contains(t, name, "Scala "+scala, "name and key agree")
 			for _, kind := range []string{"-scala2.12", "-scala2.13", "-photon-", "-cpu-ml-", "-gpu-ml-"} {
 				if strings.Contains(key, kind) && strings.Contains(name, "LTS") {
 					kinds[kind]++
@@ -339,7 +340,7 @@ func TestJobs_gitProvider(t *testing.T) {
 	assert.NotEmpty(t, jobsCall(t, s, "2.1", "create", "{"+tasks("a")+`,"git_source":{"git_provider":"GITHUB","git_url":"u","git_branch":"b"}}`))
 }
 
-// A command may be sent before its context is ready: it is queued.
+// A command may be sent before its context is ready. It is then queued.
 func TestV12_commandForNewContext(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		lab := v12Lab{TB: t, s: s}
@@ -391,12 +392,12 @@ func TestJobs_runAs(t *testing.T) {
 	}
 	for _, version := range []string{"2.1", "2.2"} {
 		id := newJob(t, s, version, tasks("a"))
-		assert.Equal(t, object{"user_name": AdminName}, runAs(version, id), "whoever made it")
+		assert.Equal(t, object{"user_name": AdminName}, runAs(version, id), "the creator")
 		jobsCall(t, s, version, "update", `{"job_id":`+id+`,"new_settings":{"run_as":{"service_principal_name":"app"}}}`)
 		assert.Equal(t, object{"service_principal_name": "app"}, runAs(version, id))
 		assert.Equal(t, "app", jobsCall(t, s, version, "get?job_id="+id, "")["run_as_user_name"])
 		jobsCall(t, s, version, "reset", `{"job_id":`+id+`,"new_settings":{`+tasks("b")+`}}`)
-		assert.Equal(t, object{"service_principal_name": "app"}, runAs(version, id), "kept over a reset without it")
+		assert.Equal(t, object{"service_principal_name": "app"}, runAs(version, id), "a reset without it keeps it")
 		assert.Nil(t, runAs("2.0", id))
 		id = newJob(t, s, version, tasks("a")+`,"run_as":{"user_name":"alice@example.com"}`)
 		assert.Equal(t, object{"user_name": "alice@example.com"}, runAs(version, id))
@@ -411,7 +412,7 @@ func TestJobs_runsOfUnknownJob(t *testing.T) {
 	}
 	run := jobsCall(t, s, "2.1", "runs/submit", "{"+tasks("a")+"}")["run_id"].(json.Number).String()
 	job := jobsCall(t, s, "2.1", "runs/get?run_id="+run, "")["job_id"].(json.Number).String()
-	assert.Len(t, jobsCall(t, s, "2.1", "runs/list?job_id="+job, "")["runs"], 1, "a submission has a job's id")
+	assert.Len(t, jobsCall(t, s, "2.1", "runs/list?job_id="+job, "")["runs"], 1, "a submitted run has a job ID")
 }
 
 // cmpOr returns settings of a job for a version.

@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A step is a request and the answer that is due to it.
+// A step is a request and the expected response.
 type step struct {
-	as   string // a token; empty for the server's
+	as   string // a token; empty for the server's token
 	call string // such as "GET /api/2.0/groups/list"
 	body string
-	want string // JSON, or of an error "status CODE: message"; empty for {}
+	want string // JSON, or an error as "status CODE: message"; empty for {}
 }
 
-// converse takes steps one after another.
+// converse runs steps one after another.
 func converse(t *testing.T, s *Server, steps []step) {
 	t.Helper()
 	for i, st := range steps {
@@ -101,23 +101,23 @@ func TestGroups_nested(t *testing.T) {
 	converse(t, s, []step{
 		{call: "POST /api/2.0/groups/create", body: `{"group_name":"ops"}`, want: `{"group_name":"ops"}`},
 		add("data", "ops"),
-		add("data", "ops"), // again
+		add("data", "ops"), // a second time
 		refused(add("ops", "ops"), "Group ops cannot be added to ops, as it contains it."),
 		refused(add("ops", "data"), "Group ops cannot be added to data, as it contains it."),
 		add("ops", "admins"),
 		refused(add("admins", "data"), "Group admins cannot be added to data, as it contains it."),
 		{call: "GET /api/2.0/groups/list-members?group_name=ops", want: `{"members":[{"group_name":"data"}]}`},
 		{call: "GET /api/2.0/groups/list-parents?group_name=data", want: `{"group_names":["ops"]}`},
-		// A member of a member of a member of admins is an admin.
+		// An indirect member of admins is an administrator.
 		{as: "dapi-alice", call: "GET /api/2.0/groups/list-parents?user_name=alice@example.com", want: `{"group_names":["users","data"]}`},
-		// Until one of the groups between is gone.
+		// This ends when a group in between is deleted.
 		{call: "POST /api/2.0/groups/delete", body: `{"group_name":"ops"}`},
 		{call: "POST /api/2.0/groups/delete", body: `{"group_name":"ops"}`, want: "404 RESOURCE_DOES_NOT_EXIST: Group with name ops does not exist."},
 		{call: "GET /api/2.0/groups/list-parents?group_name=data"},
 		{call: "GET /api/2.0/groups/list-members?group_name=admins", want: `{"members":[{"user_name":"admin@example.com"}]}`},
 		{as: "dapi-alice", call: "GET /api/2.0/groups/list", want: "403 PERMISSION_DENIED: Only admins of the workspace can manage its groups."},
 	})
-	assert.Len(t, s.identities.users, 2, "a group's end is not its members'")
+	assert.Len(t, s.identities.users, 2, "deleting a group does not delete its members")
 }
 
 func TestGroups_ofNewUsers(t *testing.T) {

@@ -12,10 +12,10 @@ const minGzip = 1 << 10
 
 // compress returns a writer that compresses the response, if it is large enough
 // and the client accepts gzip. It does not compress files.
-func compress(w http.ResponseWriter, r *http.Request, answer *reply) (out io.Writer, end func()) {
+func compress(w http.ResponseWriter, r *http.Request, resp *response) (out io.Writer, end func()) {
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") ||
-		answer.header.Get("Content-Type") != "application/json" ||
-		answer.stream == nil && len(answer.body) < minGzip ||
+		resp.header.Get("Content-Type") != "application/json" ||
+		resp.stream == nil && len(resp.body) < minGzip ||
 		strings.HasPrefix(r.URL.Path, "/api/2.0/dbfs/") {
 		return w, func() {}
 	}

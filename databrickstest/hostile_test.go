@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever 64 connections send, the server neither panics nor says what is not
-// HTTP and JSON, and goes on.
+// Whatever 64 connections send, the server does not panic, responds only with
+// valid HTTP and JSON, and continues to work.
 func TestServer_hostileClients(t *testing.T) {
 	s := open(NewServer(WithUnknownAttributes(), WithGzip(), WithStatusPage(), WithSpeed(1000), WithRecording(Recording{Total: 1 << 20})))
 	defer s.Close()
@@ -46,23 +46,23 @@ func TestServer_hostileClients(t *testing.T) {
 	}
 	clients.Wait()
 	assert.Empty(t, s.Panics())
-	assert.Greater(t, done.Load(), int64(300), "not all is nonsense")
+	assert.Greater(t, done.Load(), int64(300), "some requests are valid")
 	assert.Greater(t, refused.Load(), int64(3000))
 	callOK(t, s, "GET", "/api/2.0/clusters/list", "")
 	callOK(t, s, "GET", "/api/2.0/jobs/list", "")
 }
 
-// mischief is what hostile clients know.
+// mischief has the operations and values that hostile clients use.
 type mischief struct {
 	host, token string
 	operations  []string // METHOD /path
-	names       []string // of fields
-	values      []string // that mean something here
+	names       []string // names of fields
+	values      []string // values that have a meaning in the workspace
 }
 
 func newMischief(t *testing.T, s *Server) *mischief {
 	m := &mischief{host: s.listener.Addr().String(), token: s.Token}
-	id := func(name string, reply object) string { return fmt.Sprint(reply[name]) }
+	id := func(name string, resp object) string { return fmt.Sprint(resp[name]) }
 	cluster := id("cluster_id", callOK(t, s, "POST", "/api/2.0/clusters/create", `{"num_workers": 1,`+smallCluster+`}`))
 	job := `{"new_cluster": {"num_workers": 1,` + smallCluster + `}, "spark_jar_task": {"main_class_name": "X"}}`
 	jobID := id("job_id", callOK(t, s, "POST", "/api/2.0/jobs/create", job))
@@ -86,7 +86,7 @@ func newMischief(t *testing.T, s *Server) *mischief {
 		m.operations = append(m.operations, op.method+" "+strings.Join(op.pattern, "/"))
 	}
 	slices.Sort(m.operations)
-	for _, op := range m.operations { // as they are decoded, the names of their fields become known
+	for _, op := range m.operations { // decoding the input reveals the names of the fields
 		method, path, _ := strings.Cut(op, " ")
 		if !strings.Contains(path, "delete") && !strings.Contains(path, "destroy") {
 			send(t, s, method, path, "{}")
@@ -114,18 +114,19 @@ type hostile struct {
 
 func pick[T any](h hostile, from ...T) T { return from[h.IntN(len(from))] }
 
-// attack sends one request on a connection of its own, and returns the status of
-// the answer; 0 if there is none, which is what becomes of those that are not HTTP.
+// attack sends one request on a new connection, and returns the status of the
+// response. It returns 0 if there is no response, for example if the request is
+// not HTTP.
 func (h hostile) attack(t *testing.T) int {
 	conn, err := net.Dial("tcp", h.host)
 	if !assert.NoError(t, err) {
 		return 0
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // a server that hangs must not hang the test
+	_ = conn.SetDeadline(time.Now().Add(time.Minute)) // limits the test if the server hangs
 	request, whole := h.request()
 	if _, err := conn.Write(request); err != nil || !whole {
-		return 0 // hung up in the middle
+		return 0 // closed the connection in the middle
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if timeout, ok := errors.AsType[net.Error](err); ok {
@@ -143,7 +144,7 @@ func (h hostile) attack(t *testing.T) int {
 	return response.StatusCode
 }
 
-// request makes a request, and tells whether it is a whole one.
+// request returns a request, and whether it is complete.
 func (h hostile) request() (text []byte, whole bool) {
 	method, path, _ := strings.Cut(pick(h, h.operations...), " ")
 	if h.IntN(10) == 0 {
@@ -264,8 +265,8 @@ func (h hostile) scalar() string {
 		"* * * * * ?", "0 0/0 0 L W #", "0 0 0 31 2 ? 2099", "Mars/Olympus", "dbfs:/x", "{{a.b.c}}", "a[b", strings.Repeat("x", 70000))
 }
 
-// The page is for the server's own address, and what strangers send without a
-// credential does not fill the memory.
+// The page is only available at the server's own address. Requests without a
+// credential do not fill the memory.
 func TestServer_strangers(t *testing.T) {
 	anonymous := func(r *http.Request) { r.Header.Del("Authorization") }
 	s := open(newServer(t, WithStatusPage(), WithRecording(Recording{Total: 1 << 20})))

@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// withSources makes tasks fail whose sources are not there, as servers do
-// outside of this package's tests.
+// withSources makes tasks fail if their sources do not exist, as it is the
+// default outside of the tests of this package.
 func withSources(s *Server) { s.jobs.anySource = false }
 
-// importSource imports a notebook or, if its name ends in .py, a file.
+// importSource imports a notebook, or a file if its name ends with .py.
 func importSource(t testing.TB, s *Server, path, text string) {
 	t.Helper()
 	kind := `"language":"PYTHON"`
@@ -73,13 +73,13 @@ func TestRuns_missingSources(t *testing.T) {
 		job := newJob(t, s, "2.1", `"tasks":[{"task_key":"a",`+notebook("/Users/alice@example.com/book")+`}],"run_as":{"user_name":"bob@example.com"}`)
 		run := runJob(t, s, job)
 		time.Sleep(time.Minute)
-		assert.Equal(t, "INTERNAL_ERROR FAILED, a INTERNAL_ERROR FAILED", state(t, s, "2.1", run), "what alice may read, bob may not")
+		assert.Equal(t, "INTERNAL_ERROR FAILED, a INTERNAL_ERROR FAILED", state(t, s, "2.1", run), "alice may read it, bob may not")
 	}, withSources, WithUser(User{Name: "alice@example.com", Token: "alice"}), WithUser(User{Name: "bob@example.com", Token: "bob"}))
 
 	bubble(t, func(t *testing.T, s *Server) {
 		run := jobsCall(t, s, "2.1", "runs/submit", "{"+tasks("a")+"}")["run_id"].(json.Number).String()
 		time.Sleep(time.Minute)
-		assert.Equal(t, "TERMINATED SUCCESS, a TERMINATED SUCCESS", state(t, s, "2.1", run), "a script decides")
+		assert.Equal(t, "TERMINATED SUCCESS, a TERMINATED SUCCESS", state(t, s, "2.1", run), "a script determines the outcome")
 	}, withSources, WithRuns(func(RunSpec) RunOutcome { return RunOutcome{} }))
 }
 
@@ -101,7 +101,7 @@ func TestRuns_forEach(t *testing.T) {
 		assert.Equal(t, object{"total_iterations": json.Number("3"), "scheduled_iterations": json.Number("2"), "active_iterations": json.Number("2"),
 			"completed_iterations": json.Number("0"), "succeeded_iterations": json.Number("0"), "failed_iterations": json.Number("0")}, stats())
 		assert.Equal(t, "RUNNING", stateOf(outer()))
-		assert.Len(t, jobsCall(t, s, "2.2", "runs/list?job_id="+job, "")["runs"], 1, "iterations are no runs")
+		assert.Len(t, jobsCall(t, s, "2.2", "runs/list?job_id="+job, "")["runs"], 1, "iterations are not runs")
 		time.Sleep(time.Minute)
 		assert.Equal(t, "TERMINATED FAILED", stateOf(outer()), "one of them failed")
 		assert.Equal(t, json.Number("2"), stats()["succeeded_iterations"])
@@ -135,7 +135,7 @@ func TestRuns_forEach(t *testing.T) {
 		jobsCall(t, s, "2.2", "runs/cancel", `{"run_id":`+run+`}`)
 		time.Sleep(time.Minute)
 		assert.Equal(t, "TERMINATED CANCELED", stateOf(outer()))
-		assert.Empty(t, s.jobs.runs.inner, "nothing is left under way")
+		assert.Empty(t, s.jobs.runs.inner, "nothing is still running")
 
 		for _, inputs := range []string{"[]", "no list"} {
 			jobsCall(t, s, "2.2", "reset", `{"job_id":`+job+`,"new_settings":{`+each(inputs, "")+`}}`)
@@ -144,7 +144,7 @@ func TestRuns_forEach(t *testing.T) {
 			assert.Equal(t, map[string]string{"[]": "TERMINATED SUCCESS", "no list": "INTERNAL_ERROR FAILED"}[inputs], stateOf(outer()))
 		}
 		jobsCall(t, s, "2.2", "delete", `{"job_id":`+job+`}`)
-		assert.Empty(t, s.jobs.runs.attempts, "iterations are forgotten with their runs")
+		assert.Empty(t, s.jobs.runs.attempts, "iterations are deleted with their runs")
 		jobsFail(t, s, "2.2", "create", `{"tasks":[{"task_key":"loop","for_each_task":{"inputs":"[1]","task":{"task_key":"one"}}}]}`, "INVALID_PARAMETER_VALUE", "must be specified")
 		jobsFail(t, s, "2.2", "create", `{`+each("[1]", `,"concurrency":101`)+`}`, "INVALID_PARAMETER_VALUE", "concurrency")
 	}, WithRuns(func(spec RunSpec) RunOutcome {
@@ -211,7 +211,7 @@ func TestJobs_continuous(t *testing.T) {
 		}
 		fail = true
 		time.Sleep(time.Hour)
-		assert.Less(t, len(runs()), n+15, "after failures, later and later")
+		assert.Less(t, len(runs()), n+15, "the pause grows with failures")
 		shown := jobsCall(t, s, "2.1", "get?include_trigger_state=true&job_id="+id, "")["trigger_state"].(object)["continuous"].(object)
 		assert.Equal(t, true, shown["is_backing_off"])
 		jobsCall(t, s, "2.1", "update", `{"job_id":`+id+`,"new_settings":{"continuous":{"pause_status":"PAUSED"}}}`)
@@ -221,7 +221,7 @@ func TestJobs_continuous(t *testing.T) {
 
 		fail = false
 		jobsCall(t, s, "2.1", "update", `{"job_id":`+id+`,"new_settings":{"continuous":{"pause_status":"UNPAUSED"}}}`)
-		time.Sleep(365 * 24 * time.Hour) // a clock that leaps makes no million of runs
+		time.Sleep(365 * 24 * time.Hour) // a leap of the clock does not create a million runs
 		jobsCall(t, s, "2.1", "runs/list?limit=1&job_id="+id, "")
 		assert.Less(t, len(s.jobs.runs.order), 3000)
 	}, WithRuns(func(RunSpec) RunOutcome {
@@ -243,7 +243,7 @@ func TestRuns_later(t *testing.T) {
 		assert.Equal(t, "RUNNING, a RUNNING", state(t, s, "2.1", good))
 		jobsCall(t, s, "2.1", "runs/cancel", `{"run_id":`+canceled+`}`)
 		assert.Equal(t, "canceled", <-stopped)
-		time.Sleep(31 * time.Second) // it begins when somebody looks
+		time.Sleep(31 * time.Second) // the script runs when a request advances the workspace
 		assert.Equal(t, "TERMINATED SUCCESS, a TERMINATED SUCCESS", state(t, s, "2.1", good))
 		assert.Equal(t, "out", jobsCall(t, s, "2.1", "runs/get-output?run_id="+good, "")["notebook_output"].(object)["result"])
 		out := jobsCall(t, s, "2.1", "runs/get-output?run_id="+bad, "")
@@ -275,7 +275,7 @@ func TestRuns_later(t *testing.T) {
 	}))
 }
 
-// Who looks and cancels by hand finds something to see and to cancel.
+// With these timings, people can see states and cancel runs by hand.
 func TestWatchableTimings(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		id := newCluster(t, s, `,"num_workers":1`)

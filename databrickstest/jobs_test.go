@@ -19,7 +19,8 @@ const (
 	notebookJob = `"notebook_task":{"notebook_path":"/etl"},` + jobCluster
 )
 
-// jobsCall sends a call of a version of the Jobs API, a GET if there is no body.
+// jobsCall sends a call of a version of the Jobs API. Without a body, it sends
+// a GET.
 func jobsCall(t testing.TB, s *Server, version, call, body string) object {
 	t.Helper()
 	return callOK(t, s, methodOf(body), "/api/"+version+"/jobs/"+call, body)
@@ -37,7 +38,8 @@ func jobsFail(t testing.TB, s *Server, version, call, body, code, message string
 	callFails(t, s, methodOf(body), "/api/"+version+"/jobs/"+call, body, 400, code, message)
 }
 
-// newJob makes a job of settings without braces, and returns its id.
+// newJob creates a job with settings, which have no braces. It returns the
+// job's ID.
 func newJob(t testing.TB, s *Server, version, settings string) string {
 	t.Helper()
 	return jobsCall(t, s, version, "create", "{"+settings+"}")["job_id"].(json.Number).String()
@@ -48,7 +50,8 @@ func runJob(t testing.TB, s *Server, job string) string {
 	return jobsCall(t, s, "2.0", "run-now", `{"job_id":`+job+`}`)["run_id"].(json.Number).String()
 }
 
-// state is where a run is, as "LIFE RESULT", and those of its tasks after it.
+// state returns the state of a run as "LIFE RESULT", followed by the states of
+// its tasks.
 func state(t testing.TB, s *Server, version, run string) string {
 	t.Helper()
 	out := jobsCall(t, s, version, "runs/get?run_id="+run, "")
@@ -66,8 +69,8 @@ func stateOf(run object) string {
 	return strings.TrimSpace(st["life_cycle_state"].(string) + " " + result)
 }
 
-// tasks makes the tasks of a job: "a", or "b<a" if b depends on a, with more
-// members after a blank.
+// tasks returns the tasks of a job. A spec is "a", or "b<a" if b depends on a.
+// After a blank, it may have more members.
 func tasks(specs ...string) string {
 	var list []string
 	for _, spec := range specs {
@@ -125,7 +128,8 @@ func TestJobs_versionsShowOneJob(t *testing.T) {
 		assert.Equal(t, json.Number("2"), task["max_retries"])
 		assert.Contains(t, task, "new_cluster")
 
-		// What 2.1 does not know, it ignores; what is in tasks, 2.0 shows.
+		// Version 2.1 ignores fields that it does not know. Version 2.0 returns
+		// what is in tasks.
 		id = newJob(t, s, "2.1", notebookJob+","+tasks("a"))
 		settings = jobsCall(t, s, "2.0", "get?job_id="+id, "")["settings"].(object)
 		assert.Equal(t, "MULTI_TASK", settings["format"])
@@ -140,7 +144,7 @@ func TestJobs_versionsShowOneJob(t *testing.T) {
 	})
 }
 
-func TestJobs_refused(t *testing.T) {
+func TestJobs_rejected(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	const bad, wrong = "INVALID_PARAMETER_VALUE", "MALFORMED_REQUEST"
 	for _, row := range []struct{ version, settings, code, message string }{
@@ -220,12 +224,12 @@ func TestJobs_resetAndUpdate(t *testing.T) {
 		assert.NotContains(t, settings("2.0"), "tags")
 		assert.Equal(t, json.Number("0"), settings("2.0")["timeout_seconds"])
 		jobsFail(t, s, "2.0", "update", `{"job_id":`+id+`,"fields_to_remove":["notebook_task"]}`, "INVALID_PARAMETER_VALUE", "One of the task fields")
-		assert.Contains(t, settings("2.0"), "notebook_task", "what is refused changes nothing")
+		assert.Contains(t, settings("2.0"), "notebook_task", "a rejected request changes nothing")
 
 		jobsCall(t, s, "2.0", "reset", `{"job_id":`+id+`,"new_settings":{`+tasks("a", "b<a")+`}}`)
 		assert.Equal(t, "Untitled", settings("2.0")["name"])
 		assert.NotContains(t, settings("2.0"), "notebook_task")
-		assert.Equal(t, "alice@example.com", jobsCall(t, s, "2.1", "get?job_id="+id, "")["run_as_user_name"], "left out, it stays")
+		assert.Equal(t, "alice@example.com", jobsCall(t, s, "2.1", "get?job_id="+id, "")["run_as_user_name"], "it stays if it is unset")
 
 		keys := func() (keys []string) {
 			list, _ := settings("2.1")["tasks"].([]any)
@@ -262,7 +266,7 @@ func TestJobs_list(t *testing.T) {
 		return found
 	}
 	all := jobsCall(t, s, "2.0", "list?limit=3&name=x", "")
-	assert.Equal(t, ids, listed(all), "newest first, all at once")
+	assert.Equal(t, ids, listed(all), "newest first, without pages")
 	assert.NotContains(t, all["jobs"].([]any)[0].(object)["settings"], "tasks")
 	assert.NotContains(t, all, "has_more")
 
@@ -274,7 +278,7 @@ func TestJobs_list(t *testing.T) {
 		token, more := page["next_page_token"].(string)
 		assert.Equal(t, more, page["has_more"])
 		path = "list?page_token=" + url.QueryEscape(token)
-		newJob(t, s, "2.1", tasks("a")) // shifts no page
+		newJob(t, s, "2.1", tasks("a")) // must not shift the pages
 	}
 	assert.Equal(t, ids, got)
 	assert.Equal(t, ids[2:4], listed(jobsCall(t, s, "2.1", "list?limit=2&offset=5", "")), "3 came in between")
@@ -306,7 +310,7 @@ func TestJobs_largeJob(t *testing.T) {
 	assert.Equal(t, true, jobsCall(t, s, "2.2", "list?expand_tasks=true", "")["jobs"].([]any)[0].(object)["has_more"])
 }
 
-func TestRuns_life(t *testing.T) {
+func TestRuns_lifeCycle(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		s.ScriptRuns(func(spec RunSpec) RunOutcome {
 			assert.Equal(t, "notebook_task", spec.Kind)
@@ -320,12 +324,12 @@ func TestRuns_life(t *testing.T) {
 		number := run["run_id"].(json.Number).String()
 		assert.Equal(t, "PENDING", state(t, s, "2.0", number))
 		clusters := callOK(t, s, "GET", "/api/2.0/clusters/list", "")["clusters"].([]any)
-		require.Len(t, clusters, 1, "a new cluster is really there")
+		require.Len(t, clusters, 1, "the new cluster exists")
 		cluster := clusters[0].(object)
 		assert.Equal(t, "JOB", cluster["cluster_source"])
 
 		time.Sleep(299 * time.Millisecond)
-		assert.Equal(t, "PENDING", state(t, s, "2.0", number), "until the cluster is up")
+		assert.Equal(t, "PENDING", state(t, s, "2.0", number), "until the cluster is running")
 		jobsFail(t, s, "2.0", "runs/delete", `{"run_id":`+number+`}`, "INVALID_STATE", "still active")
 		time.Sleep(time.Millisecond)
 		out := jobsCall(t, s, "2.0", "runs/get?run_id="+number, "")
@@ -350,7 +354,7 @@ func TestRuns_life(t *testing.T) {
 		}
 		assert.Contains(t, out["cluster_spec"], "new_cluster")
 		time.Sleep(time.Second)
-		assert.Equal(t, "TERMINATED", getCluster(t, s, cluster["cluster_id"].(string))["state"], "and gone after it")
+		assert.Equal(t, "TERMINATED", getCluster(t, s, cluster["cluster_id"].(string))["state"], "and deleted after it")
 
 		out = jobsCall(t, s, "2.1", "runs/get?run_id="+number+"&include_history=true&include_resolved_values=true", "")
 		assert.Equal(t, object{"state": "TERMINATED", "termination_details": object{"code": "SUCCESS", "type": "SUCCESS", "message": ""}}, out["status"])
@@ -417,8 +421,8 @@ func TestRuns_tasks(t *testing.T) {
 		{"unless it wants to clean up", tasks("a", `b<a "run_if":"ALL_DONE"`), fails("a"), " TERMINATED SUCCESS_WITH_FAILURES, a TERMINATED FAILED, b" + ok},
 		{"one success is enough", tasks("a", "b", `c<a+b "run_if":"AT_LEAST_ONE_SUCCESS"`), fails("a"),
 			" TERMINATED SUCCESS_WITH_FAILURES, a TERMINATED FAILED, b" + ok + ", c" + ok},
-		{"no failure, so nothing to tell", tasks("a", `b<a "run_if":"AT_LEAST_ONE_FAILED"`), nil, ok + ", a" + ok + ", b SKIPPED EXCLUDED"},
-		{"a failure to tell", tasks("a", `b<a "run_if":"AT_LEAST_ONE_FAILED"`), fails("a"), " TERMINATED SUCCESS_WITH_FAILURES, a TERMINATED FAILED, b" + ok},
+		{"no failure, so the task is skipped", tasks("a", `b<a "run_if":"AT_LEAST_ONE_FAILED"`), nil, ok + ", a" + ok + ", b SKIPPED EXCLUDED"},
+		{"a failure, so the task runs", tasks("a", `b<a "run_if":"AT_LEAST_ONE_FAILED"`), fails("a"), " TERMINATED SUCCESS_WITH_FAILURES, a TERMINATED FAILED, b" + ok},
 		{"not all failed", tasks("a", "b", `c<a+b "run_if":"ALL_FAILED"`), fails("a"),
 			" TERMINATED SUCCESS_WITH_FAILURES, a TERMINATED FAILED, b" + ok + ", c SKIPPED EXCLUDED"},
 		{"none failed", tasks("a", `x "disabled":true`, `c<a+x "run_if":"NONE_FAILED"`), nil, ok + ", a" + ok + ", x SKIPPED DISABLED, c" + ok},
@@ -468,7 +472,7 @@ func TestRuns_order(t *testing.T) {
 		assert.Equal(t, []string{"a0 at 0s", "b0 at 1.1s", "c0 at 1.1s", "b1 at 6.1s", "d0 at 7.2s"}, order)
 		assert.Equal(t, "TERMINATED SUCCESS", stateOf(jobsCall(t, s, "2.1", "runs/get?run_id="+run, "")))
 
-		// Seen only at the end, the same has come to pass.
+		// If nobody sends requests in between, the result is the same.
 		order = nil
 		run = runJob(t, s, id)
 		time.Sleep(time.Hour)
@@ -515,7 +519,7 @@ func TestRuns_cancel(t *testing.T) {
 		run := runJob(t, s, single)
 		time.Sleep(time.Second)
 		jobsCall(t, s, "2.0", "runs/cancel", `{"run_id":`+run+`}`)
-		assert.Equal(t, "TERMINATING CANCELED", state(t, s, "2.0", run), "not at once")
+		assert.Equal(t, "TERMINATING CANCELED", state(t, s, "2.0", run), "not concurrently")
 		time.Sleep(time.Second)
 		out := jobsCall(t, s, "2.0", "runs/get?run_id="+run, "")
 		assert.Equal(t, "TERMINATED CANCELED", stateOf(out))
@@ -538,7 +542,7 @@ func TestRuns_cancel(t *testing.T) {
 		assert.Equal(t, "TERMINATED CANCELED, a TERMINATED CANCELED, b SKIPPED UPSTREAM_CANCELED, c TERMINATED CANCELED, d TERMINATED CANCELED", state(t, s, "2.1", run))
 		assert.Equal(t, object{"has_more": false}, jobsCall(t, s, "2.1", "runs/list?active_only=true", ""))
 
-		run = runJob(t, s, several) // before anything but a cluster was asked for
+		run = runJob(t, s, several) // when only the cluster was requested
 		jobsCall(t, s, "2.1", "runs/cancel", `{"run_id":`+run+`}`)
 		time.Sleep(time.Second)
 		assert.Equal(t, "TERMINATED CANCELED, a TERMINATED CANCELED, b TERMINATED CANCELED, c TERMINATED CANCELED, d TERMINATED CANCELED", state(t, s, "2.1", run))
@@ -602,11 +606,11 @@ func TestRuns_clusters(t *testing.T) {
 		run := runJob(t, s, newJob(t, s, "2.0", `"spark_jar_task":{"main_class_name":"X"},"libraries":[{"jar":"dbfs:/a.jar"}],"existing_cluster_id":"`+cluster+`"`))
 		assert.Equal(t, "PENDING", getCluster(t, s, cluster)["state"], "a run starts its cluster")
 		time.Sleep(499 * time.Millisecond)
-		assert.Equal(t, "PENDING", state(t, s, "2.0", run), "until the library is there, too")
+		assert.Equal(t, "PENDING", state(t, s, "2.0", run), "until the library is installed, too")
 		time.Sleep(time.Millisecond)
 		assert.Equal(t, "RUNNING", state(t, s, "2.0", run))
 		time.Sleep(time.Hour)
-		assert.Equal(t, "RUNNING", getCluster(t, s, cluster)["state"], "a cluster that works is not idle")
+		assert.Equal(t, "RUNNING", getCluster(t, s, cluster)["state"], "a cluster with a run is not idle")
 		change(t, s, "delete", cluster)
 		out := jobsCall(t, s, "2.0", "runs/get?run_id="+run, "")
 		assert.Equal(t, "INTERNAL_ERROR FAILED", stateOf(out))
@@ -616,7 +620,7 @@ func TestRuns_clusters(t *testing.T) {
 		run = runJob(t, s, newJob(t, s, "2.0", notebookJob))
 		time.Sleep(time.Second)
 		out = jobsCall(t, s, "2.0", "runs/get?run_id="+run, "")
-		assert.Equal(t, "INTERNAL_ERROR", stateOf(out), "without a result: it never began")
+		assert.Equal(t, "INTERNAL_ERROR", stateOf(out), "no result, because it never started")
 		assert.Contains(t, out["state"].(object)["state_message"], "CLOUD_PROVIDER_LAUNCH_FAILURE")
 
 		s.ScriptRuns(nil)
@@ -635,8 +639,8 @@ func TestRuns_clusters(t *testing.T) {
 	})
 }
 
-// A script gets what the task gets: that of the run before that of the task.
-func TestRuns_scriptSees(t *testing.T) {
+// A script gets the parameters of the run, or else those of the task.
+func TestRuns_scriptParameters(t *testing.T) {
 	var seen RunSpec
 	bubble(t, func(t *testing.T, s *Server) {
 		for _, row := range []struct {
@@ -778,7 +782,7 @@ func TestRuns_idempotency(t *testing.T) {
 		for call, body := range map[string]string{"run-now": `{"idempotency_token":"t","job_id":` + id + `}`, "runs/submit": submit} {
 			run := jobsCall(t, s, "2.0", call, body)["run_id"].(json.Number).String()
 			time.Sleep(time.Minute)
-			assert.Equal(t, run, jobsCall(t, s, "2.0", call, body)["run_id"].(json.Number).String(), "the token stays when the run is over")
+			assert.Equal(t, run, jobsCall(t, s, "2.0", call, body)["run_id"].(json.Number).String(), "the token stays in use when the run has ended")
 			jobsCall(t, s, "2.0", "runs/delete", `{"run_id":`+run+`}`)
 			jobsFail(t, s, "2.0", call, body, "INVALID_PARAMETER_VALUE", "was deleted")
 			jobsFail(t, s, "2.0", call, strings.Replace(body, `:"t"`, `:"`+strings.Repeat("t", 65)+`"`, 1), "INVALID_PARAMETER_VALUE", "64 characters")
@@ -837,7 +841,7 @@ func TestRuns_list(t *testing.T) {
 
 		got, page = listed("2.1", "limit=25")
 		assert.NotContains(t, page["runs"].([]any)[0], "tasks")
-		runJob(t, s, id) // shifts no page
+		runJob(t, s, id) // must not shift the pages
 		more, page := listed("2.1", "limit=25&expand_tasks=true&page_token="+page["next_page_token"].(string))
 		assert.Contains(t, page["runs"].([]any)[0], "tasks")
 		assert.Contains(t, page, "prev_page_token")
@@ -884,7 +888,7 @@ func TestJobs_limits(t *testing.T) {
 	}, WithJobLimits(JobLimits{Jobs: 2, PerHour: 4, ActiveRuns: 1}))
 }
 
-func TestJobs_rights(t *testing.T) {
+func TestJobs_permissions(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithUser(User{Name: "alice@example.com", Token: "dapi-alice", Groups: []string{"ops"}}),
 		WithUser(User{Name: "bob@example.com", Token: "dapi-bob"}))
 	as := func(token string) func(*http.Request) {
@@ -905,7 +909,7 @@ func TestJobs_rights(t *testing.T) {
 		{"reset", `{"job_id":` + id + `,"new_settings":{}}`, 403, 403},
 		{"delete", `{"job_id":` + id + `}`, 403, 403},
 		{"runs/delete", `{"run_id":` + run + `}`, 403, 403},
-		{"get?job_id=5", "", 403, 403}, // rights come before existence
+		{"get?job_id=5", "", 403, 403}, // permissions are checked before existence
 	} {
 		for token, want := range map[string]int{"dapi-alice": row.alice, "dapi-bob": row.bob} {
 			got := send(t, s, methodOf(row.body), "/api/2.0/jobs/"+row.call, row.body, as(token))
@@ -931,7 +935,7 @@ func TestJobs_schedules(t *testing.T) {
 			}
 			return starts
 		}
-		time.Sleep(48 * time.Hour) // from the first of January 2000 on
+		time.Sleep(48 * time.Hour) // starts at the first of January 2000
 		assert.Equal(t, []string{"01-02 05:30:00", "01-01 05:30:00"}, starts())
 		assert.Equal(t, "0 30 6 * * ?", jobsCall(t, s, "2.0", "runs/list", "")["runs"].([]any)[0].(object)["schedule"].(object)["quartz_cron_expression"])
 		jobsCall(t, s, "2.1", "update", `{"job_id":`+id+`,"new_settings":{"schedule":{"quartz_cron_expression":"0 30 6 * * ?","timezone_id":"UTC","pause_status":"PAUSED"}}}`)
@@ -941,7 +945,7 @@ func TestJobs_schedules(t *testing.T) {
 		time.Sleep(13 * time.Hour)
 		assert.Len(t, starts(), 4)
 
-		// A clock that leaps does not make a run for each second of a year.
+		// A leap of the clock does not create a run for each second of a year.
 		jobsCall(t, s, "2.1", "update", `{"job_id":`+id+`,"fields_to_remove":["trigger"],"new_settings":{"schedule":{"quartz_cron_expression":"* * * * * ?","timezone_id":"UTC"}}}`)
 		time.Sleep(365 * 24 * time.Hour)
 		jobsCall(t, s, "2.0", "runs/list?limit=0", "")
@@ -966,7 +970,7 @@ func TestCron(t *testing.T) {
 		{"0 0 0 29 FEB ? 2028", "UTC", "2028-02-29 00:00:00"},
 		{"0 0 0 31 2 ?", "UTC", "never"},
 		{"0 0 0 1 1 ? 2023", "UTC", "never"},
-		{"0 30 2 31 3 ?", "Europe/Berlin", "2025-03-31 00:30:00"}, // put forward in 2024
+		{"0 30 2 31 3 ?", "Europe/Berlin", "2025-03-31 00:30:00"}, // daylight saving time starts in 2024
 		{"0 0 8 * * ?", "America/Los_Angeles", "2024-02-27 16:00:00"},
 		{"0 0 8 * * ?", "GMT+02:00", "2024-02-28 06:00:00"},
 		{"0 0/30 * * * ?", "Asia/Kolkata", "2024-02-27 12:30:00"},
@@ -988,7 +992,7 @@ func TestCron(t *testing.T) {
 	}
 }
 
-// Workspaces with many runs stay quick.
+// BenchmarkRuns_list measures lists in a workspace with many runs.
 func BenchmarkRuns_list(b *testing.B) {
 	now := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := newServer(b, WithoutSocket(), WithJobLimits(JobLimits{PerHour: -1}), WithClock(func() time.Time { return now }))

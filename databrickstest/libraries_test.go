@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// createCluster makes a cluster with a runtime, and waits for it if it shall be
-// up. It returns its id.
+// createCluster creates a cluster with a runtime. If up is set, it waits until
+// the cluster is running. It returns the ID of the cluster.
 func createCluster(t *testing.T, s *Server, sparkVersion string, up bool, more ...string) string {
 	t.Helper()
 	got := send(t, s, "POST", "/api/2.0/clusters/create", fmt.Sprintf(
@@ -29,13 +29,13 @@ func createCluster(t *testing.T, s *Server, sparkVersion string, up bool, more .
 	return made.ID
 }
 
-// installing is a request about libraries of a cluster.
+// installing returns a request about libraries of a cluster.
 func installing(verb, id string, libraries ...string) step {
 	return step{call: "POST /api/2.0/libraries/" + verb, body: fmt.Sprintf(`{"cluster_id":%q,"libraries":[%s]}`, id, strings.Join(libraries, ","))}
 }
 
-// statuses of a cluster's libraries, each as "what status", with * for those on
-// all clusters, and ": " and the messages if there are any.
+// statuses returns the libraries of a cluster as "what status". Libraries for
+// all clusters have a *. If there are messages, they follow after ": ".
 func statuses(t *testing.T, s *Server, id string) (all []string) {
 	t.Helper()
 	got := send(t, s, "GET", "/api/2.0/libraries/cluster-status?cluster_id="+id, "")
@@ -66,7 +66,7 @@ func TestLibraries(t *testing.T) {
 			{call: "GET /api/2.0/libraries/all-cluster-statuses"},
 			{call: "GET /api/2.0/libraries/cluster-status?cluster_id=" + id, want: fmt.Sprintf(`{"cluster_id":%q}`, id)},
 			installing("install", id, jar, pypi),
-			installing("install", id, pypi, jar), // again
+			installing("install", id, pypi, jar), // a second time
 		})
 		whole := fmt.Sprintf(`{"cluster_id":%q,"library_statuses":[
 			{"library":%s,"status":"INSTALLING","is_library_for_all_clusters":false},{"library":%s,"status":"PENDING","is_library_for_all_clusters":false}]}`, id, jar, pypi)
@@ -88,13 +88,14 @@ func TestLibraries(t *testing.T) {
 			assert.Equal(t, stage.want, statuses(t, s, id))
 		}
 
-		// What is to go stays until the restart, and is named by all its fields.
+		// A library to uninstall stays until the restart. All fields identify a
+		// library.
 		converse(t, s, []step{
 			installing("uninstall", id, `{"pypi":{"package":"simplejson==3.8.0"}}`, `{"jar":"dbfs:/never.jar"}`),
 			installing("uninstall", id, jar),
 		})
 		assert.Equal(t, []string{"simplejson==3.8.0 INSTALLED", "dbfs:/a.jar UNINSTALL_ON_RESTART"}, statuses(t, s, id))
-		converse(t, s, []step{installing("install", id, jar)}) // on second thoughts
+		converse(t, s, []step{installing("install", id, jar)}) // install it again
 		assert.Equal(t, []string{"dbfs:/a.jar INSTALLED", "simplejson==3.8.0 INSTALLED"}, statuses(t, s, id))
 		converse(t, s, []step{installing("uninstall", id, jar), {call: "POST /api/2.0/clusters/restart", body: fmt.Sprintf(`{"cluster_id":%q}`, id)}})
 		assert.Equal(t, []string{"simplejson==3.8.0 PENDING", "dbfs:/a.jar UNINSTALL_ON_RESTART"}, statuses(t, s, id))
@@ -103,7 +104,7 @@ func TestLibraries(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.Equal(t, []string{"simplejson==3.8.0 INSTALLED"}, statuses(t, s, id))
 
-		// A cluster that does not run takes libraries, and installs them later.
+		// If a cluster is not running, libraries are installed when it starts.
 		converse(t, s, []step{{call: "POST /api/2.0/clusters/delete", body: fmt.Sprintf(`{"cluster_id":%q}`, id)}})
 		time.Sleep(time.Hour)
 		converse(t, s, []step{installing("install", id, jar)})
@@ -120,7 +121,7 @@ func TestLibraries(t *testing.T) {
 	})
 }
 
-func TestLibraries_refused(t *testing.T) {
+func TestLibraries_rejected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		id := createCluster(t, s, "7.3.x-scala2.12", true)
@@ -140,7 +141,7 @@ func TestLibraries_refused(t *testing.T) {
 				converse(t, s, []step{st})
 			}
 		}
-		assert.Empty(t, statuses(t, s, id), "nothing of a request that is refused is done")
+		assert.Empty(t, statuses(t, s, id), "a rejected request has no effect")
 		for _, verb := range []string{"install", "uninstall"} {
 			none, nameless := installing(verb, "none"), installing(verb, "")
 			none.want, nameless.want = "400 INVALID_PARAMETER_VALUE: Cluster none does not exist", "400 INVALID_PARAMETER_VALUE: Missing required field 'cluster_id'"
@@ -173,7 +174,7 @@ func TestLibraries_failures(t *testing.T) {
 		assert.Contains(t, outcome(latest, `{"requirements":"dbfs:/requirements.txt"}`), "FAILED: Requirements file")
 		assert.Equal(t, "/Workspace/requirements.txt INSTALLED", outcome(latest, `{"requirements":"/Workspace/requirements.txt"}`))
 
-		// Another version of a package fails until the first one is gone.
+		// Another version of a package fails while the first one is installed.
 		assert.Equal(t, "some_Pkg==1 INSTALLED", outcome(latest, `{"pypi":{"package":"some_Pkg==1"}}`))
 		assert.Equal(t, "some-pkg[extra]~=2 FAILED: Duplicate library installation: some_Pkg==1 is installed already; uninstall it and restart the cluster.",
 			outcome(latest, `{"pypi":{"package":"some-pkg[extra]~=2"}}`))
@@ -191,7 +192,7 @@ func TestLibraries_failures(t *testing.T) {
 	})
 }
 
-func TestLibraries_everywhere(t *testing.T) {
+func TestLibraries_forAllClusters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const jar = `{"jar":"dbfs:/all.jar"}`
 		s := newServer(t, WithLibrariesForAllClusters(jar))
@@ -207,7 +208,7 @@ func TestLibraries_everywhere(t *testing.T) {
 		assert.Equal(t, []string{"dbfs:/own.jar INSTALLED",
 			"dbfs:/all.jar SKIPPED*: Libraries for all clusters are not installed on Databricks Runtime 7.0 and above."}, statuses(t, s, latest))
 
-		// A clone begins with what its model has.
+		// A clone starts with the libraries of the original.
 		clone := createCluster(t, s, "6.4.x-scala2.11", true, fmt.Sprintf(`,"clone_from":{"source_cluster_id":%q}`, old))
 		time.Sleep(time.Minute)
 		assert.Equal(t, []string{"dbfs:/own.jar INSTALLED", "dbfs:/all.jar INSTALLED*"}, statuses(t, s, clone))

@@ -121,16 +121,16 @@ func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 
 // serve returns the response to a request outside of /api, or nil if the path
 // is not an OAuth path.
-func (a *oauthArea) serve(r *http.Request) *reply {
+func (a *oauthArea) serve(r *http.Request) *response {
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	base := a.address(r)
 	switch path := r.URL.Path; {
 	case get && path == "/.well-known/databricks-config":
-		return oauthReply(http.StatusOK, map[string]any{
+		return oauthResponse(http.StatusOK, map[string]any{
 			"oidc_endpoint": base + "/oidc", "account_id": accountID, "workspace_id": workspaceID, "cloud": "AZURE", "host_type": "workspace",
 		})
 	case get && path == "/oidc/.well-known/oauth-authorization-server":
-		return oauthReply(http.StatusOK, map[string]any{
+		return oauthResponse(http.StatusOK, map[string]any{
 			"issuer": base + "/oidc", "authorization_endpoint": base + "/oidc/v1/authorize", "token_endpoint": base + tokenPath,
 			"response_types_supported": []string{"code"}, "scopes_supported": []string{"all-apis", "offline_access"},
 			"grant_types_supported":                 []string{"client_credentials", grantExchange},
@@ -138,7 +138,7 @@ func (a *oauthArea) serve(r *http.Request) *reply {
 		})
 	case get && path == "/aad/auth":
 		to := "https://login.microsoftonline.com/" + url.PathEscape(a.tenant) + "/oauth2/authorize?client_id=2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
-		return &reply{http.StatusFound, http.Header{"Location": {to}}, nil, nil}
+		return &response{http.StatusFound, http.Header{"Location": {to}}, nil, nil}
 	case path == tokenPath && r.Method == http.MethodPost:
 		return a.token(r, base)
 	}
@@ -151,8 +151,8 @@ const (
 	typeJWT       = "urn:ietf:params:oauth:token-type:jwt"
 )
 
-func oauthReply(status int, value any) *reply {
-	out := jsonReply(status, value)
+func oauthResponse(status int, value any) *response {
+	out := jsonResponse(status, value)
 	return &out
 }
 
@@ -171,7 +171,7 @@ func (a *oauthArea) address(r *http.Request) string {
 
 // token is the token endpoint. The service's error texts for a rejected
 // exchange are not known.
-func (a *oauthArea) token(r *http.Request, base string) *reply {
+func (a *oauthArea) token(r *http.Request, base string) *response {
 	body, err := readBody(r, 1<<20)
 	if err != nil {
 		return a.reject(http.StatusBadRequest, "invalid_request", "The request is too large")
@@ -206,7 +206,7 @@ func (a *oauthArea) token(r *http.Request, base string) *reply {
 		return a.reject(http.StatusBadRequest, "invalid_scope", "The scope is not supported")
 	default:
 		t := a.issue(u, a.now(), a.life)
-		out := oauthReply(http.StatusOK, map[string]any{
+		out := oauthResponse(http.StatusOK, map[string]any{
 			"access_token": t.value, "token_type": "Bearer", "expires_in": int(a.life.Seconds()), "scope": scope,
 		})
 		out.header.Set("Cache-Control", "no-store")
@@ -214,8 +214,8 @@ func (a *oauthArea) token(r *http.Request, base string) *reply {
 	}
 }
 
-func (a *oauthArea) reject(status int, code, description string) *reply {
-	return oauthReply(status, map[string]string{"error": code, "error_description": description})
+func (a *oauthArea) reject(status int, code, description string) *response {
+	return oauthResponse(status, map[string]string{"error": code, "error_description": description})
 }
 
 // bySecret returns the service principal with a client ID and a secret, or nil.

@@ -18,7 +18,7 @@ import (
 
 const robot = "3f8a1f4e-0000-4000-8000-00000000000a"
 
-// post sends a form and returns the status and the JSON of the response.
+// postForm sends a form and returns the status and the JSON of the response.
 func postForm(t *testing.T, s *Server, path string, form url.Values, user ...string) (int, map[string]any) {
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.host()+path, strings.NewReader(form.Encode()))
 	require.NoError(t, err)
@@ -54,7 +54,8 @@ func getPath(t *testing.T, s *Server, path, token string) (int, map[string]any) 
 	return roundTrip(t, s, r)
 }
 
-// idToken makes an ID token as an issuer would, but for its signature.
+// idToken returns an ID token like that of an issuer, without a valid
+// signature.
 func idToken(issuer, subject string, audience any, expires time.Time) string {
 	claims, _ := json.Marshal(map[string]any{"iss": issuer, "sub": subject, "aud": audience, "exp": expires.Unix()})
 	encode := base64.RawURLEncoding.EncodeToString
@@ -93,7 +94,7 @@ func TestOAuth_clientCredentials(t *testing.T) {
 
 		_, out = postForm(t, s, "/oidc/v1/token", form, robot, "dose +%&1")
 		second := out["access_token"].(string)
-		assert.NotContains(t, s.identities.tokens, first, "what has expired is forgotten")
+		assert.NotContains(t, s.identities.tokens, first, "expired tokens are removed")
 		s.RevokeTokens(robot)
 		status, _ = getPath(t, s, "/api/2.0/clusters/list", second)
 		assert.Equal(t, 403, status)
@@ -196,8 +197,7 @@ func TestOAuth_documents(t *testing.T) {
 	assert.Panics(t, func() { s.IssueToken("nobody", time.Hour) })
 }
 
-// Signing in counts against no limit, and its secrets are not in what the
-// server remembers of it.
+// Sign-in does not count for the rate limit, and its secrets are not recorded.
 func TestOAuth_isRecordedWithoutSecrets(t *testing.T) {
 	s := NewServer(WithoutSocket(), WithServicePrincipal(ServicePrincipal{ApplicationID: robot, Secrets: []string{"dose-very-secret"}}))
 	defer s.Close()

@@ -12,7 +12,7 @@ import (
 
 const forAll = "/api/2.0/permissions/"
 
-// Each level of a cluster allows what it says, and no more.
+// Each permission level of a cluster allows the right calls and no others.
 func TestPermissions_clusters(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithTimings(Timings{ClusterStart: -1, ClusterRestart: -1, ClusterResize: -1, ClusterTerminate: -1}),
 		WithUser(User{Name: "alice@example.com", Token: "dapi-alice", Groups: []string{"data"}}))
@@ -90,8 +90,8 @@ func TestPermissions_jobs(t *testing.T) {
 	assert.Len(t, levels, 2)
 }
 
-// Objects of the tree inherit from their directories, and home directories are
-// their users'.
+// Objects of the tree inherit permissions from their directories. Users own
+// their home directories.
 func TestPermissions_workspace(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithUser(User{Name: "alice@example.com", Token: "dapi-alice", Groups: []string{"data"}}))
 	alice := signedBy("Bearer dapi-alice")
@@ -135,8 +135,8 @@ func TestPermissions_workspace(t *testing.T) {
 	callOK(t, s, "GET", forAll+"directories/0", "")
 }
 
-// Policies and pools are open to those who may use them, and without a policy it
-// takes an entitlement to make a cluster.
+// Principals with a permission can use policies and pools. Without a policy,
+// creating a cluster needs an entitlement.
 func TestPermissions_policiesAndPools(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	scim(t, s, 201, "POST", "ServicePrincipals", `{"schemas":["s"],"applicationId":"robot"}`)

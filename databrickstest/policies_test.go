@@ -18,10 +18,10 @@ func newPolicy(t testing.TB, s *Server, name, definition string) string {
 	return callOK(t, s, "POST", "/api/2.0/policies/clusters/create", string(body))["policy_id"].(string)
 }
 
-// under is the body of a cluster under a policy.
+// under returns the body of a cluster under a policy.
 func under(policy, more string) string { return `{"policy_id":"` + policy + `"` + more + `}` }
 
-// Each type of rule, on what it allows and what it refuses.
+// TestPolicies_rules checks what each type of rule allows and rejects.
 func TestPolicies_rules(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	const base = `,"spark_version":"7.3.x-scala2.12","node_type_id":"Standard_DS3_v2","num_workers":1`
@@ -51,7 +51,8 @@ func TestPolicies_rules(t *testing.T) {
 	}
 }
 
-// What a policy says need not be said again, and its defaults apply on request.
+// A request may omit fields that the policy fixes. The policy's defaults apply
+// on request.
 func TestPolicies_fillIn(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	id := newPolicy(t, s, "p", `{"spark_version":{"type":"fixed","value":"auto:latest-lts"},"node_type_id":{"type":"fixed","value":"Standard_DS3_v2"},
@@ -65,12 +66,12 @@ func TestPolicies_fillIn(t *testing.T) {
 	cluster = getCluster(t, s, callOK(t, s, "POST", "/api/2.0/clusters/create", under(id, `,"apply_policy_default_values":true`))["cluster_id"].(string))
 	assert.Equal(t, []any{json.Number("2"), json.Number("45")}, []any{cluster["num_workers"], cluster["autotermination_minutes"]})
 
-	// A cluster of a job must comply, too.
+	// A job's cluster must comply, too.
 	callFails(t, s, "POST", "/api/2.0/jobs/create", `{"name":"j","new_cluster":`+under(id, `,"num_workers":9`)+`,"spark_python_task":{"python_file":"dbfs:/a.py"}}`, 400, "INVALID_PARAMETER_VALUE", "at most 3")
 	callFails(t, s, "POST", "/api/2.0/clusters/create", under("none", `,"num_workers":1`), 400, "INVALID_PARAMETER_VALUE", "Can't find a cluster policy")
 }
 
-func TestPolicies_refused(t *testing.T) {
+func TestPolicies_rejected(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	newPolicy(t, s, "taken", "{}")
 	for body, says := range map[string]string{
@@ -107,8 +108,8 @@ func TestPolicies_limitOfClusters(t *testing.T) {
 	callOK(t, s, "POST", "/api/2.0/clusters/create", under(id, `,`+smallCluster+`,"num_workers":1`))
 }
 
-// A policy that is edited does not touch its clusters until they are made to
-// comply, at once or when they end.
+// Editing a policy does not change its clusters. They change when compliance is
+// enforced, either immediately or when they terminate.
 func TestPolicies_compliance(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		id := newPolicy(t, s, "p", "{}")
@@ -137,7 +138,7 @@ func TestPolicies_compliance(t *testing.T) {
 		callFails(t, s, "POST", "/api/2.0/policies/clusters:cancelPendingClusterEnforcement", `{"cluster_id":"`+cluster+`"}`, 404, "NOT_FOUND", "No enforcement")
 		callOK(t, s, "POST", "/api/2.0/policies/clusters:cancelPendingClusterEnforcement", `{"cluster_id":"`+cluster+`","allow_missing":true}`)
 
-		// Under a policy that is gone, a cluster can no longer be edited.
+		// If the policy was deleted, a cluster can no longer be edited.
 		callOK(t, s, "POST", "/api/2.0/policies/clusters/delete", `{"policy_id":"`+id+`"}`)
 		time.Sleep(time.Hour)
 		callFails(t, s, "POST", "/api/2.0/clusters/edit", under(id, `,"cluster_id":"`+cluster+`",`+smallCluster+`,"num_workers":1`), 400, "INVALID_PARAMETER_VALUE", "Can't find a cluster policy")

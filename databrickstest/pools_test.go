@@ -13,7 +13,7 @@ func newPool(t testing.TB, s *Server, more string) string {
 	return callOK(t, s, "POST", "/api/2.0/instance-pools/create", `{"instance_pool_name":"p","node_type_id":"Standard_DS4_v2"`+more+`}`)["instance_pool_id"].(string)
 }
 
-// A pool keeps instances idle, gives nodes to clusters, and no more than it has.
+// A pool keeps idle instances and gives nodes to clusters, up to its capacity.
 func TestPools(t *testing.T) {
 	bubble(t, func(t *testing.T, s *Server) {
 		id := newPool(t, s, `,"min_idle_instances":2,"max_capacity":4`)
@@ -38,7 +38,8 @@ func TestPools(t *testing.T) {
 		assert.Equal(t, "Standard_DS4_v2", cluster["node_type_id"])
 		assert.Equal(t, object{"instance_pool_id": id}, cluster["instance_source"])
 
-		// A cluster that asks for too much fails, and one that grows gets what there is.
+		// A cluster that needs too many nodes fails. A cluster that grows gets
+		// the available nodes.
 		second := create("3")
 		time.Sleep(time.Hour)
 		assert.Equal(t, object{"code": "INSTANCE_POOL_MAX_CAPACITY_REACHED", "type": "CLIENT_ERROR",
@@ -59,7 +60,7 @@ func TestPools(t *testing.T) {
 	})
 }
 
-func TestPools_refused(t *testing.T) {
+func TestPools_rejected(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	id := newPool(t, s, `,"idempotency_token":"t"`)
 	assert.Equal(t, id, newPool(t, s, `,"idempotency_token":"t"`), "the same token")

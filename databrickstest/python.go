@@ -95,14 +95,14 @@ func (p *localPython) Execute(c Command) CommandResult {
 	}
 	job := pythonJob{Op: "command", Code: []byte(c.Code), Language: c.Language, Spark: p.options.SparkURL}
 	return CommandResult{Later: func(ctx context.Context) CommandResult {
-		reply, problem := in.run(ctx, job, c.workspace)
+		result, problem := in.run(ctx, job, c.workspace)
 		switch {
 		case problem != nil:
 			return *problem
-		case reply.Table != nil && reply.Cause == "":
-			return CommandResult{Columns: reply.Table.Columns, Rows: reply.Table.Rows}
+		case result.Table != nil && result.Cause == "":
+			return CommandResult{Columns: result.Table.Columns, Rows: result.Table.Rows}
 		}
-		return CommandResult{Text: cmp.Or(reply.Text, reply.Exit), Cause: reply.Cause, Summary: reply.Summary}
+		return CommandResult{Text: cmp.Or(result.Text, result.Exit), Cause: result.Cause, Summary: result.Summary}
 	}}
 }
 
@@ -145,11 +145,11 @@ func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
 	return RunOutcome{Later: func(ctx context.Context) RunOutcome {
 		in := &interpreter{options: *options}
 		defer in.end()
-		reply, problem := in.run(ctx, job, a.server.onBehalf(user))
+		result, problem := in.run(ctx, job, a.server.onBehalf(user))
 		if problem != nil {
 			return RunOutcome{Error: cmp.Or(problem.Cause, problem.Broken)}
 		}
-		return RunOutcome{Output: reply.Exit, Logs: reply.Text, Error: reply.Error, Trace: reply.Cause, Values: reply.Values}
+		return RunOutcome{Output: result.Exit, Logs: result.Text, Error: result.Error, Trace: result.Cause, Values: result.Values}
 	}}, true
 }
 
@@ -175,14 +175,14 @@ func (a *jobsArea) wheels(t *attempt) (wheels []string) {
 }
 
 // A workspaceCall sends a request to the workspace as a user.
-type workspaceCall func(ctx context.Context, method, path string, body []byte) (status int, reply []byte)
+type workspaceCall func(ctx context.Context, method, path string, body []byte) (status int, result []byte)
 
 // onBehalf returns a function with which code in the workspace can call the
 // workspace. The method NOTEBOOK is not part of the API. It returns the source
 // of the notebook at a path.
 func (s *Server) onBehalf(u *user) workspaceCall {
 	return func(ctx context.Context, method, path string, body []byte) (int, []byte) {
-		answer := s.respond(method, path, func() (any, error) {
+		resp := s.respond(method, path, func() (any, error) {
 			c := &call{Server: s, ctx: ctx, user: u, inNotebook: true}
 			if method == "NOTEBOOK" {
 				return c.notebookAt(path)
@@ -198,14 +198,14 @@ func (s *Server) onBehalf(u *user) workspaceCall {
 			defer s.mayHaveChanged(r.Method)
 			return s.dispatch(c, r)
 		})
-		if answer.stream == nil {
-			return answer.status, answer.body
+		if resp.stream == nil {
+			return resp.status, resp.body
 		}
 		var text bytes.Buffer
-		if err := answer.stream(&text); err != nil {
+		if err := resp.stream(&text); err != nil {
 			return http.StatusInternalServerError, nil
 		}
-		return answer.status, text.Bytes()
+		return resp.status, text.Bytes()
 	}
 }
 
@@ -303,14 +303,14 @@ func (in *interpreter) end() {
 
 // run runs a job and returns its result. If there is no result, problem says
 // why.
-func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, problem *CommandResult) {
+func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspaceCall) (result pythonResult, problem *CommandResult) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if ctx.Err() != nil {
-		return reply, &CommandResult{Cause: cancelled}
+		return result, &CommandResult{Cause: cancelled}
 	}
 	if err := in.start(); err != nil {
-		return reply, &CommandResult{Broken: fmt.Sprintf("Python cannot be started: %v", err)}
+		return result, &CommandResult{Broken: fmt.Sprintf("Python cannot be started: %v", err)}
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -321,20 +321,20 @@ func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspa
 			in.signal(kill)
 		}
 	})
-	reply, err := in.exchange(ctx, job, workspace)
+	result, err := in.exchange(ctx, job, workspace)
 	close(stopped)
 	stop()
 	if err != nil {
 		state := in.bury()
 		if ctx.Err() != nil {
-			return reply, &CommandResult{Cause: cancelled}
+			return result, &CommandResult{Cause: cancelled}
 		}
-		return reply, &CommandResult{Cause: "The Python process exited: " + state, Summary: "Fatal error: The Python process exited"}
+		return result, &CommandResult{Cause: "The Python process exited: " + state, Summary: "Fatal error: The Python process exited"}
 	}
-	if reply.Cancelled {
-		return reply, &CommandResult{Cause: cancelled}
+	if result.Cancelled {
+		return result, &CommandResult{Cause: cancelled}
 	}
-	return reply, nil
+	return result, nil
 }
 
 // A pythonJob is a job for the driver: a command, a notebook, a file or a
@@ -354,7 +354,7 @@ type pythonJob struct {
 	Spark    string                    `json:"spark,omitzero"`
 }
 
-type pythonReply struct {
+type pythonResult struct {
 	Text      string `json:"text"`
 	Cause     string `json:"cause"`
 	Summary   string `json:"summary"`
@@ -370,17 +370,17 @@ type pythonReply struct {
 
 // exchange sends a job to the process, handles the process's calls, and returns
 // its result. Each message is one line of JSON.
-func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace workspaceCall) (reply pythonReply, err error) {
+func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace workspaceCall) (result pythonResult, err error) {
 	if job.Args == nil {
 		job.Args = []string{}
 	}
-	if err := in.tell(job); err != nil {
-		return reply, err
+	if err := in.send(job); err != nil {
+		return result, err
 	}
 	for {
 		line, err := in.say.ReadBytes('\n')
 		if err != nil {
-			return reply, err
+			return result, err
 		}
 		var out struct {
 			Call *struct {
@@ -388,27 +388,27 @@ func (in *interpreter) exchange(ctx context.Context, job pythonJob, workspace wo
 				Path   string `json:"path"`
 				Body   []byte `json:"body"`
 			} `json:"call"`
-			Result *pythonReply `json:"result"`
+			Result *pythonResult `json:"result"`
 		}
 		decoder := json.NewDecoder(bytes.NewReader(line))
 		decoder.UseNumber()
 		if err := decoder.Decode(&out); err != nil {
-			return reply, err
+			return result, err
 		}
 		if out.Result != nil {
 			return *out.Result, nil
 		}
 		if out.Call == nil {
-			return reply, fmt.Errorf("the message has neither a call nor a result")
+			return result, fmt.Errorf("the message has neither a call nor a result")
 		}
 		status, body := workspace(ctx, out.Call.Method, out.Call.Path, out.Call.Body)
-		if err := in.tell(map[string]any{"status": status, "body": body}); err != nil {
-			return reply, err
+		if err := in.send(map[string]any{"status": status, "body": body}); err != nil {
+			return result, err
 		}
 	}
 }
 
-func (in *interpreter) tell(value any) error {
+func (in *interpreter) send(value any) error {
 	line, err := json.Marshal(value)
 	if err == nil {
 		_, err = in.ask.Write(append(line, '\n'))

@@ -44,13 +44,13 @@ def call(method, path, body=b""):
             request = {"method": method, "path": path, "body": base64.b64encode(body).decode()}
             say.write(json.dumps({"call": request}).encode() + b"\n")
             say.flush()
-            reply = json.loads(ask.readline())
+            response = json.loads(ask.readline())
         finally:
             talking = False
     if cancelled:
         raise KeyboardInterrupt
-    content = base64.b64decode(reply["body"] or "")
-    if reply["status"] >= 400:
+    content = base64.b64decode(response["body"] or "")
+    if response["status"] >= 400:
         problem = json.loads(content or b"{}")
         raise ExecutionError("%s: %s" % (problem.get("error_code"), problem.get("message")))
     return content
@@ -591,11 +591,11 @@ def include(rest):
 
 
 def run_notebook(frame, included=False):
-    reply = json.loads(call("NOTEBOOK", frame.path))
+    notebook = json.loads(call("NOTEBOOK", frame.path))
     frames.append(frame)
     try:
-        for cell in cells(reply["language"], reply["source"]):
-            run_cell(cell, reply["language"])
+        for cell in cells(notebook["language"], notebook["source"]):
+            run_cell(cell, notebook["language"])
     except NotebookExit as e:
         if included:
             raise
@@ -784,20 +784,20 @@ signal.signal(signal.SIGINT, interrupted)
 while line := ask.readline():
     page.seek(0)
     page.truncate()
-    reply = attempt(json.loads(line))
+    outcome = attempt(json.loads(line))
     for stream in sys.stdout, sys.stderr:
         try:
             stream.flush()
         except Exception:
             pass
     page.seek(0)
-    reply["text"] = redacted(page.read()).decode("utf-8", "replace").removesuffix("\n")
-    reply["values"] = dbutils.jobs.taskValues.made
+    outcome["text"] = redacted(page.read()).decode("utf-8", "replace").removesuffix("\n")
+    outcome["values"] = dbutils.jobs.taskValues.made
     for name in "cause", "summary", "error":
-        if name in reply:
-            reply[name] = redacted(reply[name].encode("utf-8", "replace")).decode()
+        if name in outcome:
+            outcome[name] = redacted(outcome[name].encode("utf-8", "replace")).decode()
     try:
-        result = json.dumps({"result": reply})
+        result = json.dumps({"result": outcome})
     except ValueError as e:
         result = json.dumps({"result": {"error": str(e), "cause": str(e), "summary": str(e)}})
     say.write(result.encode() + b"\n")

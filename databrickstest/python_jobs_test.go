@@ -60,7 +60,7 @@ func (l *pythonJobs) end(id string) object {
 	return jobsCall(l, l.s, "2.1", "runs/get?run_id="+id, "")
 }
 
-// output is that of a task of a run.
+// output returns the output of a task of a run.
 func (l *pythonJobs) output(run object, task int) object {
 	l.Helper()
 	id := run["tasks"].([]any)[task].(object)["run_id"].(json.Number).String()
@@ -135,12 +135,12 @@ func TestPython_filesAndWheels(t *testing.T) {
 	out := l.output(l.run(l.python("dbfs:/a.py", `["ä"]`)), 0)
 	assert.Equal(t, "['ä'] __main__\nerr", out["logs"])
 	assert.NotContains(t, out, "error")
-	assert.NotContains(t, l.output(l.run(l.python("dbfs:/a.py", `["x","0"]`)), 0), "error", "an exit without a problem")
+	assert.NotContains(t, l.output(l.run(l.python("dbfs:/a.py", `["x","0"]`)), 0), "error", "an exit without an error")
 	assert.Contains(t, l.output(l.run(l.python("dbfs:/a.py", `["x","3"]`)), 0)["error"], "SystemExit: 3")
 	run := l.run(l.python("/Workspace/Shared/b.py", "[]"))
 	assert.Equal(t, "INTERNAL_ERROR FAILED", stateOf(run))
 	out = l.output(run, 0)
-	assert.Equal(t, "from the workspace", out["logs"], "what was printed before it failed")
+	assert.Equal(t, "from the workspace", out["logs"], "the output before the failure")
 	assert.Equal(t, "ValueError: bad", out["error"])
 	assert.Contains(t, out["error_trace"], "/Workspace/Shared/b.py")
 
@@ -181,7 +181,7 @@ func TestPython_taskValues(t *testing.T) {
 	assert.Contains(t, l.notebook("# Databricks notebook source\ndbutils.jobs.taskValues.get('none', 'x')", nil), "ValueError")
 }
 
-// dbutils acts as whoever the run acts as.
+// dbutils acts as the user of the run.
 func TestPython_secrets(t *testing.T) {
 	l := newPythonJobs(t, PythonOptions{}, WithSecretsInNotebooksOnly())
 	callOK(t, l.s, "POST", "/api/2.0/secrets/scopes/create", `{"scope":"s"}`)
@@ -198,9 +198,9 @@ func TestPython_secrets(t *testing.T) {
 	importSource(t, l.s, "/Users/alice@example.com/n", "dbutils.notebook.exit(dbutils.secrets.get('s', 'k'))")
 	const task = `{"tasks":[{"task_key":"a","notebook_task":{"notebook_path":"/Users/alice@example.com/n"}}],"run_as":{"user_name":"alice@example.com"}}`
 	job := jobsCall(t, l.s, "2.1", "create", task)["job_id"].(json.Number).String()
-	assert.Contains(t, l.output(l.end(runJob(t, l.s, job)), 0)["error"], "PERMISSION_DENIED", "alice may not")
+	assert.Contains(t, l.output(l.end(runJob(t, l.s, job)), 0)["error"], "PERMISSION_DENIED", "alice lacks the permission")
 	callOK(t, l.s, "POST", "/api/2.0/secrets/acls/put", `{"scope":"s","principal":"alice@example.com","permission":"READ"}`)
-	assert.Equal(t, "hush", l.output(l.end(runJob(t, l.s, job)), 0)["notebook_output"].(object)["result"], "now she may")
+	assert.Equal(t, "hush", l.output(l.end(runJob(t, l.s, job)), 0)["notebook_output"].(object)["result"], "alice has the permission")
 }
 
 func TestPython_files(t *testing.T) {
@@ -232,7 +232,7 @@ dbutils.notebook.exit("ok")`, root), nil), root)
 	assert.Contains(t, l.notebook("dbutils.data.summarize(1)", nil), "dbutils.data is not supported")
 }
 
-// stubOfPyspark has what the tests use of the real one.
+// stubOfPyspark has the parts of pyspark that the tests use.
 const stubOfPyspark = `
 class Type:
     def __init__(self, name): self.name = name
@@ -278,7 +278,7 @@ func TestPython_spark(t *testing.T) {
 	callOK(t, l.s, "POST", "/api/2.0/dbfs/put", `{"path":"/a.py","contents":"`+base64.StdEncoding.EncodeToString([]byte("print('before')\nspark.range(1)\nspark.range(1)"))+`"}`)
 	assert.Equal(t, "made a session of sc://engine:15002\nbefore\n"+`<pyspark.sql.Frame object at`, strings.SplitAfter(l.output(l.run(l.python("dbfs:/a.py", "[]")), 0)["logs"].(string), "object at")[0])
 	callOK(t, l.s, "POST", "/api/2.0/dbfs/put", `{"path":"/b.py","overwrite":true,"contents":"`+base64.StdEncoding.EncodeToString([]byte("print('no Spark')"))+`"}`)
-	assert.Equal(t, "no Spark", l.output(l.run(l.python("dbfs:/b.py", "[]")), 0)["logs"], "a session is made when it is first used")
+	assert.Equal(t, "no Spark", l.output(l.run(l.python("dbfs:/b.py", "[]")), 0)["logs"], "a session is created at its first use")
 
 	v := v12Lab{TB: t, s: l.s, cluster: l.cluster}
 	id := v.post("contexts/create", map[string]any{"clusterId": l.cluster, "language": "python"})["id"].(string)
@@ -301,7 +301,7 @@ func TestPython_spark(t *testing.T) {
 	}
 }
 
-// A run that is canceled, out of time or without its cluster leaves no process.
+// A run that is canceled, times out or loses its cluster leaves no process.
 func TestPython_stops(t *testing.T) {
 	l := newPythonJobs(t, PythonOptions{})
 	importSource(t, l.s, "/Shared/loop", "dbutils.fs.put('/started', 'x', True)\nwhile True: pass")
@@ -319,7 +319,7 @@ func TestPython_stops(t *testing.T) {
 		assert.NotEqual(t, "TERMINATED SUCCESS", stateOf(got), name)
 		callOK(t, l.s, "POST", "/api/2.0/dbfs/delete", `{"path":"/started"}`)
 	}
-	l.s.Close() // which waits for the processes
+	l.s.Close() // waits for the processes
 	l.s.life.Lock()
 	defer l.s.life.Unlock()
 	assert.Zero(t, l.s.underWay)

@@ -14,12 +14,12 @@ import (
 )
 
 // A pythonLab is a workspace whose commands run in a Python on this machine. It
-// is outside of any bubble, since processes know none; nothing in it waits for
-// time to pass.
+// is not in a bubble, because processes cannot be. No test waits for time to
+// pass.
 type pythonLab struct {
 	v12Lab
 	done     chan CommandResult // results of commands that ended
-	listener net.Listener       // for the commands' processes
+	listener net.Listener       // the commands' processes connect to it
 }
 
 func newPythonLab(t *testing.T) *pythonLab {
@@ -59,15 +59,15 @@ func (l *pythonLab) destroy(contextID string) {
 	l.post("contexts/destroy", map[string]any{"clusterId": l.cluster, "contextId": contextID})
 }
 
-// run runs code to its end.
+// run runs code and returns its result.
 func (l *pythonLab) run(contextID, code string) CommandResult {
 	l.Helper()
 	l.execute(contextID, "python", code)
 	return <-l.done
 }
 
-// begin begins to run code, and returns a connection that lasts as long as its
-// process.
+// begin starts code, and returns a connection that is closed when its process
+// ends.
 func (l *pythonLab) begin(contextID, code string) (command string, process net.Conn) {
 	l.Helper()
 	address := l.listener.Addr().(*net.TCPAddr)
@@ -112,7 +112,7 @@ func TestLocalPython(t *testing.T) {
 	} {
 		assert.Equal(t, CommandResult{Text: row.text}, l.run(id, row.code), row.name)
 	}
-	assert.Equal(t, "<span class='ansi-red-fg'>NameError</span>: name &#x27;x&#x27; is not defined", l.run(other, "x").Summary, "each context is a process of its own")
+	assert.Equal(t, "<span class='ansi-red-fg'>NameError</span>: name &#x27;x&#x27; is not defined", l.run(other, "x").Summary, "each context has its own process")
 
 	got := l.run(id, "def f(n):\n    return 1 / n\nf(0)")
 	assert.Equal(t, "<span class='ansi-red-fg'>ZeroDivisionError</span>: division by zero", got.Summary)
@@ -138,7 +138,7 @@ func TestLocalPython(t *testing.T) {
 	assert.Contains(t, (<-l.done).Cause, "runs only Python and SQL")
 
 	assert.Contains(t, l.run(id, "import os\nos._exit(7)").Cause, "The Python process exited: exit status 7")
-	assert.Contains(t, l.run(id, "x").Summary, "NameError", "a new process remembers nothing")
+	assert.Contains(t, l.run(id, "x").Summary, "NameError", "a new process has no old variables")
 }
 
 func TestLocalPython_cancel(t *testing.T) {
@@ -158,10 +158,10 @@ func TestLocalPython_cancel(t *testing.T) {
 		assert.Equal(t, CommandResult{Cause: cancelled}, <-l.done, name)
 		process.Close()
 	}
-	assert.Equal(t, "2", l.run(id, "x").Text, "variables are still there")
+	assert.Equal(t, "2", l.run(id, "x").Text, "variables still exist")
 }
 
-// No process outlives its context, whatever it is doing.
+// No process outlives its context, whatever the process does.
 func TestLocalPython_leavesNoProcess(t *testing.T) {
 	const stubborn = "while True:\n  try:\n    while True: pass\n  except BaseException: pass"
 	l := newPythonLab(t)

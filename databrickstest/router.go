@@ -228,17 +228,17 @@ func (t *router) match(method, path string) (*operation, map[string]any) {
 	return nil, nil
 }
 
-// answer processes a request and stores the changes.
-func (s *Server) answer(r *http.Request) reply {
-	answer := s.work(r)
+// process processes a request and stores the changes.
+func (s *Server) process(r *http.Request) response {
+	resp := s.work(r)
 	if err := s.commit(); err != nil {
 		return s.respond(r.Method, r.URL.Path, func() (any, error) { return nil, err })
 	}
-	return answer
+	return resp
 }
 
 // work processes a request. It does not store the changes.
-func (s *Server) work(r *http.Request) reply {
+func (s *Server) work(r *http.Request) response {
 	defer s.mayHaveChanged(r.Method)
 	return s.respond(r.Method, r.URL.Path, func() (any, error) {
 		if signedIn := s.oauth.serve(r); signedIn != nil {
@@ -263,22 +263,22 @@ func (s *Server) mayHaveChanged(method string) {
 
 // respond calls serve and makes a response of its result, its error or its
 // panic.
-func (s *Server) respond(method, path string, serve func() (any, error)) (out reply) {
+func (s *Server) respond(method, path string, serve func() (any, error)) (out response) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(fmt.Sprintf("%s %s: %v\n%s", method, path, p, debug.Stack()))
-			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).reply(cleaned(path))
+			out = (&apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: "Internal error"}).response(cleaned(path))
 		}
 	}()
 	value, err := serve()
 	if err == nil {
-		return okReply(value)
+		return okResponse(value)
 	}
 	e, ok := err.(*apiError)
 	if !ok {
 		e = &apiError{status: http.StatusInternalServerError, code: "INTERNAL_ERROR", message: err.Error()}
 	}
-	return e.reply(cleaned(path))
+	return e.response(cleaned(path))
 }
 
 func (s *Server) call(r *http.Request) (any, error) {
@@ -407,40 +407,40 @@ func (c *call) readMultipart(r *http.Request, body []byte) error {
 	return nil
 }
 
-// A reply is a response that is not yet written.
-type reply struct {
+// A response is an HTTP response that is not yet written.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 	stream func(io.Writer) error // instead of body
 }
 
-func okReply(value any) reply {
+func okResponse(value any) response {
 	switch value := value.(type) {
 	case nil:
-		return reply{http.StatusOK, jsonHeader(), []byte("{}"), nil}
+		return response{http.StatusOK, jsonHeader(), []byte("{}"), nil}
 	case raw:
 		header := http.Header{"Content-Type": {value.contentType}}
 		for name, values := range value.header {
 			header[name] = values
 		}
-		return reply{http.StatusOK, header, value.body, nil}
+		return response{http.StatusOK, header, value.body, nil}
 	case list:
-		return reply{http.StatusOK, jsonHeader(), nil, value.encode}
-	case reply:
+		return response{http.StatusOK, jsonHeader(), nil, value.encode}
+	case response:
 		return value
 	}
-	return jsonReply(http.StatusOK, value)
+	return jsonResponse(http.StatusOK, value)
 }
 
 func jsonHeader() http.Header {
 	return http.Header{"Content-Type": {"application/json"}}
 }
 
-func jsonReply(status int, value any) reply {
+func jsonResponse(status int, value any) response {
 	buffer := new(bytes.Buffer)
 	encodeJSON(buffer, value)
-	return reply{status, jsonHeader(), buffer.Bytes(), nil}
+	return response{status, jsonHeader(), buffer.Bytes(), nil}
 }
 
 // encodeJSON appends the JSON of a value. Like the service, it does not escape

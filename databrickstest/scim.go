@@ -475,7 +475,7 @@ func textsAt(node any, path []string) []string {
 	return []string{strings.ToLower(fmt.Sprint(node))}
 }
 
-func created(r scimResource) reply { return jsonReply(http.StatusCreated, r) }
+func created(r scimResource) response { return jsonResponse(http.StatusCreated, r) }
 
 func (a *scimArea) create(c *call, kind string, in scimResource) (any, error) {
 	switch kind {
@@ -690,7 +690,7 @@ func (a *scimArea) patch(c *call, kind string, in scimPatch) (any, error) {
 	if _, err := a.replace(c, kind, in.ID, out); err != nil {
 		return nil, err
 	}
-	return reply{http.StatusNoContent, http.Header{}, nil, nil}, nil
+	return response{http.StatusNoContent, http.Header{}, nil, nil}, nil
 }
 
 // listAttributes are the attributes with several values.
@@ -761,7 +761,7 @@ func (a *scimArea) delete(c *call, kind, id string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	gone := reply{http.StatusNoContent, http.Header{}, nil, nil}
+	gone := response{http.StatusNoContent, http.Header{}, nil, nil}
 	if kind == "Groups" {
 		if r.DisplayName == adminsGroup || r.DisplayName == usersGroup {
 			return nil, scimFail(http.StatusForbidden, "", "Group %s cannot be deleted.", r.DisplayName)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scim sends a request of SCIM and expects a status.
+// scim sends a SCIM request and checks the status.
 func scim(t testing.TB, s *Server, status int, method, path, body string, as ...string) object {
 	t.Helper()
 	token := s.Token
@@ -90,9 +90,9 @@ func TestSCIM_groups(t *testing.T) {
 		assert.Equal(t, step.want, members(), step.op)
 	}
 	assert.Contains(t, callOK(t, s, "GET", "/api/2.0/groups/list", "")["group_names"], "people", "a renamed group")
-	assert.NotEmpty(t, scim(t, s, 200, "GET", "Groups/"+id, "")["entitlements"], "what a patch does not name")
+	assert.NotEmpty(t, scim(t, s, 200, "GET", "Groups/"+id, "")["entitlements"], "a patch keeps what it does not name")
 	scim(t, s, 200, "PUT", "Groups/"+id, `{`+schema+`,"displayName":"people"}`)
-	assert.Empty(t, scim(t, s, 200, "GET", "Groups/"+id, "")["entitlements"], "what a replacement leaves out")
+	assert.Empty(t, scim(t, s, 200, "GET", "Groups/"+id, "")["entitlements"], "a replacement unsets what it omits")
 
 	assert.Equal(t, "invalidPath", scim(t, s, 400, "PATCH", "Groups/"+id, patch+`{"op":"move","path":"members"}]}`)["scimType"])
 	scim(t, s, 400, "PATCH", "Groups/"+id, patch+`{"op":"add","path":"members","value":[{"value":"1"}]}]}`)
@@ -109,7 +109,8 @@ func TestSCIM_groups(t *testing.T) {
 	scim(t, s, 404, "DELETE", "Groups/"+id, "")
 }
 
-// Members of admins are admins at once, and who is inactive or gone is locked out.
+// Changes of admins have an immediate effect. Inactive and deleted principals
+// cannot sign in.
 func TestSCIM_signIn(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithUser(User{Name: "alice@example.com", Token: "dapi-alice"}))
 	me := scim(t, s, 200, "GET", "Me", "", "dapi-alice")
@@ -128,7 +129,7 @@ func TestSCIM_signIn(t *testing.T) {
 	assert.Panics(t, func() { s.AddOAuthSecret("nobody") })
 }
 
-// The vendor's Go SDK sends no schemas with an object.
+// The vendor's Go SDK sends objects without schemas.
 func TestSCIM_withoutSchemas(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	for kind, body := range map[string]string{

@@ -65,12 +65,12 @@ func TestSecrets(t *testing.T) {
 			{call: "POST /api/2.0/secrets/scopes/delete", body: `{"scope":"etl"}`},
 			{call: "GET /api/2.0/secrets/scopes/list"},
 			{call: "POST /api/2.0/secrets/scopes/create", body: `{"scope":"etl"}`},
-			{call: "GET /api/2.0/secrets/list?scope=etl"}, // a new scope of the name has nothing of the old one
+			{call: "GET /api/2.0/secrets/list?scope=etl"}, // a new scope with the same name is empty
 		})
 	})
 }
 
-func TestSecrets_bounds(t *testing.T) {
+func TestSecrets_limits(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	badName := func(what string) string {
 		return "400 INVALID_PARAMETER_VALUE: " + what + " name must consist of alphanumeric characters, dashes, underscores, periods, @ and / and may not exceed 128 characters."
@@ -152,7 +152,7 @@ func TestSecrets_permissions(t *testing.T) {
 	converse(t, s, bob("", lacks("WRITE"), lacks("MANAGE")))
 	converse(t, s, []step{acl("bob@example.com", "WRITE"), {as: "dapi-bob", call: "GET /api/2.0/secrets/get?scope=etl&key=k", want: `{"key":"k","value":"dg=="}`}})
 	converse(t, s, bob("", "", lacks("MANAGE")))
-	converse(t, s, []step{ // through a group in a group
+	converse(t, s, []step{ // through a nested group
 		{call: "POST /api/2.0/groups/create", body: `{"group_name":"outer"}`, want: `{"group_name":"outer"}`},
 		{call: "POST /api/2.0/groups/add-member", body: `{"group_name":"team","parent_name":"outer"}`},
 		acl("outer", "MANAGE"),
@@ -161,14 +161,15 @@ func TestSecrets_permissions(t *testing.T) {
 	converse(t, s, []step{
 		{call: "GET /api/2.0/secrets/acls/list?scope=etl", want: `{"items":[{"principal":"alice@example.com","permission":"MANAGE"},` +
 			`{"principal":"team","permission":"READ"},{"principal":"bob@example.com","permission":"WRITE"},{"principal":"outer","permission":"MANAGE"}]}`},
-		acl("team", "WRITE"), // replaces
+		acl("team", "WRITE"), // replaces the permission
 		{call: "GET /api/2.0/secrets/acls/get?scope=etl&principal=team", want: `{"principal":"team","permission":"WRITE"}`},
 		{call: "GET /api/2.0/secrets/acls/get?scope=etl&principal=users",
 			want: "404 RESOURCE_DOES_NOT_EXIST: Failed to get secret acl for principal users for scope etl."},
 		{call: "POST /api/2.0/secrets/acls/delete", body: `{"scope":"etl","principal":"bob@example.com"}`},
 		{call: "POST /api/2.0/secrets/acls/delete", body: `{"scope":"etl","principal":"bob@example.com"}`,
 			want: "404 RESOURCE_DOES_NOT_EXIST: Failed to get secret acl for principal bob@example.com for scope etl."},
-		// With the group goes what it may do, and a new one does not inherit it.
+		// Deleting a group deletes its permissions. A new group does not
+		// inherit them.
 		{call: "POST /api/2.0/groups/delete", body: `{"group_name":"outer"}`},
 		{call: "POST /api/2.0/groups/create", body: `{"group_name":"outer"}`, want: `{"group_name":"outer"}`},
 		{call: "POST /api/2.0/groups/add-member", body: `{"group_name":"team","parent_name":"outer"}`},
@@ -213,7 +214,7 @@ func TestSecrets_keyVault(t *testing.T) {
 		{call: "POST /api/2.0/secrets/delete", body: `{"scope":"kv","key":"db-password"}`, want: readOnly},
 		{call: "POST /api/2.0/secrets/scopes/delete", body: `{"scope":"kv"}`},
 		create("eyJ.alice", "kv", "https://kv.vault.azure.net/", ""),
-		{call: "GET /api/2.0/secrets/get?scope=kv&key=db-password", want: `{"key":"db-password","value":"aHVudGVyMg=="}`}, // the vault stayed
+		{call: "GET /api/2.0/secrets/get?scope=kv&key=db-password", want: `{"key":"db-password","value":"aHVudGVyMg=="}`}, // the vault still exists
 	})
 }
 

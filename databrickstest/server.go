@@ -338,10 +338,10 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", status, "fault", met, "duration", time.Since(began))
 	}
 	if fault == nil {
-		answer := s.answer(r)
-		done = answer.status < 400
-		note(answer.status)
-		s.write(w, r, answer, nil)
+		resp := s.process(r)
+		done = resp.status < 400
+		note(resp.status)
+		s.write(w, r, resp, nil)
 		return
 	}
 
@@ -356,12 +356,12 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		abort(w, errReset)
 		return
 	}
-	var answer reply
+	var resp response
 	if fault.WorkLate > 0 {
-		s.answerLate(r, body, fault.WorkLate)
+		s.processLate(r, body, fault.WorkLate)
 	} else if fault.works() {
-		answer = s.answer(r)
-		done = answer.status < 400
+		resp = s.process(r)
+		done = resp.status < 400
 	} else {
 		io.Copy(io.Discard, body) // the request was received but is not processed
 	}
@@ -370,14 +370,14 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 		abort(w, errReset)
 		return
 	}
-	answer = fault.change(answer)
-	note(answer.status)
-	s.write(w, r, answer, fault)
+	resp = fault.change(resp)
+	note(resp.status)
+	s.write(w, r, resp, fault)
 }
 
-// answerLate processes a request after a delay, unless the server is closed
+// processLate processes a request after a delay, unless the server is closed
 // before.
-func (s *Server) answerLate(r *http.Request, body io.Reader, after time.Duration) {
+func (s *Server) processLate(r *http.Request, body io.Reader, after time.Duration) {
 	content, err := io.ReadAll(body)
 	if err != nil || !s.begin() {
 		return // the body is incomplete
@@ -387,7 +387,7 @@ func (s *Server) answerLate(r *http.Request, body io.Reader, after time.Duration
 	go func() {
 		defer s.done()
 		if pause(s.open, time.Duration(float64(after)/s.speed)) {
-			s.answer(late)
+			s.process(late)
 		}
 	}()
 }
@@ -410,46 +410,46 @@ func pause(ctx context.Context, d time.Duration) bool {
 // workspaceID is the ID of the workspace, as in ?o=.
 const workspaceID = "1234567890123456"
 
-func (s *Server) write(w http.ResponseWriter, r *http.Request, answer reply, fault *Fault) {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, resp response, fault *Fault) {
 	header := w.Header()
 	header["X-Databricks-Org-Id"] = []string{workspaceID}
-	for name, values := range answer.header {
+	for name, values := range resp.header {
 		header[name] = values
 	}
 	var out io.Writer = w
 	if r.Method == http.MethodHead {
-		if answer.stream == nil {
-			header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
+		if resp.stream == nil {
+			header["Content-Length"] = []string{strconv.Itoa(len(resp.body))}
 		}
-		answer.body, answer.stream = nil, func(io.Writer) error { return nil }
+		resp.body, resp.stream = nil, func(io.Writer) error { return nil }
 	}
 	if s.gzip {
-		zipped, end := compress(w, r, &answer)
+		zipped, end := compress(w, r, &resp)
 		defer end()
 		out = zipped
 	}
-	if answer.stream == nil && header.Get("Content-Encoding") == "" {
-		header["Content-Length"] = []string{strconv.Itoa(len(answer.body))}
+	if resp.stream == nil && header.Get("Content-Encoding") == "" {
+		header["Content-Length"] = []string{strconv.Itoa(len(resp.body))}
 	}
 	if fault != nil && (fault.Truncate || fault.BytesPerSecond > 0) {
 		keep := fault.Keep
-		if answer.stream == nil {
-			keep = min(keep, len(answer.body)-1)
+		if resp.stream == nil {
+			keep = min(keep, len(resp.body)-1)
 		}
 		out = &faultyWriter{ResponseWriter: w, fault: fault, keep: max(keep, 0),
 			pause: func(d time.Duration) bool { return pause(r.Context(), d) }}
 	}
-	w.WriteHeader(answer.status)
-	if answer.stream == nil {
-		answer.stream = func(w io.Writer) error {
-			if len(answer.body) == 0 { // some statuses forbid a body, and some writers fail even for an empty one
+	w.WriteHeader(resp.status)
+	if resp.stream == nil {
+		resp.stream = func(w io.Writer) error {
+			if len(resp.body) == 0 { // some statuses forbid a body, and some writers fail even for an empty one
 				return nil
 			}
-			_, err := w.Write(answer.body)
+			_, err := w.Write(resp.body)
 			return err
 		}
 	}
-	if s.stream(out, r, answer) != nil {
+	if s.stream(out, r, resp) != nil {
 		cut(w)
 	}
 }
@@ -458,12 +458,12 @@ var errPanicked = errors.New("databrickstest: panic")
 
 // stream writes the body of a response. An error can no longer change the
 // status.
-func (s *Server) stream(out io.Writer, r *http.Request, answer reply) (err error) {
+func (s *Server) stream(out io.Writer, r *http.Request, resp response) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.panicked(fmt.Sprintf("%s %s: %v\n%s", r.Method, r.URL.Path, p, debug.Stack()))
 			err = errPanicked
 		}
 	}()
-	return answer.stream(out)
+	return resp.stream(out)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everything makes an object of each kind, and returns requests that show all.
+// everything creates an object of each kind, and returns requests that read all
+// objects.
 func everything(t *testing.T, s *Server) (shows []string) {
 	do := func(path, body string) object {
 		t.Helper()
@@ -55,7 +56,7 @@ func everything(t *testing.T, s *Server) (shows []string) {
 	user := send(t, s, "POST", "/api/2.0/preview/scim/v2/Users", `{"schemas": ["x"], "userName": "alice@example.com"}`)
 	require.Equal(t, 201, user.status, user.body)
 	do("/api/2.0/groups/add-member", `{"parent_name": "team", "user_name": "alice@example.com"}`)
-	send(t, s, "GET", "/api/2.0/preview/scim/v2/Groups", "") // which gives groups their ids
+	send(t, s, "GET", "/api/2.0/preview/scim/v2/Groups", "") // groups get their IDs here
 	access := send(t, s, "PUT", "/api/2.0/permissions/clusters/"+up, `{"access_control_list": [{"group_name": "team", "permission_level": "CAN_RESTART"}]}`)
 	require.Equal(t, 200, access.status, access.body)
 
@@ -108,11 +109,12 @@ func TestSnapshot(t *testing.T) {
 		require.NoError(t, other.Restore(snapshot))
 		assert.Equal(t, s.Token, other.Token)
 		sameViews(t, s, other, shows)
-		time.Sleep(10 * time.Minute) // what was under way goes on alike
+		time.Sleep(10 * time.Minute) // work in progress continues in the same way
 		sameViews(t, s, other, shows)
 		assert.Contains(t, send(t, other, "GET", "/api/2.1/jobs/runs/list?active_only=true", "").body, `{"has_more":false}`)
 
-		// Both go on alike, with the same ids, tokens and limits.
+		// Both servers continue in the same way, with the same IDs, tokens and
+		// limits.
 		for _, c := range [][2]string{
 			{"/api/2.0/clusters/create", `{"num_workers": 1, "spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "idempotency_token": "t"}`},
 			{"/api/2.0/clusters/create", `{"num_workers": 1, "spark_version": "13.3.x-scala2.12", "node_type_id": "Standard_DS3_v2"}`},
@@ -121,7 +123,7 @@ func TestSnapshot(t *testing.T) {
 		} {
 			assert.Equal(t, send(t, s, "POST", c[0], c[1]).body, send(t, other, "POST", c[0], c[1]).body, c[0])
 		}
-		require.NoError(t, s.Restore(s.Snapshot()), "a server takes its own")
+		require.NoError(t, s.Restore(s.Snapshot()), "a server restores its own snapshot")
 		sameViews(t, s, other, shows)
 
 		for size := 0; size < len(whole); size += len(whole) / 50 {
@@ -180,7 +182,7 @@ func TestServer_Reset(t *testing.T) {
 		assert.Equal(t, "{}", send(t, s, "GET", "/api/2.0/dbfs/list?path=/", "").body)
 		assert.Equal(t, first, send(t, s, "GET", "/api/2.0/preview/scim/v2/Users", "").body)
 		assert.Contains(t, send(t, s, "GET", "/api/2.1/unity-catalog/volumes?catalog_name=main&schema_name=default", "").body, "main.default.v")
-		assert.Equal(t, 503, send(t, s, "GET", "/api/2.0/token/list", "").status, "a fault of the beginning is there again")
+		assert.Equal(t, 503, send(t, s, "GET", "/api/2.0/token/list", "").status, "a fault of WithFaults is injected again")
 	})
 }
 
@@ -205,7 +207,7 @@ func TestServer_Persist(t *testing.T) {
 		s.Close()
 		assert.Equal(t, 4, count(store, kindBlob), "the contents of four files")
 
-		// A file's content is written once, whatever becomes of the file.
+		// The content of a file is stored once, whatever happens to the file.
 		before := store.records[kindBlob+"/1"]
 		callOK(t, again, "POST", "/api/2.0/dbfs/move", `{"source_path": "/c.txt", "destination_path": "/deep/er/d.txt"}`)
 		assert.Same(t, &before[0], &store.records[kindBlob+"/1"][0])
@@ -236,18 +238,18 @@ func TestServer_Persist_failingStore(t *testing.T) {
 	for range 3 {
 		send(t, s, "GET", "/api/2.0/clusters/list", "")
 	}
-	assert.Equal(t, saves, store.saves, "what changes nothing stores nothing")
+	assert.Equal(t, saves, store.saves, "a request without changes stores nothing")
 	store.fail = errDisk
 	got := send(t, s, "POST", "/api/2.0/dbfs/mkdirs", `{"path": "/a"}`)
 	assert.Equal(t, http.StatusInternalServerError, got.status)
 	assert.Contains(t, got.body, "could not be stored: the disk is full")
-	assert.Equal(t, 500, send(t, s, "GET", "/api/2.0/dbfs/list?path=/", "").status, "nobody may see what is not stored")
+	assert.Equal(t, 500, send(t, s, "GET", "/api/2.0/dbfs/list?path=/", "").status, "a change that is not stored must not be visible")
 	store.fail = nil
 	assert.Contains(t, send(t, s, "GET", "/api/2.0/dbfs/list?path=/", "").body, "/a")
 	assert.Contains(t, store.records, kindDBFS+"//a")
 }
 
-// Requests at the same time share transactions.
+// Concurrent requests share transactions.
 func TestServer_Persist_groups(t *testing.T) {
 	store := &slowStore{memoryStore: newMemoryStore(), enter: make(chan struct{}), leave: make(chan struct{})}
 	s := NewServer()
@@ -283,7 +285,7 @@ func TestServer_Persist_groups(t *testing.T) {
 			over = true
 		}
 	}
-	assert.LessOrEqual(t, saves, 3, "one for the first, one or two for the others")
+	assert.LessOrEqual(t, saves, 3, "one transaction for the first request, one or two for the others")
 	s.saver.store = store.memoryStore
 }
 

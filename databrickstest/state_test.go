@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With DATABRICKSTEST_STORE=1, all tests of the package run with a store. What a
-// request changed without touching it is printed. Tests that change a server's
-// objects themselves are among it.
+// With DATABRICKSTEST_STORE=1, all tests of the package run with a store. The
+// output lists changes that were not touched. This includes tests that change a
+// server's objects directly.
 func init() {
 	if os.Getenv("DATABRICKSTEST_STORE") == "" {
 		return
@@ -38,7 +38,7 @@ func init() {
 	}
 }
 
-// untouched are the records that are not what is stored, or is about to be.
+// untouched returns the records that changed without being touched.
 func (s *Server) untouched() (missed []string) {
 	there := map[string]bool{}
 	for key := range s.keys {
@@ -71,7 +71,7 @@ func (s *Server) untouched() (missed []string) {
 	return missed
 }
 
-// A memoryStore is a store that a test can look into.
+// A memoryStore is a store whose content a test can read.
 type memoryStore struct {
 	mu      sync.Mutex
 	records map[string][]byte
@@ -111,7 +111,7 @@ func (m *memoryStore) Save(changes map[string][]byte) error {
 
 var errDisk = errors.New("the disk is full")
 
-// Every field of an area is stored by itself, or a test knows why it is not.
+// Each field of an area is stored, or the test lists why it is not.
 func TestState_complete(t *testing.T) {
 	s := NewServer()
 	defer s.Close()

@@ -13,13 +13,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A statusClient reads the page of a server as a browser on this machine does.
+// A statusClient reads the page of a server like a browser on this machine.
 type statusClient struct {
 	t *testing.T
 	s *Server
 }
 
-func (c statusClient) get(target string) answer {
+func (c statusClient) get(target string) testResponse {
 	c.t.Helper()
 	return send(c.t, c.s, "GET", target, "", func(r *http.Request) { r.Header.Del("Authorization") })
 }
@@ -66,7 +66,7 @@ func TestWithStatusPage(t *testing.T) {
 	now = now.Add(time.Minute)
 	full = c.page("/")
 	assert.Contains(t, full, "1\u00a0SUCCESS")
-	assert.Contains(t, full, "TERMINATED", "the run's cluster went with it")
+	assert.Contains(t, full, "TERMINATED", "the run's cluster ended with it")
 
 	first := c.page("/?show=clusters")
 	assert.Equal(t, 100, strings.Count(first, "data-key="))
@@ -83,10 +83,10 @@ func TestWithStatusPage(t *testing.T) {
 
 	plain := NewServer(WithoutSocket())
 	defer plain.Close()
-	assert.Contains(t, statusClient{t, plain}.get("/").body, "Sign in", "only if wanted")
+	assert.Contains(t, statusClient{t, plain}.get("/").body, "Sign in", "only with WithStatusPage")
 }
 
-// A run is shown with its tasks, and what they say when they fail.
+// A run has its tasks on the page, with their errors.
 func TestWithStatusPage_runs(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s, c := newStatus(t, WithClock(func() time.Time { return now }), WithRuns(func(spec RunSpec) RunOutcome {
@@ -115,7 +115,7 @@ func TestWithStatusPage_runs(t *testing.T) {
 	assert.Equal(t, 404, c.get("/?run=x").status)
 }
 
-// The latest requests come first, each with its status and the fault that it met.
+// The latest requests come first, with their statuses and faults.
 func TestWithStatusPage_requests(t *testing.T) {
 	s, c := newStatus(t)
 	callOK(t, s, "GET", "/api/2.0/clusters/list", "")
@@ -128,7 +128,8 @@ func TestWithStatusPage_requests(t *testing.T) {
 	assert.Contains(t, page, "status 429", "the fault")
 }
 
-// Files of all storages are found by their directories and open as texts.
+// Files of all storages can be found through their directories and opened as
+// text.
 func TestWithStatusPage_files(t *testing.T) {
 	s, c := newStatus(t, WithVolume("main.default.files"))
 	callOK(t, s, "POST", "/api/2.0/dbfs/put", `{"path": "/dir/a b.html", "contents": "PHNjcmlwdD4="}`)
@@ -136,8 +137,8 @@ func TestWithStatusPage_files(t *testing.T) {
 	callOK(t, s, "POST", "/api/2.0/workspace/import", `{"path": "/Shared/notebook", "language": "PYTHON", "content": "cHJpbnQoMSk="}`)
 	assert.Equal(t, 204, send(t, s, "PUT", "/api/2.0/fs/files/Volumes/main/default/files/sub/f.txt", "in a volume").status)
 
-	// Each link on the way is on the page before.
-	follow := func(links ...string) (last answer) {
+	// Each link must be on the page before.
+	follow := func(links ...string) (last testResponse) {
 		before := c.page("/")
 		for _, link := range links {
 			assert.Contains(t, html.UnescapeString(before), `"/?`+link+`"`)
@@ -165,7 +166,7 @@ func TestWithStatusPage_files(t *testing.T) {
 	}
 }
 
-// The page is for people on this machine, and for admins elsewhere.
+// People on this machine can read the page. Others need the admin's token.
 func TestWithStatusPage_whoMayRead(t *testing.T) {
 	s, _ := newStatus(t)
 	for _, row := range []struct {

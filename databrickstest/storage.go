@@ -305,17 +305,17 @@ func (a *filesArea) complete(c *call, r *http.Request, path, kind, token string)
 }
 
 // xmlError returns an error of the storage.
-func xmlError(status int, code, message string) reply {
+func xmlError(status int, code, message string) response {
 	text, _ := xml.Marshal(struct {
 		XMLName xml.Name `xml:"Error"`
 		Code    string
 		Message string
 	}{Code: code, Message: message})
-	return reply{status: status, header: http.Header{"Content-Type": {"application/xml"}}, body: text}
+	return response{status: status, header: http.Header{"Content-Type": {"application/xml"}}, body: text}
 }
 
 // serve returns the response to a request to the storage.
-func (a *filesArea) serve(s *Server, r *http.Request) reply {
+func (a *filesArea) serve(s *Server, r *http.Request) response {
 	query := r.URL.Query()
 	c := &call{Server: s, ctx: r.Context(), header: r.Header, now: s.now()}
 	if r.Header.Get("Authorization") != "" {
@@ -344,7 +344,7 @@ func (a *filesArea) serve(s *Server, r *http.Request) reply {
 		if err != nil {
 			return xmlError(http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		}
-		if out := out.(reply); out.status < 400 {
+		if out := out.(response); out.status < 400 {
 			return out
 		} else {
 			return xmlError(out.status, http.StatusText(out.status), "The condition or the range does not hold")
@@ -363,15 +363,15 @@ func (a *filesArea) serve(s *Server, r *http.Request) reply {
 		if err != nil {
 			return noSuchUpload()
 		}
-		return reply{status: http.StatusNoContent, header: http.Header{}}
+		return response{status: http.StatusNoContent, header: http.Header{}}
 	}
 }
 
-func noSuchUpload() reply {
+func noSuchUpload() response {
 	return xmlError(http.StatusNotFound, "NoSuchUpload", "The specified upload does not exist. The upload may have been aborted or completed.")
 }
 
-func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) reply {
+func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) response {
 	if r.ContentLength < 0 {
 		return xmlError(http.StatusLengthRequired, "MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
@@ -394,11 +394,11 @@ func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) reply {
 	if err != nil {
 		return noSuchUpload()
 	}
-	return reply{status: http.StatusOK, header: http.Header{"Etag": {etag}}}
+	return response{status: http.StatusOK, header: http.Header{"Etag": {etag}}}
 }
 
 // chunk handles a chunk of a resumable upload, like Google's storage.
-func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
+func (a *filesArea) chunk(c *call, r *http.Request, path, id string) response {
 	data, err := readContent(r, a.limits.MaxPart)
 	if err != nil && r.Method == "PUT" {
 		return xmlError(http.StatusBadRequest, "InvalidArgument", err.Error())
@@ -411,7 +411,7 @@ func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
 		}
 		if r.Method == "DELETE" {
 			a.end(c, session)
-			out = reply{status: 499, header: http.Header{}}
+			out = response{status: 499, header: http.Header{}}
 			return nil
 		}
 		c.touch(kindUpload, session.token)
@@ -424,7 +424,7 @@ func (a *filesArea) chunk(c *call, r *http.Request, path, id string) reply {
 // chunkUnit is a divisor of the size of all chunks except the last one.
 const chunkUnit = 256 << 10
 
-func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange string, data content) reply {
+func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange string, data content) response {
 	spec, ok := strings.CutPrefix(contentRange, "bytes ")
 	span, total, both := strings.Cut(spec, "/")
 	if !ok || !both {
@@ -452,9 +452,9 @@ func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange strin
 			return xmlError(http.StatusPreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold.")
 		}
 		a.end(c, session)
-		return reply{status: http.StatusOK, header: http.Header{}}
+		return response{status: http.StatusOK, header: http.Header{}}
 	}
-	more := reply{status: http.StatusPermanentRedirect, header: http.Header{}}
+	more := response{status: http.StatusPermanentRedirect, header: http.Header{}}
 	if session.received > 0 {
 		more.header.Set("Range", fmt.Sprintf("bytes=0-%d", session.received-1))
 	}

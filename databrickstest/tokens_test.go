@@ -16,7 +16,7 @@ type createdToken struct {
 	Info  tokenInfo `json:"token_info"`
 }
 
-// createToken makes a token for the owner of s.Token.
+// createToken creates a token for the owner of s.Token.
 func createToken(t *testing.T, s *Server, body string) (made createdToken) {
 	t.Helper()
 	got := send(t, s, "POST", "/api/2.0/token/create", body)
@@ -68,7 +68,7 @@ func TestTokens(t *testing.T) {
 		noToken := func(id string) string { return "404 RESOURCE_DOES_NOT_EXIST: No valid token with ID " + id + " found." }
 		converse(t, s, []step{
 			{as: made.Value, call: "GET /api/2.0/groups/list", want: `{"group_names":["admins","users"]}`},
-			revoke("dapi-alice", made.Info.ID, noToken(made.Info.ID)), // another's
+			revoke("dapi-alice", made.Info.ID, noToken(made.Info.ID)), // a token of another user
 			revoke("", "none", noToken("none")),
 			{as: plain.Value, call: "GET /api/2.0/secrets/scopes/list"},
 			revoke(plain.Value, plain.Info.ID, ""), // itself
@@ -99,7 +99,7 @@ func TestTokens_policy(t *testing.T) {
 			want: "400 INVALID_PARAMETER_VALUE: Token lifetime of 3601 seconds exceeds the maximum of 3600"},
 	})
 	first := createToken(t, s, `{}`)
-	assert.EqualValues(t, 3600_000, first.Info.Expires-first.Info.Created, "as long as it may be")
+	assert.EqualValues(t, 3600_000, first.Info.Expires-first.Info.Created, "the maximum lifetime")
 	createToken(t, s, `{"lifetime_seconds":3600}`)
 	converse(t, s, []step{
 		{call: "POST /api/2.0/token/create", body: `{}`, want: "400 QUOTA_EXCEEDED: User admin@example.com has reached the limit of 3 tokens"},

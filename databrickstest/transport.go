@@ -21,9 +21,9 @@ func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }
 
-// smallReply is the size of a response that the handler can write before the
+// smallResponse is the size of a response that the handler can write before the
 // client reads it.
-const smallReply = 64 << 10
+const smallResponse = 64 << 10
 
 // RoundTrip serves one request in a goroutine that ends with the request.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -56,7 +56,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 
 	reader, writer := io.Pipe()
-	w := &pipeWriter{request: r, header: http.Header{}, reader: reader, writer: writer, cancel: cancel, answered: make(chan struct{})}
+	w := &pipeWriter{request: r, header: http.Header{}, reader: reader, writer: writer, cancel: cancel, responded: make(chan struct{})}
 	// When the request ends for any reason, unblock everything that waits for
 	// its bodies.
 	stop := context.AfterFunc(ctx, func() {
@@ -75,10 +75,10 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}()
 
 	select {
-	case <-w.answered:
+	case <-w.responded:
 	case <-ctx.Done():
 		select {
-		case <-w.answered: // the response arrived at the same time
+		case <-w.responded: // the response arrived at the same time
 		default:
 			return nil, context.Cause(ctx)
 		}
@@ -141,17 +141,17 @@ func cut(w http.ResponseWriter) {
 // complete before the client gets it, so the handler does not wait for the
 // client.
 type pipeWriter struct {
-	request  *http.Request
-	header   http.Header
-	status   int
-	start    bytes.Buffer // the start of the body, until the client gets the response
-	reader   *io.PipeReader
-	writer   *io.PipeWriter
-	cancel   context.CancelCauseFunc
-	aborted  error
-	answered chan struct{}  // closed when response or failure is set
-	response *http.Response // the result of RoundTrip
-	failure  error
+	request   *http.Request
+	header    http.Header
+	status    int
+	start     bytes.Buffer // the start of the body, until the client gets the response
+	reader    *io.PipeReader
+	writer    *io.PipeWriter
+	cancel    context.CancelCauseFunc
+	aborted   error
+	responded chan struct{}  // closed when response or failure is set
+	response  *http.Response // the result of RoundTrip
+	failure   error
 }
 
 func (w *pipeWriter) Header() http.Header { return w.header }
@@ -165,7 +165,7 @@ func (w *pipeWriter) WriteHeader(status int) {
 
 func (w *pipeWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	if w.response == nil && w.start.Len()+len(p) <= smallReply {
+	if w.response == nil && w.start.Len()+len(p) <= smallResponse {
 		return w.start.Write(p)
 	}
 	w.Flush()
@@ -196,7 +196,7 @@ func (w *pipeWriter) respond(body io.ReadCloser, size int64) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: w.header, Body: body, ContentLength: size, Request: w.request,
 	}
-	close(w.answered)
+	close(w.responded)
 }
 
 func (w *pipeWriter) abort(err error) { w.aborted = err }
@@ -215,7 +215,7 @@ func (w *pipeWriter) finish(panicked any) {
 		w.writer.CloseWithError(w.aborted) // nil is the regular end
 	case w.aborted != nil:
 		w.failure = w.aborted
-		close(w.answered)
+		close(w.responded)
 	default:
 		w.WriteHeader(http.StatusOK)
 		w.respond(io.NopCloser(&w.start), int64(w.start.Len()))

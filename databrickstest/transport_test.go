@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// closing tells when a body is closed.
+// closing records when a body is closed.
 type closing struct {
 	io.Reader
 	closed atomic.Int32
@@ -35,8 +35,8 @@ func newRequest(ctx context.Context, s *Server, method, path string, body io.Rea
 	return r
 }
 
-// A large answer arrives while it is made, and ends when its reader goes. The
-// bubble sees to it that nobody is left behind.
+// A large response arrives while the handler writes it, and ends when its
+// reader closes it. The bubble checks that no goroutine is left.
 func TestTransport_streams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -90,7 +90,7 @@ func TestTransport_uploads(t *testing.T) {
 		assert.Greater(t, recorded.BodySize, int64(size))
 		assert.Less(t, len(recorded.Body), 100_000)
 
-		// Without the right type it is no upload.
+		// A body without the multipart type is not an upload.
 		callFails(t, s, "POST", "/api/2.0/up", `{}`, 400, "MALFORMED_REQUEST", "multipart")
 	})
 }
@@ -102,7 +102,7 @@ func (zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Whatever a request waits for, its context ends it, and nobody is left behind.
+// The context of a request ends it in any state. No goroutine is left.
 func TestTransport_cancel(t *testing.T) {
 	cause := errors.New("enough")
 	for name, f := range map[string]func(s *Server, r *http.Request) io.Closer{
@@ -110,7 +110,7 @@ func TestTransport_cancel(t *testing.T) {
 			s.Inject(Fault{Latency: time.Hour})
 			return nil
 		},
-		"slow answer": func(s *Server, _ *http.Request) io.Closer {
+		"slow response": func(s *Server, _ *http.Request) io.Closer {
 			s.Inject(Fault{BytesPerSecond: 1})
 			return nil
 		},
@@ -170,7 +170,7 @@ func TestTransport_badRequest(t *testing.T) {
 	assert.Equal(t, int32(1), body.closed.Load())
 }
 
-// A server may be made outside of a bubble, too, and serve several.
+// A server that was created outside of a bubble can serve several bubbles.
 func TestTransport_intoBubbles(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	for range 2 {

@@ -178,7 +178,7 @@ func numeric(id string) error {
 
 func (a *v12Area) newID() string { return strconv.FormatInt(a.s.random.id(), 10) }
 
-type idReply struct {
+type idResponse struct {
 	ID string `json:"id"`
 }
 
@@ -223,7 +223,7 @@ func (a *v12Area) createContext(c *call, in struct {
 	if a.closed {
 		x.end()
 	}
-	return idReply{x.id}, nil
+	return idResponse{x.id}, nil
 }
 
 func knownLanguage(language string) error {
@@ -328,9 +328,9 @@ func (a *v12Area) contextStatus(c *call, in contextRef) (any, error) {
 		return nil, err
 	}
 	return struct {
-		idReply
+		idResponse
 		Status string `json:"status"`
-	}{idReply{x.id}, x.state(c.now)}, nil
+	}{idResponse{x.id}, x.state(c.now)}, nil
 }
 
 func (a *v12Area) destroyContext(c *call, in contextRef) (any, error) {
@@ -340,7 +340,7 @@ func (a *v12Area) destroyContext(c *call, in contextRef) (any, error) {
 	if x, err := a.context(in.ClusterID, in.ContextID, c.now); err == nil {
 		a.drop(x)
 	}
-	return idReply{in.ContextID}, nil
+	return idResponse{in.ContextID}, nil
 }
 
 // execute runs without the lock, because it calls the user's executor.
@@ -379,7 +379,7 @@ func (a *v12Area) execute(c *call, in struct {
 			FileName: c.files["command"], User: c.user.name, cleanup: x.cleanup.add, workspace: a.s.onBehalf(c.user),
 		})
 	}
-	return idReply{id}, c.locked(func() error {
+	return idResponse{id}, c.locked(func() error {
 		if _, err := a.context(in.ClusterID, in.ContextID, c.now); err != nil {
 			return err
 		}
@@ -504,10 +504,10 @@ func (a *v12Area) commandStatus(c *call, in commandRef) (any, error) {
 		return nil, err
 	}
 	return struct {
-		idReply
+		idResponse
 		Status  string          `json:"status"`
 		Results json.RawMessage `json:"results,omitzero"` // unset before the end
-	}{idReply{cmd.id}, cmd.state, cmd.results}, nil
+	}{idResponse{cmd.id}, cmd.state, cmd.results}, nil
 }
 
 // cancelCommand has no effect on a command that has ended. The service's
@@ -533,7 +533,7 @@ func (a *v12Area) cancelCommand(c *call, in commandRef) (any, error) {
 		}
 		a.advance(x, c.now)
 	}
-	return idReply{in.CommandID}, nil
+	return idResponse{in.CommandID}, nil
 }
 
 // cleanups are functions to call at the end of a context.

@@ -96,7 +96,7 @@ func (a *v12Area) createCluster(c *call, in struct {
 	if _, err := c.permit(&spec, allPurpose, nil); err != nil {
 		return nil, err
 	}
-	return idReply{a.s.clusters.launch(c.now, clusterLaunch{spec: spec, creator: c.user.name, source: "API"}).id}, nil
+	return idResponse{a.s.clusters.launch(c.now, clusterLaunch{spec: spec, creator: c.user.name, source: "API"}).id}, nil
 }
 
 func (a *v12Area) resizeCluster(c *call, in struct {
@@ -122,7 +122,7 @@ func (a *v12Area) resizeCluster(c *call, in struct {
 	default:
 		a.s.clusters.setSize(cl, c.now, size.size(), c.user.name)
 	}
-	return idReply{cl.id}, nil
+	return idResponse{cl.id}, nil
 }
 
 func (a *v12Area) restartCluster(c *call, in v12ClusterID) (any, error) {
@@ -134,7 +134,7 @@ func (a *v12Area) restartCluster(c *call, in v12ClusterID) (any, error) {
 		return nil, cl.unexpected()
 	}
 	a.s.clusters.reboot(cl, c.now, c.user.name)
-	return idReply{cl.id}, nil
+	return idResponse{cl.id}, nil
 }
 
 func (a *v12Area) deleteCluster(c *call, in v12ClusterID) (any, error) {
@@ -145,5 +145,5 @@ func (a *v12Area) deleteCluster(c *call, in v12ClusterID) (any, error) {
 	if !cl.down() {
 		a.s.clusters.terminate(cl, c.now, userRequest(c.user.name), "Termination requested by "+c.user.name)
 	}
-	return idReply{cl.id}, nil
+	return idResponse{cl.id}, nil
 }

@@ -203,7 +203,7 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 		}
 		return a.keep(c, l, fileName, file)
 	})
-	return idReply{l.id}, err
+	return idResponse{l.id}, err
 }
 
 // keep adds the library to the workspace tree. If the library has a file, keep
@@ -249,7 +249,7 @@ func (a *v12Area) deleteLibrary(c *call, in v12LibraryID) (any, error) {
 	delete(parent.children, l.name)
 	a.s.workspace.touch(c, l.path)
 	delete(a.libraries, l.id)
-	return idReply{l.id}, nil
+	return idResponse{l.id}, nil
 }
 
 type libraryOnCluster struct {
@@ -266,13 +266,13 @@ func (a *v12Area) attachLibrary(c *call, in libraryOnCluster) (any, error) {
 		if l.onAll.IsZero() {
 			l.onAll = c.now
 		}
-		return idReply{l.id}, nil
+		return idResponse{l.id}, nil
 	}
 	if _, err := a.reach(c, in.ClusterID, "CAN_MANAGE"); err != nil {
 		return nil, err
 	}
 	l.attach(in.ClusterID, true, c.now)
-	return idReply{l.id}, nil
+	return idResponse{l.id}, nil
 }
 
 func (a *v12Area) detachLibrary(c *call, in libraryOnCluster) (any, error) {
@@ -288,7 +288,7 @@ func (a *v12Area) detachLibrary(c *call, in libraryOnCluster) (any, error) {
 				on.detach(c.now)
 			}
 		}
-		return idReply{l.id}, nil
+		return idResponse{l.id}, nil
 	}
 	if _, err := a.reach(c, in.ClusterID, "CAN_MANAGE"); err != nil {
 		return nil, err
@@ -296,7 +296,7 @@ func (a *v12Area) detachLibrary(c *call, in libraryOnCluster) (any, error) {
 	if on := l.on[in.ClusterID]; on != nil {
 		on.detach(c.now)
 	}
-	return idReply{l.id}, nil
+	return idResponse{l.id}, nil
 }
 
 func (on *attachment) detach(at time.Time) {

@@ -19,14 +19,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// v12Lab talks REST 1.2 to a workspace.
+// v12Lab sends REST 1.2 requests to a workspace.
 type v12Lab struct {
 	testing.TB
 	s       *Server
 	cluster string
 }
 
-// inV12Lab runs a test with a cluster that is up, in a bubble.
+// inV12Lab runs a test with a running cluster, in a bubble.
 func inV12Lab(t *testing.T, executor ExecutorFunc, test func(l *v12Lab)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -40,16 +40,16 @@ func (l *v12Lab) newCluster(spec string) string {
 	l.Helper()
 	got := send(l, l.s, "POST", "/api/2.0/clusters/create", spec)
 	require.Equal(l, 200, got.status, got.body)
-	var reply struct {
+	var resp struct {
 		ID string `json:"cluster_id"`
 	}
-	require.NoError(l, json.Unmarshal([]byte(got.body), &reply))
+	require.NoError(l, json.Unmarshal([]byte(got.body), &resp))
 	time.Sleep(time.Second)
-	return reply.ID
+	return resp.ID
 }
 
-// post sends fields as JSON to a path below /api/1.2 and returns the answer; a
-// good one must be 200, a bad one 500 as all of them in 1.2.
+// post sends fields as JSON to a path below /api/1.2 and returns the response.
+// A success must have status 200, and an error 500, as always in REST 1.2.
 func (l *v12Lab) post(path string, fields map[string]any) map[string]any {
 	l.Helper()
 	text, err := json.Marshal(fields)
@@ -66,15 +66,15 @@ func (l *v12Lab) get(path string, query ...string) map[string]any {
 	return l.read(send(l, l.s, "GET", "/api/1.2/"+path+"?"+values.Encode(), ""))
 }
 
-func (l *v12Lab) read(got answer) (reply map[string]any) {
+func (l *v12Lab) read(got testResponse) (resp map[string]any) {
 	l.Helper()
-	require.NoError(l, json.Unmarshal([]byte(got.body), &reply), got.body)
-	_, failed := reply["error"]
+	require.NoError(l, json.Unmarshal([]byte(got.body), &resp), got.body)
+	_, failed := resp["error"]
 	require.Equal(l, map[bool]int{true: 500, false: 200}[failed], got.status, got.body)
-	return reply
+	return resp
 }
 
-// context makes a context that is ready.
+// context creates a context and waits until it is ready.
 func (l *v12Lab) context(language string) string {
 	l.Helper()
 	id, ok := l.post("contexts/create", map[string]any{"clusterId": l.cluster, "language": language})["id"].(string)
@@ -85,9 +85,9 @@ func (l *v12Lab) context(language string) string {
 
 func (l *v12Lab) execute(contextID, language, code string) string {
 	l.Helper()
-	reply := l.post("commands/execute", map[string]any{"clusterId": l.cluster, "contextId": contextID, "language": language, "command": code})
-	id, ok := reply["id"].(string)
-	require.True(l, ok, "%v", reply)
+	resp := l.post("commands/execute", map[string]any{"clusterId": l.cluster, "contextId": contextID, "language": language, "command": code})
+	id, ok := resp["id"].(string)
+	require.True(l, ok, "%v", resp)
 	return id
 }
 
@@ -96,7 +96,7 @@ func (l *v12Lab) status(contextID, commandID string) map[string]any {
 	return l.get("commands/status", "clusterId", l.cluster, "contextId", contextID, "commandId", commandID)
 }
 
-// results waits until a command is done.
+// results waits until a command has ended.
 func (l *v12Lab) results(contextID, commandID string) map[string]any {
 	l.Helper()
 	for {
@@ -175,7 +175,7 @@ func TestV12_errors(t *testing.T) {
 	})
 }
 
-// Code arrives byte for byte, whichever form the request has.
+// The workspace gets the exact bytes of the code, in all forms of requests.
 func TestV12_bodies(t *testing.T) {
 	var got Command
 	inV12Lab(t, func(c Command) CommandResult {
@@ -211,12 +211,12 @@ func TestV12_bodies(t *testing.T) {
 			"multipart":                {w.FormDataContentType(), parts.String(), code + "\xff", "a.py"},
 		} {
 			got = Command{}
-			reply := l.read(send(l, l.s, "POST", "/api/1.2/commands/execute", row.body, func(r *http.Request) {
+			resp := l.read(send(l, l.s, "POST", "/api/1.2/commands/execute", row.body, func(r *http.Request) {
 				r.Header.Set("Content-Type", row.contentType)
 			}))
 			assert.Equal(l, row.code, got.Code, name)
 			assert.Equal(l, row.file, got.FileName, name)
-			assert.Equal(l, reply["id"], got.ID, name)
+			assert.Equal(l, resp["id"], got.ID, name)
 			assert.Equal(l, []string{l.cluster, id, "sql", AdminName}, []string{got.ClusterID, got.ContextID, got.Language, got.User}, name)
 		}
 	})
@@ -244,12 +244,12 @@ func TestV12_queue(t *testing.T) {
 		assert.Equal(l, 2, l.s.ExecutionContexts()[0].Active+l.s.ExecutionContexts()[1].Active-1)
 
 		cancel := func(contextID, command string) {
-			reply := l.post("commands/cancel", map[string]any{"clusterId": l.cluster, "contextId": contextID, "commandId": command})
-			assert.Equal(l, command, reply["id"])
+			resp := l.post("commands/cancel", map[string]any{"clusterId": l.cluster, "contextId": contextID, "commandId": command})
+			assert.Equal(l, command, resp["id"])
 		}
 		cancel(id, b)
 		cancel(id, c)
-		cancel(id, a) // it is over
+		cancel(id, a) // it has ended
 		assert.Equal(l, []any{"Finished", "Cancelling", "Cancelled"}, states())
 		time.Sleep(20 * time.Millisecond)
 		assert.Equal(l, []any{"Finished", "Cancelled", "Cancelled"}, states())
@@ -257,7 +257,7 @@ func TestV12_queue(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		assert.Contains(l, l.results(other, beside)["cause"], "CommandCancelledException")
 		assert.Equal(l, "10s", l.results(id, a)["data"])
-		assert.Equal(l, "10s", l.results(id, a)["data"], "as often as one likes")
+		assert.Equal(l, "10s", l.results(id, a)["data"], "results can be read again")
 
 		d := l.execute(id, "python", "1s")
 		assert.Equal(l, "1s", l.results(id, d)["data"])
@@ -292,11 +292,11 @@ func TestV12_results(t *testing.T) {
 	})
 }
 
-func TestV12_resultBounds(t *testing.T) {
+func TestV12_resultLimits(t *testing.T) {
 	for _, row := range []struct {
 		name, version, conf string
 		result              CommandResult
-		size                int // characters of a text, rows of a table
+		size                int // characters of a text, or rows of a table
 		truncated           bool
 	}{
 		{"a text that just fits", "15.4.x-scala2.12", "", CommandResult{Text: strings.Repeat("ä", 50_000)}, 50_000, false},
@@ -327,7 +327,7 @@ func TestV12_resultBounds(t *testing.T) {
 	}
 }
 
-// Room for contexts is bounded, and made by evicting those that are idle.
+// The number of contexts is limited. A new one evicts an idle one if necessary.
 func TestV12_eviction(t *testing.T) {
 	inV12Lab(t, func(c Command) CommandResult {
 		d, _ := time.ParseDuration(c.Code)
@@ -351,12 +351,12 @@ func TestV12_eviction(t *testing.T) {
 		assert.NotNil(l, create()["id"])
 		assert.True(l, there(ids[0]), "it is busy")
 		assert.True(l, there(ids[1]), "it was used after the others")
-		assert.False(l, there(ids[2]), "nobody used it for longest")
+		assert.False(l, there(ids[2]), "it was idle for the longest time")
 		assert.Len(l, l.s.ExecutionContexts(), maxContexts)
 	})
 }
 
-// What lived in a driver that is gone is gone; commands keep a driver alive.
+// Contexts end with their driver. Commands keep an idle cluster running.
 func TestV12_clusterEnds(t *testing.T) {
 	inV12Lab(t, func(c Command) CommandResult {
 		d, _ := time.ParseDuration(c.Code)
@@ -381,7 +381,8 @@ func TestV12_clusterEnds(t *testing.T) {
 	})
 }
 
-// Commands that run live take the time that they take, and end when they must.
+// A command that runs in a goroutine takes as long as the function does, and
+// ends when it is canceled.
 func TestV12_later(t *testing.T) {
 	var running, cleaned atomic.Int64
 	inV12Lab(t, func(c Command) CommandResult {
@@ -439,7 +440,7 @@ func TestV12_later(t *testing.T) {
 	})
 }
 
-// A result that cannot be sent is the executor's fault, and shows as that.
+// If a result cannot be encoded, the command fails with the executor's error.
 func TestV12_badExecutor(t *testing.T) {
 	inV12Lab(t, func(c Command) CommandResult {
 		if c.Code == "raw" {
@@ -458,7 +459,7 @@ func TestV12_badExecutor(t *testing.T) {
 	})
 }
 
-// The older calls see the clusters of the newer ones, and the other way round.
+// The calls of REST 1.2 and 2.0 use the same clusters.
 func TestV12_clusters(t *testing.T) {
 	inV12Lab(t, nil, func(l *v12Lab) {
 		var all []map[string]any
@@ -552,7 +553,7 @@ func TestV12_libraries(t *testing.T) {
 		time.Sleep(time.Second)
 		assert.Equal(l, []string{l.cluster + " Attached"}, on(id))
 
-		// Everywhere, also on what comes later.
+		// Attach to all clusters, including later ones.
 		attach("attach", id, allClusters)
 		other := l.newCluster(`{"spark_version": "7.3.x-scala2.12", "node_type_id": "Standard_DS3_v2", "num_workers": 1}`)
 		assert.Equal(l, []string{l.cluster + " Attached", other + " Attached"}, on(id))
@@ -565,13 +566,14 @@ func TestV12_libraries(t *testing.T) {
 		attach("attach", id, l.cluster)
 		time.Sleep(time.Second)
 
-		// A cluster that restarts attaches anew; one that is down does not get on.
+		// A library is attached again after a restart. On a terminated cluster,
+		// it stays as it is.
 		l.post("clusters/restart", map[string]any{"clusterId": l.cluster})
 		assert.Contains(l, on(id), l.cluster+" Attaching")
 		time.Sleep(time.Second)
 		assert.Contains(l, on(id), l.cluster+" Attached")
 
-		// What is wrong with a file shows on clusters.
+		// A problem with a file appears in the statuses on clusters.
 		fields["name"] = "bad"
 		bad := l.upload(fields, "not a zip")["id"].(string)
 		attach("attach", bad, l.cluster)
@@ -588,7 +590,7 @@ func TestV12_libraries(t *testing.T) {
 		delete(fields, "folder")
 		assert.Contains(l, l.upload(fields, "PK")["error"], "folder")
 
-		// Libraries are objects of the tree.
+		// Libraries are objects of the workspace tree.
 		assert.Contains(l, send(l, l.s, "GET", "/api/2.0/workspace/list?path=/", "").body, `{"object_type":"LIBRARY","path":"/bad","object_id":`+bad)
 		assert.Equal(l, 200, send(l, l.s, "POST", "/api/2.0/workspace/delete", `{"path": "/bad"}`).status)
 		assert.Equal(l, "NoSuchElementException: key not found: "+bad, l.get("libraries/status", "libraryId", bad)["error"])

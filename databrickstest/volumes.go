@@ -196,14 +196,14 @@ func (a *volumesArea) list(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	reply := struct {
+	resp := struct {
 		Volumes []volumeInfo `json:"volumes,omitzero"`
 		Next    string       `json:"next_page_token,omitzero"`
 	}{Next: next}
 	for _, name := range names {
-		reply.Volumes = append(reply.Volumes, from.volumes[name].volumeInfo)
+		resp.Volumes = append(resp.Volumes, from.volumes[name].volumeInfo)
 	}
-	return reply, nil
+	return resp, nil
 }
 
 // page returns one page of sorted names. The token contains the last name

@@ -22,47 +22,48 @@ import (
 
 const workspace = "/api/2.0/workspace/"
 
-// tell is send for a JSON reply; an error is returned as "status CODE: message".
-func tell(t testing.TB, s *Server, call, body string) (map[string]any, string) {
+// sendJSON is send for a JSON response. It returns an error as "status CODE:
+// message".
+func sendJSON(t testing.TB, s *Server, call, body string) (map[string]any, string) {
 	t.Helper()
 	method, path, _ := strings.Cut(call, " ")
 	got := send(t, s, method, workspace+path, body)
-	reply := map[string]any{}
+	resp := map[string]any{}
 	decoder := json.NewDecoder(strings.NewReader(got.body))
 	decoder.UseNumber()
-	require.NoError(t, decoder.Decode(&reply), got.body)
+	require.NoError(t, decoder.Decode(&resp), got.body)
 	if got.status != 200 {
-		return nil, fmt.Sprintf("%d %v: %v", got.status, reply["error_code"], reply["message"])
+		return nil, fmt.Sprintf("%d %v: %v", got.status, resp["error_code"], resp["message"])
 	}
-	return reply, ""
+	return resp, ""
 }
 
-// imports imports and returns the error.
+// imports imports an object and returns the error.
 func imports(t testing.TB, s *Server, path, content, rest string) string {
 	t.Helper()
-	_, err := tell(t, s, "POST import", fmt.Sprintf(`{"path":%q,"content":%q%s}`, path, base64.StdEncoding.EncodeToString([]byte(content)), rest))
+	_, err := sendJSON(t, s, "POST import", fmt.Sprintf(`{"path":%q,"content":%q%s}`, path, base64.StdEncoding.EncodeToString([]byte(content)), rest))
 	return err
 }
 
-// exported returns the content, or the error.
+// exported exports an object and returns its content, or the error.
 func exported(t testing.TB, s *Server, path, format string) string {
 	t.Helper()
-	reply, err := tell(t, s, "GET export?"+url.Values{"path": {path}, "format": {format}}.Encode(), "")
+	resp, err := sendJSON(t, s, "GET export?"+url.Values{"path": {path}, "format": {format}}.Encode(), "")
 	if err != "" {
 		return err
 	}
-	content, decodeErr := base64.StdEncoding.DecodeString(reply["content"].(string))
+	content, decodeErr := base64.StdEncoding.DecodeString(resp["content"].(string))
 	require.NoError(t, decodeErr)
 	return string(content)
 }
 
-// listed returns "TYPE path" of what is listed, in no order.
+// listed returns the objects in a list as "TYPE path", in any order.
 func listed(t testing.TB, s *Server, query string) []string {
 	t.Helper()
-	reply, err := tell(t, s, "GET list?"+query, "")
+	resp, err := sendJSON(t, s, "GET list?"+query, "")
 	require.Empty(t, err)
 	found := []string{}
-	objects, _ := reply["objects"].([]any)
+	objects, _ := resp["objects"].([]any)
 	for _, o := range objects {
 		object := o.(map[string]any)
 		found = append(found, fmt.Sprintf("%v %v", object["object_type"], object["path"]))
@@ -104,12 +105,12 @@ func TestWorkspace_tree(t *testing.T) {
 		{call: "POST " + workspace + "mkdirs", body: `{"path":"/Shared/n/m"}`, want: "400 RESOURCE_ALREADY_EXISTS: n already exists and it is not a folder"},
 	})
 	assert.Equal(t, []string{"NOTEBOOK /Shared/n"}, listed(t, s, "path=/Shared//n"))
-	status, _ := tell(t, s, "GET get-status?path=//Shared///n", "")
+	status, _ := sendJSON(t, s, "GET get-status?path=//Shared///n", "")
 	assert.Equal(t, "/Shared/n", status["path"])
 	assert.Equal(t, "SQL", status["language"])
 	assert.Equal(t, status["resource_id"], status["object_id"].(json.Number).String())
 	assert.NotContains(t, status, "size")
-	status, _ = tell(t, s, "GET get-status?path=/Shared", "")
+	status, _ = sendJSON(t, s, "GET get-status?path=/Shared", "")
 	assert.NotContains(t, status, "language")
 }
 
@@ -118,12 +119,12 @@ func TestWorkspace_import(t *testing.T) {
 	const python = `,"language":"PYTHON"`
 	assert.Equal(t, "404 RESOURCE_DOES_NOT_EXIST: The parent folder (/foo) does not exist.", imports(t, s, "/foo/n", "1", python))
 	require.Empty(t, imports(t, s, "/Shared/n", "1", python))
-	before, _ := tell(t, s, "GET get-status?path=/Shared/n", "")
+	before, _ := sendJSON(t, s, "GET get-status?path=/Shared/n", "")
 	assert.Equal(t, "400 RESOURCE_ALREADY_EXISTS: Path (/Shared/n) already exists.", imports(t, s, "/Shared/n", "2", python))
 	assert.Equal(t, "# Databricks notebook source\n1", exported(t, s, "/Shared/n", ""))
 	require.Empty(t, imports(t, s, "/Shared/n", "-- Databricks notebook source\r\n2", `,"language":"SQL","overwrite":"true"`))
 	assert.Equal(t, "-- Databricks notebook source\n2", exported(t, s, "/Shared/n", "SOURCE"))
-	after, _ := tell(t, s, "GET get-status?path=/Shared/n", "")
+	after, _ := sendJSON(t, s, "GET get-status?path=/Shared/n", "")
 	assert.Equal(t, before["object_id"], after["object_id"])
 
 	assert.Equal(t, "400 RESOURCE_ALREADY_EXISTS: Node named 'n' already exists", imports(t, s, "/Shared/n", "raw", `,"format":"RAW","overwrite":true`))
@@ -136,9 +137,9 @@ func TestWorkspace_import(t *testing.T) {
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: The HTML is not an exported notebook.", imports(t, s, "/Shared/d", "<p>", `,"format":"HTML"`))
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: Unknown format: source", imports(t, s, "/Shared/d", "1", `,"format":"source"`))
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: Unknown language: PERL", imports(t, s, "/Shared/d", "1", `,"language":"PERL"`))
-	_, err := tell(t, s, "POST import", `{"path":"/Shared/d","format":"RAW"}`)
+	_, err := sendJSON(t, s, "POST import", `{"path":"/Shared/d","format":"RAW"}`)
 	assert.Equal(t, "400 INVALID_PARAMETER_VALUE: No input data source provided", err)
-	_, err = tell(t, s, "POST import", `{"path":"/Shared/d","format":"RAW","content":"?"}`)
+	_, err = sendJSON(t, s, "POST import", `{"path":"/Shared/d","format":"RAW","content":"?"}`)
 	assert.Contains(t, err, "400 MALFORMED_REQUEST")
 
 	for path, content := range map[string]string{
@@ -153,17 +154,17 @@ func TestWorkspace_import(t *testing.T) {
 		"NOTEBOOK /Shared/n", "NOTEBOOK /Shared/a", "NOTEBOOK /Shared/b", "NOTEBOOK /Shared/c", "NOTEBOOK /Shared/d", "NOTEBOOK /Shared/e",
 		"FILE /Shared/plain.py", "FILE /Shared/wrong.sql", "FILE /Shared/f.txt", "FILE /Shared/.py", "FILE /Shared/z.zip",
 	}, listed(t, s, "path=/Shared"))
-	status, _ := tell(t, s, "GET get-status?path=/Shared/f.txt", "")
+	status, _ := sendJSON(t, s, "GET get-status?path=/Shared/f.txt", "")
 	assert.Equal(t, json.Number("0"), status["size"])
-	status, _ = tell(t, s, "GET get-status?path=/Shared/e&return_export_info=true", "")
+	status, _ = sendJSON(t, s, "GET get-status?path=/Shared/e&return_export_info=true", "")
 	assert.Equal(t, "JUPYTER", status["repos_export_format"])
-	status, _ = tell(t, s, "GET get-status?path=/Shared/a&return_export_info=true", "")
+	status, _ = sendJSON(t, s, "GET get-status?path=/Shared/a&return_export_info=true", "")
 	assert.Equal(t, "SOURCE", status["repos_export_format"])
 }
 
 func TestWorkspace_importMultipart(t *testing.T) {
 	s := newServer(t, WithoutSocket())
-	form := func(parts ...[3]string) (string, func(*http.Request)) { // field, file name, content
+	form := func(parts ...[3]string) (string, func(*http.Request)) { // field, file name and content
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
 		for _, p := range parts {
@@ -213,7 +214,7 @@ func TestWorkspace_export(t *testing.T) {
 		again := exported(t, s, "/Shared/r", format)
 		require.Empty(t, imports(t, s, "/Shared/again", again, fmt.Sprintf(`,"format":%q`, format)), again)
 		assert.Equal(t, want, exported(t, s, "/Shared/again", "SOURCE"), format)
-		_, err := tell(t, s, "POST delete", `{"path":"/Shared/again"}`)
+		_, err := sendJSON(t, s, "POST delete", `{"path":"/Shared/again"}`)
 		require.Empty(t, err)
 	}
 	assert.Contains(t, exported(t, s, "/Shared/r", "JUPYTER"), `"cell_type":"markdown","metadata":{},"source":["Some *text*\n","more"]`)
@@ -221,8 +222,8 @@ func TestWorkspace_export(t *testing.T) {
 	assert.Contains(t, exported(t, s, "/Shared/py", "R_MARKDOWN"), "400 INVALID_PARAMETER_VALUE")
 	assert.Contains(t, exported(t, s, "/Shared/py", "py"), "400 INVALID_PARAMETER_VALUE: Unknown format: py")
 	assert.Contains(t, exported(t, s, "/none", "SOURCE"), "404 RESOURCE_DOES_NOT_EXIST")
-	reply, _ := tell(t, s, "GET export?path=/Shared/py", "")
-	assert.Equal(t, "py", reply["file_type"])
+	resp, _ := sendJSON(t, s, "GET export?path=/Shared/py", "")
+	assert.Equal(t, "py", resp["file_type"])
 
 	direct := send(t, s, "GET", workspace+"export?path=/Shared/py&direct_download=true", "")
 	assert.Equal(t, "# Databricks notebook source\n1", direct.body)
@@ -242,7 +243,7 @@ func TestWorkspace_export(t *testing.T) {
 
 func TestWorkspace_archives(t *testing.T) {
 	s := newServer(t, WithoutSocket())
-	_, err := tell(t, s, "POST mkdirs", `{"path":"/Shared/d/sub/empty"}`)
+	_, err := sendJSON(t, s, "POST mkdirs", `{"path":"/Shared/d/sub/empty"}`)
 	require.Empty(t, err)
 	require.Empty(t, imports(t, s, "/Shared/d/one", "1", `,"language":"SCALA"`))
 	require.Empty(t, imports(t, s, "/Shared/d/sub/two", "2", `,"language":"PYTHON"`))
@@ -282,21 +283,21 @@ func TestWorkspace_modified(t *testing.T) {
 		require.Empty(t, imports(t, s, "/Shared/new", "1", `,"language":"SQL"`))
 		assert.ElementsMatch(t, []string{"NOTEBOOK /Shared/new", "FILE /Shared/f"}, listed(t, s, fmt.Sprintf("path=/Shared&notebooks_modified_after=%d", between)))
 		require.Empty(t, imports(t, s, "/Shared/f", "2", `,"format":"RAW","overwrite":true`))
-		status, _ := tell(t, s, "GET get-status?path=/Shared/f", "")
+		status, _ := sendJSON(t, s, "GET get-status?path=/Shared/f", "")
 		assert.Equal(t, fmt.Sprint(time.Now().UnixMilli()), status["modified_at"].(json.Number).String())
 		assert.Equal(t, fmt.Sprint(between-60_000), status["created_at"].(json.Number).String())
 	})
 }
 
-func TestWorkspace_gitFolders(t *testing.T) {
+func TestWorkspace_repos(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	s.PutWorkspaceObject("/Repos/alice/repo", "REPO", nil)
 	require.Empty(t, imports(t, s, "/Repos/alice/repo/n", "1", `,"language":"SQL"`))
 	assert.Equal(t, []string{"REPO /Repos/alice/repo"}, listed(t, s, "path=/Repos/alice"))
-	repo, _ := tell(t, s, "GET get-status?path=/Repos/alice/repo", "")
-	status, _ := tell(t, s, "GET get-status?path=/Repos/alice/repo/n&return_git_info=true", "")
+	repo, _ := sendJSON(t, s, "GET get-status?path=/Repos/alice/repo", "")
+	status, _ := sendJSON(t, s, "GET get-status?path=/Repos/alice/repo/n&return_git_info=true", "")
 	assert.Equal(t, repo["object_id"], status["git_info"].(map[string]any)["id"])
 	assert.Equal(t, "/Repos/alice/repo", status["git_info"].(map[string]any)["path"])
-	status, _ = tell(t, s, "GET get-status?path=/Repos/alice/repo/n", "")
+	status, _ = sendJSON(t, s, "GET get-status?path=/Repos/alice/repo/n", "")
 	assert.NotContains(t, status, "git_info")
 }

@@ -251,7 +251,7 @@ func TestRun_outcomes(t *testing.T) {
 	}
 }
 
-func TestRun_refuses(t *testing.T) {
+func TestRun_rejects(t *testing.T) {
 	for args, want := range map[string]string{
 		"-addr 0.0.0.0:0":            "-public",
 		"-addr :0":                   "-public",

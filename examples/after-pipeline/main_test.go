@@ -100,7 +100,7 @@ func TestHook_webhookActivity(t *testing.T) {
 	assert.NotContains(t, f.out.String(), "hush")
 }
 
-func TestHook_refuses(t *testing.T) {
+func TestHook_rejects(t *testing.T) {
 	f := newFixture(t)
 	for body, want := range map[string]int{
 		`{"cluster_id": "0101-000000-other"}`:                http.StatusForbidden,
