@@ -73,16 +73,16 @@ type dbfsStream struct {
 // one are full.
 type content struct {
 	size   int64
-	blocks [][]byte
+	blocks []*block
 }
 
 // zeroBlock is shared by all blocks of zeros, so that sparse files need little
 // memory.
-var zeroBlock [maxBlock]byte
+var zeroBlock = &block{data: make([]byte, maxBlock)}
 
 // A contentWriter builds a content.
 type contentWriter struct {
-	full [][]byte
+	full []*block
 	last []byte // shorter than a block
 }
 
@@ -100,18 +100,35 @@ func (w *contentWriter) write(data []byte) {
 	}
 }
 
-func (w *contentWriter) seal(block []byte) {
-	if bytes.Equal(block, zeroBlock[:]) {
-		block = zeroBlock[:]
+func (w *contentWriter) seal(data []byte) {
+	sealed := zeroBlock
+	if !bytes.Equal(data, zeroBlock.data) {
+		sealed = &block{data: data}
 	}
-	w.full = append(w.full, block)
+	w.full = append(w.full, sealed)
+}
+
+// append appends a content.
+func (w *contentWriter) append(c content) error {
+	for i, b := range c.blocks {
+		if len(w.last) == 0 && int64(i+1)*maxBlock <= c.size {
+			w.full = append(w.full, b)
+			continue
+		}
+		data, err := b.load()
+		if err != nil {
+			return err
+		}
+		w.write(data)
+	}
+	return nil
 }
 
 // content returns everything that was written so far.
 func (w *contentWriter) content() content {
 	c := content{int64(len(w.full))*maxBlock + int64(len(w.last)), slices.Clip(w.full)}
 	if len(w.last) > 0 {
-		c.blocks = append(c.blocks, slices.Clip(w.last))
+		c.blocks = append(c.blocks, &block{data: slices.Clip(w.last)})
 	}
 	return c
 }
@@ -135,23 +152,39 @@ func (w *contentWriter) readFrom(r io.Reader, limit int64) (all bool, err error)
 			}
 			return true, err
 		}
-		if &w.full[len(w.full)-1][0] == &block[0] {
+		if w.full[len(w.full)-1] != zeroBlock {
 			block = nil // w keeps the block
 		}
 	}
 }
 
 // slice returns n bytes from offset on. These bytes must exist.
-func (c content) slice(offset, n int64) []byte {
+func (c content) slice(offset, n int64) ([]byte, error) {
 	if n == 0 {
-		return nil
+		return nil, nil
 	}
 	i, from := offset/maxBlock, offset%maxBlock
-	if to := from + n; to <= int64(len(c.blocks[i])) {
-		return c.blocks[i][from:to]
+	first, err := c.blocks[i].load()
+	if err != nil {
+		return nil, err
 	}
-	data := append(make([]byte, 0, n), c.blocks[i][from:]...)
-	return append(data, c.blocks[i+1][:n-int64(len(data))]...)
+	if to := from + n; to <= int64(len(first)) {
+		return first[from:to], nil
+	}
+	second, err := c.blocks[i+1].load()
+	if err != nil {
+		return nil, err
+	}
+	data := append(make([]byte, 0, n), first[from:]...)
+	return append(data, second[:n-int64(len(data))]...), nil
+}
+
+// contentOf returns a content with data. The caller must not change data
+// afterwards.
+func contentOf(data []byte) content {
+	var w contentWriter
+	w.write(data)
+	return w.content()
 }
 
 func (a *dbfsArea) register(s *Server) {
@@ -619,7 +652,10 @@ func (a *dbfsArea) read(c *call, in struct {
 	case in.Offset > file.size:
 		return nil, invalid("Cannot read when offset is greater than file size. Found offset = %d", in.Offset)
 	}
-	data := file.slice(in.Offset, min(cmp.Or(in.Length, defaultRead), file.size-in.Offset))
+	data, err := file.slice(in.Offset, min(cmp.Or(in.Length, defaultRead), file.size-in.Offset))
+	if err != nil {
+		return nil, err
+	}
 	head := fmt.Sprintf(`{"bytes_read":%d,"data":"`, len(data))
 	header := jsonHeader()
 	header["Content-Length"] = []string{strconv.Itoa(len(head) + base64.StdEncoding.EncodedLen(len(data)) + len(`"}`))}

@@ -330,7 +330,11 @@ func byteRange(text string, size int64) (from, to int64, ok bool) {
 func (c content) writeTo(w io.Writer, from, to int64) error {
 	for from < to {
 		n := min(maxBlock-from%maxBlock, to-from)
-		if _, err := w.Write(c.slice(from, n)); err != nil {
+		data, err := c.slice(from, n)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err != nil {
 			return err
 		}
 		from += n

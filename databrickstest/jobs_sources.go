@@ -36,7 +36,7 @@ func (r *run) runAs() string {
 // A taskSource is the code of a task: a notebook or the content of a file.
 type taskSource struct {
 	notebook  *notebook
-	file      []byte
+	file      *content
 	elsewhere bool // in Git, or in storage outside the workspace
 }
 
@@ -56,17 +56,17 @@ func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem 
 		}
 		found.notebook = &node.notebook
 	case v.Python != nil && !git(v.Python.Source):
-		content, known := c.fileAt(v.Python.File)
-		if known && content == nil {
+		file, known := c.fileAt(v.Python.File)
+		if known && file == nil {
 			return found, missing("Cannot read the python file", v.Python.File)
 		}
-		found.file, found.elsewhere = content, !known
+		found.file, found.elsewhere = file, !known
 	case v.SQL != nil && v.SQL.File != nil && !git(v.SQL.File.Source):
-		content, known := c.fileAt(v.SQL.File.Path)
-		if known && content == nil {
+		file, known := c.fileAt(v.SQL.File.Path)
+		if known && file == nil {
 			return found, missing("Unable to access the file", v.SQL.File.Path)
 		}
-		found.file, found.elsewhere = content, !known
+		found.file, found.elsewhere = file, !known
 	default:
 		found.elsewhere = true
 	}
@@ -90,7 +90,7 @@ func (a *workspaceArea) readable(c *call, path, level string) *workspaceNode {
 // fileAt returns the content of a file in the workspace, in a volume or in
 // DBFS. It returns nil if the file does not exist or the caller may not read
 // it. For a path of any other storage, known is false.
-func (c *call) fileAt(path string) (content []byte, known bool) {
+func (c *call) fileAt(path string) (file *content, known bool) {
 	scheme, _, _ := strings.Cut(path, ":/")
 	switch {
 	case strings.HasPrefix(path, "/Volumes/"), strings.HasPrefix(path, "dbfs:/Volumes/"):
@@ -100,7 +100,7 @@ func (c *call) fileAt(path string) (content []byte, known bool) {
 			return nil, true
 		}
 		if node := vol.find(names); node != nil && !node.isDir() {
-			return node.content.bytes(), true
+			return &node.content, true
 		}
 		return nil, true
 	case strings.HasPrefix(path, "dbfs:/"), strings.HasPrefix(path, "/dbfs/"):
@@ -109,12 +109,12 @@ func (c *call) fileAt(path string) (content []byte, known bool) {
 			return nil, true
 		}
 		if node := c.dbfs.find(names); node != nil && !node.isDir() {
-			return node.content.bytes(), true
+			return &node.content, true
 		}
 		return nil, true
 	case strings.HasPrefix(path, "/"):
 		if node := c.workspace.readable(c, path, "CAN_READ"); node != nil && node.objectType == typeFile {
-			return append([]byte{}, node.content...), true
+			return &node.content, true
 		}
 		return nil, true
 	case scheme == path: // a relative path, which refers to nothing
@@ -123,9 +123,9 @@ func (c *call) fileAt(path string) (content []byte, known bool) {
 	return nil, false
 }
 
-// bytes returns all bytes of a content. The result is never nil.
-func (c content) bytes() []byte {
+// bytes returns all bytes of a content.
+func (c content) bytes() ([]byte, error) {
 	out := bytes.NewBuffer(make([]byte, 0, c.size))
-	_ = c.writeTo(out, 0, c.size)
-	return out.Bytes()
+	err := c.writeTo(out, 0, c.size)
+	return out.Bytes(), err
 }

@@ -129,15 +129,25 @@ func (a *jobsArea) inPython(t *attempt) (RunOutcome, bool) {
 	case found.notebook != nil && (found.notebook.language == "PYTHON" || found.notebook.language == "SQL"):
 		job.Op = "notebook"
 	case found.file != nil && view.Python != nil:
-		job.Op, job.Code = "file", found.file
+		code, err := found.file.bytes()
+		if err != nil {
+			return RunOutcome{Error: err.Error()}, true
+		}
+		job.Op, job.Code = "file", code
 	case view.Wheel != nil:
 		job.Op, job.Package, job.Entry, job.Named = "wheel", view.Wheel.Package, view.Wheel.Entry, spec.Params
 		job.Wheels = map[string][]byte{}
 		c := &call{Server: a.server, user: user, now: now}
 		for _, wheel := range a.wheels(t) {
-			if content, _ := c.fileAt(wheel); content != nil {
-				job.Wheels[path.Base(wheel)] = content
+			file, _ := c.fileAt(wheel)
+			if file == nil {
+				continue
 			}
+			content, err := file.bytes()
+			if err != nil {
+				return RunOutcome{Error: err.Error()}, true
+			}
+			job.Wheels[path.Base(wheel)] = content
 		}
 	default:
 		return RunOutcome{}, false

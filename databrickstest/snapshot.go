@@ -17,7 +17,7 @@ import (
 // times, into any number of servers. [Server.Snapshot] creates one.
 type Snapshot struct {
 	records map[string][]byte
-	blobs   map[uint64][]byte
+	blobs   map[uint64]*block
 }
 
 // Snapshot returns the current state of the workspace. It shares the contents
@@ -25,16 +25,30 @@ type Snapshot struct {
 // [Server.Persist] does not store.
 func (s *Server) Snapshot() *Snapshot {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.snapshot()
+	snapshot := s.snapshot()
+	s.mu.Unlock()
+	_ = snapshot.load() // so that it does not need the store; what cannot be read is missed later
+	return snapshot
 }
 
+// load reads the contents of files that only a store has so far.
+func (snapshot *Snapshot) load() error {
+	for _, b := range snapshot.blobs {
+		if _, err := b.load(); err != nil {
+			return fmt.Errorf("databrickstest: snapshot: %w", err)
+		}
+	}
+	return nil
+}
+
+func (snapshot *Snapshot) blob(id uint64) *block { return snapshot.blobs[id] }
+
 func (s *Server) snapshot() *Snapshot {
-	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64][]byte{}}, newBlobTable()
+	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64]*block{}}, newBlobTable()
 	for key := range s.keys {
-		e := stateEncoder{blob: func(data []byte) uint64 {
-			id, _ := blobs.take(data)
-			snapshot.blobs[id] = data
+		e := stateEncoder{blob: func(b *block) uint64 {
+			id, _ := blobs.take(b)
+			snapshot.blobs[id] = b
 			return id
 		}}
 		e.encode(s.object(key))
@@ -51,11 +65,14 @@ func (s *Server) snapshot() *Snapshot {
 // time. Uploads in progress fail. If Restore fails, the workspace does not
 // change.
 func (s *Server) Restore(snapshot *Snapshot) error {
+	if err := snapshot.load(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	before := s.snapshot()
-	err := s.load(snapshot.records, func(id uint64) []byte { return snapshot.blobs[id] })
+	err := s.load(snapshot.records, snapshot.blob, nil)
 	if err != nil {
-		err = errors.Join(err, s.load(before.records, func(id uint64) []byte { return before.blobs[id] }))
+		err = errors.Join(err, s.load(before.records, before.blob, nil))
 	}
 	s.touchAll()
 	s.mu.Unlock()
@@ -98,7 +115,11 @@ func (snapshot *Snapshot) WriteTo(w io.Writer) (int64, error) {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(snapshot.blobs)) {
-		if err := put(blobKey(id), snapshot.blobs[id]); err != nil {
+		data, err := snapshot.blobs[id].load()
+		if err == nil {
+			err = put(blobKey(id), data)
+		}
+		if err != nil {
 			return counter.n, err
 		}
 	}
@@ -131,7 +152,7 @@ func ReadSnapshot(r io.Reader) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("databrickstest: not a snapshot: %w", err)
 	}
-	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64][]byte{}}, newBlobTable()
+	snapshot, blobs := &Snapshot{map[string][]byte{}, map[uint64]*block{}}, newBlobTable()
 	archive := tar.NewReader(zipped)
 	for {
 		header, err := archive.Next()
@@ -151,7 +172,7 @@ func ReadSnapshot(r io.Reader) (*Snapshot, error) {
 			}
 			snapshot.records[key] = data
 		} else if id, ok := strings.CutPrefix(header.Name, kindBlob+"/"); ok {
-			if err := blobs.add(id, data); err != nil {
+			if err := blobs.add(id, &block{data: data}); err != nil {
 				return nil, fmt.Errorf("databrickstest: snapshot: %w", err)
 			}
 		}
@@ -163,7 +184,7 @@ func ReadSnapshot(r io.Reader) (*Snapshot, error) {
 		return nil, errors.New("databrickstest: not a snapshot: the archive has no state of a workspace")
 	}
 	for id, b := range blobs.byID {
-		snapshot.blobs[id] = b.data
+		snapshot.blobs[id] = b.block
 	}
 	return snapshot, nil
 }

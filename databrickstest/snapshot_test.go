@@ -205,14 +205,14 @@ func TestServer_Persist(t *testing.T) {
 		assert.True(t, found)
 		sameViews(t, s, again, shows)
 		s.Close()
-		assert.Equal(t, 4, count(store, kindBlob), "the contents of four files")
+		assert.Equal(t, 3, count(store, kindBlob), "the contents of three files")
 
 		// The content of a file is stored once, whatever happens to the file.
 		before := store.records[kindBlob+"/1"]
 		callOK(t, again, "POST", "/api/2.0/dbfs/move", `{"source_path": "/c.txt", "destination_path": "/deep/er/d.txt"}`)
 		assert.Same(t, &before[0], &store.records[kindBlob+"/1"][0])
 		callOK(t, again, "POST", "/api/2.0/dbfs/delete", `{"path": "/deep", "recursive": true}`)
-		assert.Equal(t, 3, count(store, kindBlob))
+		assert.Equal(t, 2, count(store, kindBlob))
 		require.NoError(t, again.Reset())
 		assert.Equal(t, 0, count(store, kindBlob))
 		assert.Equal(t, 0, count(store, kindCluster)+count(store, kindRun)+count(store, kindJob)+count(store, kindStream))
@@ -298,4 +298,83 @@ func (s *slowStore) Save(changes map[string][]byte) error {
 	s.enter <- struct{}{}
 	<-s.leave
 	return s.memoryStore.Save(changes)
+}
+
+// The contents of files are read when they are needed, and what is read by then is
+// not lost when the file is deleted.
+func TestServer_Persist_contents(t *testing.T) {
+	store := newMemoryStore()
+	data := strings.Repeat("0123456789abcdef", 3*maxBlock/16) + "end"
+	upload := func(s *Server, path, data string) {
+		put := send(t, s, "PUT", "/api/2.0/fs/files/Volumes/main/default/vol/"+path, data)
+		require.Equal(t, 204, put.status, put.body)
+	}
+	s := NewServer(WithoutSocket(), WithVolume("main.default.vol"))
+	_, err := s.Persist(store)
+	require.NoError(t, err)
+	for _, path := range []string{"a", "b", "c"} {
+		upload(s, path, path+data)
+	}
+	upload(s, "zeros", strings.Repeat("\x00", 2*maxBlock))
+	s.Close()
+
+	again := NewServer(WithoutSocket())
+	defer again.Close()
+	saves := store.saves
+	found, err := again.Persist(store)
+	require.NoError(t, err)
+	assert.True(t, found)
+	assert.Zero(t, store.reads, "a start reads no contents")
+	assert.LessOrEqual(t, store.saves, saves+1)
+	got := send(t, again, "GET", "/api/2.0/fs/files/Volumes/main/default/vol/a", "", func(r *http.Request) { r.Header.Set("Range", "bytes=0-9") })
+	assert.Equal(t, "a012345678", got.body)
+	assert.Equal(t, 1, store.reads, "only the block that was asked for")
+
+	again.mu.Lock()
+	inner := again.snapshot()
+	again.mu.Unlock()
+	for _, path := range []string{"b", "c"} {
+		assert.Equal(t, 200, send(t, again, "DELETE", "/api/2.0/fs/files/Volumes/main/default/vol/"+path, "").status)
+	}
+	require.NoError(t, again.Restore(inner), "what was deleted since was read before")
+	snapshot := again.Snapshot()
+	reads := store.reads
+	other := NewServer(WithoutSocket())
+	defer other.Close()
+	_, err = other.Persist(newMemoryStore())
+	require.NoError(t, err)
+	require.NoError(t, other.Restore(snapshot))
+	for _, s := range []*Server{again, other} {
+		for _, path := range []string{"a", "b", "c"} {
+			assert.Equal(t, path+data, send(t, s, "GET", "/api/2.0/fs/files/Volumes/main/default/vol/"+path, "").body, path)
+		}
+		assert.Equal(t, strings.Repeat("\x00", 2*maxBlock), send(t, s, "GET", "/api/2.0/fs/files/Volumes/main/default/vol/zeros", "").body)
+	}
+	assert.Equal(t, reads, store.reads, "a snapshot has all contents")
+	assert.Empty(t, again.Panics())
+}
+
+func TestServer_Persist_contentUnreadable(t *testing.T) {
+	store := newMemoryStore()
+	s := NewServer(WithoutSocket())
+	_, err := s.Persist(store)
+	require.NoError(t, err)
+	big := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), inlineBytes+1))
+	callOK(t, s, "POST", "/api/2.0/dbfs/put", `{"path": "/a", "contents": "`+big+`"}`)
+	callOK(t, s, "POST", "/api/2.0/workspace/import", `{"path": "/Shared/a", "format": "RAW", "content": "`+big+`"}`)
+	s.Close()
+	again := NewServer(WithoutSocket())
+	defer again.Close()
+	_, err = again.Persist(store)
+	require.NoError(t, err)
+	store.fail = errDisk
+	callFails(t, again, "GET", "/api/2.0/dbfs/read?path=/a", "", 500, "INTERNAL_ERROR", "the disk is full")
+	callFails(t, again, "GET", "/api/2.0/workspace/export?path=/Shared/a", "", 500, "INTERNAL_ERROR", "the disk is full")
+	snapshot := again.Snapshot()
+	_, err = snapshot.WriteTo(new(bytes.Buffer))
+	assert.ErrorIs(t, err, errDisk)
+	assert.ErrorIs(t, again.Restore(snapshot), errDisk)
+	store.fail = nil
+	assert.Contains(t, callOK(t, again, "GET", "/api/2.0/workspace/export?path=/Shared/a", "")["content"], big)
+	assert.Empty(t, again.Panics())
 }

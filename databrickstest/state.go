@@ -24,7 +24,7 @@ import (
 // touches it.
 
 // stateFormat is the version of the format of records.
-const stateFormat = 1
+const stateFormat = 2
 
 // Kinds of records.
 const (
@@ -263,9 +263,10 @@ type stateReader struct {
 	now time.Time
 }
 
-// load replaces the state of the workspace with that of records. The caller
-// must hold the lock. If load fails, the workspace is unusable.
-func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error {
+// load replaces the state of the workspace with that of records. If added is
+// not nil, load calls it with each record and its blobs. The caller must hold
+// the lock. If load fails, the workspace is unusable.
+func (s *Server) load(records map[string][]byte, blob func(uint64) *block, added func(key string, text []byte, blobs []*block)) error {
 	r := &stateReader{Server: s, stateDecoder: stateDecoder{blob: blob}}
 	r.resolve = r.find
 	var head serverRecord
@@ -298,8 +299,12 @@ func (s *Server) load(records map[string][]byte, blob func(uint64) []byte) error
 		v.root = &fileNode{children: map[string]*fileNode{}}
 	}
 	for _, key := range slices.Sorted(maps.Keys(records)) { // directories sort before their children
+		r.blobs = nil
 		if err := r.add(key, records[key]); err != nil {
 			return fmt.Errorf("databrickstest: state: %s: %w", key, err)
+		}
+		if added != nil {
+			added(key, records[key], r.blobs)
 		}
 	}
 	r.finish()
@@ -526,6 +531,7 @@ func (a *jobsArea) revive(r *run) {
 func (a *jobsArea) interrupt(r *run, now time.Time) {
 	for _, task := range r.tasks {
 		if t := task.last; t != nil && t.life == running && t.at.IsZero() && t.child == nil {
+			a.server.touchRun(r)
 			a.fail(t, now, "The workspace was restarted during the run.")
 			a.settle(r, now)
 		}

@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -22,19 +23,19 @@ import (
 //	state:"-"    not stored, because it is meaningless in another process or follows from other fields
 //	state:"ref"  a pointer to an object that is stored elsewhere, stored as its stateID
 //
-// Functions are not stored. Long byte slices are stored in records of their
-// own, see blobTable.
+// Functions are not stored. Long blocks are stored in records of their own, see
+// blobTable.
 
 // A referable is an object that other objects refer to.
 type referable interface{ stateID() string }
 
 // Members of objects that represent values that JSON does not have.
 const (
-	blobMember = "$blob" // a long byte slice
+	blobMember = "$blob" // a long block
 	textMember = "$text" // a string that is not valid UTF-8
 )
 
-// inlineBytes is the maximum size of a byte slice that is stored in its object.
+// inlineBytes is the maximum size of a block that is stored in its object.
 const inlineBytes = 4 << 10
 
 type stateField struct {
@@ -67,7 +68,7 @@ func stateFieldsOf(t reflect.Type) []stateField {
 // hold the workspace's lock.
 type stateEncoder struct {
 	bytes.Buffer
-	blob  func([]byte) uint64 // stores a long byte slice, which never changes, and returns its id
+	blob  func(*block) uint64 // stores a long block and returns its id
 	blobs []uint64            // all ids that blob returned
 }
 
@@ -79,14 +80,21 @@ func (e *stateEncoder) text(s string) {
 		fmt.Fprintf(e, `{"%s":"%s"}`, textMember, base64.StdEncoding.EncodeToString([]byte(s)))
 		return
 	}
-	quoted, _ := json.Marshal(s)
-	e.Write(quoted)
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
+		quoted, _ := json.Marshal(s)
+		e.Write(quoted)
+		return
+	}
+	e.WriteByte('"')
+	e.WriteString(s)
+	e.WriteByte('"')
 }
 
 var (
 	timeType   = reflect.TypeFor[time.Time]()
 	numberType = reflect.TypeFor[json.Number]()
 	bytesType  = reflect.TypeFor[[]byte]()
+	blockType  = reflect.TypeFor[*block]()
 )
 
 func (e *stateEncoder) value(v reflect.Value) {
@@ -101,7 +109,21 @@ func (e *stateEncoder) value(v reflect.Value) {
 		e.WriteString(v.String())
 		return
 	case t == bytesType:
-		e.bytes(v.Bytes(), v.IsNil())
+		if v.IsNil() {
+			e.WriteString("null")
+			return
+		}
+		e.bytes(v.Bytes())
+		return
+	case t == blockType:
+		b := v.Interface().(*block)
+		if data, ok := b.short(); ok {
+			e.bytes(data)
+			return
+		}
+		id := e.blob(b)
+		e.blobs = append(e.blobs, id)
+		fmt.Fprintf(e, `{"%s":%d}`, blobMember, id)
 		return
 	}
 	switch v.Kind() {
@@ -145,19 +167,10 @@ func (e *stateEncoder) value(v reflect.Value) {
 	}
 }
 
-func (e *stateEncoder) bytes(data []byte, null bool) {
-	switch {
-	case null:
-		e.WriteString("null")
-	case len(data) > inlineBytes:
-		id := e.blob(data)
-		e.blobs = append(e.blobs, id)
-		fmt.Fprintf(e, `{"%s":%d}`, blobMember, id)
-	default:
-		e.WriteByte('"')
-		e.Write(base64.StdEncoding.AppendEncode(e.AvailableBuffer(), data))
-		e.WriteByte('"')
-	}
+func (e *stateEncoder) bytes(data []byte) {
+	e.WriteByte('"')
+	e.Write(base64.StdEncoding.AppendEncode(e.AvailableBuffer(), data))
+	e.WriteByte('"')
 }
 
 func (e *stateEncoder) object(v reflect.Value) {
@@ -248,7 +261,8 @@ func accessible(field reflect.Value) reflect.Value {
 // A stateDecoder decodes what a stateEncoder encoded. It ignores members that
 // no field matches.
 type stateDecoder struct {
-	blob    func(uint64) []byte
+	blob    func(uint64) *block
+	blobs   []*block                            // all results of blob
 	resolve func(t reflect.Type, id string) any // nil if the object does not exist
 	later   []func()                            // set references after all objects exist
 }
@@ -273,8 +287,14 @@ func (d *stateDecoder) set(v reflect.Value, tree any) error {
 		text, _ := tree.(string)
 		return encoding.TextUnmarshaler(v.Addr().Interface().(*time.Time)).UnmarshalText([]byte(text))
 	}
-	if v.Type() == bytesType {
-		return d.setBytes(v, tree)
+	switch v.Type() {
+	case bytesType:
+		text, _ := tree.(string)
+		data, err := base64.StdEncoding.DecodeString(text)
+		v.SetBytes(data)
+		return err
+	case blockType:
+		return d.setBlock(v, tree)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -349,26 +369,23 @@ func (d *stateDecoder) set(v reflect.Value, tree any) error {
 	return nil
 }
 
-func (d *stateDecoder) setBytes(v reflect.Value, tree any) error {
-	switch tree := tree.(type) {
-	case string:
-		data, err := base64.StdEncoding.DecodeString(tree)
-		v.SetBytes(data)
-		return err
-	case map[string]any:
-		number, _ := tree[blobMember].(json.Number)
+func (d *stateDecoder) setBlock(v reflect.Value, tree any) error {
+	found := &block{}
+	if object, ok := tree.(map[string]any); ok {
+		number, _ := object[blobMember].(json.Number)
 		id, err := strconv.ParseUint(number.String(), 10, 64)
 		if err != nil {
 			return err
 		}
-		data := d.blob(id)
-		if data == nil {
+		if found = d.blob(id); found == nil {
 			return fmt.Errorf("blob %d is missing", id)
 		}
-		v.SetBytes(data)
-		return nil
+		d.blobs = append(d.blobs, found)
+	} else if err := d.set(reflect.ValueOf(&found.data).Elem(), tree); err != nil {
+		return err
 	}
-	return fmt.Errorf("%T does not fit bytes", tree)
+	v.Set(reflect.ValueOf(found))
+	return nil
 }
 
 func (d *stateDecoder) setMap(v reflect.Value, tree any) error {

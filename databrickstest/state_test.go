@@ -51,8 +51,8 @@ func (s *Server) untouched() (missed []string) {
 			missed = append(missed, "new "+key)
 			continue
 		}
-		e := stateEncoder{blob: func(data []byte) uint64 {
-			id, known := s.saver.blobs.bySpan[spanOf(data)]
+		e := stateEncoder{blob: func(b *block) uint64 {
+			id, known := s.saver.blobs.ids[b]
 			if !known {
 				missed = append(missed, "blob of "+key)
 			}
@@ -76,6 +76,7 @@ type memoryStore struct {
 	mu      sync.Mutex
 	records map[string][]byte
 	saves   int
+	reads   int
 	fail    error
 }
 
@@ -90,6 +91,17 @@ func (m *memoryStore) Load(record func(key string, value []byte) error) error {
 		}
 	}
 	return nil
+}
+
+func (m *memoryStore) Read(key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reads++
+	value, ok := m.records[key]
+	if !ok {
+		return nil, errors.New("no such record: " + key)
+	}
+	return bytes.Clone(value), m.fail
 }
 
 func (m *memoryStore) Save(changes map[string][]byte) error {
@@ -159,8 +171,9 @@ func TestStateCodec(t *testing.T) {
 		inner
 		text   string
 		binary string
-		small  []byte
-		large  []byte
+		bytes  []byte
+		small  *block
+		large  *block
 		empty  map[string]int
 		byID   map[int64]*inner
 		list   []inner
@@ -169,17 +182,17 @@ func TestStateCodec(t *testing.T) {
 		fn     func()
 		secret int `state:"-"`
 	}
-	large := bytes.Repeat([]byte("x"), inlineBytes+1)
+	large := &block{data: bytes.Repeat([]byte("x"), inlineBytes+1)}
 	tree := map[string]any{}
 	require.NoError(t, parseObject([]byte(`{"a": [1, 2.50, "x", null, true, {"b": 12345678901234567890}]}`), tree))
-	want := all{inner{1, 2}, "é<\"", "\xff\x00", []byte{}, large, map[string]int{}, map[int64]*inner{7: {3, 4}}, []inner{{5, 0}}, tree, new(0), nil, 0}
+	want := all{inner{1, 2}, "é<\"", "\xff\x00", []byte{}, &block{data: []byte("y")}, large, map[string]int{}, map[int64]*inner{7: {3, 4}}, []inner{{5, 0}}, tree, new(0), nil, 0}
 	in := want
 	in.fn, in.secret = func() {}, 5
-	var blob []byte
-	e := stateEncoder{blob: func(data []byte) uint64 { blob = data; return 9 }}
+	var blob *block
+	e := stateEncoder{blob: func(b *block) uint64 { blob = b; return 9 }}
 	e.encode(&in)
 	assert.Equal(t, []uint64{9}, e.blobs)
-	d := stateDecoder{blob: func(id uint64) []byte {
+	d := stateDecoder{blob: func(id uint64) *block {
 		assert.EqualValues(t, 9, id)
 		return blob
 	}}

@@ -292,8 +292,8 @@ func (a *filesArea) complete(c *call, r *http.Request, path, kind, token string)
 			case got.content.size < a.limits.MinPart && i < len(in.Parts)-1:
 				return invalid("Part %d has %d bytes; all but the last must have %d", named.Number, got.content.size, a.limits.MinPart)
 			}
-			for _, block := range got.content.blocks {
-				whole.write(block)
+			if err := whole.append(got.content); err != nil {
+				return err
 			}
 		}
 		if err := a.place(c, session.path, session.overwrite, whole.content()); err != nil {
@@ -442,8 +442,8 @@ func (a *filesArea) addChunk(c *call, session *uploadSession, contentRange strin
 		if data.size%chunkUnit != 0 && last+1 != size {
 			return xmlError(http.StatusBadRequest, "InvalidArgument", "Chunks must be multiples of 256 KiB")
 		}
-		for _, block := range data.blocks {
-			session.chunks.write(slices.Clone(block))
+		if err := session.chunks.append(data); err != nil {
+			return xmlError(http.StatusInternalServerError, "InternalError", err.Error())
 		}
 		session.received += data.size
 	}

@@ -1,6 +1,7 @@
 package databrickstest
 
 import (
+	"bytes"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -9,12 +10,16 @@ import (
 )
 
 // A Store stores the state of a workspace, so that it survives the process. See
-// [Server.Persist]. The state is a set of records. A value is at most as long
-// as the largest file of the workspace tree. The contents of other files are
+// [Server.Persist]. The state is a set of records. The contents of files are
 // split into values of 1 MiB.
 type Store interface {
-	// Load calls record for each record. The value must not change afterwards.
+	// Load calls record for each record. The value need not be valid after record
+	// returns. Record does not read the values with contents of files.
 	Load(record func(key string, value []byte) error) error
+
+	// Read returns the value of a record. The value must not change afterwards.
+	// Read must be safe to call during Save.
+	Read(key string) ([]byte, error)
 
 	// Save stores all changes durably. If it fails, it must store none. A nil
 	// value deletes its record. Save must not change the values or keep them.
@@ -24,7 +29,8 @@ type Store interface {
 // Persist stores the workspace in store. It stores each change before it sends
 // the response to the request that made the change. If the store already
 // contains a workspace, Persist loads it and returns true. Otherwise it stores
-// the current state. Call Persist once, before the first request.
+// the current state. Call Persist once, before the first request. The contents
+// of files are read from the store when they are first needed.
 //
 // If a change cannot be stored, the response is INTERNAL_ERROR. All later
 // requests get the same response until the store works again. Changes made by
@@ -39,24 +45,27 @@ func (s *Server) Persist(store Store) (found bool, err error) {
 	records, blobs := map[string][]byte{}, newBlobTable()
 	err = store.Load(func(key string, value []byte) error {
 		if id, ok := strings.CutPrefix(key, kindBlob+"/"); ok {
-			return blobs.add(id, value)
+			return blobs.add(id, &block{read: func() ([]byte, error) { return store.Read(key) }})
 		}
-		records[key] = value
+		records[key] = bytes.Clone(value)
 		return nil
 	})
 	if err != nil {
 		return false, fmt.Errorf("databrickstest: %w", err)
 	}
 	s.mu.Lock()
+	s.saver = newSaver(store, blobs)
 	if found = len(records) > 0; found {
-		if err := s.load(records, blobs.find); err != nil {
-			s.mu.Unlock()
-			return false, err
-		}
+		err = s.load(records, blobs.find, s.saver.isStored)
+		s.touchCollections()
+	} else {
+		s.touchAll()
 	}
-	s.saver = newSaver(store, records, blobs)
-	s.touchAll()
 	s.mu.Unlock()
+	if err != nil {
+		s.saver = nil
+		return false, err
+	}
 	return found, s.commit()
 }
 
@@ -69,6 +78,7 @@ type saver struct {
 	stored    map[string]storedRecord
 	blobs     *blobTable
 	pending   map[string][]byte // changes that are not stored yet
+	leaving   []*block          // blocks that pending deletes
 	changes   int64             // number of times that pending has grown
 	collected func(*Server)     // for tests; may be nil
 
@@ -88,16 +98,20 @@ var hashSeed = maphash.MakeSeed()
 
 func hashOf(text []byte) uint64 { return maphash.Bytes(hashSeed, text) }
 
-func newSaver(store Store, records map[string][]byte, blobs *blobTable) *saver {
+func newSaver(store Store, blobs *blobTable) *saver {
 	sv := &saver{store: store, touched: map[string]struct{}{}, stored: map[string]storedRecord{}, blobs: blobs, pending: map[string][]byte{}}
 	sv.turn = sync.NewCond(&sv.mu)
-	for key, text := range records {
-		sv.stored[key] = storedRecord{hash: hashOf(text)}
-	}
-	for id := range blobs.byID { // initially, no object refers to a blob
-		sv.blobs.unused[id] = true
-	}
 	return sv
+}
+
+// isStored notes a record of the store and the blobs that it refers to.
+func (sv *saver) isStored(key string, text []byte, blobs []*block) {
+	record := storedRecord{hash: hashOf(text)}
+	for _, b := range blobs {
+		id, _ := sv.blobs.take(b)
+		record.blobs = append(record.blobs, id)
+	}
+	sv.stored[key] = record
 }
 
 // touchAll touches all existing records and all stored ones.
@@ -129,6 +143,7 @@ func (s *Server) collect() int64 {
 	}
 	for id := range sv.blobs.unused {
 		sv.pending[blobKey(id)] = nil
+		sv.leaving = append(sv.leaving, sv.blobs.find(id))
 		sv.blobs.remove(id)
 	}
 	if sv.collected != nil {
@@ -150,10 +165,10 @@ func (s *Server) collectOne(key string) bool {
 		}
 		return was
 	}
-	e := stateEncoder{blob: func(data []byte) uint64 {
-		id, isNew := sv.blobs.take(data)
+	e := stateEncoder{blob: func(b *block) uint64 {
+		id, isNew := sv.blobs.take(b)
 		if isNew {
-			sv.pending[blobKey(id)] = data
+			sv.pending[blobKey(id)], _ = b.load() // Snapshot has loaded the blocks of other stores
 		}
 		return id
 	}}
@@ -189,9 +204,12 @@ func (s *Server) commit() error {
 		sv.busy = true
 		sv.mu.Unlock()
 		s.mu.Lock()
-		batch, upTo := sv.pending, sv.changes
-		sv.pending = map[string][]byte{}
+		batch, leaving, upTo := sv.pending, sv.leaving, sv.changes
+		sv.pending, sv.leaving = map[string][]byte{}, nil
 		s.mu.Unlock()
+		for _, b := range leaving {
+			_, _ = b.load() // a response or a snapshot may still need it
+		}
 		err := sv.save(batch)
 		if err != nil { // a later attempt may succeed
 			s.mu.Lock()

@@ -1,6 +1,7 @@
 package databrickstest
 
 import (
+	"bytes"
 	"io"
 	"iter"
 	"mime/multipart"
@@ -183,21 +184,25 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 		return nil, err
 	}
 	file := uri.content()
+	begin, err := file.slice(0, min(1000, file.size))
+	if err != nil {
+		return nil, err
+	}
 	if file.size == 0 {
 		return nil, missingField("uri")
 	}
 	l := &v12Library{name: in.Name, folder: in.Folder, libType: in.LibType, on: map[string]*attachment{}}
 	switch in.LibType {
 	case "java-jar", "scala", "python-egg":
-		if string(file.slice(0, min(2, file.size))) != "PK" {
+		if !bytes.HasPrefix(begin, []byte("PK")) {
 			l.problem = "java.util.zip.ZipException: error in opening zip file"
 		}
 	case "python-pypi":
-		l.file, fileName = string(file.slice(0, min(file.size, 1000))), ""
+		l.file, fileName = string(begin), ""
 	default:
 		return nil, exception("IllegalArgumentException", "Unknown library type: %s", shortened(in.LibType))
 	}
-	err := c.locked(func() error {
+	err = c.locked(func() error {
 		if in.AttachToAllClusters {
 			l.onAll = c.now
 		}

@@ -47,7 +47,7 @@ func (s *Server) PutWorkspaceObject(path, objectType string, content []byte) {
 		panic("databrickstest: " + err.Error())
 	}
 	node := a.node(c, objectType)
-	node.content = slices.Clone(content)
+	node.content = contentOf(slices.Clone(content))
 	parent.children[names[len(names)-1]] = node
 	a.touch(c, names)
 }
@@ -79,7 +79,7 @@ type workspaceNode struct {
 	creator           string // empty for objects that no user created
 	created, modified time.Time
 	children          map[string]*workspaceNode `state:"-"` // nil except for directories and Git folders
-	content           []byte                    // of a file
+	content           content                   // of a file
 	notebook          notebook                  // of a notebook
 	jupyter           bool                      // the notebook was imported as Jupyter
 }
@@ -308,7 +308,7 @@ type workspaceObject struct {
 	ResourceID   string            `json:"resource_id"`
 	Created      int64             `json:"created_at,omitzero"`
 	Modified     int64             `json:"modified_at,omitzero"`
-	Size         *int              `json:"size,omitzero"`
+	Size         *int64            `json:"size,omitzero"`
 	ExportFormat string            `json:"repos_export_format,omitzero"`
 	Git          *workspaceGitInfo `json:"git_info,omitzero"`
 }
@@ -327,7 +327,7 @@ func (n *workspaceNode) info(names []string) workspaceObject {
 		info.Created, info.Modified = millis(n.created), millis(n.modified)
 	}
 	if n.objectType == typeFile {
-		info.Size = new(len(n.content))
+		info.Size = new(n.content.size)
 	}
 	return info
 }
@@ -591,7 +591,7 @@ func (a *workspaceArea) parse(c *call, name, format, language string, data []byt
 		return a.sourceFile(c, name, data)
 	case formatRaw:
 		node := a.node(c, typeFile)
-		node.content = data
+		node.content = contentOf(data)
 		return node, name, nil
 	}
 	return nil, "", invalid("Unknown format: %s", format)
@@ -614,7 +614,7 @@ func (a *workspaceArea) sourceFile(c *call, name string, data []byte) (*workspac
 		node.jupyter = true
 		return node, bare, err
 	}
-	node.objectType, node.content = typeFile, data
+	node.objectType, node.content = typeFile, contentOf(data)
 	return node, name, nil
 }
 

@@ -100,7 +100,8 @@ func (n *workspaceNode) export(name, format string) (data []byte, fileType strin
 	case n.isDir() && (format == formatDBC || plain):
 		return n.zipped(name, format == formatDBC)
 	case n.objectType == typeFile && (plain || format == formatRaw):
-		return n.content, strings.TrimPrefix(path.Ext(name), "."), nil
+		data, err := n.content.bytes()
+		return data, strings.TrimPrefix(path.Ext(name), "."), err
 	case n.objectType != typeNotebook:
 		return nil, "", refused
 	case plain || format == formatRaw:
@@ -163,26 +164,26 @@ const archiveManifest = "manifest.mf"
 func (n *workspaceNode) zipped(name string, dbc bool) (data []byte, fileType string, err error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
-	add := func(name string, content []byte) {
+	add := func(name string, data content) {
 		w, createErr := archive.Create(name)
 		if createErr == nil {
-			_, createErr = w.Write(content)
+			createErr = data.writeTo(w, 0, data.size)
 		}
 		if err == nil {
 			err = createErr
 		}
 	}
 	if dbc {
-		add(archiveManifest, encoded(map[string]string{"version": "1.0"})) // the content of the service's manifest is not known
+		add(archiveManifest, contentOf(encoded(map[string]string{"version": "1.0"}))) // the content of the service's manifest is not known
 	}
 	n.walk(name, func(at string, n *workspaceNode) {
 		switch {
 		case n.isDir():
-			add(at+"/", nil)
+			add(at+"/", content{})
 		case n.objectType == typeNotebook && dbc:
-			add(at+"."+strings.ToLower(n.notebook.language), n.notebook.archive(path.Base(at)))
+			add(at+"."+strings.ToLower(n.notebook.language), contentOf(n.notebook.archive(path.Base(at))))
 		case n.objectType == typeNotebook:
-			add(at+languages[n.notebook.language].extension, n.notebook.text())
+			add(at+languages[n.notebook.language].extension, contentOf(n.notebook.text()))
 		case n.objectType == typeFile && !dbc:
 			add(at, n.content)
 		}

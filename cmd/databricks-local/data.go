@@ -43,8 +43,22 @@ func (s *boltStore) Load(record func(key string, value []byte) error) error {
 		if bucket == nil {
 			return nil
 		}
-		return bucket.ForEach(func(key, value []byte) error { return record(string(key), bytes.Clone(value)) })
+		return bucket.ForEach(func(key, value []byte) error { return record(string(key), value) })
 	})
+}
+
+// Read implements databrickstest.Store.
+func (s *boltStore) Read(key string) (value []byte, err error) {
+	err = s.db.View(func(tx *bolt.Tx) error {
+		if bucket := tx.Bucket(recordsBucket); bucket != nil {
+			value = bytes.Clone(bucket.Get([]byte(key)))
+		}
+		if value == nil {
+			return fmt.Errorf("%.100s is not in the store", key)
+		}
+		return nil
+	})
+	return value, err
 }
 
 // Save implements databrickstest.Store.
