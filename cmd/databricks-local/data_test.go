@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -164,10 +165,10 @@ type child struct {
 
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	command := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-fast", "-data", dir)
+	command := exec.Command(os.Args[0], "-addr", "127.0.0.1:0", "-fast", "-user", "alice@example.com=dapialice", "-data", dir)
 	command.Env = append(os.Environ(), "DATABRICKS_LOCAL_TEST_CHILD=1")
-	var errors bytes.Buffer
-	command.Stderr = &errors
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -179,7 +180,7 @@ func startChild(t *testing.T, dir string) *child {
 	}
 	if len(values) < 2 {
 		_ = command.Wait()
-		require.FailNow(t, "the program did not start", errors.String())
+		require.FailNow(t, "the program did not start", stderr.String())
 	}
 	client, err := databricks.NewClient(databricks.WithHost(values["DATABRICKS_HOST"]), databricks.WithToken(values["DATABRICKS_TOKEN"]),
 		databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
@@ -198,6 +199,18 @@ type acknowledged struct {
 	gone     map[string]bool   // files that were deleted
 	counters map[string]int    // by path, of files that are overwritten many times
 	secrets  map[string]bool
+	volumes  map[string]bool
+	uploads  map[string][]byte                    // files of a volume
+	streams  map[int64]*stream                    // of DBFS, by handle
+	sources  map[string][]byte                    // notebooks, by path
+	access   map[int64]databricks.PermissionLevel // of alice, by job
+}
+
+// A stream is a DBFS file that is being written.
+type stream struct {
+	path   string
+	data   []byte // the blocks that were acknowledged
+	closed bool
 }
 
 // TestKill kills the program with SIGKILL several times, while it handles writes. Each
@@ -208,7 +221,8 @@ func TestKill(t *testing.T) {
 	}
 	dir := t.TempDir()
 	acks := &acknowledged{clusters: map[string]bool{}, jobs: map[int64]bool{}, runs: map[int64]bool{}, files: map[string][]byte{},
-		gone: map[string]bool{}, counters: map[string]int{}, secrets: map[string]bool{}}
+		gone: map[string]bool{}, counters: map[string]int{}, secrets: map[string]bool{}, volumes: map[string]bool{}, uploads: map[string][]byte{},
+		streams: map[int64]*stream{}, sources: map[string][]byte{}, access: map[int64]databricks.PermissionLevel{}}
 	random := rand.New(rand.NewPCG(1, 2))
 	verified := 0
 	for round := range *killRounds {
@@ -216,6 +230,9 @@ func TestKill(t *testing.T) {
 		verified += acks.verify(t, program.client, false)
 		if round == 0 {
 			require.NoError(t, program.client.Secrets.CreateScope(t.Context(), databricks.CreateScope{Scope: "kill"}))
+			_, err := program.client.Volumes.Create(t.Context(), databricks.CreateVolume{CatalogName: "main", SchemaName: "default", Name: "kill", VolumeType: databricks.VolumeManaged})
+			require.NoError(t, err)
+			require.NoError(t, program.client.Workspace.Mkdirs(t.Context(), "/Shared/kill"))
 		}
 		acks.mu.Lock()
 		enough := acks.total + 20 + random.IntN(100)
@@ -252,7 +269,13 @@ func TestKill(t *testing.T) {
 func (a *acknowledged) write(ctx context.Context, client *databricks.Client, name string, writer, i int) bool {
 	var err error
 	var note func()
-	switch (writer + i) % 6 {
+	ack := func(note func()) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		note()
+		a.total++
+	}
+	switch (writer + i) % 11 {
 	case 0:
 		data := bytes.Repeat([]byte(name), 1+i*997%20_000)
 		path := "/files/" + name
@@ -300,14 +323,58 @@ func (a *acknowledged) write(ctx context.Context, client *databricks.Client, nam
 				a.files[path+"-moved"] = []byte(name)
 			}
 		}
+	case 6:
+		data := bytes.Repeat([]byte(name), 1+i*7919%20_000)
+		path := "/Volumes/main/default/kill/" + name
+		err = client.Files.PutFile(ctx, path, bytes.NewReader(data), databricks.PutFileOptions{})
+		note = func() { a.uploads[path] = data }
+	case 7: // a stream, each block of which is acknowledged
+		s := &stream{path: "/streams/" + name}
+		var handle int64
+		handle, err = client.DBFS.Create(ctx, databricks.CreateFile{Path: s.path})
+		for block := 0; err == nil; block++ {
+			ack(func() { a.streams[handle] = s })
+			if block == 4 {
+				err = client.DBFS.Close(ctx, handle)
+				break
+			}
+			data := bytes.Repeat([]byte(fmt.Sprint(name, "/", block)), 1+i*7919%30_000)
+			if err = client.DBFS.AddBlock(ctx, handle, data); err == nil {
+				ack(func() { s.data = append(s.data, data...) })
+			}
+		}
+		note = func() { s.closed = true }
+	case 8:
+		source := bytes.Repeat([]byte("print('"+name+"')\n"), 1+i*7919%2000)
+		path := "/Shared/kill/" + name
+		_, err = client.Workspace.Import(ctx, databricks.ImportObject{Path: path, Language: databricks.LanguagePython, Content: source})
+		note = func() { a.sources[path] = source }
+	case 9:
+		a.mu.Lock()
+		var job int64
+		for id := range a.jobs {
+			if _, taken := a.access[id]; !taken {
+				job = id
+				break
+			}
+		}
+		level := []databricks.PermissionLevel{databricks.CanView, databricks.CanManageRun}[i%2]
+		a.access[job] = "" // not acknowledged yet
+		a.mu.Unlock()
+		if job == 0 {
+			return true
+		}
+		_, err = client.Permissions.Update(ctx, databricks.UpdatePermissions{Object: databricks.PermissionsOnJobs, ID: fmt.Sprint(job),
+			AccessControlList: []databricks.AccessControl{{UserName: "alice@example.com", PermissionLevel: level}}})
+		note = func() { a.access[job] = level }
+	case 10:
+		_, err = client.Volumes.Create(ctx, databricks.CreateVolume{CatalogName: "main", SchemaName: "default", Name: "v" + name, VolumeType: databricks.VolumeManaged})
+		note = func() { a.volumes["v"+name] = true }
 	}
 	if err != nil {
 		return false
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	note()
-	a.total++
+	ack(note)
 	return true
 }
 
@@ -375,12 +442,89 @@ func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool)
 		assert.GreaterOrEqual(t, value, want, "%s is older than what was acknowledged", path)
 		n++
 	}
+	n += a.verifyTrees(t, client, all)
+	for job, want := range a.access {
+		if want == "" || !all && rand.IntN(1+len(a.access)/20) != 0 {
+			continue
+		}
+		got, err := client.Permissions.Get(ctx, databricks.PermissionsOnJobs, fmt.Sprint(job))
+		require.NoError(t, err)
+		assert.True(t, slices.ContainsFunc(got.AccessControlList, func(o databricks.ObjectAccess) bool {
+			return o.UserName == "alice@example.com" && o.AllPermissions[0].PermissionLevel == want
+		}), "the permission on job %d is lost: want %s in %v", job, want, got.AccessControlList)
+		n++
+	}
 	if len(a.secrets) > 0 {
 		list, err := client.Secrets.List(ctx, "kill")
 		require.NoError(t, err)
 		for key := range a.secrets {
 			assert.True(t, slices.ContainsFunc(list, func(s databricks.SecretMetadata) bool { return s.Key == key }), "secret %s is lost", key)
 			n++
+		}
+	}
+	return n
+}
+
+// verifyTrees is verify for volumes, streams and the workspace.
+func (a *acknowledged) verifyTrees(t *testing.T, client *databricks.Client, all bool) (n int) {
+	ctx := t.Context()
+	some := func(of int) bool { return all || rand.IntN(1+of/20) == 0 }
+	if len(a.volumes)+len(a.uploads) > 0 {
+		volumes := map[string]bool{}
+		for v, err := range client.Volumes.All(ctx, databricks.ListVolumes{CatalogName: "main", SchemaName: "default"}) {
+			require.NoError(t, err)
+			volumes[v.Name] = true
+		}
+		for name := range a.volumes {
+			assert.True(t, volumes[name], "volume %s is lost", name)
+			n++
+		}
+		sizes := map[string]int64{}
+		for f, err := range client.Files.All(ctx, databricks.ListDirectory{Path: "/Volumes/main/default/kill"}) {
+			require.NoError(t, err)
+			sizes[f.Path] = f.FileSize
+		}
+		for path, want := range a.uploads {
+			assert.EqualValues(t, len(want), sizes[path], "%s is lost", path)
+			if n++; some(len(a.uploads)) {
+				var got bytes.Buffer
+				require.NoError(t, client.Files.Download(ctx, path, &got, databricks.DownloadOptions{}))
+				assert.True(t, bytes.Equal(want, got.Bytes()), "%s has another content", path)
+			}
+		}
+	}
+	for handle, s := range a.streams {
+		if s.closed && !some(len(a.streams)) {
+			continue
+		}
+		if !s.closed { // it goes on after the start, unless it was closed and only the response was lost
+			err := client.DBFS.AddBlock(ctx, handle, []byte("end"))
+			if s.closed = errors.Is(err, databricks.ErrResourceDoesNotExist); !s.closed {
+				require.NoError(t, err, s.path)
+				require.NoError(t, client.DBFS.Close(ctx, handle), s.path)
+			}
+		}
+		var got bytes.Buffer
+		require.NoError(t, client.DBFS.Download(ctx, s.path, &got, databricks.DownloadOptions{}), s.path)
+		assert.True(t, bytes.HasPrefix(got.Bytes(), s.data), "%s does not begin with what was acknowledged", s.path)
+		assert.True(t, s.closed || bytes.HasSuffix(got.Bytes(), []byte("end")), s.path)
+		s.data, s.closed = got.Bytes(), true
+		n++
+	}
+	if len(a.sources) > 0 {
+		list, err := client.Workspace.List(ctx, databricks.ListObjects{Path: "/Shared/kill"})
+		require.NoError(t, err)
+		paths := map[string]bool{}
+		for _, o := range list {
+			paths[o.Path] = true
+		}
+		for path, want := range a.sources {
+			assert.True(t, paths[path], "%s is lost", path)
+			if n++; some(len(a.sources)) {
+				got, err := client.Workspace.Export(ctx, databricks.ExportObject{Path: path})
+				require.NoError(t, err)
+				assert.Equal(t, strings.TrimRight(string(want), "\n"), strings.TrimRight(strings.TrimPrefix(string(got.Content), "# Databricks notebook source\n"), "\n"), path)
+			}
 		}
 	}
 	return n
