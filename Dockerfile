@@ -3,9 +3,10 @@
 #   docker build -t databricks-local .
 #   docker run --rm -p 127.0.0.1:8080:8080 databricks-local -token dapi1
 #
-# Flags of databricks-local follow the name of the image. With -v local:/data and
-# -data /data, the state is kept when the container is removed. Flags for Python need an
-# image with Python.
+# Flags of databricks-local follow the name of the image. Do not use -addr. Choose the
+# port with -p instead, because the health check uses port 8080, with or without -tls.
+# With -v local:/data and -data /data, the state is kept when the container is removed.
+# Flags for Python need an image with Python.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -21,5 +22,5 @@ COPY --from=build --chown=65532:65532 /out/data /data
 COPY --from=build --chown=65532:65532 /out/tmp /tmp
 USER 65532:65532
 EXPOSE 8080
-HEALTHCHECK --interval=5s --timeout=5s CMD ["/databricks-local", "-health", "http://127.0.0.1:8080"]
+HEALTHCHECK --interval=5s --timeout=5s CMD ["/databricks-local", "-health", "127.0.0.1:8080"]
 ENTRYPOINT ["/databricks-local", "-addr", ":8080", "-public"]

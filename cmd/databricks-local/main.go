@@ -17,6 +17,9 @@
 //
 //	databricks-local -health http://127.0.0.1:8080
 //
+// For an address without a scheme, such as localhost:8080, -health uses https if the
+// workspace does, and accepts any certificate. The health check of the image does this.
+//
 // POST /reset returns the workspace to the state after its first start. GET /snapshot
 // returns the whole state, including all secrets. PUT /snapshot restores such a state.
 // These three need the token of an administrator, like the API. A web site therefore
@@ -33,8 +36,9 @@
 // never goes back. Flags and files that add objects have an effect only at the first
 // start and at a reset.
 //
-// The contents of files are in memory as well as on disk. Execution contexts of REST
-// 1.2 are not stored. A restart fails the Python code that was running.
+// The contents of files are read from disk when they are first needed, and then stay in
+// memory. Execution contexts of REST 1.2 are not stored. A restart fails the Python code
+// that was running.
 //
 // With -snapshot, the program starts with a state that GET /snapshot or -save wrote.
 // The flag -save writes a snapshot at the end. A snapshot contains its token, too.
@@ -199,7 +203,7 @@ func parse(args []string, diag io.Writer) (*config, error) {
 	flags.StringVar(&c.saveFile, "save", "", "`file` to write a snapshot to at the end")
 	flags.BoolVar(&c.verbose, "v", false, "log each request, without secrets")
 	flags.BoolVar(&c.version, "version", false, "print the version and exit")
-	flags.StringVar(&c.health, "health", "", "`URL` of a running workspace; check it and exit, with status 0 if it is ready")
+	flags.StringVar(&c.health, "health", "", "`URL` or host:port of a running workspace; check it and exit, with status 0 if it is ready")
 	flags.Func("user", "`name=token` of an additional user; may be repeated", func(text string) error {
 		name, token, ok := strings.Cut(text, "=")
 		if !ok || name == "" || token == "" {

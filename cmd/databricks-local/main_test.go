@@ -48,7 +48,9 @@ func start(t *testing.T, args ...string) (host, token string, log *bytes.Buffer,
 		require.True(t, ok, lines.Text())
 		return value
 	}
-	return export("DATABRICKS_HOST"), export("DATABRICKS_TOKEN"), log, stop
+	host, token = export("DATABRICKS_HOST"), export("DATABRICKS_TOKEN")
+	go func() { _, _ = io.Copy(io.Discard, reader) }() // what else it prints, until it ends
+	return host, token, log, stop
 }
 
 func get(t *testing.T, url, token string) (status int, body string, err error) {
