@@ -10,8 +10,8 @@ import (
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
-// An attempt is one sending of a call. It has a context, a header, a body, a
-// trace and an outcome of its own, which no other attempt can touch.
+// An attempt is one attempt to send a call. It has its own context, header, body,
+// trace and outcome. Other attempts do not change them.
 type attempt struct {
 	call    *call
 	number  int // 1 for the first
@@ -20,17 +20,17 @@ type attempt struct {
 
 	status      int       // of the response; 0 if there is none
 	err         error     // nil if the attempt succeeded
-	rejection   *APIError // err, if the service sent it in this attempt
-	transient   bool      // the failure is of a kind that passes
-	lost        bool      // the work may have been done, and the response was lost
-	interrupted bool      // the context of the call ended
-	unsigned    bool      // there is no credential
+	rejection   *APIError // err, if the service rejected this attempt
+	transient   bool      // a retry may succeed
+	lost        bool      // the request may have taken effect, and the response was lost
+	interrupted bool      // the context of the call has ended
+	unsigned    bool      // no credential is available
 	renews      bool      // the credential is renewed for the next attempt
 
 	duration  time.Duration
 	requestID string
-	info      *AttemptInfo    // nil if nobody observes
-	observed  context.Context // as the observers returned it
+	info      *AttemptInfo    // nil without observers
+	observed  context.Context // the context that the observers returned
 	response  *response.Body  // nil if there is none
 }
 
@@ -49,7 +49,7 @@ func (a *attempt) run(req *http.Request) (resp *http.Response, err error) {
 	}
 	a.request = req.WithContext(a.sending.Trace(ctx, a.call.request.reading))
 	if a.err = a.prepare(); a.err != nil {
-		err, a.call.stopped = a.err, a.err // nothing was sent, and another attempt would fare no better
+		err, a.call.stopped = a.err, a.err // nothing was sent, and a retry would fail in the same way
 	} else if resp, err = a.send(); err == nil {
 		a.receive(resp)
 		resp.Body.Close()
@@ -82,7 +82,7 @@ func (a *attempt) prepare() error {
 	return a.sending.Attach(a.request, &a.call.payload)
 }
 
-// send sends the request. If there is no response, it records why.
+// send sends the request. If there is no response, it records the reason.
 func (a *attempt) send() (*http.Response, error) {
 	resp, failure := a.sending.Send(a.call.client.transport, a.request)
 	if failure != nil {
@@ -93,7 +93,7 @@ func (a *attempt) send() (*http.Response, error) {
 	return resp, nil
 }
 
-// receive reads the response and records what it means.
+// receive reads the response and records its meaning.
 func (a *attempt) receive(resp *http.Response) {
 	a.status, a.requestID = resp.StatusCode, resp.Header.Get("X-Request-Id")
 	if a.call.request.Response != nil {
@@ -101,8 +101,8 @@ func (a *attempt) receive(resp *http.Response) {
 	}
 	a.response, _ = resp.Body.(*response.Body)
 	switch status := resp.StatusCode; {
-	case status < 200: // it may go on in another protocol; the body is a connection, and never ends
-		a.err, a.lost = fmt.Errorf("the response has the status %d, which nobody asked for", status), true
+	case status < 200: // an upgrade to another protocol; the body is a connection and never ends
+		a.err, a.lost = fmt.Errorf("the response has the unexpected status %d", status), true
 	case status <= 299:
 		a.err = decodeResponse(resp, a.call.out)
 	case a.call.request.presigned != nil:
@@ -126,7 +126,7 @@ func (a *attempt) receive(resp *http.Response) {
 	}
 }
 
-// rejectedByProxy reports whether a rejection is of a proxy, and not of the service.
+// rejectedByProxy reports whether a proxy, and not the service, sent the rejection.
 func (a *attempt) rejectedByProxy(err *APIError) bool {
 	return err.StatusCode == http.StatusProxyAuthRequired || err.report.Stranger && sending.ReadByProxy(a.call.client.transport, a.request)
 }

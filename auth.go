@@ -247,7 +247,7 @@ func WithTokenFunc(token func(context.Context) (string, error)) Option {
 				err = auth.CheckToken("the token of WithTokenFunc", t)
 			}
 			if err != nil {
-				return fmt.Errorf("asking for a token: %w", err)
+				return fmt.Errorf("requesting a token: %w", err)
 			}
 			r.Header.Set("Authorization", "Bearer "+t)
 			return nil

@@ -27,7 +27,7 @@ type RawBody struct {
 	// The body is closed afterwards.
 	Open func() (io.ReadCloser, error)
 
-	shown url.Values // what a plan shows of it
+	shown url.Values // the fields that a dry run shows
 }
 
 // encodeBody returns the body of a request in the form in which it is sent.

@@ -67,10 +67,10 @@ func (x *call) run(ctx context.Context) (err error) {
 		ErrorHandler: retryablehttp.PassthroughErrorHandler,
 	}
 	if x.prepareAttempt(req.Request) == nil {
-		_, _ = sender.Do(req) // the attempts know how it went
+		_, _ = sender.Do(req) // the attempts record the errors
 	}
 	if x.last != nil && x.last.err == nil && x.stopped == nil {
-		return nil // the response is where out says
+		return nil // the response is already in out
 	}
 	return x.finalError(ctx)
 }

@@ -60,8 +60,8 @@ func (s *ClustersService) Edit(ctx context.Context, id string, spec ClusterSpec)
 	}{id, spec})
 }
 
-// edit sends the attributes in body, which are those of spec and perhaps more.
-// invalid says what is wrong with them.
+// edit sends the attributes in body, which are those of spec and possibly more. If
+// they are invalid, invalid states the problem.
 func (s *ClustersService) edit(ctx context.Context, id string, spec ClusterSpec, invalid error, body any) error {
 	r := post("/api/2.0/clusters/edit").required("cluster_id", id).check(invalid)
 	switch {
@@ -101,7 +101,7 @@ func (in UpdateCluster) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{"cluster_id": in.ClusterID, "update_mask": in.UpdateMask, "cluster": cluster})
 }
 
-// mask lists the attributes that the mask names, or parts of which it names.
+// mask lists the attributes that the mask contains, fully or in part.
 func (in UpdateCluster) mask() []string {
 	names := strings.Split(in.UpdateMask, ",")
 	for i, name := range names {
@@ -113,7 +113,7 @@ func (in UpdateCluster) mask() []string {
 func (in UpdateCluster) check() error {
 	switch {
 	case in.ClusterID == "":
-		return badArg("cluster_id", missing)
+		return badArg("cluster_id", isRequired)
 	case in.UpdateMask == "":
 		return badArg("update_mask", "is required; want names of attributes separated by commas, or *")
 	case strings.ContainsAny(in.UpdateMask, " \t\r\n"):
@@ -129,8 +129,8 @@ func (in UpdateCluster) check() error {
 	return checkSize(in.Cluster.NumWorkers, in.Cluster.Autoscale)
 }
 
-// jsonFields yields the fields of a struct by their names on the wire, those
-// of embedded structs left out.
+// jsonFields yields the fields of a struct with their JSON names. It skips the
+// fields of embedded structs.
 func jsonFields(v any) iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
 		for field, value := range reflect.ValueOf(v).Fields() {
@@ -183,7 +183,7 @@ type ResizeCluster struct {
 func (in ResizeCluster) check() error {
 	switch {
 	case in.ClusterID == "":
-		return badArg("cluster_id", missing)
+		return badArg("cluster_id", isRequired)
 	case in.NumWorkers == nil && in.Autoscale == nil:
 		return badArg("num_workers", "and autoscale are both unset; set one of them (0 workers is new(0))")
 	}
@@ -353,7 +353,7 @@ func (s *ClustersService) All(ctx context.Context, in ListClusters) iter.Seq2[Cl
 		var next string
 		rest := func(name string, value json.RawMessage) {
 			if name == "next_page_token" {
-				_ = json.Unmarshal(value, &next) // a value that is no text leads nowhere
+				_ = json.Unmarshal(value, &next) // a value that is not text starts at the first page
 			}
 		}
 		return stream[Cluster](ctx, s.client, in.request(token), "clusters", rest), func() string { return next }

@@ -107,7 +107,7 @@ type SelectSparkVersion struct {
 	Beta   bool   // also consider beta releases
 }
 
-// sparkVersionKey takes apart a runtime's key, such as 15.4.x-gpu-ml-scala2.12.
+// sparkVersionKey splits the key of a runtime, such as 15.4.x-gpu-ml-scala2.12.
 var sparkVersionKey = regexp.MustCompile(`^(\d+)\.(\d+)\.x((?:-[a-z0-9]+)*)-scala(\d+\.\d+)$`)
 
 // SelectSparkVersion returns the key of the newest runtime that matches, for
@@ -118,7 +118,7 @@ func (s *ClustersService) SelectSparkVersion(ctx context.Context, in SelectSpark
 		return "", err
 	}
 	var best string
-	var newest [4]int // major, minor, and Scala's version below zero, as the lowest wins
+	var newest [4]int // major, minor, and the negated Scala version, because the lowest wins
 	for _, v := range versions {
 		m := sparkVersionKey.FindStringSubmatch(v.Key)
 		if m == nil || !in.matches(v.Name, strings.Split(m[3], "-"), m[4]) {
@@ -136,8 +136,8 @@ func (s *ClustersService) SelectSparkVersion(ctx context.Context, in SelectSpark
 	return best, nil
 }
 
-// matches reports whether a runtime with this name, these words in its key and
-// this version of Scala is one to consider.
+// matches reports whether a runtime matches the selection. It has this name, these
+// words in its key and this version of Scala.
 func (in SelectSparkVersion) matches(name string, words []string, scala string) bool {
 	has := func(word string) bool { return slices.Contains(words, word) }
 	return has("ml") == in.ML && has("gpu") == in.GPU && has("photon") == in.Photon && has("aarch64") == in.ARM &&
@@ -146,7 +146,7 @@ func (in SelectSparkVersion) matches(name string, words []string, scala string) 
 		(in.NonLTS || in.Beta || strings.Contains(name, "LTS")) && (in.Beta || !strings.Contains(name, "Beta"))
 }
 
-// number reads digits; more than fit into an int count as the largest.
+// number parses digits. It returns the largest int if they do not fit into an int.
 func number(digits string) int {
 	n, err := strconv.Atoi(digits)
 	if err != nil {
@@ -198,7 +198,7 @@ func (in SelectNodeType) matches(t NodeType) bool {
 		(!in.Photon || t.PhotonDriverCapable && t.PhotonWorkerCapable) && t.IsGraviton == in.ARM
 }
 
-// localDiskGB is the size of all local disks together.
+// localDiskGB returns the total size of all local disks.
 func (t NodeType) localDiskGB() int {
 	m := t.NodeInstanceType
 	if m == nil {

@@ -185,7 +185,7 @@ type ListClusterEvents struct {
 func (in ListClusterEvents) check() error {
 	switch {
 	case in.ClusterID == "":
-		return badArg("cluster_id", missing)
+		return badArg("cluster_id", isRequired)
 	case in.Offset < 0:
 		return badArg("offset", "is %d; want 0 or more", in.Offset)
 	case in.Offset > 0 && in.EndTime == 0 && in.Order != Ascending:
@@ -215,8 +215,8 @@ func (s *ClustersService) AllEvents(ctx context.Context, in ListClusterEvents) i
 	return allPages(in.PageToken, in.Limit, pageItems(func(token string) (*Page[ClusterEvent], error) { return s.eventsPage(ctx, in, token) }))
 }
 
-// eventsPage reads a page. The service names the next one by a token, or by the
-// whole request for it, whose JSON text is then the token.
+// eventsPage reads a page. The service identifies the next page by a token or by a
+// complete request. In the second case, the JSON text of the request is the token.
 func (s *ClustersService) eventsPage(ctx context.Context, in ListClusterEvents, token string) (*Page[ClusterEvent], error) {
 	in.PageToken = ""
 	r := post("/api/2.0/clusters/events").readOnly()
@@ -226,7 +226,7 @@ func (s *ClustersService) eventsPage(ctx context.Context, in ListClusterEvents, 
 		if err := json.Unmarshal([]byte(token), &next); err != nil {
 			r = r.check(badArg("page_token", "is not one that a page returned"))
 		}
-		// Servers were seen to leave these three out.
+		// Some servers omit these three members.
 		r = r.check(in.check()).optional("event_types", in.EventTypes).optional("order", in.Order).optional("limit", in.PageSize)
 		for name, value := range next {
 			r = r.optional(name, value)

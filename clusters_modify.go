@@ -34,7 +34,7 @@ func (s *ClustersService) Modify(ctx context.Context, id string, change func(*Cl
 	if err != nil {
 		return fmt.Errorf("databricks: modifying cluster %s: %w", id, err)
 	}
-	var before, after ClusterSpec // of nothing in common
+	var before, after ClusterSpec // separate values that share no memory
 	if err := errors.Join(response.Unmarshal(text, &before), response.Unmarshal(text, &after)); err != nil {
 		return fmt.Errorf("databricks: modifying cluster %s: %w", id, err)
 	}
@@ -51,14 +51,14 @@ func (s *ClustersService) Modify(ctx context.Context, id string, change func(*Cl
 		body[name] = value
 	}
 	invalid := after.check()
-	if len(*read) == 0 { // in a dry run, of a cluster that it only plans
+	if len(*read) == 0 { // in a dry run, because the cluster does not exist
 		invalid = nil
 	}
 	return s.edit(ctx, id, after, invalid, body)
 }
 
-// editable returns those members of a cluster's JSON form that an edit must send
-// to change nothing, and their text.
+// editable returns the members of a cluster's JSON form that an edit must send to
+// change nothing, and their text.
 func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMessage, text []byte, err error) {
 	has := func(m map[string]json.RawMessage, name string) bool {
 		return len(m[name]) > 0 && string(m[name]) != "null"
@@ -74,7 +74,7 @@ func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMe
 		for name := range jsonFields(Cluster{}) {
 			delete(attributes, name)
 		}
-		if has(attributes, "instance_pool_id") { // which decides
+		if has(attributes, "instance_pool_id") { // the pool determines the node types
 			delete(attributes, "node_type_id")
 			delete(attributes, "driver_node_type_id")
 		}
@@ -83,8 +83,8 @@ func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMe
 		delete(attributes, name)
 	}
 
-	// A resize changes the cluster and not its spec. Where the spec has no size
-	// at all, something else decides about it.
+	// A resize changes the cluster but not its spec. If the spec has no size, a
+	// policy or a kind determines it.
 	size := "num_workers"
 	if has(read, "autoscale") {
 		size = "autoscale"

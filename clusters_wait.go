@@ -26,7 +26,7 @@ func (s *ClustersService) Watch(ctx context.Context, id string) iter.Seq2[*Clust
 	})
 }
 
-// poll returns a cluster that has a state.
+// poll gets a cluster. It fails if the cluster has no state.
 func (s *ClustersService) poll(ctx context.Context, id string) (*Cluster, error) {
 	cluster, err := s.Get(ctx, id)
 	if err == nil && cluster.State == "" && !s.client.Planning() {
@@ -35,8 +35,7 @@ func (s *ClustersService) poll(ctx context.Context, id string) (*Cluster, error)
 	return cluster, err
 }
 
-// pending returns those of the wanted clusters that are on their way to another
-// state.
+// pending returns those of the wanted clusters that are in a transitional state.
 func (s *ClustersService) pending(ctx context.Context, wanted func(id string) bool) (map[string]*Cluster, int, error) {
 	pending := map[string]*Cluster{}
 	for cluster, err := range s.All(ctx, ListClusters{}) {
@@ -53,8 +52,8 @@ func (s *ClustersService) pending(ctx context.Context, wanted func(id string) bo
 	return pending, 1, nil
 }
 
-// wait polls a cluster until done reports that the wait is over, or why it
-// cannot succeed. Many waits share one list.
+// wait polls a cluster until done reports that the wait is over or cannot succeed.
+// Waits of the same client share polls.
 func (s *ClustersService) wait(ctx context.Context, id string, done func(*Cluster) (bool, error)) (*Cluster, error) {
 	var last *Cluster
 	everyPoll := func(_, _ *Cluster) bool { return false }
@@ -110,7 +109,7 @@ func (s *ClustersService) WaitTerminated(ctx context.Context, id string) (*Clust
 }
 
 const (
-	startShows = 10 * time.Second // how long the state of a cluster may take to show that it was started
+	startShows = 10 * time.Second // maximum time until a start appears in the state of a cluster
 	startPause = 2 * time.Second  // between two starts
 )
 
@@ -124,12 +123,12 @@ const (
 // cluster. The wait has no limit other than the context.
 func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluster, error) {
 	var (
-		down      *Cluster       // as it was when it was to be started
+		down      *Cluster       // the cluster when it was last seen terminated, before a start
 		started   bool           // the service accepted the start
-		coming    bool           // it was seen to start
-		tolerance poll.Tolerance // of starts whose outcome is unknown
-		rejected  time.Time      // the first start that the state of the cluster did not permit
-		next      time.Time      // no start before this time
+		coming    bool           // the cluster was seen starting or running
+		tolerance poll.Tolerance // for starts whose outcome is unknown
+		rejected  time.Time      // time of the first start that the state of the cluster did not permit
+		next      time.Time      // do not start again before this time
 	)
 	return s.wait(ctx, id, func(c *Cluster) (bool, error) {
 		switch c.State {
@@ -141,18 +140,18 @@ func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluste
 			return false, newClusterError(c)
 		case ClusterTerminated:
 			switch {
-			case coming, down != nil && !down.sameEnd(c): // up, and down again
+			case coming, down != nil && !down.sameEnd(c): // it started, and terminated again
 				return false, newClusterError(c)
-			case started, time.Now().Before(next): // a start does not show yet
+			case started, time.Now().Before(next): // the state does not show the start yet
 				return false, nil
 			}
 			down = c
 			err := s.Start(ctx, id)
 			started = err == nil
 			next = time.Now().Add(startPause)
-			// A start whose response was lost may have been carried out, and a start that
-			// the service rejects may have been late: somebody else's was first. The next
-			// polls show it.
+			// A start whose response was lost may have been processed. A rejected
+			// start may have been too late, because another client started the
+			// cluster. The next polls show the result.
 			_, unknown := errors.AsType[*OutcomeUnknownError](err)
 			switch {
 			case unknown && !tolerance.Exceeded():
@@ -171,13 +170,13 @@ func (s *ClustersService) EnsureRunning(ctx context.Context, id string) (*Cluste
 	})
 }
 
-// sameEnd reports whether two looks at a terminated cluster saw it terminated
-// by the same event.
+// sameEnd reports whether two polls of a terminated cluster saw the same
+// termination.
 func (c *Cluster) sameEnd(other *Cluster) bool {
 	return c.TerminatedTime == other.TerminatedTime && reflect.DeepEqual(c.TerminationReason, other.TerminationReason)
 }
 
-// describe says in a few words what state a cluster is in.
+// describe returns a short description of a cluster's state.
 func (c *Cluster) describe() string {
 	if c.StateMessage == "" {
 		return oneLine(string(c.State), 100)

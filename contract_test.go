@@ -159,9 +159,9 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/2.0/workspace/mkdirs", Go: "Workspace.Mkdirs", Args: "path"},
 }
 
-// contractRepeats are the calls that the client repeats, or not, against what the
+// contractRetries are the calls that the client repeats, or not, against what the
 // contract says.
-var contractRepeats = map[string]string{
+var contractRetries = map[string]string{
 	"POST /api/2.0/policies/clusters/delete":            "ids are never given twice, and a repeat that finds no policy found it deleted",
 	"POST /api/2.0/instance-pools/delete":               "ids are never given twice, and a repeat that finds no pool found it deleted",
 	"POST /api/2.0/instance-pools/create":               "it has a token, and a repeat cannot make a second pool of the same name",
@@ -222,10 +222,10 @@ var contractSuite = &contract.Suite{
 	Unknown: func(err error) bool { _, ok := errors.AsType[*OutcomeUnknownError](err); return ok },
 	Reads:   []string{"POST /api/2.0/clusters/events"},
 	Others:  hostileCalls,
-	Repeats: contractRepeats, Names: contractNames, Contents: []string{"GET /api/2.0/dbfs/read"}, NonEmpty: []string{"GET /api/2.0/workspace/export"},
+	Retries: contractRetries, Names: contractNames, Contents: []string{"GET /api/2.0/dbfs/read"}, NonEmpty: []string{"GET /api/2.0/workspace/export"},
 }
 
-func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
-func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
-func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
-func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }
+func TestContract_types(t *testing.T)   { contractSuite.Types(t) }
+func TestContract_notices(t *testing.T) { contractSuite.Notices(t) }
+func TestContract_calls(t *testing.T)   { contractSuite.Calls(t) }
+func TestContract_retries(t *testing.T) { contractSuite.Retried(t) }

@@ -46,7 +46,7 @@ type FileInfo struct {
 	ModificationTime Millis `json:"modification_time,omitzero"` // 0 from old servers and for some directories
 }
 
-// requiredPath adds a path of DBFS.
+// requiredPath adds a DBFS path as a required argument.
 func (r Request) requiredPath(name, path string) Request {
 	bare := dbfsPath(path)
 	return r.on(bare).check(checkDBFSPath(name, path)).required(name, bare)
@@ -65,7 +65,7 @@ func dbfsPath(path string) string {
 func checkDBFSPath(name, path string) error {
 	switch {
 	case path == "":
-		return badArg(name, missing)
+		return badArg(name, isRequired)
 	case strings.HasPrefix(path, "dbfs://"):
 		return badArg(name, "%.100q names a host; want something like dbfs:/tmp/data.csv, with one slash", path)
 	case !strings.HasPrefix(dbfsPath(path), "/"):
@@ -119,7 +119,8 @@ func (s *DBFSService) AddBlock(ctx context.Context, handle int64, data []byte) e
 	return s.addBlock(ctx, handle, blocks.Append(nil, handle, data), err)
 }
 
-// addBlock sends an encoded block, unless invalid says what is wrong with it.
+// addBlock sends an encoded block. If the block is invalid, invalid states the
+// problem.
 func (s *DBFSService) addBlock(ctx context.Context, handle int64, text []byte, invalid error) error {
 	r := post("/api/2.0/dbfs/add-block").required("handle", handle).check(invalid)
 	r.Body = RawBody{ContentType: "application/json", Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
@@ -169,7 +170,7 @@ func (s *DBFSService) deleteAll(ctx context.Context, path string, recursive bool
 		pacer     poll.Pacer
 		tolerance poll.Tolerance
 		files     int64
-		partly    bool // a part was deleted, so it takes long
+		partly    bool // a part was deleted, so the directory is large
 	)
 	for {
 		err := s.client.Do(ctx, r, nil)

@@ -147,7 +147,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	assert.Len(t, local, len(names))
 	folded := map[string]bool{}
 	for name := range local {
-		assert.True(t, strings.HasPrefix(name, "in/here/"), "%q is not in its folder", name)
+		assert.True(t, strings.HasPrefix(name, "in/here/"), "%q is not in its directory", name)
 		assert.False(t, folded[strings.ToLower(name)], "%q is there twice where case does not count", name)
 		folded[strings.ToLower(name)] = true
 		for part := range strings.SplitSeq(name, "/") {

@@ -67,7 +67,7 @@ func (s *DBFSService) Download(ctx context.Context, path string, to io.Writer, o
 	done, err := s.downloadSmall(ctx, path, to, opts)
 	if err == nil && !done {
 		var f *remoteFile
-		if f, err = s.look(ctx, path, opts.Concurrency); err == nil {
+		if f, err = s.statFile(ctx, path, opts.Concurrency); err == nil {
 			_, err = f.writeTo(ctx, to, 0, opts.Progress)
 		}
 	}
@@ -110,15 +110,15 @@ func (s *DBFSService) downloadSmall(ctx context.Context, path string, to io.Writ
 // already has the name. With Overwrite, it fails only if that is a directory.
 // After an error, DownloadFile leaves no file, unless Resume is set.
 func (s *DBFSService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
-	look := func(bool) (*remoteFile, error) { return s.look(ctx, path, opts.Concurrency) }
-	return errs.Path("download", path, downloadFile(ctx, look, name, opts))
+	stat := func(bool) (*remoteFile, error) { return s.statFile(ctx, path, opts.Concurrency) }
+	return errs.Path("download", path, downloadFile(ctx, stat, name, opts))
 }
 
 // errIsDirectory is the error for a directory where a file is required.
 var errIsDirectory = errors.New("is a directory")
 
-// look returns a file as it is now.
-func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
+// statFile returns a file with its current size and modification time.
+func (s *DBFSService) statFile(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
 	if err := checkConcurrency(concurrency); err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func (s *DBFSService) look(ctx context.Context, path string, concurrency int) (*
 	return newDBFSFile(s, path, *info, make(chan struct{}, cmp.Or(concurrency, DefaultConcurrency))), nil
 }
 
-// A dbfsFile is DBFS for the engine for reading files.
+// A dbfsFile implements fileArea for DBFS.
 type dbfsFile struct{ s *DBFSService }
 
 func newDBFSFile(s *DBFSService, path string, info FileInfo, slots chan struct{}) *remoteFile {
@@ -173,8 +173,8 @@ func (d dbfsFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.Writ
 	return err
 }
 
-// unchanged gets the status of the file once more. What came in one piece is of
-// one version anyway.
+// unchanged gets the status of the file again. Data that was read in one response
+// belongs to one version anyway.
 func (d dbfsFile) unchanged(ctx context.Context, f *remoteFile, offset int64) error {
 	if f.size-offset <= MaxBlockSize {
 		return nil
@@ -186,7 +186,7 @@ func (d dbfsFile) unchanged(ctx context.Context, f *remoteFile, offset int64) er
 	case err != nil:
 		return err
 	case info.IsDir || info.FileSize != f.size || !info.ModificationTime.Time().Equal(f.modified):
-		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrSourceChanged, f.size, f.modified, info.FileSize, info.ModificationTime.Time())
+		return fmt.Errorf("%w: it had %d bytes, modified %v; now it has %d bytes, modified %v", ErrSourceChanged, f.size, f.modified, info.FileSize, info.ModificationTime.Time())
 	}
 	return nil
 }

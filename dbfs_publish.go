@@ -25,7 +25,8 @@ func (u *upload) verify(ctx context.Context) error {
 	return nil
 }
 
-// maxCollisions limits how often other writers may get ahead.
+// maxCollisions is the maximum number of times that other writers may replace the
+// file during publish.
 const maxCollisions = 100
 
 // publish moves the file from temp to its path. It retries while other writers
@@ -48,7 +49,7 @@ func (u *upload) publish(ctx context.Context) error {
 		if collisions > 0 && poll.Sleep(ctx, mathrand.N(100*time.Millisecond)) != nil {
 			return errs.Ended(ctx, ctx.Err(), err)
 		}
-		if err := u.look(ctx); err != nil {
+		if err := u.statPath(ctx); err != nil {
 			return err
 		}
 	}
@@ -61,7 +62,7 @@ func (u *upload) moveAway(ctx context.Context) error {
 	old := beside(u.path)
 	err := u.s.Move(ctx, u.path, old)
 	switch {
-	case errors.Is(err, ErrResourceDoesNotExist): // it was deleted
+	case errors.Is(err, ErrResourceDoesNotExist): // another writer deleted it
 		return nil
 	case outcomeUnknown(err):
 		if !await(ctx, u.status(old, exists)) {
@@ -100,10 +101,11 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 	}
 }
 
-// lateWork is how long the upload waits for a call whose response was lost.
+// lateWork is how long the upload waits for the effect of a call whose response was
+// lost.
 const lateWork = 30 * time.Second
 
-// await polls so until it reports true or the time is up.
+// await polls so until it returns true or lateWork has passed.
 func await(ctx context.Context, so func(context.Context) bool) bool {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
@@ -133,9 +135,9 @@ func (u *upload) status(path string, right func(*FileInfo) bool) func(context.Co
 func exists(there *FileInfo) bool { return there != nil }
 func gone(there *FileInfo) bool   { return there == nil }
 
-// tidy removes what an upload leaves behind and returns the upload's final
+// cleanUp removes what an upload leaves behind and returns the upload's final
 // error.
-func (u *upload) tidy(ctx context.Context, err error) error {
+func (u *upload) cleanUp(ctx context.Context, err error) error {
 	replaced := u.written && u.opts.InPlace && u.opts.Overwrite
 	if err != nil && u.written {
 		u.discard(ctx)
@@ -155,11 +157,11 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 		case err != nil && len(u.late) > 0:
 			return fmt.Errorf("%w; a partial file may remain at %s", err, u.path)
 		case err != nil && replaced:
-			return fmt.Errorf("%w; what was at %s before is gone", err, u.path)
+			return fmt.Errorf("%w; the previous file at %s no longer exists", err, u.path)
 		}
 		return err
 	}
-	// A lost call creates its file only once.
+	// A lost call creates its file at most once.
 	u.late = slices.DeleteFunc(u.late, func(name string) bool {
 		return u.status(name, exists)(ctx) && u.remove(ctx, name) == nil
 	})
@@ -169,8 +171,8 @@ func (u *upload) tidy(ctx context.Context, err error) error {
 	return err
 }
 
-// putBack moves the previous file back to the path, unless something else is
-// there. It returns the error with the location of the file.
+// putBack moves the previous file back to the path, unless another file is there.
+// It returns an error that states where the previous file is.
 func (u *upload) putBack(ctx context.Context, why error) error {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()

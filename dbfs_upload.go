@@ -74,7 +74,7 @@ type UploadOptions struct {
 // Limits on the buffer for a source of unknown size.
 const (
 	maxInMemory = 8 << 20
-	maxInBlocks = 64 << 20 // in memory for DBFS; all sources of a process hold 128 MiB at most
+	maxInBlocks = 64 << 20 // memory per source for DBFS; all sources of a process share 128 MiB
 	maxBuffered = 256 << 20
 )
 
@@ -137,16 +137,16 @@ type upload struct {
 	known  bool  // there is set
 	there  *FileInfo
 
-	content *source.Source // the data to send: source, or the buffer that holds it
-	meter   *progressReporter
-	temp    string   // where the data is written: beside path, or path itself
-	size    int64    // number of bytes sent
-	opened  bool     // content was opened
-	written bool     // this upload wrote the file at temp
-	olds    []string // current paths of the files that were at path
-	late    []string // paths at which a late call may still create a file
+	content  *source.Source // the data to send: source, or a buffer with its content
+	progress *progressReporter
+	temp     string   // where the data is written: beside path, or path itself
+	size     int64    // number of bytes sent
+	opened   bool     // content was opened
+	written  bool     // this upload wrote the file at temp
+	olds     []string // current paths of the files that were at path
+	late     []string // paths at which a late call may still create a file
 
-	refused atomic.Pointer[error]   // why the file cannot be at path
+	refused atomic.Pointer[error]   // why no file can be written to path
 	reading context.Context         // context of the calls that read the source
 	stop    context.CancelCauseFunc // cancels reading
 }
@@ -178,12 +178,12 @@ func (u *upload) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
-	defer u.meter.stop()
+	u.progress = newProgressReporter(u.opts.Progress, u.content.Size())
+	defer u.progress.stop()
 	if size := u.content.Size(); 0 <= size && size <= u.small {
 		return u.put(ctx, size)
 	}
-	err = u.lookAndWrite(ctx)
+	err = u.statAndWrite(ctx)
 	if err == nil {
 		err = u.source.Finish()
 	}
@@ -193,13 +193,13 @@ func (u *upload) run(ctx context.Context) error {
 	if err == nil && !u.opts.InPlace {
 		err = u.publish(ctx)
 	}
-	return u.tidy(ctx, err)
+	return u.cleanUp(ctx, err)
 }
 
 // plan plans the calls of an upload without reading the source.
 func (u *upload) plan(ctx context.Context) error {
 	if !u.known {
-		if err := u.look(ctx); err != nil {
+		if err := u.statPath(ctx); err != nil {
 			return err
 		}
 	}
@@ -215,7 +215,7 @@ func (u *upload) plan(ctx context.Context) error {
 	if err == nil && large {
 		err = u.publish(ctx)
 	}
-	return u.tidy(ctx, err)
+	return u.cleanUp(ctx, err)
 }
 
 // prepare decides what to send. It reads a small file completely, so that the
@@ -265,18 +265,20 @@ func (u *upload) put(ctx context.Context, size int64) error {
 	}
 }
 
-// mayReplaceLater says what may be at a path after err, the loss of the response
-// to a request that overwrites.
+// mayReplaceLater adds to err what the file at a path may contain after the
+// response to a request with Overwrite was lost.
 func mayReplaceLater(path string, err error) error {
-	return fmt.Errorf("%w; %s may have the old content or the new, and the new may replace what is written to it from now on", err, path)
+	return fmt.Errorf("%w; %s may have the old or the new content, and the new content may replace what you write to it later", err, path)
 }
 
-// maxClockSkew is how far the clocks of the service and of this machine may differ.
+// maxClockSkew is the maximum difference between the clocks of the service and of
+// this machine.
 const maxClockSkew = time.Minute
 
-// arrived reports whether what was sent is at the path, and came there since the
-// upload began. The same content from before is no sign that the request was
-// carried out. Old servers do not say when a file was written.
+// arrived reports whether the file at the path has the content that was sent, and
+// was written after the upload started. An older file with the same content does
+// not show that the request was processed. Old servers do not report modification
+// times.
 func (u *upload) arrived(ctx context.Context, size int64, began time.Time) bool {
 	info, err := u.s.stat(ctx, u.path)
 	if err != nil || info == nil || info.ModificationTime != 0 && info.ModificationTime.Time().Before(began.Add(-maxClockSkew)) {
@@ -305,8 +307,8 @@ func (u *upload) same(ctx context.Context, size int64) (bool, error) {
 	return bytes.Equal(got, want), err
 }
 
-// lookAndWrite gets the status of the path while it writes the file.
-func (u *upload) lookAndWrite(parent context.Context) error {
+// statAndWrite gets the status of the path while it writes the file.
+func (u *upload) statAndWrite(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	u.reading, u.stop = ctx, cancel
@@ -318,7 +320,7 @@ func (u *upload) lookAndWrite(parent context.Context) error {
 		looked <- nil
 	} else {
 		go func() {
-			err := u.look(ctx)
+			err := u.statPath(ctx)
 			if err != nil {
 				u.refused.Store(&err)
 			}
@@ -337,7 +339,7 @@ func (u *upload) lookAndWrite(parent context.Context) error {
 	return err
 }
 
-func (u *upload) look(ctx context.Context) (err error) {
+func (u *upload) statPath(ctx context.Context) (err error) {
 	if u.there, err = u.s.stat(ctx, u.path); err != nil {
 		return err
 	}
@@ -413,14 +415,14 @@ func (u *upload) writeOnce(ctx context.Context) error {
 	if err == nil {
 		u.size, err = u.s.addBlocks(ctx, handle, in)
 	}
-	tidy := ctx
+	cleanup := ctx
 	if err != nil {
 		var cancel context.CancelFunc
-		tidy, cancel = cleanupContext(ctx)
+		cleanup, cancel = cleanupContext(ctx)
 		defer cancel()
 	}
 	// A late call cannot write to a closed handle.
-	if closeErr := u.s.Close(tidy, handle); closeErr != nil {
+	if closeErr := u.s.Close(cleanup, handle); closeErr != nil {
 		u.late = append(u.late, u.temp)
 		if err == nil {
 			if err = closeErr; outcomeUnknown(err) && !u.opts.InPlace && u.appears(ctx) {
@@ -452,7 +454,7 @@ func (u *upload) open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.meter.set(0)
+	u.progress.set(0)
 	return &uploadReader{in, u, 0}, nil
 }
 
@@ -476,7 +478,7 @@ func (r *uploadReader) Read(p []byte) (n int, err error) {
 	}
 	if n > 0 {
 		r.done += int64(n)
-		r.u.meter.set(r.done)
+		r.u.progress.set(r.done)
 	}
 	return n, err
 }
@@ -524,15 +526,15 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 	return size, err
 }
 
-// cleanupContext returns a context for cleaning up. It ends tidyTime after ctx.
+// cleanupContext returns a context for cleaning up. It ends cleanupTime after ctx.
 func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	tidy, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(tidyTime, cancel) })
-	return tidy, func() { stop(); cancel() }
+	cleanup, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(cleanupTime, cancel) })
+	return cleanup, func() { stop(); cancel() }
 }
 
-// tidyTime is the time for cleaning up after a context has ended.
-const tidyTime = 15 * time.Second
+// cleanupTime is the time for cleaning up after a context has ended.
+const cleanupTime = 15 * time.Second
 
 // pause waits before a retry of an operation that consists of several calls.
 func (c *Client) pause(ctx context.Context, attempt int, failure error) error {

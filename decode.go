@@ -25,8 +25,8 @@ func decodeResponse(resp *http.Response, out any) error {
 	return err
 }
 
-// named is for validate methods of responses that identify a new object.
-// Without the ID, the outcome is unknown.
+// named is for the validate methods of responses that identify a new object. If the
+// response has no ID, the outcome is unknown.
 func named(name string, ok bool) error {
 	if !ok {
 		return errors.New("the response has no " + name)

@@ -16,9 +16,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/ignore"
-	"github.com/go-databricks/databricks/internal/parallel"
 	"github.com/go-databricks/databricks/internal/safename"
 )
 
@@ -172,11 +172,11 @@ func (e remoteEntry) in(dir, listed string) remoteEntry {
 
 // A fileUpload is a local file to upload.
 type fileUpload struct {
-	file     *os.File // positioned at the beginning
+	file     *os.File // positioned at the start
 	info     fs.FileInfo
 	to       string       // destination path
 	kind     any          // from remoteName
-	there    *remoteEntry // the existing object at the path; nil if there is none
+	there    *remoteEntry // the existing entry at the destination; nil if there is none
 	replace  bool         // replace an existing file
 	progress func(done int64)
 }
@@ -266,7 +266,7 @@ const (
 // from the sequence, even if the context has ended, so that a task can own a
 // resource.
 func (c *dirCopy) run(ctx context.Context, tasks iter.Seq[dirTask]) {
-	parallel.All(c.limit, func(yield func(dirTask) bool) {
+	concurrent.All(c.limit, func(yield func(dirTask) bool) {
 		for task := range tasks {
 			if !yield(task) || c.stop(ctx) {
 				return

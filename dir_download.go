@@ -47,7 +47,7 @@ func copyDirDown(ctx context.Context, op string, store dirStore, from, to string
 	case !opts.DryRun || !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
-	var failed error // listing the directory itself
+	var failed error // error of listing the directory itself
 	d.run(ctx, func(yield func(dirTask) bool) { failed = d.visitAll(ctx, from, yield) })
 	if failed != nil {
 		return nil, errs.Path(op, from, failed)

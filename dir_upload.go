@@ -13,8 +13,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/parallel"
 )
 
 // A dirUpload is a copy of a local directory to an area.
@@ -114,7 +114,8 @@ func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.C
 	}
 	f := fileUpload{replace: u.opts.replace()}
 	name, err := "", error(nil)
-	// The file may have been replaced by a pipe. Opening a pipe would block without O_NONBLOCK.
+	// The file may have been replaced by a pipe. Without O_NONBLOCK, opening a pipe
+	// would block.
 	f.file, err = u.root.OpenFile(filepath.FromSlash(local), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err == nil {
 		if f.info, err = f.file.Stat(); err == nil && !f.info.Mode().IsRegular() {
@@ -280,14 +281,14 @@ func (u *dirUpload) prune(ctx context.Context) {
 			}, &files, &dirs)
 		}
 	}
-	parallel.All(u.limit, slices.Values(files), func(task dirTask) { u.one(ctx, task) })
+	concurrent.All(u.limit, slices.Values(files), func(task dirTask) { u.one(ctx, task) })
 	for i := len(dirs) - 1; i >= 0 && u.complete(ctx); i-- { // children first
 		u.one(ctx, dirs[i])
 	}
 }
 
-// gone collects the entries of a directory that must be deleted, parents first.
-// It reports whether these are all entries.
+// gone collects the entries of a directory that must be deleted, parents first. It
+// reports whether all entries of the directory must be deleted.
 func (u *dirUpload) gone(ctx context.Context, local string, there map[string]*remoteEntry, keep func(name string) bool, files, dirs *[]dirTask) (all bool) {
 	entries := make([]remoteEntry, 0, len(there))
 	for _, e := range there {

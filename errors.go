@@ -33,7 +33,7 @@ type APIError struct {
 	RequestID  string    // ID for the vendor's support; empty if unknown
 	Details    []ErrorDetail
 
-	report  failure.Report // what the response said
+	report  failure.Report // parsed body of the response
 	history string         // number of attempts and total time, if there were several attempts
 }
 
@@ -58,14 +58,14 @@ func (e *APIError) Error() string {
 func (e *APIError) Is(target error) bool {
 	switch target {
 	case fs.ErrNotExist:
-		return e.missing() || e.StatusCode == http.StatusNotFound && e.Code != ErrEndpointNotFound ||
+		return e.saysNotFound() || e.StatusCode == http.StatusNotFound && e.Code != ErrEndpointNotFound ||
 			e.Code == ErrNotFound || strings.HasSuffix(string(e.Code), "_DOES_NOT_EXIST")
 	case fs.ErrExist:
 		return strings.HasSuffix(string(e.Code), "ALREADY_EXISTS")
 	case fs.ErrPermission:
 		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden || e.Code == ErrPermissionDenied
 	case ErrResourceDoesNotExist:
-		return e.Code == ErrResourceDoesNotExist || e.missing()
+		return e.Code == ErrResourceDoesNotExist || e.saysNotFound()
 	case ErrTooLarge:
 		return e.tooLarge()
 	}
@@ -73,9 +73,9 @@ func (e *APIError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// missing reports whether the message says that an object does not exist,
-// although the code does not.
-func (e *APIError) missing() bool {
+// saysNotFound reports whether the message says that an object does not exist, even
+// though the code does not.
+func (e *APIError) saysNotFound() bool {
 	return failure.SaysMissing(e.Path, e.StatusCode, string(e.Code), e.Message)
 }
 
@@ -147,7 +147,7 @@ func (e *OutcomeUnknownError) Unwrap() error { return e.Err }
 // A callError is any other failure of a call.
 type callError struct {
 	method, path string
-	history      string // how often the call was attempted, if more than once
+	history      string // number of attempts and total time, if there were several attempts
 	err          error
 }
 
@@ -166,7 +166,7 @@ const maxErrorBody = 1 << 20
 func readAPIError(resp *http.Response) *APIError {
 	var body []byte
 	var err error
-	if resp.StatusCode < 300 || resp.StatusCode > 399 { // what is neither success nor error has nothing to say
+	if resp.StatusCode < 300 || resp.StatusCode > 399 { // a redirect has no useful body
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	}
 	report := failure.Read(resp.Request.URL.Path, resp.StatusCode, resp.Header, body, err)

@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/parallel"
 )
 
 // A File is a file of DBFS or of a volume that is open for reading. It implements
@@ -27,14 +27,14 @@ type File struct {
 	block  []byte     // the data that Read returns next
 	start  int64      // offset of block
 	from   int64      // where reading started, or the target of the last Seek
-	ahead  *readAhead // nil if nothing reads ahead
+	ahead  *readAhead // nil if the file is not reading ahead
 }
 
 // Open opens a file for reading. All its reads use ctx. Sequential reads, such
 // as those of bufio.Scanner and io.Copy, are fast because the file reads ahead.
 // Each ReadAt requests only the bytes that it needs.
 func (s *DBFSService) Open(ctx context.Context, path string) (*File, error) {
-	remote, err := s.look(ctx, path, 0)
+	remote, err := s.statFile(ctx, path, 0)
 	if err != nil {
 		return nil, errs.Path("open", path, err)
 	}
@@ -93,7 +93,7 @@ func (f *File) read(p []byte) (int, error) {
 		if err := f.remote.area.unchanged(f.ctx, f.remote, f.from); err != nil {
 			return 0, err
 		}
-		f.from = f.remote.size // it is not checked again
+		f.from = f.remote.size // skip the check for changes
 		return 0, io.EOF
 	}
 	if f.offset == f.start+int64(len(f.block)) || f.block == nil {
@@ -144,7 +144,7 @@ func (f *File) ReadAt(p []byte, offset int64) (int, error) {
 	n := int(min(int64(len(p)), max(0, f.remote.size-offset)))
 	part := p[:n]
 	block := f.remote.area.buffers().size
-	err := parallel.Each(f.ctx, cap(f.remote.slots), func(yield func(int) bool) {
+	err := concurrent.Each(f.ctx, cap(f.remote.slots), func(yield func(int) bool) {
 		for i := 0; i < n && yield(i); i += block {
 		}
 	}, func(ctx context.Context, i int) error {

@@ -43,7 +43,7 @@ const maxNameLength = 255
 // path of a volume and a path that ends with a slash.
 func checkVolumePath(name, path string, file bool) error {
 	if path == "" {
-		return badArg(name, missing)
+		return badArg(name, isRequired)
 	}
 	bare := volumePath(path)
 	names := strings.Split(strings.TrimSuffix(bare, "/"), "/")
@@ -214,7 +214,7 @@ func rangeText(offset, length int64) string {
 func rangeOf(resp *http.Response, offset, length int64) (m FileMetadata, err error) {
 	if resp.StatusCode == http.StatusOK && offset == 0 { // the whole file; a server may ignore ranges
 		if m, err = metadataOf(resp.Header); err == nil && m.LastModified.IsZero() {
-			err = errors.New("the response is not a file of a volume: it has no Last-Modified") // but the page of a sign-in, or of a proxy
+			err = errors.New("the response is not a file of a volume: it has no Last-Modified") // the page of a sign-in or of a proxy
 		}
 		return m, err
 	}
@@ -388,7 +388,7 @@ func (in uploadURLsJSON) request(path string) Request {
 	in.Path = volumePath(in.Path)
 	r := post(path).check(checkVolumePath("path", in.Path, true)).params(in).idempotent()
 	if in.SessionToken == "" {
-		r = r.check(badArg("session_token", missing))
+		r = r.check(badArg("session_token", isRequired))
 	}
 	return r
 }
@@ -481,9 +481,9 @@ func (s *FilesService) CompleteUpload(ctx context.Context, in CompleteUpload) er
 	r.Query = url.Values{"action": {"complete-upload"}, "upload_type": {"multipart"}, "session_token": {string(in.SessionToken)}}
 	switch {
 	case in.SessionToken == "":
-		r = r.check(badArg("session_token", missing))
+		r = r.check(badArg("session_token", isRequired))
 	case len(in.Parts) == 0:
-		r = r.check(badArg("parts", missing))
+		r = r.check(badArg("parts", isRequired))
 	}
 	return s.client.Do(ctx, r, nil)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// sendChunks sends the parts one after another to one URL, as the storage of
-// Google Cloud has it. The last one makes the file.
+// sendChunks sends the parts to one URL, one after another, as Google Cloud
+// requires. The last part completes the file.
 func (p *partsUpload) sendChunks(ctx context.Context) error {
 	url, err := p.s.CreateResumableUploadURL(ctx, CreateResumableUploadURL{p.path, p.pending.SessionToken})
 	if err != nil {
@@ -28,7 +28,7 @@ func (p *partsUpload) sendChunks(ctx context.Context) error {
 			return nil
 		}
 		p.landed.Store(offset)
-		p.meter.set(offset)
+		p.progress.set(offset)
 	}
 	for piece, err := range p.pieces(ctx, offset) {
 		if err == nil {
@@ -51,8 +51,8 @@ func (p *partsUpload) sendChunks(ctx context.Context) error {
 	return nil
 }
 
-// resumedWithout is judge for an upload that may have been resumed: if it does not
-// exist any more, it may be done.
+// resumedWithout is judge for an upload that may have been resumed. If the upload
+// no longer exists, it may be complete.
 func (p *partsUpload) resumedWithout(ctx context.Context, err error) error {
 	if err = p.judge(ctx, err); p.resumed && errors.Is(err, errUploadGone) {
 		if same, sameErr := p.same(ctx); same && sameErr == nil {
@@ -63,8 +63,8 @@ func (p *partsUpload) resumedWithout(ctx context.Context, err error) error {
 	return err
 }
 
-// settle says what it means that a chunk could not be sent. One that may have
-// been the last, and have made the file, is looked for.
+// settle returns the result after a chunk could not be sent. If the chunk may have
+// been the last one, settle checks whether it completed the file.
 func (c *chunks) settle(ctx context.Context, err error) error {
 	if outcomeUnknown(err) {
 		if c.content.Rewindable() && await(ctx, func(ctx context.Context) bool { same, err := c.same(ctx); return same && err == nil }) {
@@ -81,7 +81,7 @@ type chunks struct {
 	url *PresignedURL
 }
 
-// send sends a chunk. What is lost on the way is sent again.
+// send sends a chunk. It sends the bytes again that the storage did not receive.
 func (c *chunks) send(ctx context.Context, piece piece) error {
 	body := &partBody{p: c.partsUpload, ctx: ctx, piece: piece}
 	defer body.end(true)
@@ -95,7 +95,7 @@ func (c *chunks) send(ctx context.Context, piece piece) error {
 		info, err := c.put(ctx, Request{
 			header:  http.Header{"Content-Range": {fmt.Sprintf("bytes %d-%d/%s", piece.offset+body.from, piece.offset+piece.size-1, total)}},
 			Body:    RawBody{ContentType: "application/octet-stream", Size: piece.size - body.from, Open: body.open},
-			reading: !piece.last, // only the last one makes the file
+			reading: !piece.last, // only the last chunk completes the file
 		})
 		refusal, refused := errors.AsType[*StorageError](err)
 		offset, queryErr := received(info, err)
@@ -103,7 +103,7 @@ func (c *chunks) send(ctx context.Context, piece piece) error {
 		case err == nil && piece.last:
 			return nil
 		case err == nil:
-			return errors.New("the storage says that the file is complete, before it is")
+			return errors.New("the storage reports a complete file before the last chunk")
 		case queryErr == nil:
 		case refused && refusal.StatusCode == http.StatusPreconditionFailed:
 			return fmt.Errorf("%w: %w", errFileExists, err)
@@ -121,17 +121,17 @@ func (c *chunks) send(ctx context.Context, piece piece) error {
 		}
 		body.end(true)
 		c.landed.Store(offset)
-		c.meter.set(offset)
+		c.progress.set(offset)
 		switch within := offset - piece.offset; {
 		case within < body.from || within > piece.size || within == piece.size && piece.last:
-			return fmt.Errorf("the storage has %d bytes of the file, which does not fit what was sent", offset)
+			return fmt.Errorf("the storage reports %d bytes of the file, which does not match what was sent", offset)
 		case within == piece.size:
 			return nil
 		case within > body.from:
 			failures, body.from = 0, within
 		default:
 			if failures++; failures >= c.s.client.retry.MaxAttempts {
-				return errors.New("the storage takes no more of the file")
+				return errors.New("the storage accepts no more of the file")
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func (c *chunks) put(ctx context.Context, r Request) (*ResponseInfo, error) {
 	return c.s.client.sendPresigned(ctx, c.url, r, c.landed.Load() == 0)
 }
 
-// received asks the storage how much of the file it has.
+// received requests from the storage how much of the file it has.
 func (c *chunks) received(ctx context.Context) (int64, error) {
 	info, err := c.put(ctx, Request{header: http.Header{"Content-Range": {"bytes */*"}}, Idempotent: true, reading: true})
 	if err == nil { // the file is complete
@@ -151,7 +151,7 @@ func (c *chunks) received(ctx context.Context) (int64, error) {
 	return received(info, err)
 }
 
-// received reads how much of the file the storage has.
+// received returns how much of the file the storage has, according to a response.
 func received(info *ResponseInfo, err error) (int64, error) {
 	if info == nil || info.StatusCode != http.StatusPermanentRedirect {
 		return 0, err
@@ -162,7 +162,7 @@ func received(info *ResponseInfo, err error) (int64, error) {
 	}
 	var last int64
 	if _, err := fmt.Sscanf(text, "bytes=0-%d", &last); err != nil || last < 0 {
-		return 0, fmt.Errorf("the storage has %.50q of the file, which cannot be read", text)
+		return 0, fmt.Errorf("the storage sent the invalid range %.50q", text)
 	}
 	return last + 1, nil
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/parallel"
 	"github.com/go-databricks/databricks/internal/source"
 )
 
@@ -44,10 +44,10 @@ func (s *FilesService) DownloadDir(ctx context.Context, path, dir string, opts D
 	return copyDirDown(ctx, "download", volumeDirs{s, slots}, strings.TrimSuffix(volumePath(path), "/"), dir, opts)
 }
 
-// volumeDirs is the volumes for the engine for directories.
+// volumeDirs implements dirStore for volumes.
 type volumeDirs struct {
 	s     *FilesService
-	slots chan struct{} // as many as reads may be in flight
+	slots chan struct{} // limits the reads in flight
 }
 
 func (d volumeDirs) list(ctx context.Context, dir string) ([]remoteEntry, error) {
@@ -127,20 +127,20 @@ func (d *treeDeletion) run(ctx context.Context, path string) error {
 	if errors.Is(err, errNotDir) {
 		top.dir, err = false, nil
 	}
-	if err != nil || checkVolumePath("path", path, true) != nil { // the volume itself
+	if err != nil || checkVolumePath("path", path, true) != nil { // path is the volume itself
 		return ignoreNotExist(err)
 	}
 	return d.remove(ctx, top)
 }
 
-// below deletes what is in a directory: its files, several at a time, and then
-// its directories, one after another.
+// below deletes the content of a directory. It deletes files concurrently, and then
+// subdirectories one after another.
 func (d *treeDeletion) below(ctx context.Context, dir string) error {
 	entries, err := d.dirs.list(ctx, dir)
 	if err != nil {
 		return err
 	}
-	err = parallel.Each(ctx, DefaultConcurrency, func(yield func(remoteEntry) bool) {
+	err = concurrent.Each(ctx, DefaultConcurrency, func(yield func(remoteEntry) bool) {
 		for _, e := range entries {
 			if (!e.dir || e.err != nil) && !yield(e) {
 				return
@@ -158,8 +158,8 @@ func (d *treeDeletion) below(ctx context.Context, dir string) error {
 	return err
 }
 
-// remove deletes a file or an empty directory. A directory may have vanished with
-// its last file.
+// remove deletes a file or an empty directory. The storage may delete a directory
+// together with its last file.
 func (d *treeDeletion) remove(ctx context.Context, e remoteEntry) error {
 	if e.err != nil {
 		return e.err

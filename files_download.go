@@ -15,11 +15,11 @@ import (
 	"github.com/go-databricks/databricks/internal/response"
 )
 
-// fileRanges are how many bytes of a file of a volume one request reads.
+// fileRanges has the numbers of bytes that one request reads of a file in a volume.
 type fileRanges struct {
-	first   int64       // the first request, which may be for the whole file
-	most    int64       // any other
-	buffers *bufferPool // as large as what one request reads at least
+	first   int64       // by the first request, which may read the whole file
+	most    int64       // at most, by any other request
+	buffers *bufferPool // each holds at least what one request reads
 }
 
 var defaultFileRanges = &fileRanges{first: 16 << 20, most: 64 << 20, buffers: newBufferPool(4 << 20)}
@@ -58,20 +58,20 @@ func (s *FilesService) Download(ctx context.Context, path string, to io.Writer, 
 // something already has the name. With Overwrite, it fails only if that is a
 // directory. After an error, DownloadFile leaves no file, unless Resume is set.
 func (s *FilesService) DownloadFile(ctx context.Context, path, name string, opts DownloadOptions) error {
-	look := func(known bool) (*remoteFile, error) {
+	stat := func(known bool) (*remoteFile, error) {
 		if known {
-			return s.look(ctx, path, opts.Concurrency)
+			return s.statFile(ctx, path, opts.Concurrency)
 		}
 		return s.unseen(path, opts.Concurrency)
 	}
-	return errs.Path("download", path, downloadFile(ctx, look, name, opts))
+	return errs.Path("download", path, downloadFile(ctx, stat, name, opts))
 }
 
 // Open opens a file for reading. All its reads use ctx. Sequential reads, such
 // as those of bufio.Scanner and io.Copy, are fast because the file reads ahead.
 // Each ReadAt requests only the bytes that it needs.
 func (s *FilesService) Open(ctx context.Context, path string) (*File, error) {
-	f, err := s.look(ctx, path, 0)
+	f, err := s.statFile(ctx, path, 0)
 	if err != nil {
 		return nil, errs.Path("open", path, err)
 	}
@@ -88,7 +88,7 @@ type volumeFile struct {
 	etag string // empty if unknown
 }
 
-// unseen returns a file of which nothing is known yet.
+// unseen returns a file whose size and version are not known yet.
 func (s *FilesService) unseen(path string, concurrency int) (*remoteFile, error) {
 	if err := errors.Join(checkConcurrency(concurrency), checkVolumePath("path", path, true)); err != nil {
 		return nil, err
@@ -97,13 +97,13 @@ func (s *FilesService) unseen(path string, concurrency int) (*remoteFile, error)
 	return &remoteFile{area: &volumeFile{s: s, ranges: defaultFileRanges}, path: volumePath(path), slots: slots, size: -1}, nil
 }
 
-// listed returns a file of which the size and the time are known.
+// listed returns a file whose size and modification time are known from a list.
 func (s *FilesService) listed(e FileEntry, slots chan struct{}) *remoteFile {
 	return &remoteFile{area: &volumeFile{s: s, ranges: defaultFileRanges}, path: e.Path, slots: slots, known: true, size: e.FileSize, modified: e.LastModified.Time()}
 }
 
-// look returns a file as it is now.
-func (s *FilesService) look(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
+// statFile returns a file with its current size and version.
+func (s *FilesService) statFile(ctx context.Context, path string, concurrency int) (*remoteFile, error) {
 	f, err := s.unseen(path, concurrency)
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (s *FilesService) orDirectory(ctx context.Context, path string, err error) 
 func (v *volumeFile) buffers() *bufferPool { return v.ranges.buffers }
 func (v *volumeFile) first() int64         { return v.ranges.first }
 
-// spanSize gives each lane its share, in whole buffers.
+// spanSize divides the rest of the file among the lanes, in whole buffers.
 func (v *volumeFile) spanSize(left int64, lanes int) int64 {
 	unit := int64(v.ranges.buffers.size)
 	share := (left + int64(lanes) - 1) / int64(lanes)
@@ -138,15 +138,15 @@ func (v *volumeFile) spanSize(left int64, lanes int) int64 {
 
 func (v *volumeFile) tag() string { return v.s.client.Host() + " " + v.etag }
 
-// unchanged has nothing to do: each response was of the same version.
+// unchanged does nothing, because each response was checked for the version.
 func (v *volumeFile) unchanged(context.Context, *remoteFile, int64) error { return nil }
 
 func (v *volumeFile) fetch(ctx context.Context, f *remoteFile, offset int64, p []byte, want int) error {
 	return v.copySpan(ctx, f, span{offset, int64(want)}, &sliceWriter{p[:want]})
 }
 
-// goodProgress is how many bytes a request that breaks off must have read for
-// the retry policy to start anew.
+// goodProgress is the number of bytes that a request must read before it fails, so
+// that the retry policy starts anew.
 const goodProgress = 1 << 20
 
 func (v *volumeFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.Writer) error {
@@ -171,8 +171,8 @@ func (v *volumeFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.W
 	}
 }
 
-// changedBy returns the error of a file that was there, and that the service now
-// rejects to read.
+// changedBy returns the error after the service refused to read a file that existed
+// before.
 func changedBy(rejection *APIError, err error) error {
 	switch rejection.StatusCode {
 	case http.StatusNotFound, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
@@ -181,8 +181,8 @@ func changedBy(rejection *APIError, err error) error {
 	return err
 }
 
-// get sends a request for a span, and retries it. s becomes what is left of the
-// span. Each attempt requests only that.
+// get sends a request for a span, and retries it. It reduces s to the part that was
+// not received. Each attempt requests only that part.
 func (v *volumeFile) get(ctx context.Context, f *remoteFile, s *span, ranged bool, w io.Writer) error {
 	r := onFile(http.MethodGet, f.path)
 	r.header = http.Header{}
@@ -202,11 +202,11 @@ func (v *volumeFile) get(ctx context.Context, f *remoteFile, s *span, ranged boo
 		n, err := copyBody(w, resp.Body, s.length)
 		s.offset, s.length = s.offset+n, s.length-n
 		if err == io.ErrUnexpectedEOF && n > 0 && n == resp.ContentLength {
-			err = nil // the service sent less than was requested, and all of that
+			err = nil // the service sent less than was requested, but completely
 		}
 		v.setHeader(r.header, f, *s, ranged)
 		if err == nil && s.length == 0 {
-			_, _ = resp.Body.Read(make([]byte, 1)) // the end, so that the connection can be used again
+			_, _ = resp.Body.Read(make([]byte, 1)) // read the end, so that the connection can be reused
 			return response.ErrStopped
 		}
 		return err
@@ -216,7 +216,7 @@ func (v *volumeFile) get(ctx context.Context, f *remoteFile, s *span, ranged boo
 // setHeader sets the header of a request for a span.
 func (v *volumeFile) setHeader(h http.Header, f *remoteFile, s span, ranged bool) {
 	h.Set("Accept", "application/octet-stream")
-	h.Set("Accept-Encoding", "identity") // a compressed response has no size
+	h.Set("Accept-Encoding", "identity") // a compressed response does not state the size
 	if ranged || s.offset > 0 {
 		h.Set("Range", rangeText(s.offset, s.length))
 	}
@@ -225,8 +225,8 @@ func (v *volumeFile) setHeader(h http.Header, f *remoteFile, s span, ranged bool
 	}
 }
 
-// accept checks that a response is of the version of the file that is read. The
-// first response says which that is.
+// accept checks that a response is of the same version of the file as the earlier
+// ones. The first response sets the version.
 func (v *volumeFile) accept(f *remoteFile, m FileMetadata, whole bool) error {
 	if !f.known {
 		v.etag = m.ETag
@@ -239,14 +239,14 @@ func (v *volumeFile) accept(f *remoteFile, m FileMetadata, whole bool) error {
 	was, is := f.modified.Truncate(time.Second), m.LastModified
 	switch {
 	case m.ContentLength != f.size, !was.IsZero() && !is.IsZero() && !was.Equal(is):
-		return fmt.Errorf("%w: it had %d bytes, of %v, and has %d, of %v", ErrSourceChanged, f.size, was.UTC(), m.ContentLength, is.UTC())
+		return fmt.Errorf("%w: it had %d bytes, modified %v; now it has %d bytes, modified %v", ErrSourceChanged, f.size, was.UTC(), m.ContentLength, is.UTC())
 	case m.ETag != "" && m.ETag != v.etag:
-		return fmt.Errorf("%w: its ETag was %.100q, and is %.100q", ErrSourceChanged, v.etag, m.ETag)
+		return fmt.Errorf("%w: its ETag was %.100q; now it is %.100q", ErrSourceChanged, v.etag, m.ETag)
 	}
 	return nil
 }
 
-// A sliceWriter is filled straight from a response.
+// A sliceWriter is a writer that a response can be read into directly.
 type sliceWriter struct{ p []byte }
 
 func (w *sliceWriter) Write(p []byte) (int, error) {
@@ -257,8 +257,8 @@ func (w *sliceWriter) Write(p []byte) (int, error) {
 
 var copyBuffers = newBufferPool(256 << 10)
 
-// copyBody copies n bytes of a response. It returns io.ErrUnexpectedEOF if there
-// are fewer.
+// copyBody copies n bytes of a response. It returns io.ErrUnexpectedEOF if the
+// response is shorter.
 func copyBody(w io.Writer, body io.Reader, n int64) (done int64, err error) {
 	if slice, ok := w.(*sliceWriter); ok {
 		got, err := io.ReadFull(body, slice.p[:n])

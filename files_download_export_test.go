@@ -26,7 +26,7 @@ func DownloadInRanges(ctx context.Context, s *FilesService, path string, to io.W
 
 // DownloadFileInRanges is DownloadFile with ranges as of DownloadInRanges.
 func DownloadFileInRanges(ctx context.Context, s *FilesService, path, name string, opts DownloadOptions, first, most, buffer int) error {
-	look := func(known bool) (*remoteFile, error) {
+	stat := func(known bool) (*remoteFile, error) {
 		f, err := withFileRanges(s, path, opts.Concurrency, first, most, buffer)
 		if err != nil || !known {
 			return f, err
@@ -38,5 +38,5 @@ func DownloadFileInRanges(ctx context.Context, s *FilesService, path, name strin
 		}
 		return f, err
 	}
-	return downloadFile(ctx, look, name, opts)
+	return downloadFile(ctx, stat, name, opts)
 }

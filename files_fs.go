@@ -22,8 +22,8 @@ type volumeTree struct {
 	ctx context.Context
 }
 
-// node describes an entry. HEAD and the list of a directory say the same only of
-// files, and only down to the second.
+// node describes an entry. A HEAD response and a directory list agree only for
+// files, and only to the second.
 func (e FileEntry) node() treeNode {
 	name := e.Path[strings.LastIndexByte(e.Path, '/')+1:]
 	if e.IsDirectory {
@@ -34,13 +34,13 @@ func (e FileEntry) node() treeNode {
 
 func (t volumeTree) stat(path string) (treeNode, error) {
 	directory := FileEntry{Path: path, IsDirectory: true}
-	f, err := t.s.look(t.ctx, path, 0)
+	f, err := t.s.statFile(t.ctx, path, 0)
 	switch {
 	case err == nil:
 		return FileEntry{Path: path, FileSize: f.size, LastModified: MillisOf(f.modified)}.node(), nil
 	case errors.Is(err, errIsDirectory):
 		return directory.node(), nil
-	case checkVolumePath("path", path, true) != nil && t.s.GetDirectoryMetadata(t.ctx, path) == nil: // the volume itself
+	case checkVolumePath("path", path, true) != nil && t.s.GetDirectoryMetadata(t.ctx, path) == nil: // path is the volume itself
 		return directory.node(), nil
 	}
 	return treeNode{}, err
@@ -64,7 +64,7 @@ func (t volumeTree) open(path string, node treeNode) (fs.File, error) {
 	return t.s.listed(e, make(chan struct{}, DefaultFileConcurrency)).open(t.ctx, node), nil
 }
 
-// listDir is List of a directory; a file is errNotDir.
+// listDir is List for directories. It returns errNotDir for a file.
 func (s *FilesService) listDir(ctx context.Context, path string) ([]FileEntry, error) {
 	entries, err := s.List(ctx, ListDirectory{Path: path})
 	if errors.Is(err, fs.ErrNotExist) && checkVolumePath("path", path, true) == nil {

@@ -18,24 +18,24 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/parallel"
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// Sizes of what is sent in parts. The storage of all clouds takes parts of 5 MiB
-// to 4 GiB, and 10,000 of them.
+// Sizes for uploads in parts. The storage of every cloud accepts up to 10,000 parts
+// of 5 MiB to 4 GiB.
 const (
-	defaultInParts    = 100 << 20 // files of this size and more; below, one request is as fast
+	defaultInParts    = 100 << 20 // files from this size on are sent in parts; for smaller ones, one request is as fast
 	defaultPartSize   = 16 << 20
 	maxPartSize       = 4 << 30
 	goodPartCount     = 1000 // larger files have larger parts
 	maxPartCount      = 10_000
-	chunkUnit         = 256 << 10 // Google's
+	chunkUnit         = 256 << 10 // required by Google Cloud
 	partConcurrency   = 8
 	streamConcurrency = 4
 	urlsAtOnce        = 32
-	maxRenewals       = 3 // of the URL of a part, in a row
+	maxRenewals       = 3 // how often the URL of a part is renewed in a row
 )
 
 // A PendingUpload is the state of an unfinished upload of a large file. It has
@@ -65,7 +65,7 @@ func (v *PendingUpload) check() error {
 	case v.SessionToken == "":
 		return badArg("Resume", "has no session_token")
 	case v.Size < 1 || v.PartSize < 1 || v.Size > v.PartSize*maxPartCount:
-		return badArg("Resume", "has a size of %d and parts of %d bytes, which does not fit", v.Size, v.PartSize)
+		return badArg("Resume", "has an invalid size (%d bytes) or part size (%d bytes)", v.Size, v.PartSize)
 	}
 	for i, part := range v.Parts {
 		if part.PartNumber < 1 || int64(part.PartNumber-1)*v.PartSize >= v.Size || i > 0 && v.Parts[i-1].PartNumber >= part.PartNumber {
@@ -97,20 +97,19 @@ func (s *FilesService) AbortUpload(ctx context.Context, pending PendingUpload) e
 		return err
 	}
 	_, err = s.client.sendPresigned(ctx, url, Request{Method: http.MethodDelete, Path: "/storage/upload", Idempotent: true, reading: true}, true)
-	if e, ok := errors.AsType[*StorageError](err); ok && (e.noUpload() || e.StatusCode == 499) { // Google's for "aborted"
+	if e, ok := errors.AsType[*StorageError](err); ok && (e.noUpload() || e.StatusCode == 499) { // what Google Cloud returns for an aborted upload
 		return nil
 	}
 	return err
 }
 
-// An unavailableError says why the file cannot be sent in parts. Nothing of it
-// was sent.
+// An unavailableError says why the file cannot be sent in parts. Nothing was sent.
 type unavailableError struct{ error }
 
 func (e *unavailableError) Unwrap() error { return e.error }
 
 // withoutEffect returns the error of a call that changes no file. Its outcome does
-// not matter, so that it is no [OutcomeUnknownError].
+// not matter, so the result is not an [OutcomeUnknownError].
 func withoutEffect(err error) error {
 	if unknown, ok := err.(*OutcomeUnknownError); ok {
 		return unknown.Err
@@ -118,10 +117,10 @@ func withoutEffect(err error) error {
 	return err
 }
 
-// errUploadGone says that the upload does not exist any more.
-var errUploadGone = errors.New("the upload does not exist any more")
+// errUploadGone says that the upload no longer exists.
+var errUploadGone = errors.New("the upload no longer exists")
 
-// presignRefused reports whether the workspace makes no presigned URLs.
+// presignRefused reports whether the workspace does not issue presigned URLs.
 func presignRefused(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	return ok && (e.Code == ErrEndpointNotFound || e.StatusCode == http.StatusNotImplemented ||
@@ -134,22 +133,22 @@ func presignRefused(err error) bool {
 type partsUpload struct {
 	*volumeUpload
 	pending  PendingUpload
-	save     func(PendingUpload) error // nil: the upload is aborted if it fails
+	save     func(PendingUpload) error // if nil, the upload is aborted on failure
 	resumed  bool
-	wasWhole bool // all parts were in the storage before, so that the upload may be complete already
+	wasWhole bool // all parts were in the storage at the start, so the upload may be complete
 	urls     partURLs
-	landed   atomic.Int64 // how many parts are in the storage
+	landed   atomic.Int64 // number of parts in the storage; for chunks, number of bytes
 
-	// Of an upload that can be resumed, the last byte of a part is sent by the one
-	// who holds the gate, until it is saved that the part is in the storage. So at
-	// most one part is there that nobody knows of.
+	// If an upload can be resumed, a part must hold the gate to send its last byte.
+	// It holds the gate until it has saved that the storage has the part. At most
+	// one part is therefore in the storage without being recorded.
 	gate chan struct{}
 
-	mu sync.Mutex // of pending.Parts
+	mu sync.Mutex // protects pending.Parts
 }
 
-// sendInParts uploads the file in parts. If it fails, it aborts the upload, unless
-// it can be resumed or may have been completed.
+// sendInParts uploads the file in parts. If it fails, it aborts the upload. It does
+// not abort an upload that can be resumed or that may be complete.
 func (u *volumeUpload) sendInParts(ctx context.Context) error {
 	pending := u.opts.Resume
 	for {
@@ -203,14 +202,14 @@ func (p *partsUpload) initiate(ctx context.Context) error {
 	}
 	if p.save != nil {
 		if err := p.save(p.saved()); err != nil {
-			return p.abort(ctx, err) // nobody can resume it
+			return p.abort(ctx, err) // it cannot be resumed
 		}
 	}
 	return nil
 }
 
-// partSizeFor returns the size of the parts of a file, the first ones if its size
-// is not known.
+// partSizeFor returns the size of the parts of a file. If the size of the file is
+// unknown, it returns the size of the first parts.
 func partSizeFor(size, part int64) int64 {
 	for part < maxPartSize && size > goodPartCount*part {
 		part *= 2
@@ -218,42 +217,42 @@ func partSizeFor(size, part int64) int64 {
 	return part
 }
 
-// countOf returns how many parts a file has.
+// countOf returns the number of parts of a file.
 func countOf(size, part int64) int64 { return (size-1)/part + 1 }
 
-// saved returns a copy of how far the upload is.
+// saved returns a copy of the state of the upload.
 func (p *partsUpload) saved() PendingUpload {
 	saved := p.pending
 	saved.Parts = slices.Clone(saved.Parts)
 	return saved
 }
 
-// run sends the parts that are not in the storage, and completes the upload.
+// run sends the parts that are not in the storage yet, and completes the upload.
 func (p *partsUpload) run(ctx context.Context) error {
 	send := p.sendParts
 	if p.pending.InOrder {
 		send = p.sendChunks
 	}
-	p.meter.set(0)
+	p.progress.set(0)
 	if err := send(ctx); err != nil {
 		return err
 	}
-	// The service may make a large file of its parts for long after ctx has ended.
+	// The service may assemble a large file for long after ctx has ended.
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	return p.verify(ctx)
 }
 
-// sendParts sends parts in any order, several at a time.
+// sendParts sends parts in any order, several concurrently.
 func (p *partsUpload) sendParts(ctx context.Context) error {
 	done := map[int]bool{}
 	for _, part := range p.pending.Parts {
 		done[part.PartNumber] = true
-		p.meter.add(int(min(p.pending.PartSize, p.pending.Size-int64(part.PartNumber-1)*p.pending.PartSize)))
+		p.progress.add(int(min(p.pending.PartSize, p.pending.Size-int64(part.PartNumber-1)*p.pending.PartSize)))
 	}
 	p.landed.Store(int64(len(done)))
 	if p.content.Sections() == nil {
-		if _, err := p.urls.get(ctx, 1); err != nil { // before anything is read
+		if _, err := p.urls.get(ctx, 1); err != nil { // before anything is read from the source
 			return p.judge(ctx, err)
 		}
 	}
@@ -267,10 +266,10 @@ func (p *partsUpload) sendParts(ctx context.Context) error {
 			}
 		}
 	}
-	err := parallel.Each(ctx, p.concurrency(), pieces, func(ctx context.Context, piece piece) error {
+	err := concurrent.Each(ctx, p.concurrency(), pieces, func(ctx context.Context, piece piece) error {
 		err := p.sendPart(ctx, piece)
 		if err != nil {
-			stop() // reading, too
+			stop() // stops reading, too
 		}
 		return err
 	})
@@ -288,7 +287,7 @@ func (p *partsUpload) sendParts(ctx context.Context) error {
 	return p.complete(ctx)
 }
 
-// judge says what it means that a part could not be sent.
+// judge returns the result after a part could not be sent.
 func (p *partsUpload) judge(ctx context.Context, err error) error {
 	failed, unavailable := err.(*unavailableError)
 	if unavailable {
@@ -314,7 +313,7 @@ func (p *partsUpload) concurrency() int {
 	return cmp.Or(p.opts.Concurrency, n)
 }
 
-// sendPart sends one part, as often as it takes.
+// sendPart sends one part. It retries with a new URL if necessary.
 func (p *partsUpload) sendPart(ctx context.Context, piece piece) error {
 	body := &partBody{p: p, ctx: ctx, piece: piece}
 	defer body.end(false)
@@ -343,7 +342,7 @@ func (p *partsUpload) sendPart(ctx context.Context, piece piece) error {
 	}
 }
 
-// record notes that a part is in the storage.
+// record records that a part is in the storage.
 func (p *partsUpload) record(part CompletedPart) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -355,8 +354,8 @@ func (p *partsUpload) record(part CompletedPart) error {
 	return p.save(p.saved())
 }
 
-// complete makes the file of its parts. If the response is lost, it finds out
-// whether that happened.
+// complete creates the file from its parts. If the response is lost, it checks
+// whether the file was created.
 func (p *partsUpload) complete(ctx context.Context) error {
 	began := time.Now()
 	err := p.s.CompleteUpload(ctx, CompleteUpload{p.path, p.pending.SessionToken, p.pending.Parts})
@@ -369,7 +368,7 @@ func (p *partsUpload) complete(ctx context.Context) error {
 			return nil
 		}
 	case p.resumed && (gone || errors.Is(err, fs.ErrExist)) && same(ctx):
-		return nil // the process was killed once it was done
+		return nil // an earlier process was killed after it completed the upload
 	case gone:
 		return fmt.Errorf("%w: %w", errUploadGone, err)
 	case p.wasWhole:
@@ -378,8 +377,8 @@ func (p *partsUpload) complete(ctx context.Context) error {
 	return err
 }
 
-// verify checks the size of the file that is there now. What is wrong may be
-// somebody else's work.
+// verify checks the size of the file at the path. If the size is wrong, another
+// writer may have replaced the file.
 func (p *partsUpload) verify(ctx context.Context) error {
 	m, err := p.s.GetMetadata(ctx, p.path)
 	if size := p.size.Load(); err == nil && m.ContentLength != size {
@@ -391,20 +390,20 @@ func (p *partsUpload) verify(ctx context.Context) error {
 	return nil
 }
 
-// partURLs are the presigned URLs of parts to be sent.
+// partURLs holds the presigned URLs of the next parts.
 type partURLs struct {
 	p     *partsUpload
-	turn  chan struct{} // full while somebody uses what is below
+	turn  chan struct{} // full while a goroutine uses the fields below
 	have  map[int]partURL
 	batch int
 }
 
 type partURL struct {
 	PresignedURL
-	batch int // those that expire together
+	batch int // identifies the URLs that expire together
 }
 
-// get returns the URL of a part. It requests those of the next ones as well.
+// get returns the URL of a part. It also requests the URLs of the next parts.
 func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
 	select {
 	case u.turn <- struct{}{}:
@@ -430,13 +429,13 @@ func (u *partURLs) get(ctx context.Context, number int) (partURL, error) {
 	}
 	url, ok := u.have[number]
 	if !ok {
-		return partURL{}, errors.New("the service sent other URLs than that")
+		return partURL{}, errors.New("the response does not have the requested URL")
 	}
 	return url, nil
 }
 
-// drop forgets the URL of a part that was sent or, with a batch, those URLs that
-// expired together.
+// drop forgets the URL of a part that was sent. With a batch, it forgets the
+// expired URLs of that batch.
 func (u *partURLs) drop(number, batch int) {
 	u.turn <- struct{}{}
 	defer func() { <-u.turn }()
@@ -449,12 +448,12 @@ type piece struct {
 	number       int
 	offset, size int64
 	last         bool
-	open         func(offset, size int64) io.ReadCloser // within the piece
+	open         func(offset, size int64) io.ReadCloser // the range is within the piece
 	free         func()
 }
 
-// pieces yields the parts of the file from an offset on. If the parts of the
-// source cannot be read at any time, they are held in memory.
+// pieces yields the parts of the file, starting at an offset. If the source does
+// not allow random access, pieces holds the parts in memory.
 func (p *partsUpload) pieces(ctx context.Context, offset int64) iter.Seq2[piece, error] {
 	sections := p.content.Sections()
 	if sections == nil {
@@ -478,7 +477,7 @@ func (p *partsUpload) pieces(ctx context.Context, offset int64) iter.Seq2[piece,
 	}
 }
 
-// readPieces reads the source once.
+// readPieces reads the source once, in order.
 func (p *partsUpload) readPieces(ctx context.Context) iter.Seq2[piece, error] {
 	return func(yield func(piece, error) bool) {
 		opened, err := p.content.Open()
@@ -533,12 +532,12 @@ func (p *partsUpload) readPieces(ctx context.Context) iter.Seq2[piece, error] {
 	}
 }
 
-// A partBody is what is sent of a part, attempt by attempt.
+// A partBody is the body of the requests that send a part.
 type partBody struct {
 	p       *partsUpload
 	ctx     context.Context
 	piece   piece
-	from    int64 // the first byte that is sent
+	from    int64 // offset of the first byte to send
 	attempt *partReader
 }
 
@@ -550,8 +549,8 @@ func (b *partBody) open() (io.ReadCloser, error) {
 	return b.attempt, nil
 }
 
-// end ends the attempt, of which something may still be reading. It lets other
-// parts be finished.
+// end ends the attempt. A goroutine may still be reading the body. end releases the
+// gate for other parts.
 func (b *partBody) end(landed bool) {
 	r := b.attempt
 	if r == nil {
@@ -566,7 +565,7 @@ func (b *partBody) end(landed bool) {
 		<-b.p.gate
 	}
 	if !landed {
-		b.p.meter.add(-r.count)
+		b.p.progress.add(-r.count)
 	}
 }
 
@@ -578,14 +577,14 @@ type partReader struct {
 	mu    sync.Mutex
 	in    io.ReadCloser
 	left  int64
-	count int  // of what was read
-	holds bool // the gate
+	count int  // bytes read so far
+	holds bool // holds the gate
 	over  bool
 }
 
 func (r *partReader) Close() error { return nil }
 
-// Read fails before the last byte if the source is another by then.
+// Read fails before the last byte if the source has changed.
 func (r *partReader) Read(p []byte) (int, error) {
 	n, err := r.read(p)
 	if n == 0 || err != nil && err != io.EOF || r.b.p.save == nil || !r.finished() {
@@ -608,7 +607,7 @@ func (r *partReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errAttemptOver = errors.New("the attempt is over")
+var errAttemptOver = errors.New("the attempt has ended")
 
 func (r *partReader) finished() bool {
 	r.mu.Lock()
@@ -632,6 +631,6 @@ func (r *partReader) read(p []byte) (int, error) {
 		return 0, err
 	}
 	r.count += n
-	u.meter.add(n)
+	u.progress.add(n)
 	return n, err
 }

@@ -285,7 +285,7 @@ func TestFiles_Upload_storageError(t *testing.T) {
 	refusal, ok := errors.AsType[*databricks.StorageError](err)
 	require.True(t, ok, "%v", err)
 	assert.Equal(t, databricks.StorageError{Host: "storage.databrickstest.invalid", StatusCode: 403, Code: "AccessDenied", Message: "Denied by policy", RequestID: "R1"}, *refusal)
-	assert.EqualError(t, err, "databricks: part 2: PUT /storage/part: the storage at storage.databrickstest.invalid refused: 403 AccessDenied: Denied by policy (request id R1)")
+	assert.EqualError(t, err, "databricks: part 2: PUT /storage/part: the storage at storage.databrickstest.invalid rejected the request: 403 AccessDenied: Denied by policy (request id R1)")
 	assert.NotErrorIs(t, err, fs.ErrPermission)
 }
 

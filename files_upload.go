@@ -40,15 +40,15 @@ type volumeUpload struct {
 	source *source.Source
 	opts   UploadOptions
 
-	inParts  int64 // size from which on the file is sent in parts
+	inParts  int64 // smallest size of a file that is sent in parts
 	partSize int64
 
-	content *source.Source // the data to send: source, or the buffer that holds it
-	size    atomic.Int64   // size of the content, as far as it is known
-	kept    [][]byte       // data that was read from the content but not sent
-	rest    io.Reader      // the rest of the content
-	meter   *progressReporter
-	broken  atomic.Pointer[error] // why the source cannot be sent
+	content  *source.Source // the data to send: source, or the buffer that holds it
+	size     atomic.Int64   // size of the content; 0 while it is unknown
+	kept     [][]byte       // data that was read from the content but not sent
+	rest     io.Reader      // the rest of the content
+	progress *progressReporter
+	broken   atomic.Pointer[error] // why the source cannot be sent
 }
 
 func newFileUpload(s *FilesService, path string, src *source.Source, opts UploadOptions) *volumeUpload {
@@ -73,8 +73,8 @@ func (u *volumeUpload) run(ctx context.Context) error {
 			return err
 		}
 	}
-	u.meter = newProgressReporter(u.opts.Progress, u.content.Size())
-	defer u.meter.stop()
+	u.progress = newProgressReporter(u.opts.Progress, u.content.Size())
+	defer u.progress.stop()
 	if err := u.dropOther(ctx); err != nil {
 		return err
 	}
@@ -97,13 +97,13 @@ func (u *volumeUpload) checkOptions() error {
 	return resume.check()
 }
 
-// buffer reads a source so that its size becomes known, if it is not long.
+// buffer reads a short source into memory, so that its size is known.
 func (u *volumeUpload) buffer(ctx context.Context, from *source.Source, onDisk int64) (free func(), err error) {
 	u.content, free, err = from.Buffer(ctx, maxInMemory, onDisk)
 	return free, err
 }
 
-// dropOther aborts an upload that was to be resumed and was of another source.
+// dropOther aborts a pending upload that belongs to another source.
 func (u *volumeUpload) dropOther(ctx context.Context) error {
 	resume := u.opts.Resume
 	if resume == nil || resume.Size == u.source.Size() && !u.source.Modified().IsZero() && resume.Modified.Equal(u.source.Modified()) {
@@ -113,7 +113,7 @@ func (u *volumeUpload) dropOther(ctx context.Context) error {
 	return u.s.AbortUpload(ctx, *resume)
 }
 
-// send sends a large file in parts, if the workspace can do that, and any other
+// send sends a large file in parts if the workspace allows it. It sends any other
 // file in one request.
 func (u *volumeUpload) send(ctx context.Context) error {
 	size := u.content.Size()
@@ -142,7 +142,7 @@ func (u *volumeUpload) send(ctx context.Context) error {
 	return u.put(ctx)
 }
 
-// unsent reads what was read of the content.
+// unsent returns a reader of the data that was read from the content but not sent.
 func (u *volumeUpload) unsent() io.Reader {
 	var all []io.Reader
 	for _, part := range u.kept {
@@ -151,7 +151,7 @@ func (u *volumeUpload) unsent() io.Reader {
 	return io.MultiReader(all...)
 }
 
-// plan makes the calls of an upload that reads nothing of its source.
+// plan makes the calls of a dry run without reading the source.
 func (u *volumeUpload) plan(ctx context.Context) error {
 	if !u.opts.Overwrite {
 		switch _, err := u.s.GetMetadata(ctx, u.path); {
@@ -187,7 +187,7 @@ func (u *volumeUpload) put(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		err := u.s.client.Do(ctx, putVolumeFile(u.path, u.content.Size(), u.open, u.opts.Overwrite), nil)
 		if broken := u.broken.Load(); broken != nil && err != nil && lost == nil {
-			return *broken // the service got no whole request, whatever it says
+			return *broken // the request was incomplete, so the response does not matter
 		}
 		switch {
 		case outcomeUnknown(err) && !u.content.Rewindable():
@@ -216,9 +216,9 @@ func (u *volumeUpload) put(ctx context.Context) error {
 	}
 }
 
-// arrived reports whether what was sent is at the path, and came there since the
-// upload began. The same content from before does not show that the request was
-// processed.
+// arrived reports whether the file at the path has the content that was sent, and
+// was written after the upload started. An older file with the same content does
+// not show that the request was processed.
 func (u *volumeUpload) arrived(ctx context.Context, began time.Time) bool {
 	m, err := u.s.GetMetadata(ctx, u.path)
 	if err != nil || !m.LastModified.IsZero() && m.LastModified.Before(began.Add(-maxClockSkew)) {
@@ -234,12 +234,12 @@ func (u *volumeUpload) open() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.meter.set(0)
+	u.progress.set(0)
 	return &checkedReader{in, u, u.content.Size()}, nil
 }
 
-// A checkedReader is the source during one attempt. It fails before the last
-// byte if the source is another by then, so that the service does not write it.
+// A checkedReader is the source during one attempt. If the source has changed, it
+// fails before the last byte, so that the service does not write the file.
 type checkedReader struct {
 	io.ReadCloser
 	u    *volumeUpload
@@ -258,13 +258,13 @@ func (r *checkedReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if n > 0 {
-		r.u.meter.add(n)
+		r.u.progress.add(n)
 	}
 	return n, err
 }
 
-// same reports whether what is at the path is what was sent. It compares all of
-// it, because others may write files of the same size at the same time.
+// same reports whether the file at the path has the content that was sent. It
+// compares all bytes, because another writer may write a file of the same size.
 func (u *volumeUpload) same(ctx context.Context) (bool, error) {
 	m, err := u.s.GetMetadata(ctx, u.path)
 	if err != nil || m.ContentLength != u.content.Size() {
@@ -291,7 +291,7 @@ func ignoreNotExist(err error) error {
 	return err
 }
 
-// sameBytes reports whether two readers have the same bytes. It stops at the first
+// sameBytes reports whether two readers yield the same bytes. It stops at the first
 // difference.
 func sameBytes(a, b io.Reader) (bool, error) {
 	const size = 64 << 10

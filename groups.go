@@ -23,7 +23,7 @@ type GroupMember struct {
 func (p GroupMember) check() error {
 	switch {
 	case p.UserName == "" && p.GroupName == "":
-		return badArg("user_name or group_name", missing)
+		return badArg("user_name or group_name", isRequired)
 	case p.UserName != "" && p.GroupName != "":
 		return badArg("user_name", "%q and group_name %q are both set; set exactly one of them", p.UserName, p.GroupName)
 	}

@@ -448,7 +448,7 @@ func (s *JobsService) All(ctx context.Context, in ListJobs) iter.Seq2[Job, error
 func (s *JobsService) page(ctx context.Context, in ListJobs, token string) (*Page[Job], error) {
 	in.Offset, in.PageToken = pageStart(in.Offset, token)
 	if in.PageSize == 0 {
-		in.PageSize = 25 // servers of all ages accept it
+		in.PageSize = 25 // accepted by all versions of the service
 	}
 	page, err := do[struct {
 		Jobs []Job `json:"jobs"`
@@ -469,7 +469,7 @@ func (s *JobsService) allUnpaged(ctx context.Context, in ListJobs) iter.Seq2[Job
 func (s *JobsService) listUnpaged(in ListJobs) Request {
 	r := get(s.path("/jobs/list")).optional("name", in.Name).optional("expand_tasks", in.ExpandTasks).check(in.check())
 	if in.PageToken != "" {
-		r = r.check(badArg("page_token", "is not part of version 2.0 of the Jobs API, which lists all jobs at once"))
+		r = r.check(badArg("page_token", "is not part of version 2.0 of the Jobs API, which lists all jobs in one response"))
 	}
 	return r
 }

@@ -104,7 +104,7 @@ func checkSome[T interface{ check() error }](name string, field *T) error {
 // checkSet rejects a required field that is unset.
 func checkSet[T comparable](name string, value T) error {
 	if value == *new(T) {
-		return badArg(name, missing)
+		return badArg(name, isRequired)
 	}
 	return nil
 }
@@ -241,7 +241,7 @@ func (t FileArrivalTrigger) check() error { return checkSet("url", t.URL) }
 
 func (t TableUpdateTrigger) check() error {
 	if len(t.TableNames) == 0 {
-		return badArg("table_names", missing)
+		return badArg("table_names", isRequired)
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (in ExportRun) check() error { return checkSet("run_id", in.RunID) }
 
 func (in CancelAllRuns) check() error {
 	if in.JobID == 0 && !in.AllQueuedRuns {
-		return badArg("job_id", missing)
+		return badArg("job_id", isRequired)
 	}
 	return nil
 }

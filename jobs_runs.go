@@ -522,7 +522,7 @@ func (s *JobsService) AllRuns(ctx context.Context, in ListRuns) iter.Seq2[Run, e
 
 func (s *JobsService) runsPage(ctx context.Context, in ListRuns, token string) (*Page[Run], error) {
 	in.Offset, in.PageToken = pageStart(in.Offset, token)
-	if in.PageSize == 0 && in.Limit <= 25 { // a page that every version sends whole
+	if in.PageSize == 0 && in.Limit <= 25 { // every version of the service sends so many runs in one page
 		in.PageSize = in.Limit
 	}
 	page, err := do[struct {

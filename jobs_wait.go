@@ -89,7 +89,7 @@ func (s *JobsService) poll(ctx context.Context, runID int64) (*Run, error) {
 	return s.GetRun(ctx, GetRun{RunID: runID})
 }
 
-// pending returns those of the wanted runs that are not over.
+// pending returns those of the wanted runs that have not ended.
 func (s *JobsService) pending(ctx context.Context, wanted func(runID int64) bool) (map[int64]*Run, int, error) {
 	pending, requests, in := map[int64]*Run{}, 0, ListRuns{ActiveOnly: true}
 	for tokens := (tokenCycle{}); ; {
@@ -144,7 +144,7 @@ func sameProgress(before, after *Run) bool {
 	return true
 }
 
-// progress is a state in both of its forms, either of which may be nil.
+// progress is the state of a run in both of its forms. Either may be nil.
 type progress struct {
 	state  *RunState
 	status *RunStatus
@@ -169,7 +169,8 @@ func (p progress) succeeded() bool {
 	return p.done() && (result == RunResultSuccess || result == RunResultSuccessWithFailures)
 }
 
-// result is how it ended in the words of RunResultState; empty if that is not known.
+// result returns the result as a RunResultState, or an empty string if it is
+// unknown.
 func (p progress) result() RunResultState {
 	if p.state != nil && p.state.LifeCycleState != "" {
 		return p.state.ResultState
@@ -190,7 +191,7 @@ func (p progress) result() RunResultState {
 	return RunResultFailed
 }
 
-// skipped reports whether it is over without having run.
+// skipped reports whether the run ended without running.
 func (p progress) skipped() bool {
 	switch p.result() {
 	case RunResultMaximumConcurrentRunsReached, RunResultExcluded, RunResultUpstreamFailed, RunResultUpstreamCanceled, RunResultDisabled, RunResultUpstreamEvicted:
@@ -202,10 +203,11 @@ func (p progress) skipped() bool {
 	return p.status != nil && p.status.TerminationDetails != nil && p.status.TerminationDetails.Code == RunTerminationSkipped
 }
 
-// how is the word for how it ended: the result, or else the state or code.
+// how returns the word for the end of the run: the result, or else the state or the
+// code.
 func (p progress) how() string {
 	switch result := p.result(); {
-	case p.state != nil && (result == RunResultSuccess || result == RunResultSuccessWithFailures): // and yet
+	case p.state != nil && (result == RunResultSuccess || result == RunResultSuccessWithFailures): // the result contradicts the state
 		return string(result) + ", and " + string(p.state.LifeCycleState)
 	case result != "":
 		return string(result)
@@ -286,15 +288,15 @@ func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
 			e.FailedTasks = append(e.FailedTasks, FailedTask{task.TaskKey, task.RunID, p.result(), p.message()})
 		}
 	}
-	source := run.RunID // which stands for its task if it has no list of them
+	source := run.RunID // a run without a list of tasks is its own task
 	switch {
 	case len(e.FailedTasks) > 0:
 		source = e.FailedTasks[0].RunID
 	case len(run.Tasks) > 0:
 		return e
 	}
-	// Of a run that was ended or never began there is no output. If it cannot be
-	// read, the error says what it can without.
+	// A run that was canceled or never started has no output. If the output cannot
+	// be read, the error contains less detail.
 	if e.Result == RunResultFailed || p.how() == string(RunInternalError) {
 		if out, err := s.GetRunOutput(ctx, source); err == nil {
 			e.Output, e.Trace = out.Error, out.ErrorTrace
@@ -303,8 +305,8 @@ func (s *JobsService) runError(ctx context.Context, run *Run) *RunError {
 	return e
 }
 
-// latestAttempts returns the last attempt at each task, in the order in which
-// they are first named.
+// latestAttempts returns the last attempt of each task, in the order in which the
+// tasks first appear.
 func latestAttempts(tasks []RunTask) []*RunTask {
 	var latest []*RunTask
 	index := map[string]int{}

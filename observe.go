@@ -272,8 +272,8 @@ func contextClass(err error) ErrorClass {
 	return ErrorTimeout
 }
 
-// isWord reports whether an element of a path is no identifier: letters, a version,
-// or a name in braces.
+// isWord reports whether an element of a path is not an identifier: it consists of
+// letters, is a version, or is a name in braces.
 func isWord(element string) bool {
 	digits := strings.TrimLeft(strings.TrimPrefix(element, "v"), "0123456789") == "" && strings.HasPrefix(element, "v") && len(element) > 1
 	if name, ok := strings.CutPrefix(element, "{"); ok {
@@ -296,7 +296,7 @@ func (r Request) pathTemplate() string {
 	if r.PathTemplate != "" {
 		return r.PathTemplate
 	}
-	var elements []string // nil as long as there is no identifier
+	var elements []string // nil until an identifier is found
 	i := 0
 	for element := range strings.SplitSeq(r.Path, "/") {
 		if !isWord(element) && !(i == 2 && isAPIVersion(element)) {

@@ -199,7 +199,7 @@ func stream[T any](ctx context.Context, c *Client, r Request, key string, rest f
 				return yield(v, nil)
 			})
 			if yielded && err != nil && err != response.ErrStopped {
-				err = response.Once(err) // what was yielded cannot be taken back
+				err = response.Once(err) // the items were already yielded, so a retry would repeat them
 			}
 			return err
 		})

@@ -14,37 +14,36 @@ import (
 	"github.com/go-databricks/databricks/internal/newfile"
 )
 
-// A partialFile is a local file that some pieces of a remote file are in. What it
-// has is recorded in the file itself, after the last byte that the file will
-// have: a mark of the version of the remote file, and then 8 bytes for each piece
-// that is complete. The record has a checksum of each piece, so that it does not
-// matter in which order a system that crashes writes things to its disk.
+// A partialFile is a local file that has some pieces of a remote file. It records
+// its pieces in the file itself, after the offset of the last byte of the complete
+// file. The record starts with the version of the remote file, followed by 8 bytes
+// for each complete piece. It has a checksum of each piece. The record is therefore
+// reliable even if the system crashes and has written the data in another order.
 type partialFile struct {
 	file *os.File
 	size int64
-	has  []bool // by piece
+	has  []bool // which pieces are complete
 }
 
-// pieceSize is how much of an incomplete file is recorded at a time, so that it
-// is not requested again.
+// pieceSize is the unit in which a partial file records its progress.
 const pieceSize = 1 << 20
 
 const recordSize = 8
 
-// recorded is the second half of the record of a piece.
+// recorded is the second half of the record of a complete piece.
 var recorded = [4]byte{'d', 'o', 'n', 'e'}
 
 var checksums = crc32.MakeTable(crc32.Castagnoli)
 
-// partialName returns the name of the incomplete file of a target. It is always
-// the same, so that the next download finds it.
+// partialName returns the name of the partial file for a target. It is always the
+// same, so that the next download finds the file.
 func partialName(name string) string {
 	sum := sha256.Sum256([]byte(name))
 	return tempPrefix + base32.StdEncoding.EncodeToString(sum[:])[:26]
 }
 
-// openPartial reads what an incomplete file has of a remote file. If it is of
-// another version, it is emptied.
+// openPartial reads which pieces a partial file has of a remote file. If the pieces
+// are of another version, it deletes them.
 func openPartial(file *os.File, f *remoteFile) (*partialFile, error) {
 	p := &partialFile{file: file, size: f.size, has: make([]bool, (f.size+pieceSize-1)/pieceSize)}
 	version := f.version()
@@ -59,7 +58,7 @@ func openPartial(file *os.File, f *remoteFile) (*partialFile, error) {
 	return p, err
 }
 
-// version returns a mark of the version of a remote file.
+// version identifies the version of a remote file.
 func (f *remoteFile) version() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "1 %q %d %d %q", f.path, f.size, f.modified.UnixMilli(), f.area.tag()))
 	return string(sum[:])
@@ -67,12 +66,12 @@ func (f *remoteFile) version() string {
 
 func (p *partialFile) recordAt(piece int64) int64 { return p.size + sha256.Size + piece*recordSize }
 
-// end returns where the piece ends that has the byte at offset.
+// end returns the end of the piece that contains the byte at offset.
 func (p *partialFile) end(offset int64) int64 {
 	return min((offset/pieceSize+1)*pieceSize, p.size)
 }
 
-// verify finds out which pieces are there.
+// verify finds out which pieces are complete.
 func (p *partialFile) verify() error {
 	var record [recordSize]byte
 	buffer := make([]byte, pieceSize)
@@ -96,8 +95,9 @@ func (p *partialFile) verify() error {
 	return nil
 }
 
-// missing returns the spans that are not there, none longer than most.
-func (p *partialFile) missing(most int64) (spans []span, left int64) {
+// remaining returns the spans that the file does not have, each at most most bytes
+// long. left is their total length.
+func (p *partialFile) remaining(most int64) (spans []span, left int64) {
 	for i := range p.has {
 		if p.has[i] {
 			continue
@@ -114,11 +114,11 @@ func (p *partialFile) missing(most int64) (spans []span, left int64) {
 	return spans, left
 }
 
-// finish leaves nothing in the file but what it should have.
+// finish removes the record from the end of the file.
 func (p *partialFile) finish() error { return p.file.Truncate(p.size) }
 
-// A pieceWriter writes to a partial file from an offset on, which is the
-// beginning of a piece, and records each piece that is complete.
+// A pieceWriter writes to a partial file, starting at the start of a piece. It
+// records each complete piece.
 type pieceWriter struct {
 	*partialFile
 	offset   int64
@@ -146,7 +146,7 @@ func (w *pieceWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// resumeFile is downloadFile that continues what an earlier download left.
+// resumeFile is downloadFile that continues an earlier download.
 func resumeFile(ctx context.Context, f *remoteFile, root *os.Root, name string, opts DownloadOptions) (err error) {
 	to, err := newfile.Resume(root, name, partialName(name), opts.Overwrite)
 	if err != nil {
@@ -154,7 +154,7 @@ func resumeFile(ctx context.Context, f *remoteFile, root *os.Root, name string, 
 	}
 	defer func() {
 		if errors.Is(err, ErrSourceChanged) {
-			_ = to.Discard() // it is of no use any more
+			_ = to.Discard() // the partial file is useless
 		} else {
 			to.Close()
 		}
@@ -165,8 +165,8 @@ func resumeFile(ctx context.Context, f *remoteFile, root *os.Root, name string, 
 	}
 	m := newProgressReporter(opts.Progress, f.size)
 	defer m.stop()
-	_, left := p.missing(f.size)
-	spans, _ := p.missing(f.area.spanSize(left, cap(f.slots)))
+	_, left := p.remaining(f.size)
+	spans, _ := p.remaining(f.area.spanSize(left, cap(f.slots)))
 	m.set(f.size - left)
 	err = f.writeSpans(ctx, func(yield func(pendingSpan) bool) {
 		for _, s := range spans {

@@ -158,7 +158,7 @@ func (o PermissionObject) check(id string, level PermissionLevel) error {
 		levels = []PermissionLevel{CanUse}
 	}
 	if level == "" {
-		return badArg("permission_level", missing)
+		return badArg("permission_level", isRequired)
 	}
 	if levels == nil || slices.Contains(levels, level) {
 		return nil
@@ -263,7 +263,7 @@ type Permission struct {
 func (o PermissionObject) on(r Request, id string) Request {
 	switch {
 	case o == "":
-		r = r.check(badArg("request_object_type", missing))
+		r = r.check(badArg("request_object_type", isRequired))
 	case strings.ContainsAny(string(o), ".?#"):
 		r = r.check(badArg("request_object_type", "%q is not valid", o))
 	}
@@ -340,7 +340,7 @@ type UpdatePermissions struct {
 
 func (in UpdatePermissions) check() error {
 	if len(in.AccessControlList) == 0 {
-		return badArg("access_control_list", missing)
+		return badArg("access_control_list", isRequired)
 	}
 	for _, a := range in.AccessControlList {
 		if err := checkAccess(in.Object, in.ID, a); err != nil {

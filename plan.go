@@ -139,7 +139,7 @@ func (b shownBody) show(d *dryRun) []byte {
 	}
 	quote := `"`
 	if len(b) > 0 && b[0] != '{' && b[0] != '[' {
-		quote = "" // a form
+		quote = "" // the body is a form
 	}
 	text := placeholder.ReplaceAllFunc(b, func(match []byte) []byte {
 		name := placeholder.FindSubmatch(match)[1]

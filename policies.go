@@ -128,7 +128,7 @@ type CreatePolicy struct {
 func (in CreatePolicy) check() error {
 	switch {
 	case in.Name == "":
-		return badArg("name", missing)
+		return badArg("name", isRequired)
 	case in.Definition == "" && in.PolicyFamilyID == "":
 		return badArg("definition", "and policy_family_id are both unset; set one of them")
 	case in.Definition != "" && in.PolicyFamilyID != "":
@@ -173,7 +173,7 @@ type EditPolicy struct {
 
 func (in EditPolicy) check() error {
 	if in.PolicyID == "" {
-		return badArg("policy_id", missing)
+		return badArg("policy_id", isRequired)
 	}
 	return in.CreatePolicy.check()
 }
@@ -279,7 +279,7 @@ type ListCompliance struct {
 
 func (in ListCompliance) check() error {
 	if in.PolicyID == "" {
-		return badArg("policy_id", missing)
+		return badArg("policy_id", isRequired)
 	}
 	return checkPage(in.PageSize, in.Limit)
 }
@@ -370,7 +370,7 @@ type EnforcedCompliance struct {
 func (s *PoliciesService) EnforceCompliance(ctx context.Context, in EnforceCompliance) (*EnforcedCompliance, error) {
 	r := post("/api/2.0/policies/clusters/enforce-compliance").params(in).idempotent()
 	if in.ClusterID == "" {
-		r = r.check(badArg("cluster_id", missing))
+		r = r.check(badArg("cluster_id", isRequired))
 	}
 	return do[EnforcedCompliance](ctx, s.client, r)
 }
@@ -389,7 +389,7 @@ type CancelPendingEnforcement struct {
 func (s *PoliciesService) CancelPendingEnforcement(ctx context.Context, in CancelPendingEnforcement) error {
 	r := post("/api/2.0/policies/clusters:cancelPendingClusterEnforcement").params(in).treatAsSuccess(ErrNotFound)
 	if in.ClusterID == "" {
-		r = r.check(badArg("cluster_id", missing))
+		r = r.check(badArg("cluster_id", isRequired))
 	}
 	return s.client.Do(ctx, r, nil)
 }

@@ -94,14 +94,14 @@ type CreatePool struct {
 func (in CreatePool) check() error {
 	switch {
 	case in.InstancePoolName == "":
-		return badArg("instance_pool_name", missing)
+		return badArg("instance_pool_name", isRequired)
 	case in.NodeTypeID == "":
-		return badArg("node_type_id", missing)
+		return badArg("node_type_id", isRequired)
 	}
 	return checkPoolSize(in.MinIdleInstances, in.MaxCapacity)
 }
 
-// checkPoolSize rejects contradictory limits.
+// checkPoolSize rejects contradictory sizes.
 func checkPoolSize(idle *int, most int) error {
 	if idle != nil && most != 0 && *idle > most {
 		return badArg("min_idle_instances", "is %d, over max_capacity, which is %d", *idle, most)
@@ -150,9 +150,9 @@ type EditPool struct {
 func (in EditPool) check() error {
 	switch {
 	case in.InstancePoolID == "":
-		return badArg("instance_pool_id", missing)
+		return badArg("instance_pool_id", isRequired)
 	case in.InstancePoolName == "":
-		return badArg("instance_pool_name", missing)
+		return badArg("instance_pool_name", isRequired)
 	case in.NodeTypeID == "":
 		return badArg("node_type_id", "is required; want the pool's current node type")
 	}

@@ -102,8 +102,7 @@ func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 	io.WriteString(f, "]")
 }
 
-// Types that hold secrets log what their JSON form has, without the secrets.
-// Types that contain secrets log their JSON form without the secrets. For package
+// Types that contain secrets log their JSON form without the secrets. In package
 // fmt, the secrets hide themselves.
 
 // LogValue logs the value without its secrets.

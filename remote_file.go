@@ -9,18 +9,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
 	"github.com/go-databricks/databricks/internal/newfile"
-	"github.com/go-databricks/databricks/internal/parallel"
 )
 
-// A remoteFile is a file of an area as it was when the client first saw it. All
-// that is read of it is of this version, or the read fails with
-// ErrSourceChanged.
+// A remoteFile is a file of an area in the version that the client first saw. A
+// read of another version fails with ErrSourceChanged.
 type remoteFile struct {
 	area  fileArea
 	path  string
-	slots chan struct{} // as many as requests may be in flight
+	slots chan struct{} // limits the requests in flight
 
 	// The version is known from the start, or from the first response on. See
 	// whenKnown.
@@ -28,35 +27,35 @@ type remoteFile struct {
 	size     int64
 	modified time.Time
 	notify   []func()
-	inOne    bool // the first response has the whole file, whatever was requested
+	inOne    bool // the first response has the whole file, even if less was requested
 }
 
-// A fileArea is what the engine for reading files needs of an area.
+// A fileArea is what the engine for reading files needs from an area.
 type fileArea interface {
-	// buffers holds the buffers for reading in order. Each is as large as what
-	// one request reads.
+	// buffers returns the pool of buffers for sequential reads. Each buffer holds
+	// the data of one request.
 	buffers() *bufferPool
 
-	// spanSize returns how many bytes one request reads, of left bytes that are
-	// written where they belong in any order. first is what the first of the
-	// requests reads, which may be all that is known.
+	// spanSize returns the number of bytes for one request when several requests
+	// read left bytes in any order. first returns the number of bytes for the first
+	// request, before the size of the file is known.
 	spanSize(left int64, lanes int) int64
 	first() int64
 
-	// fetch reads the want bytes from offset on into p. p may be larger, so that
-	// the area can see that there are more.
+	// fetch reads want bytes at offset into p. p may be larger than want, so that
+	// the area can detect additional bytes.
 	fetch(ctx context.Context, f *remoteFile, offset int64, p []byte, want int) error
 
-	// copySpan writes a span to w, once and in order. If the version of the file
-	// is not known, copySpan calls f.learn.
+	// copySpan writes a span to w, once and in order. If the version of the file is
+	// not known, copySpan calls f.learn.
 	copySpan(ctx context.Context, f *remoteFile, s span, w io.Writer) error
 
-	// tag tells the version of a file from others, besides its path, size and
-	// time.
+	// tag identifies the version of a file, in addition to its path, size and
+	// modification time.
 	tag() string
 
-	// unchanged checks at the end of a read from offset on that the file is
-	// still the same, if the requests themselves cannot show that.
+	// unchanged checks after a read from offset that the file has not changed, if
+	// the requests themselves cannot detect this.
 	unchanged(ctx context.Context, f *remoteFile, offset int64) error
 }
 
@@ -73,8 +72,8 @@ func (f *remoteFile) learn(size int64, modified time.Time, inOne bool) {
 	}
 }
 
-// whenKnown calls do once the version of the file is known. It must not be
-// called when a request is in flight.
+// whenKnown calls do once the version of the file is known. It must not be called
+// while a request is in flight.
 func (f *remoteFile) whenKnown(do func()) {
 	if f.known {
 		do()
@@ -83,7 +82,7 @@ func (f *remoteFile) whenKnown(do func()) {
 	f.notify = append(f.notify, do)
 }
 
-// hold waits until a request may be in flight.
+// hold waits until another request may be in flight.
 func (f *remoteFile) hold(ctx context.Context) (release func(), err error) {
 	select {
 	case f.slots <- struct{}{}:
@@ -111,7 +110,8 @@ func (f *remoteFile) copySpan(ctx context.Context, s span, w io.Writer) error {
 	return f.area.copySpan(ctx, f, s, w)
 }
 
-// firstSpan is what the first request reads of the file from offset on.
+// firstSpan returns the part of the file that the first request reads, starting at
+// offset.
 func (f *remoteFile) firstSpan(offset int64) span {
 	length := f.area.first()
 	if f.known {
@@ -120,7 +120,7 @@ func (f *remoteFile) firstSpan(offset int64) span {
 	return span{offset, length}
 }
 
-// after returns where reading goes on after the first span.
+// after returns the offset of the rest of the file after the first span.
 func (f *remoteFile) after(first span) int64 {
 	if f.inOne {
 		return f.size
@@ -128,13 +128,13 @@ func (f *remoteFile) after(first span) int64 {
 	return first.end()
 }
 
-// A writerAtSeeker is where parts of a file can be written in any order.
+// A writerAtSeeker can write parts of a file in any order.
 type writerAtSeeker interface {
 	io.WriterAt
 	io.Seeker
 }
 
-// A trackedWriter reports what it writes as progress.
+// A trackedWriter reports the progress of its writes.
 type trackedWriter struct {
 	w io.Writer
 	m *progressReporter
@@ -153,7 +153,7 @@ func (t *trackedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// writeTo writes the file from offset on.
+// writeTo writes the file to a writer, starting at offset.
 func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, progress func(done, total int64)) (n int64, err error) {
 	m := newProgressReporter(progress, 0)
 	defer m.stop()
@@ -161,7 +161,7 @@ func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, pr
 	if at, ok := to.(writerAtSeeker); ok {
 		start, err := at.Seek(0, io.SeekCurrent)
 		if err == nil {
-			_, err = at.WriteAt(nil, start) // a file that appends cannot
+			_, err = at.WriteAt(nil, start) // fails for a file opened with O_APPEND
 		}
 		if err == nil {
 			if err := f.writeAt(ctx, at, start, offset, m); err != nil {
@@ -181,8 +181,8 @@ func (f *remoteFile) writeTo(ctx context.Context, to io.Writer, offset int64, pr
 	return n, f.area.unchanged(ctx, f, offset)
 }
 
-// writeInOrder writes the first span as it arrives. What follows is in flight by
-// then.
+// writeInOrder writes the first span as it arrives. Meanwhile it requests the next
+// ones.
 func (f *remoteFile) writeInOrder(ctx context.Context, w *trackedWriter, offset int64) (int64, error) {
 	first := f.firstSpan(offset)
 	var ahead *readAhead
@@ -208,31 +208,31 @@ func (f *remoteFile) writeInOrder(ctx context.Context, w *trackedWriter, offset 
 	}
 }
 
-// writeAt writes the file from offset on to where it belongs, in any order. The
-// byte at offset goes to start.
+// writeAt writes the file in any order, starting at offset. It writes the byte at
+// offset to the position start.
 func (f *remoteFile) writeAt(ctx context.Context, to io.WriterAt, start, offset int64, m *progressReporter) error {
 	return f.writeSpans(ctx, f.spans(offset), func(s span) io.Writer {
 		return &trackedWriter{w: io.NewOffsetWriter(to, start+s.offset-offset), m: m}
 	})
 }
 
-// writeSpans writes each span to a writer of its own.
+// writeSpans writes each span to its own writer.
 func (f *remoteFile) writeSpans(ctx context.Context, spans iter.Seq[pendingSpan], writer func(span) io.Writer) error {
-	return parallel.Each(ctx, cap(f.slots), spans, func(ctx context.Context, s pendingSpan) error {
+	return concurrent.Each(ctx, cap(f.slots), spans, func(ctx context.Context, s pendingSpan) error {
 		defer s.done()
 		return f.copySpan(ctx, s.span, writer(s.span))
 	})
 }
 
-// A pendingSpan is a span to read. done is called when it has been read, or
-// cannot be.
+// A pendingSpan is a span to read. done is called when it has been read or has
+// failed.
 type pendingSpan struct {
 	span
 	done func()
 }
 
-// spans yields the parts of the file from offset on. If the version is not
-// known, the first of them has to tell it, and the others wait for that.
+// spans yields the parts of the file, starting at offset. If the version is not
+// known, the first span determines it, and the others wait for this.
 func (f *remoteFile) spans(offset int64) iter.Seq[pendingSpan] {
 	first := f.firstSpan(offset)
 	known, ended := make(chan struct{}), make(chan struct{})
@@ -246,7 +246,7 @@ func (f *remoteFile) spans(offset int64) iter.Seq[pendingSpan] {
 		case <-ended:
 		}
 		if !f.known {
-			return // the first failed
+			return // the first span failed
 		}
 		at := f.after(first)
 		size := f.area.spanSize(f.size-at, cap(f.slots))
@@ -258,8 +258,9 @@ func (f *remoteFile) spans(offset int64) iter.Seq[pendingSpan] {
 	}
 }
 
-// A readAhead reads a file in order. While its consumer works on a block, those
-// after it are in flight: depth of them at first, and then ever more.
+// A readAhead reads a file in order. While its consumer uses a block, it requests
+// the next blocks. It starts with depth concurrent requests, and increases that
+// number.
 type readAhead struct {
 	f      *remoteFile
 	ctx    context.Context
@@ -267,7 +268,7 @@ type readAhead struct {
 	offset int64 // of the next block to request
 	depth  int
 	queue  []chan readBlock
-	held   []byte // the consumer's
+	held   []byte // used by the consumer
 
 	inFlight sync.WaitGroup
 }
@@ -278,7 +279,7 @@ type readBlock struct {
 	err    error
 }
 
-// readAhead begins to read from offset on.
+// readAhead starts to read at offset.
 func (f *remoteFile) readAhead(ctx context.Context, offset int64, depth int) *readAhead {
 	a := &readAhead{f: f, offset: offset, depth: depth}
 	a.ctx, a.cancel = context.WithCancel(ctx)
@@ -286,7 +287,7 @@ func (f *remoteFile) readAhead(ctx context.Context, offset int64, depth int) *re
 	return a
 }
 
-// fill requests as many blocks as depth allows.
+// fill requests blocks until depth requests are in flight.
 func (a *readAhead) fill() {
 	for len(a.queue) < a.depth && a.offset < a.f.size {
 		pool := a.f.area.buffers()
@@ -301,8 +302,8 @@ func (a *readAhead) fill() {
 	}
 }
 
-// next returns the next block. It is the consumer's until the next call of next
-// or stop. It is nil at the end.
+// next returns the next block, or nil at the end. The consumer may use the block
+// until it calls next or stop.
 func (a *readAhead) next() ([]byte, error) {
 	a.release()
 	a.fill()
@@ -324,7 +325,7 @@ func (a *readAhead) release() {
 	}
 }
 
-// stop ends what is in flight, and waits for that.
+// stop cancels the requests in flight and waits until they have ended.
 func (a *readAhead) stop() {
 	a.cancel()
 	a.inFlight.Wait()
@@ -344,16 +345,17 @@ func newBufferPool(size int) *bufferPool {
 func (p *bufferPool) get() []byte  { return p.pool.Get().([]byte) }
 func (p *bufferPool) put(b []byte) { p.pool.Put(b[:p.size]) } //nolint:staticcheck // a slice header for each megabyte
 
-// downloadFile writes a file of an area to a local file, which appears when it is
-// complete. look returns the file, whose version must be known if it is told so.
-func downloadFile(ctx context.Context, look func(known bool) (*remoteFile, error), name string, opts DownloadOptions) error {
+// downloadFile writes a remote file to a local file, which appears when it is
+// complete. stat returns the remote file. If known is set, the version of the file
+// must be known.
+func downloadFile(ctx context.Context, stat func(known bool) (*remoteFile, error), name string, opts DownloadOptions) error {
 	root, err := os.OpenRoot(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	if opts.Resume {
-		f, err := look(true)
+		f, err := stat(true)
 		if err != nil {
 			return err
 		}
@@ -363,8 +365,8 @@ func downloadFile(ctx context.Context, look func(known bool) (*remoteFile, error
 	if err != nil {
 		return err
 	}
-	defer func() { _ = to.Discard() }() // nothing, once it is complete
-	f, err := look(false)
+	defer func() { _ = to.Discard() }() // no effect after Commit
+	f, err := stat(false)
 	if err != nil {
 		return err
 	}

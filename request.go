@@ -49,7 +49,7 @@ type Request struct {
 	paths   []string    // paths of the objects of the call, for its errors
 	err     error       // error of the first invalid argument
 
-	presigned *presignedTarget // where the request goes; nil for the workspace
+	presigned *presignedTarget // destination of the request; nil for the workspace
 }
 
 func get(path string) Request    { return Request{Method: http.MethodGet, Path: path} }
@@ -60,7 +60,7 @@ func update(path string) Request { return Request{Method: http.MethodPatch, Path
 // required adds an argument that must not be empty or zero.
 func (r Request) required(name string, value any) Request {
 	if isZero(value) {
-		r = r.check(badArg(name, missing))
+		r = r.check(badArg(name, isRequired))
 	}
 	return r.optional(name, value)
 }
@@ -106,7 +106,7 @@ func (r Request) params(v any) Request {
 func (r Request) element(name, value string) Request {
 	switch {
 	case value == "":
-		r = r.check(badArg(name, missing))
+		r = r.check(badArg(name, isRequired))
 	case value == "." || value == ".." || strings.ContainsAny(value, "/?#"):
 		r = r.check(badArg(name, "%q is not valid; it cannot contain / ? or #", value))
 	}
@@ -173,8 +173,8 @@ func (r Request) idempotencyToken(token string) Request {
 	return r.idempotent()
 }
 
-// missing says that a required argument is unset.
-const missing = "is required"
+// isRequired says that a required argument is unset.
+const isRequired = "is required"
 
 // newIdempotencyToken returns a new unique token. In a dry run it always
 // returns the same token, so that dry runs can be compared.
@@ -239,7 +239,7 @@ func (r Request) checkTarget() error {
 	path, _, cut := strings.Cut(r.Path, "?")
 	switch {
 	case r.Method == "":
-		return &ArgumentError{Path: path, Name: "Method", Problem: missing + "; want one such as GET or POST"}
+		return &ArgumentError{Path: path, Name: "Method", Problem: isRequired + "; want one such as GET or POST"}
 	case !methodName.MatchString(r.Method):
 		return &ArgumentError{Path: path, Name: "Method", Problem: "contains characters that are not valid in a method"}
 	case cut && !r.object || !strings.HasPrefix(path, "/"):

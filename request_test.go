@@ -207,7 +207,7 @@ func TestStream(t *testing.T) {
 	assert.NoError(t, err)
 	got, err = numbers()
 	assert.Equal(t, []int{4}, got)
-	assert.ErrorContains(t, err, "broke off")
+	assert.ErrorContains(t, err, "was interrupted")
 	got, err = numbers()
 	assert.Empty(t, got)
 	assert.ErrorIs(t, err, ErrPermissionDenied)

@@ -69,8 +69,8 @@ func (p RetryPolicy) withDefaults() (RetryPolicy, error) {
 // defaultMaxElapsed limits the retries of a call without a deadline.
 const defaultMaxElapsed = 5 * time.Minute
 
-// inBounds reports whether the bounds allow another attempt after those made so
-// far, of which some certainly did nothing, to start after elapsed.
+// inBounds reports whether the policy allows another attempt that starts after
+// elapsed. harmless of the attempts certainly had no effect.
 func (p RetryPolicy) inBounds(attempts, harmless int, elapsed time.Duration, deadline bool) bool {
 	if !p.countsAll {
 		attempts -= harmless
@@ -107,7 +107,7 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 // shouldRetry runs after each attempt. It decides whether another attempt
 // follows.
 func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bool, error) {
-	if x.last == nil { // net/http does not send such a request
+	if x.last == nil { // net/http rejected the request
 		x.stopped = err
 		return false, nil
 	}
@@ -119,8 +119,8 @@ func (x *call) shouldRetry(ctx context.Context, _ *http.Response, err error) (bo
 	return retried, nil
 }
 
-// workWasDone reports whether the last attempt found the work done by one before
-// it, whose response was lost.
+// workWasDone reports whether the last attempt shows that an earlier attempt took
+// effect, whose response was lost.
 func (x *call) workWasDone() bool { return x.lost && x.last.rejectedWith(x.request.done) }
 
 // needsAnother evaluates the last attempt and reports whether another one
@@ -141,15 +141,16 @@ func (x *call) needsAnother(ctx context.Context) bool {
 		return false
 	}
 	if !x.renewed && credentialRejected(a.err) && x.attempts < x.client.retry.MaxAttempts && x.client.credential.Refresh(a.request) {
-		// The service did nothing, so any call can be sent again.
+		// The service rejected the credential and did nothing, so any call can be
+		// retried.
 		x.renewed, a.renews, x.pause = true, true, 0
 		return true
 	}
 	return x.policyAllows(ctx)
 }
 
-// policyAllows reports whether the policy and the time that is left allow another
-// attempt, and sets the pause before it.
+// policyAllows reports whether the policy and the deadline allow another attempt.
+// It sets the pause before that attempt.
 func (x *call) policyAllows(ctx context.Context) bool {
 	a, policy := x.last, x.client.retry
 	x.pause = policy.pause(x.attempts, a.rejection)
@@ -165,7 +166,7 @@ func (x *call) policyAllows(ctx context.Context) bool {
 	return true
 }
 
-// seen is the attempt as a RetryPolicy sees it.
+// seen returns the attempt in the form in which a RetryPolicy sees it.
 func (a *attempt) seen() Attempt {
 	r := a.call.request
 	return Attempt{Number: a.number, Method: r.Method, Path: r.Path, Idempotent: r.Idempotent, Transient: a.transient, ResponseLost: a.lost, Err: a.err}

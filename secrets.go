@@ -102,7 +102,7 @@ var secretName = regexp.MustCompile(`^[\w.@/-]+$`)
 func checkSecretName(arg, name string) error {
 	switch {
 	case name == "":
-		return badArg(arg, missing)
+		return badArg(arg, isRequired)
 	case len(name) > 128 || !secretName.MatchString(name):
 		return badArg(arg, "%.200q is not valid; want up to 128 letters, digits and - _ . @ /", name)
 	}
@@ -115,13 +115,13 @@ func (in CreateScope) check() error {
 	case err != nil:
 		return err
 	case in.ScopeBackendType == ScopeBackendAzureKeyvault && vault == nil:
-		return badArg("backend_azure_keyvault", missing)
+		return badArg("backend_azure_keyvault", isRequired)
 	case in.ScopeBackendType != ScopeBackendAzureKeyvault && vault != nil:
 		return badArg("backend_azure_keyvault", "requires the scope_backend_type %s", ScopeBackendAzureKeyvault)
 	case vault != nil && vault.ResourceID == "":
-		return badArg("backend_azure_keyvault.resource_id", missing)
+		return badArg("backend_azure_keyvault.resource_id", isRequired)
 	case vault != nil && vault.DNSName == "":
-		return badArg("backend_azure_keyvault.dns_name", missing)
+		return badArg("backend_azure_keyvault.dns_name", isRequired)
 	}
 	return nil
 }
@@ -173,14 +173,14 @@ func (in PutSecret) LogValue() slog.Value {
 
 func (in PutSecret) check() error {
 	if in.Scope == "" {
-		return badArg("scope", missing)
+		return badArg("scope", isRequired)
 	}
 	if err := checkSecretName("key", in.Key); err != nil {
 		return err
 	}
 	switch text, bytes := in.StringValue, in.BytesValue; {
 	case text == nil && bytes == nil:
-		return badArg("string_value or bytes_value", missing)
+		return badArg("string_value or bytes_value", isRequired)
 	case text != nil && bytes != nil:
 		return badArg("string_value", "and bytes_value are both set; set exactly one of them")
 	case text != nil && !utf8.ValidString(string(*text)):
@@ -246,11 +246,11 @@ type PutACL struct {
 func (in PutACL) check() error {
 	switch {
 	case in.Scope == "":
-		return badArg("scope", missing)
+		return badArg("scope", isRequired)
 	case in.Principal == "":
-		return badArg("principal", missing)
+		return badArg("principal", isRequired)
 	case in.Permission == "":
-		return badArg("permission", missing)
+		return badArg("permission", isRequired)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type StorageError struct {
 
 // Error says in one line why the request was rejected.
 func (e *StorageError) Error() string {
-	text := fmt.Sprintf("the storage at %s refused: %d", e.Host, e.StatusCode)
+	text := fmt.Sprintf("the storage at %s rejected the request: %d", e.Host, e.StatusCode)
 	if e.Code != "" {
 		text += " " + e.Code
 	}
@@ -60,23 +60,23 @@ func (e *StorageError) noUpload() bool {
 	return e.StatusCode == http.StatusNotFound || e.StatusCode == http.StatusGone
 }
 
-// A presignedTarget is where a request goes that does not go to the workspace.
+// A presignedTarget is the destination of a request to a presigned URL.
 type presignedTarget struct {
 	url     *url.URL
 	host    string
 	headers []PresignedHeader
 	hide    redact.Hider
-	bound   bool // all failures count as attempts, even those that did nothing
+	bound   bool // all failures count as attempts, even those without effect
 }
 
-// target reads a presigned URL.
+// target parses a presigned URL.
 func (u *PresignedURL) target(c *Client) (*presignedTarget, error) {
 	target, err := url.Parse(string(u.URL))
 	switch {
 	case err != nil, target.Host == "", target.User != nil:
-		return nil, errors.New("the presigned URL is not valid") // url.Parse's error would show it
+		return nil, errors.New("the presigned URL is not valid") // the error of url.Parse would show the URL
 	case target.Scheme != "https" && target.Scheme != c.endpoint.Scheme:
-		return nil, errors.New("the presigned URL is not one of https")
+		return nil, errors.New("the presigned URL is not an https URL")
 	}
 	target.Fragment = ""
 	t := &presignedTarget{url: target, host: target.Host}
@@ -93,21 +93,21 @@ func (u *PresignedURL) target(c *Client) (*presignedTarget, error) {
 			t.headers = append(t.headers, h)
 		}
 	}
-	t.hide = redact.Hide(slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...) // others are words
+	t.hide = redact.Hide(slices.DeleteFunc(secrets, func(s string) bool { return len(s) < 8 })...) // the others are ordinary words
 	return t, nil
 }
 
-// setHeader sets the headers of the URL. The storage gets no others, except for
-// what describes the body.
+// setHeader sets the headers of the URL. The storage receives no other headers,
+// except those that describe the body.
 func (t *presignedTarget) setHeader(h http.Header) {
 	h.Del("Accept")
-	h["User-Agent"] = nil // which keeps net/http from setting its own
+	h["User-Agent"] = nil // a nil value prevents net/http from setting its own
 	for _, header := range t.headers {
 		h.Set(header.Name, string(header.Value))
 	}
 }
 
-// hideIn returns the error of a transport, unless that shows the URL.
+// hideIn returns the error of a transport. It replaces an error that shows the URL.
 func (t *presignedTarget) hideIn(err error) error {
 	if t == nil || t.hide.In(err.Error()) == err.Error() {
 		return err
@@ -118,7 +118,7 @@ func (t *presignedTarget) hideIn(err error) error {
 // bounded reports whether all failures of a request count as attempts.
 func (r Request) bounded() bool { return r.presigned != nil && r.presigned.bound }
 
-// sendPresigned sends a request to a presigned URL: the headers that belong to it,
+// sendPresigned sends a request to a presigned URL. It sets the headers of the URL,
 // and no credential of the workspace. It does not follow redirects.
 func (c *Client) sendPresigned(ctx context.Context, u *PresignedURL, r Request, bound bool) (*ResponseInfo, error) {
 	target, err := u.target(c)
@@ -133,7 +133,8 @@ func (c *Client) sendPresigned(ctx context.Context, u *PresignedURL, r Request, 
 	return r.Response, nil
 }
 
-// readStorageError makes an error of a response of the storage: XML in all clouds.
+// readStorageError returns the error in a response of the storage, which is XML in
+// all clouds.
 func readStorageError(resp *http.Response, target *presignedTarget) *StorageError {
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	var in struct {

@@ -77,7 +77,7 @@ func (f treeFS) path(op, name string) (string, error) {
 	case root == "" || strings.HasSuffix(root, ":"):
 		return root + "/", nil
 	}
-	return root, nil // as it is, for the area to check
+	return root, nil // unchanged, so that the area checks it
 }
 
 func (f treeFS) find(op, name string) (at string, node treeNode, err error) {

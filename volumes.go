@@ -94,7 +94,7 @@ func (s *VolumesService) Create(ctx context.Context, in CreateVolume) (*Volume, 
 		{"catalog_name", in.CatalogName}, {"schema_name", in.SchemaName}, {"name", in.Name}, {"volume_type", string(in.VolumeType)},
 	} {
 		if field[1] == "" {
-			r = r.check(badArg(field[0], missing))
+			r = r.check(badArg(field[0], isRequired))
 		}
 	}
 	return do[Volume](ctx, s.client, r)
@@ -136,9 +136,9 @@ func (s *VolumesService) page(ctx context.Context, in ListVolumes, token string)
 	r := get("/api/2.1/unity-catalog/volumes").params(in).check(checkPage(in.PageSize, in.Limit))
 	switch {
 	case in.CatalogName == "":
-		r = r.check(badArg("catalog_name", missing))
+		r = r.check(badArg("catalog_name", isRequired))
 	case in.SchemaName == "":
-		r = r.check(badArg("schema_name", missing))
+		r = r.check(badArg("schema_name", isRequired))
 	}
 	page, err := do[struct {
 		Volumes       []Volume `json:"volumes"`

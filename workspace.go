@@ -314,7 +314,7 @@ func (s *WorkspaceService) Mkdirs(ctx context.Context, path string) error {
 func checkWorkspacePath(path string) error {
 	switch {
 	case path == "":
-		return badArg("path", missing)
+		return badArg("path", isRequired)
 	case !strings.HasPrefix(path, "/"):
 		return badArg("path", "%.100q is not absolute; want something like /Users/alice@example.com/report", path)
 	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):

@@ -39,7 +39,7 @@ func (s *WorkspaceService) walk(ctx context.Context, dir string, top bool, yield
 		yield(WorkspaceObject{}, err)
 		return false
 	case !top && len(objects) == 1 && objects[0].Path == dir:
-		return true // it has become something else
+		return true // it was deleted, or replaced by a file
 	}
 	slices.SortFunc(objects, func(a, b WorkspaceObject) int { return cmp.Compare(a.name(), b.name()) })
 	for _, o := range objects {
@@ -151,7 +151,7 @@ func (d workspaceDirs) localNames(entries []remoteEntry) []string {
 		names[i] = e.name
 		taken[e.name] = taken[e.name] || e.sys.(WorkspaceObject).ObjectType != ObjectNotebook
 	}
-	second := map[int]bool{} // notebooks that have to make way
+	second := map[int]bool{} // notebooks whose names need an escape
 	var first, others []string
 	for i, e := range entries {
 		if o := e.sys.(WorkspaceObject); o.ObjectType == ObjectNotebook {
@@ -220,7 +220,7 @@ func (d workspaceDirs) upload(ctx context.Context, f fileUpload) error {
 	}
 	src := source.New(f.file)
 	defer src.Close()
-	if src.Size() < 0 || src.Size() > maxNotebook { // /proc, or a file that grows
+	if src.Size() < 0 || src.Size() > maxNotebook { // a file in /proc, or one that grows
 		return fmt.Errorf("%w: its size is not known", errors.ErrUnsupported)
 	}
 	in := f.kind.(ImportObject)
@@ -269,7 +269,7 @@ func (s *WorkspaceService) source(ctx context.Context, path string, o WorkspaceO
 	case err != nil:
 		return nil, err
 	case o.size() >= 0 && o.size() != int64(len(out.Content)):
-		return nil, fmt.Errorf("%s %w: it had %d bytes, and has %d", path, ErrSourceChanged, o.size(), len(out.Content))
+		return nil, fmt.Errorf("%s %w: it had %d bytes; now it has %d", path, ErrSourceChanged, o.size(), len(out.Content))
 	}
 	return out.Content, nil
 }

@@ -112,7 +112,7 @@ func (c *Client) HomeDir(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if me.UserName == "" {
-		return "", errors.New("scim: the caller has no user name")
+		return "", errors.New("databricks: the caller has no user name")
 	}
 	return "/Users/" + me.UserName, nil
 }
@@ -398,11 +398,11 @@ func patchIdentity(path, id string, operations []PatchOperation) area.Request {
 		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations,
 	}).Element("id", id)
 	if len(operations) == 0 {
-		r = r.Check(area.BadArg("Operations", area.Missing))
+		r = r.Check(area.BadArg("Operations", area.Required))
 	}
 	for i, op := range operations {
 		if op.Op == "" {
-			r = r.Check(area.BadArg(fmt.Sprintf("Operations[%d].op", i), area.Missing))
+			r = r.Check(area.BadArg(fmt.Sprintf("Operations[%d].op", i), area.Required))
 		}
 	}
 	return r
@@ -474,7 +474,7 @@ func (p pager[T]) all(ctx context.Context) iter.Seq2[T, error] {
 				case page.TotalResults == 0: // the service sends all items each time
 					return
 				case page.StartIndex != start:
-					yield(*new(T), errors.New("scim: the service returned the same page again, so the list would never end"))
+					yield(*new(T), errors.New("databricks: the service returned the same page again, so the list would never end"))
 					return
 				}
 			}
@@ -512,7 +512,7 @@ func (p pager[T]) single(ctx context.Context) (*databricks.Page[T], error) {
 // find returns the item whose attribute equals value.
 func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, error) {
 	if value == "" {
-		return nil, area.BadArg(attribute, area.Missing)
+		return nil, area.BadArg(attribute, area.Required)
 	}
 	p.in = ListOptions{Filter: Equal(attribute, value)}
 	for item, err := range p.all(ctx) {
@@ -530,7 +530,7 @@ func (p pager[T]) find(ctx context.Context, kind, attribute, value string) (*T, 
 type notFound struct{ kind, name string }
 
 func (e *notFound) Error() string {
-	return fmt.Sprintf("scim: %s %q was not found (if it was just created, it may not be listed yet)", e.kind, e.name)
+	return fmt.Sprintf("databricks: %s %q was not found (if it was just created, it may not be listed yet)", e.kind, e.name)
 }
 
 // Is makes the error match the same targets as the error for an unknown ID.

@@ -124,10 +124,10 @@ var contractSuite = &contract.Suite{
 	Unknown: func(err error) bool { _, ok := errors.AsType[*databricks.OutcomeUnknownError](err); return ok },
 }
 
-func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
-func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
-func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
-func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }
+func TestContract_types(t *testing.T)   { contractSuite.Types(t) }
+func TestContract_notices(t *testing.T) { contractSuite.Notices(t) }
+func TestContract_calls(t *testing.T)   { contractSuite.Calls(t) }
+func TestContract_retries(t *testing.T) { contractSuite.Retried(t) }
 
 // A few bytes that claim to be many take little memory.
 func TestContract_hostile(t *testing.T) { contractSuite.Hostile(t, false) }

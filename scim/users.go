@@ -68,7 +68,7 @@ func schemas(of []string, kind string) []string {
 // checkSet rejects a required argument that is unset.
 func checkSet(name, value string) error {
 	if value == "" {
-		return area.BadArg(name, area.Missing)
+		return area.BadArg(name, area.Required)
 	}
 	return nil
 }

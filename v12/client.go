@@ -87,7 +87,7 @@ func upload(path string, in any, field string, file databricks.FilePart) area.Re
 	r := post(path, in)
 	switch {
 	case file.Open == nil:
-		r = r.Check(area.BadArg(field, area.Missing))
+		r = r.Check(area.BadArg(field, area.Required))
 	case file.Size == 0:
 		r = r.Check(area.BadArg(field, "is an empty file"))
 	}
@@ -107,7 +107,7 @@ func required(in any) error {
 	for field := range v.Type().Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if options == "" && name != "-" && field.Type.Kind() == reflect.String && v.FieldByIndex(field.Index).Len() == 0 {
-			return area.BadArg(name, area.Missing)
+			return area.BadArg(name, area.Required)
 		}
 	}
 	return nil

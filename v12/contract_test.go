@@ -102,7 +102,7 @@ var contractSuite = &contract.Suite{
 	Unknown: func(err error) bool { _, ok := errors.AsType[*databricks.OutcomeUnknownError](err); return ok },
 }
 
-func TestContract_types(t *testing.T)    { contractSuite.Types(t) }
-func TestContract_notices(t *testing.T)  { contractSuite.Notices(t) }
-func TestContract_calls(t *testing.T)    { contractSuite.Calls(t) }
-func TestContract_repeated(t *testing.T) { contractSuite.Repeated(t) }
+func TestContract_types(t *testing.T)   { contractSuite.Types(t) }
+func TestContract_notices(t *testing.T) { contractSuite.Notices(t) }
+func TestContract_calls(t *testing.T)   { contractSuite.Calls(t) }
+func TestContract_retries(t *testing.T) { contractSuite.Retried(t) }

@@ -1,5 +1,5 @@
-// Package area is what the packages for areas beside the root package build
-// their calls with.
+// Package area provides the means with which the packages for other areas than
+// those of the root package send their calls.
 package area
 
 import (
@@ -14,29 +14,29 @@ import (
 	"github.com/go-databricks/databricks/internal/query"
 )
 
-// A Client makes the calls of an area.
+// A Client sends the calls of an area.
 type Client struct {
 	Workspace *databricks.Client
-	Failed    func(error) error // returns the area's error for one of a call
+	Failed    func(error) error // converts an error of a call to the area's error
 }
 
-// A Request is a call to be sent. It keeps the first error of its arguments.
+// A Request is a call to send. It keeps the first error of its arguments.
 type Request struct {
 	databricks.Request
 	err error
 }
 
-// Get returns a GET with the fields of in as its query.
+// Get returns a GET request with the fields of in as its query.
 func Get(path string, in any) Request {
 	return Request{Request: databricks.Request{Method: http.MethodGet, Path: path, Query: Fields(in)}}
 }
 
-// Send returns a call with a body.
+// Send returns a request with a body.
 func Send(method, path string, body any) Request {
 	return Request{Request: databricks.Request{Method: method, Path: path, Body: body}}
 }
 
-// Check records that an argument is invalid, if err is not nil.
+// Check records an invalid argument, if err is not nil.
 func (r Request) Check(err error) Request {
 	if r.err == nil {
 		r.err = err
@@ -44,12 +44,12 @@ func (r Request) Check(err error) Request {
 	return r
 }
 
-// Element puts an argument in the place of {name} in the path, as one element of
-// it.
+// Element replaces {name} in the path with an argument that is a single path
+// element.
 func (r Request) Element(name, value string) Request {
 	switch {
 	case value == "":
-		r = r.Check(BadArg(name, Missing))
+		r = r.Check(BadArg(name, Required))
 	case value == "." || value == ".." || strings.ContainsAny(value, "/?#"):
 		r = r.Check(BadArg(name, "%q is not valid; it cannot contain / ? or #", value))
 	}
@@ -58,7 +58,8 @@ func (r Request) Element(name, value string) Request {
 	return r
 }
 
-// MarkIdempotent says that the call may be retried after its response was lost.
+// MarkIdempotent marks the call as idempotent. The client retries it after a lost
+// response.
 func (r Request) MarkIdempotent() Request {
 	r.Idempotent = true
 	return r
@@ -85,17 +86,18 @@ func Read[T any](ctx context.Context, c Client, r Request) (*T, error) {
 	return out, nil
 }
 
-// Fields returns the fields of an input struct by their names on the wire.
+// Fields returns the fields of an input struct with their JSON names.
 func Fields(in any) url.Values {
 	values := url.Values{}
 	query.Add(values, "", in)
 	return values
 }
 
-// Missing says that a required argument is unset.
-const Missing = "is required"
+// Required says that a required argument is unset.
+const Required = "is required"
 
-// BadArg says that the argument called name on the wire is invalid, and why.
+// BadArg returns an error that says that an argument is invalid. name is its JSON
+// name.
 func BadArg(name, format string, args ...any) error {
 	return &databricks.ArgumentError{Name: name, Problem: fmt.Sprintf(format, args...)}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A transport answers requests with a function.
+// A transport responds to requests with a function.
 type transport func(*http.Request) (int, http.Header, string)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -32,7 +32,8 @@ func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// emptyEnvironment takes out of the environment what this package reads.
+// emptyEnvironment removes the variables that this package reads from the
+// environment.
 func emptyEnvironment(t *testing.T) string {
 	home := t.TempDir()
 	for _, vars := range []map[Attribute][]string{variables, terraformVariables, azureVariables} {
@@ -51,7 +52,7 @@ func emptyEnvironment(t *testing.T) string {
 	return home
 }
 
-// resolve makes the credential of a kind, for a workspace in Azure.
+// resolve returns a credential of a kind, for a workspace in Azure.
 func resolve(t *testing.T, rt http.RoundTripper, kind string, settings map[Attribute]string) *Credential {
 	var o Options
 	var err error
@@ -63,7 +64,7 @@ func resolve(t *testing.T, rt http.RoundTripper, kind string, settings map[Attri
 	return c
 }
 
-// sign signs a request and returns its Authorization.
+// sign signs a request and returns its Authorization header.
 func sign(t *testing.T, c *Credential) (string, error) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://adb-1.1.azuredatabricks.net/api", nil)
 	err := c.Sign(r)
@@ -72,7 +73,8 @@ func sign(t *testing.T, c *Credential) (string, error) {
 
 const aToken = `{"access_token":"token","expires_on":"32503680000","token_type":"Bearer"}`
 
-// The agent of Arc gives a token to who can read the key that it names.
+// The agent of Arc returns a token only if the caller can read the key that the
+// agent names.
 func TestMSI_arc(t *testing.T) {
 	emptyEnvironment(t)
 	dir, other := t.TempDir(), t.TempDir()
@@ -87,9 +89,9 @@ func TestMSI_arc(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "large.key"), make([]byte, 5000), 0o600))
 	for _, row := range []struct{ realm, err string }{
 		{key, ""},
-		{filepath.Join(other, "2.key"), "not in its folder"},
-		{filepath.Join(dir, "..", filepath.Base(other), "2.key"), "not in its folder"},
-		{"/etc/passwd", "not in its folder"},
+		{filepath.Join(other, "2.key"), "not in its directory"},
+		{filepath.Join(dir, "..", filepath.Base(other), "2.key"), "not in its directory"},
+		{"/etc/passwd", "not in its directory"},
 		{filepath.Join(dir, "none.key"), "open " + filepath.Join(dir, "none.key")},
 		{filepath.Join(dir, "large.key"), "larger than 4096 bytes"},
 	} {
@@ -114,7 +116,7 @@ func TestMSI_arc(t *testing.T) {
 	}
 }
 
-// IMDS says 404, 410 and 500 while it starts or is updated.
+// IMDS responds with 404, 410 and 500 while it starts or is updated.
 func TestMSI_retries(t *testing.T) {
 	emptyEnvironment(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +175,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// The secret goes to the workspace's own endpoint, or to one with TLS.
+// The secret is sent only to the endpoint of the workspace, or to one with TLS.
 func TestOAuth_endpoints(t *testing.T) {
 	emptyEnvironment(t)
 	for _, row := range []struct {
@@ -237,7 +239,8 @@ func TestRequester_proxies(t *testing.T) {
 	}
 }
 
-// A token request is not part of the request that needs it.
+// Hooks of the original request, such as httptrace, do not apply to the token
+// request.
 func TestCache_doesNotTraceTokenRequests(t *testing.T) {
 	emptyEnvironment(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, aToken) }))
@@ -265,7 +268,7 @@ func TestToken_life(t *testing.T) {
 		{`{"access_token":"t","expires_in":-5,"expires_on":"tomorrow"}`, unknownLife},
 		{`{"access_token":"t","expires_in":1e300}`, unknownLife},
 	} {
-		synctest.Test(t, func(t *testing.T) { // it is midnight, January 1, 2000
+		synctest.Test(t, func(t *testing.T) { // the bubble starts at midnight, January 1, 2000
 			q := newRequester(Surroundings{Transport: transport(func(*http.Request) (int, http.Header, string) { return 200, nil, row.body })})
 			token, err := q.token(t.Context(), tokenRequest{method: "GET", url: "https://x"})
 			require.NoError(t, err)
@@ -330,7 +333,7 @@ func TestAzureCLI(t *testing.T) {
 				strings.Replace(get, "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d", "https://management.core.windows.net/", 1)}, ""},
 		{"nobody is signed in", "", `echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`, nil, []string{"account show --output json"},
 			"Please run 'az login' to setup account.: exit status 1; az login signs in"},
-		{"it prints something else", `{"name":"x","type":"user"}`, "echo hello", nil, []string{get}, "it printed something else than JSON"},
+		{"it prints something else", `{"name":"x","type":"user"}`, "echo hello", nil, []string{get}, "its output is not JSON"},
 		{"it prints no token", `{"name":"x","type":"user"}`, "echo {}", nil, []string{get}, "the token is empty"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -390,7 +393,7 @@ func TestDatabricksCLI(t *testing.T) {
 	}
 }
 
-// The retired CLI has the same name. It is a small script.
+// The retired CLI has the same name as the new one. It is a small script.
 func TestDatabricksCLI_retired(t *testing.T) {
 	dir := emptyEnvironment(t)
 	if runtime.GOOS == "windows" {
@@ -401,7 +404,7 @@ func TestDatabricksCLI_retired(t *testing.T) {
 	assert.ErrorContains(t, err, "the retired one in Python")
 }
 
-// A program that hangs ends with the call that waits for it.
+// A program that hangs is killed when the call that waits for it ends.
 func TestPrograms_end(t *testing.T) {
 	dir := emptyEnvironment(t)
 	program(t, dir, "az", "exec /bin/sleep 100")
@@ -412,7 +415,7 @@ func TestPrograms_end(t *testing.T) {
 	go func() { done <- c.Sign(r) }()
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "calls")); err == nil {
-			break // it runs
+			break // it is running
 		}
 		runtime.Gosched()
 	}
@@ -420,7 +423,7 @@ func TestPrograms_end(t *testing.T) {
 	assert.ErrorIs(t, <-done, context.Canceled)
 }
 
-// Of the programs on the path, the one in which somebody is signed in is kept.
+// The first program on the path that returns a token is used from then on.
 func TestPrograms_firstThatIsSignedIn(t *testing.T) {
 	dir := emptyEnvironment(t)
 	program(t, dir, "databricks", `case "$1" in version) echo "Databricks CLI v1.0.0";; *) exit 1;; esac`)

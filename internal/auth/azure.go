@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// A cloud is one of Azure's.
+// A cloud is one of the clouds of Azure.
 type cloud struct {
-	name       string // as in azure_environment
-	suffix     string // of workspaces
+	name       string // the value of azure_environment
+	suffix     string // the end of the host names of workspaces
 	login      string
-	management string // resource of the token that lets a principal in that is not yet a user
+	management string // the resource of the token for a principal that is not yet a user of the workspace
 }
 
 var clouds = []cloud{
@@ -25,14 +25,15 @@ var clouds = []cloud{
 	{"CHINA", ".databricks.azure.cn", "https://login.chinacloudapi.cn/", "https://management.core.chinacloudapi.cn/"},
 }
 
-// applications are the IDs of Azure Databricks in Entra, by suffix of the host.
+// applications has the IDs of Azure Databricks in Entra, by the end of the host
+// name.
 var applications = []struct{ suffix, id string }{
 	{".staging.azuredatabricks.net", "4a67d088-db5c-48f1-9ff2-0aace800ae68"},
 	{".dev.azuredatabricks.net", "62a912ac-b58e-4c1d-89ea-b2dbfc7358fc"},
 	{"", "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"},
 }
 
-// Kinds of Microsoft Entra, apart from managed identities and az.
+// The kinds of Microsoft Entra, except managed identities and az.
 var (
 	azureClientSecret = &kind{
 		name: "azure-client-secret", anchors: []Attribute{AzureSecret}, azure: true,
@@ -71,14 +72,14 @@ var (
 	}
 )
 
-// An entra issues the tokens of Azure workspaces. One flight at a time uses it.
+// An entra requests tokens for Azure workspaces. Only one flight uses it at a time.
 type entra struct {
 	*requester
 	cloud
 	application string
 	workspace   string
 	tenantID    string // "" until it is discovered
-	resourceID  string // of the workspace, in Azure; may be ""
+	resourceID  string // the Azure resource ID of the workspace; may be ""
 }
 
 func newEntra(v *view) (*entra, error) {
@@ -101,7 +102,7 @@ func newEntra(v *view) (*entra, error) {
 		return nil, fmt.Errorf("%s: %q is not a tenant", v.source(AzureTenantID), shorten(e.tenantID))
 	}
 	if e.resourceID != "" && !resourceName.MatchString(e.resourceID) {
-		return nil, fmt.Errorf("%s: %q is not the resource ID of a workspace, which begins with /subscriptions/", v.source(AzureResourceID), shorten(e.resourceID))
+		return nil, fmt.Errorf("%s: %q is not the resource ID of a workspace, which starts with /subscriptions/", v.source(AzureResourceID), shorten(e.resourceID))
 	}
 	return e, nil
 }
@@ -111,7 +112,7 @@ var (
 	resourceName = regexp.MustCompile(`^/subscriptions/[0-9A-Za-z-]+/[\x21-\x7e]*$`)
 )
 
-// cloudOf returns the cloud of a workspace, or else the public one.
+// cloudOf returns the cloud of a workspace, or the public cloud if it is unknown.
 func cloudOf(name string) (c cloud, known bool) {
 	for _, c := range clouds {
 		if strings.HasSuffix(name, c.suffix) {
@@ -121,7 +122,7 @@ func cloudOf(name string) (c cloud, known bool) {
 	return clouds[0], false
 }
 
-// findCloud takes the names of the vendor's tools, of today and before.
+// findCloud accepts the current and the former names in the vendor's tools.
 func findCloud(name string) (cloud, error) {
 	short := strings.NewReplacer("AZURE", "", "CLOUD", "", "GOVERNMENT", "GOV").Replace(strings.ToUpper(name))
 	for _, c := range clouds {
@@ -138,7 +139,8 @@ func (v *view) onAzure() bool {
 	return known || v.get(AzureResourceID) != ""
 }
 
-// tenant returns the tenant that is set, or that the workspace sends people to.
+// tenant returns the tenant that is set, or else the one to which the workspace
+// redirects users.
 func (e *entra) tenant(ctx context.Context) (string, error) {
 	if e.tenantID != "" {
 		return e.tenantID, nil
@@ -161,9 +163,9 @@ func (e *entra) tenant(ctx context.Context) (string, error) {
 	return found, nil
 }
 
-// withManagement gets a token for Databricks. If the resource ID of the
-// workspace is set, it adds the headers that let in a principal that is not a
-// user of the workspace yet, but may administer it in Azure.
+// withManagement gets a token for Databricks. If the resource ID of the workspace
+// is set, withManagement also sets headers for a principal that is an Azure
+// administrator of the workspace, but not yet a user.
 func (e *entra) withManagement(get func(ctx context.Context, resource string) (*Token, error)) fetcher {
 	return func(ctx context.Context, _ bool) (*Token, error) {
 		token, err := get(ctx, e.application)
@@ -181,7 +183,7 @@ func (e *entra) withManagement(get func(ctx context.Context, resource string) (*
 	}
 }
 
-// federated opens a kind whose assertions come from a function.
+// federated opens a kind that gets its assertions from a function.
 func federated(v *view, assertion func(context.Context) (string, error)) (*Token, fetcher, error) {
 	e, err := newEntra(v)
 	id := v.get(AzureClientID)

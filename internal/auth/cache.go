@@ -12,33 +12,33 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// Times of tokens.
+// Times for tokens.
 const (
-	margin       = 40 * time.Second // Databricks rejects Entra tokens with 30 s left
-	renewBefore  = 20 * time.Minute // a renewal begins this long before the expiry, or in the middle of a shorter life
-	renewPause   = time.Minute      // after a renewal that failed
-	flightBound  = 2 * time.Minute  // of one token request with its retries
-	unknownLife  = 10 * time.Minute // of a token whose issuer does not say
-	shortLifeCut = 5                // a margin is at most this part of a token's life
+	margin       = 40 * time.Second // Databricks rejects Entra tokens that expire within 30 seconds
+	renewBefore  = 20 * time.Minute // time between the start of a renewal and the expiry; half of the lifetime if that is shorter
+	renewPause   = time.Minute      // after a failed renewal
+	flightBound  = 2 * time.Minute  // limit for a token request including its retries
+	unknownLife  = 10 * time.Minute // lifetime of a token whose issuer does not report one
+	shortLifeCut = 5                // a margin is at most this fraction of the lifetime of a token
 )
 
-// A Token is the headers of a credential, for as long as they are valid.
+// A Token has the headers of a credential and the time when they expire.
 type Token struct {
 	set     func(http.Header)
 	fetched time.Time
-	expires time.Time // zero: never
+	expires time.Time // zero if it never expires
 
-	replacement bool // it replaced one that the service rejected
+	replacement bool // it replaced a token that the service rejected
 }
 
-// bearer makes a token of its value.
+// bearer returns a Token with a bearer token that has a known lifetime.
 func bearer(value string, life time.Duration) *Token {
 	now := time.Now()
 	return &Token{set: authorization("Bearer " + value), fetched: now, expires: now.Add(life)}
 }
 
-// bearerUntil makes a token of its value and of the time when it expires, which
-// may be unknown.
+// bearerUntil returns a Token with a bearer token that expires at a time. The zero
+// time is unknown.
 func bearerUntil(value string, expires time.Time) *Token {
 	if expires.IsZero() || expires.Unix() == 0 {
 		return bearer(value, unknownLife)
@@ -46,7 +46,7 @@ func bearerUntil(value string, expires time.Time) *Token {
 	return bearer(value, max(time.Until(expires), 0))
 }
 
-// and adds headers of another token, which may expire earlier.
+// and returns t with additional headers, which may expire earlier.
 func (t *Token) and(expires time.Time, set func(http.Header)) *Token {
 	sum := *t
 	if !expires.IsZero() && expires.Before(sum.expires) {
@@ -59,7 +59,7 @@ func (t *Token) and(expires time.Time, set func(http.Header)) *Token {
 	return &sum
 }
 
-// value returns the token itself.
+// value returns the bearer token.
 func (t *Token) value() string {
 	h := http.Header{}
 	t.set(h)
@@ -76,31 +76,31 @@ func (t *Token) due(now time.Time) bool {
 
 func (t *Token) life() time.Duration { return t.expires.Sub(t.fetched) }
 
-// A cache keeps the token of a credential. It gets one when a request needs it,
-// one for all requests that wait, and renews it before it expires while
-// requests go on with the old one. It does not keep failures.
+// A cache caches the token of a credential. When a request needs a token, the cache
+// gets one for all waiting requests. It renews the token before it expires, while
+// requests still use the old one. It does not cache failures.
 type cache struct {
 	fetch fetcher
 
 	current atomic.Pointer[Token]
-	pause   atomic.Int64 // no renewal before this time, in Unix nanoseconds
+	pause   atomic.Int64 // Unix nanoseconds; no renewal before this time
 
 	mu       sync.Mutex
-	flight   *flight // the token request that is under way, or nil
+	flight   *flight // the token request in progress; nil if there is none
 	rejected bool    // the service rejected the last token before it expired
 }
 
-// A flight is one token request. Its waiters share what comes of it.
+// A flight is a token request. All its waiters share the result.
 type flight struct {
 	done       chan struct{}
 	token      *Token
 	err        error
 	cancel     context.CancelFunc
-	background bool // it goes on without waiters, and tries once
-	waiters    int  // calls that wait
+	background bool // it continues without waiters and makes only one attempt
+	waiters    int  // number of calls that wait
 }
 
-// credential makes a credential of the tokens that a cache keeps.
+// credential returns a credential that uses the cached tokens.
 func (c *cache) credential(description string) *Credential {
 	return &Credential{description: description, sign: c.sign, refresh: c.invalidate}
 }
@@ -144,12 +144,12 @@ func (c *cache) get(ctx context.Context) (*Token, error) {
 	}
 }
 
-// ended is the error of a call whose context ends before there is a token.
+// ended returns the error of a call whose context ended before it had a token.
 func ended(ctx context.Context) error {
 	return fmt.Errorf("waiting for a token: %w", errs.Over(ctx))
 }
 
-// renew begins a renewal that no call waits for.
+// renew starts a renewal that no call waits for.
 func (c *cache) renew(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -158,8 +158,8 @@ func (c *cache) renew(ctx context.Context) {
 	}
 }
 
-// join returns the flight that is under way, or begins one. A flight does not
-// end with the context of the call that began it.
+// join returns the flight in progress, or starts one. A flight does not end with
+// the context of the call that started it.
 func (c *cache) join(ctx context.Context, background bool) *flight {
 	if c.flight != nil {
 		return c.flight
@@ -176,8 +176,7 @@ func (c *cache) join(ctx context.Context, background bool) *flight {
 	return f
 }
 
-// land keeps the token of a flight that has ended, unless the flight was given
-// up.
+// land caches the token of a completed flight, unless the flight was abandoned.
 func (c *cache) land(f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,7 +193,7 @@ func (c *cache) land(f *flight) {
 	close(f.done)
 }
 
-// leave ends a flight that nobody waits for any more.
+// leave is called when a waiter stops waiting. It ends a flight without waiters.
 func (c *cache) leave(f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,20 +203,20 @@ func (c *cache) leave(f *flight) {
 	}
 }
 
-// invalidate drops the token of a request that the service rejected, unless
-// another has taken its place. A token that itself replaced a rejected one a
-// moment ago stays: another would not help.
+// invalidate drops the token of a rejected request, unless it was replaced already.
+// It keeps a token that has just replaced a rejected one, because a third token
+// would not help.
 func (c *cache) invalidate(r *http.Request) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.current.Load()
 	if t == nil {
-		return true // dropped already
+		return true // already dropped
 	}
 	h := http.Header{}
 	t.set(h)
 	if h.Get("Authorization") != r.Header.Get("Authorization") {
-		return true // replaced already
+		return true // already replaced
 	}
 	if t.replacement && time.Since(t.fetched) < renewPause {
 		return false
@@ -227,14 +226,14 @@ func (c *cache) invalidate(r *http.Request) bool {
 	return true
 }
 
-// detached is the context of a flight. It does not have the hooks of the request
-// that it came with, because a token request is not that request.
+// detached is the context of a flight. It does not have the hooks of the original
+// request, because they do not apply to the token request.
 type detached struct {
 	context.Context
-	once bool // no retries
+	once bool // do not retry
 }
 
-// onceKey asks a context whether there are to be no retries.
+// onceKey is the context key that reports whether retries are disabled.
 type onceKey struct{}
 
 func (c detached) Value(key any) any {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// OAuth of Databricks with the secret of a service principal.
+// The kind for OAuth of Databricks with a secret of a service principal.
 var oauthM2M = &kind{
 	name: "oauth-m2m", anchors: []Attribute{ClientSecret}, needs: []Attribute{ClientID, ClientSecret}, uses: []Attribute{Scopes, DiscoveryURL},
 	open: func(v *view) (*Token, fetcher, error) {
@@ -33,14 +33,14 @@ var oauthM2M = &kind{
 	},
 }
 
-// An oauthServer is the part of a workspace that issues tokens. One flight at a
-// time uses it.
+// An oauthServer is the token issuer of a workspace. Only one flight uses it at a
+// time.
 type oauthServer struct {
 	*requester
 	workspace string
-	metadata  string // URL of the document that names the endpoint
+	metadata  string // URL of the document that has the token endpoint
 	scope     string
-	endpoint  string // known after the first success
+	endpoint  string // token endpoint; empty before the first success
 }
 
 func newOAuthServer(v *view) (*oauthServer, error) {
@@ -58,8 +58,8 @@ func newOAuthServer(v *view) (*oauthServer, error) {
 	return s, nil
 }
 
-// safe rejects a URL to which a secret must not be sent. What is not the
-// workspace itself needs TLS.
+// safe rejects a URL to which a secret must not be sent. Any host except that of
+// the workspace requires TLS.
 func (s *oauthServer) safe(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -71,8 +71,8 @@ func (s *oauthServer) safe(text string) error {
 	return nil
 }
 
-// tokenEndpoint asks the workspace where its tokens are issued, until it has
-// answered once.
+// tokenEndpoint returns the token endpoint of the workspace. It requests the
+// endpoint until it succeeds once.
 func (s *oauthServer) tokenEndpoint(ctx context.Context) (string, error) {
 	if s.endpoint != "" {
 		return s.endpoint, nil
@@ -84,7 +84,7 @@ func (s *oauthServer) tokenEndpoint(ctx context.Context) (string, error) {
 	err := s.sendJSON(ctx, t, &out)
 	if err == nil {
 		if err = s.safe(out.TokenEndpoint); err != nil {
-			err = t.failure(&answer{status: http.StatusOK}, fmt.Errorf("token_endpoint: %w", err))
+			err = t.failure(&tokenResponse{status: http.StatusOK}, fmt.Errorf("token_endpoint: %w", err))
 		}
 	}
 	if e, ok := errors.AsType[*Error](err); ok && e.StatusCode == http.StatusNotFound {
@@ -97,7 +97,7 @@ func (s *oauthServer) tokenEndpoint(ctx context.Context) (string, error) {
 	return s.endpoint, nil
 }
 
-// exchange gets a token for an ID token that somebody else issued.
+// exchange exchanges an ID token of another issuer for a Databricks token.
 func (s *oauthServer) exchange(ctx context.Context, clientID, idToken string) (*Token, error) {
 	endpoint, err := s.tokenEndpoint(ctx)
 	if err != nil {

@@ -13,26 +13,26 @@ import (
 
 // An Endpoint is the address of a workspace. The zero value is unset.
 type Endpoint struct {
-	Scheme, Host string // Host has a port unless it is the scheme's own
-	WorkspaceID  string // of hosts that several workspaces share
-	source       string // who set it
+	Scheme, Host string // Host includes the port, unless it is the default port of the scheme
+	WorkspaceID  string // set if several workspaces share the host
+	source       string // where it was set
 }
 
-// URL returns the address without a slash at the end.
+// URL returns the address without a trailing slash.
 func (e Endpoint) URL() string { return e.Scheme + "://" + e.Host }
 
 // Name returns the host without its port.
 func (e Endpoint) Name() string { return (&url.URL{Host: e.Host}).Hostname() }
 
-// SetHeader names the workspace in a request to a host that several share, in
-// the header of today and in the one of before.
+// SetHeader sets the headers that identify the workspace if several workspaces
+// share the host: the current one and the former one.
 func (e Endpoint) SetHeader(h http.Header) {
 	if e.WorkspaceID != "" {
 		h["X-Databricks-Workspace-Id"], h["X-Databricks-Org-Id"] = []string{e.WorkspaceID}, []string{e.WorkspaceID}
 	}
 }
 
-// ParseEndpoint reads a host in any of the forms in which people have it.
+// ParseEndpoint parses a host in any form that users commonly have.
 func ParseEndpoint(text, source string) (Endpoint, error) {
 	e, err := parseEndpoint(strings.TrimSpace(text))
 	if err != nil {
@@ -42,8 +42,8 @@ func ParseEndpoint(text, source string) (Endpoint, error) {
 	return e, nil
 }
 
-// hostName is what a name looks like: no placeholder that nobody filled in, no
-// second scheme.
+// hostName matches a valid host name. It does not match a placeholder or a second
+// scheme.
 var hostName = regexp.MustCompile(`^[0-9A-Za-z_]([0-9A-Za-z_.-]*[0-9A-Za-z_])?\.?$`)
 
 func parseEndpoint(text string) (Endpoint, error) {
@@ -84,7 +84,7 @@ func isHost(u *url.URL) bool {
 	return net.ParseIP(name) != nil || hostName.MatchString(name)
 }
 
-// shorten cuts what is quoted in an error.
+// shorten truncates text that an error quotes.
 func shorten(text string) string {
 	if len(text) > 100 {
 		return strings.ToValidUTF8(text[:100], "") + "…"
@@ -101,15 +101,15 @@ func checkWorkspaceID(id string) error {
 	return nil
 }
 
-// loopback reports whether a host is this machine, whatever name servers and
-// proxies say.
+// loopback reports whether a host certainly is this machine, without DNS and
+// regardless of proxies.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// local reports whether a host is this machine or its neighborhood, for which
-// no proxy is asked.
+// local reports whether a host is this machine or has a link-local address.
+// Requests to such a host do not use a proxy.
 func local(host string) bool {
 	ip := net.ParseIP(host)
 	return loopback(host) || ip != nil && ip.IsLinkLocalUnicast()

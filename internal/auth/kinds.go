@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// A kind is one way to sign in.
+// A kind is a kind of credential.
 type kind struct {
-	name    string      // as in auth_type
-	anchors []Attribute // a level that sets one of them chooses the kind
-	needs   []Attribute // must be set
-	uses    []Attribute // may be set
-	azure   bool        // found in variables of other tools, it is used for Azure workspaces only
+	name    string      // the value of auth_type
+	anchors []Attribute // a level that sets one of these selects the kind
+	needs   []Attribute // required settings
+	uses    []Attribute // optional settings
+	azure   bool        // if variables of other tools select the kind, use it only for Azure workspaces
 
-	// missing says what else is missing, or "". It may look at files and the
-	// program path, but starts nothing and sends nothing. It may be nil.
-	missing func(*view) string
+	// lacks returns what else the kind lacks, or "". It may check files and the
+	// program path, but it starts and sends nothing. It may be nil.
+	lacks func(*view) string
 
-	// open checks the settings. It returns a token that does not change, or how
-	// to get one.
+	// open checks the settings. It returns a token that does not change, or a
+	// function that gets one.
 	open func(*view) (*Token, fetcher, error)
 }
 
-// kinds are all ways to sign in. On one level the first that is complete wins:
-// the token itself, then a secret, then an assertion, then an identity.
+// kinds has all kinds. Within a level, the first complete kind wins. Tokens come
+// first, then secrets, assertions and identities.
 var kinds []*kind
 
 func init() {
@@ -34,9 +34,9 @@ func init() {
 	}
 }
 
-// ambient are the kinds that this machine may offer unasked, in the order in
-// which they are tried. The runner's own identity comes first where Databricks'
-// variables name its principal. The variables of other tools come next.
+// ambient has the kinds that are tried without configuration, in this order. The
+// identity of a CI job comes first if Databricks variables name its service
+// principal. The variables of other tools come next.
 var ambient = []struct {
 	kind    *kind
 	level   func(*resolver) *level
@@ -60,7 +60,8 @@ func anchored(a Attribute) func(*view) bool {
 	return func(v *view) bool { return v.levels[0].has(a) }
 }
 
-// unsupported are kinds of the vendor's tools that this library leaves to them.
+// unsupported has the kinds of the vendor's tools that this library does not
+// support.
 var unsupported = map[string]string{
 	"google-credentials": "Google credentials",
 	"google-id":          "Google credentials",
@@ -83,7 +84,7 @@ func findKind(name string) (*kind, error) {
 	return nil, fmt.Errorf("%q is not a kind of credential; the kinds are %s", shorten(name), strings.Join(names, ", "))
 }
 
-// incomplete says what a kind lacks, or "".
+// incomplete returns what a kind lacks, or "".
 func (k *kind) incomplete(v *view) string {
 	var set, unset []string
 	for _, a := range k.needs {
@@ -98,13 +99,13 @@ func (k *kind) incomplete(v *view) string {
 		return strings.Join(set, ", ") + isAre(set) + " set, " + strings.Join(unset, ", ") + isAre(unset) + " not"
 	case len(unset) > 0:
 		return strings.Join(unset, ", ") + isAre(unset) + " not set"
-	case k.missing != nil:
-		return k.missing(v)
+	case k.lacks != nil:
+		return k.lacks(v)
 	}
 	return ""
 }
 
-// name names an attribute that is not set.
+// name returns the names of an unset attribute, for messages.
 func (v *view) name(a Attribute) string {
 	l, variable := v.levels[0], variable(a)
 	switch {
@@ -123,7 +124,7 @@ func isAre(list []string) string {
 	return " are"
 }
 
-// chosenBy names a kind and what chose it.
+// chosenBy returns the name of a kind and of the setting that selected it.
 func (k *kind) chosenBy(from string) string {
 	if rest, ok := strings.CutPrefix(from, string(AuthType)+" of "); ok {
 		return k.name + " (auth_type of " + rest + ")"
@@ -131,8 +132,8 @@ func (k *kind) chosenBy(from string) string {
 	return k.name + " (" + from + ")"
 }
 
-// describe says which credential this is, and where its settings were found or
-// else who chose it.
+// describe says which credential this is, and where its settings were found, or
+// else what selected it.
 func (k *kind) describe(v *view, by string) string {
 	var parts []string
 	for _, a := range slices.Concat(k.needs, k.uses) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The metadata service of a program on this machine, such as the vendor's
-// extension of an editor.
+// The kind for the metadata service of a program on this machine, such as the
+// vendor's editor extension.
 var metadataService = &kind{
 	name: "metadata-service", anchors: []Attribute{MetadataURL}, needs: []Attribute{MetadataURL},
 	open: func(v *view) (*Token, fetcher, error) {

@@ -15,11 +15,10 @@ import (
 	"time"
 )
 
-// The managed identity of an Azure machine, in all forms in which the machine
-// can offer it.
+// The kind for the managed identity of an Azure machine, in all its variants.
 var azureMSI = &kind{
 	name: "azure-msi", anchors: []Attribute{AzureUseMSI}, azure: true, uses: []Attribute{AzureUseMSI, AzureClientID, AzureResourceID},
-	missing: func(v *view) string {
+	lacks: func(v *view) string {
 		if value, from := v.levels[0].get(AzureUseMSI); value != "" && !isTrue(value) {
 			return from + " is " + shorten(value)
 		}
@@ -32,18 +31,18 @@ var azureMSI = &kind{
 	},
 }
 
-// An identityService is where a machine gets tokens of its identity.
+// An identityService is the service that issues tokens for a machine's identity.
 type identityService int
 
 const (
-	imds       identityService = iota // virtual machines, scale sets, nodes of AKS
+	imds       identityService = iota // virtual machines, scale sets and AKS nodes
 	appService                        // App Service, Functions, Container Apps
 	machineLearning
 	cloudShell
-	arc // machines outside of Azure
+	arc // machines outside of Azure, managed by Azure Arc
 )
 
-// Where the services are that have an address of their own.
+// Addresses of the services that have a fixed address.
 const (
 	imdsURL = "http://169.254.169.254/metadata/identity/oauth2/token"
 	arcURL  = "http://127.0.0.1:40342/metadata/identity/oauth2/token"
@@ -74,7 +73,7 @@ func service() identityService {
 	return imds
 }
 
-// Where the agent of Arc and its keys are.
+// Directories of the Arc agent and its keys.
 var (
 	arcAgent = map[string]string{"linux": "/opt/azcmagent/bin/himds", "windows": `${ProgramFiles}\AzureConnectedMachineAgent\himds.exe`}
 	arcKeys  = map[string]string{"linux": "/var/opt/azcmagent/tokens", "windows": `${ProgramData}\AzureConnectedMachineAgent\Tokens`}
@@ -90,8 +89,8 @@ type msi struct {
 	*requester
 	service  identityService
 	endpoint string
-	header   func() string // the secret of App Service or Azure ML
-	identity url.Values    // which of several identities
+	header   func() string // the secret of App Service or Azure Machine Learning
+	identity url.Values    // selects one of several identities
 }
 
 func newMSI(v *view) *msi {
@@ -137,7 +136,8 @@ func (m *msi) get(ctx context.Context, resource string) (*Token, error) {
 	case imds:
 		t.query.Set("api-version", "2018-02-01")
 		t.header.Set("Metadata", "true")
-		// It says 404 and 410 while it is updated, and 500 now and then.
+		// IMDS responds with 404 or 410 while it is updated, and sometimes with
+		// 500.
 		t.retry = []int{http.StatusNotFound, http.StatusGone, http.StatusInternalServerError}
 	case appService:
 		t.query.Set("api-version", "2019-08-01")
@@ -158,8 +158,8 @@ func (m *msi) get(ctx context.Context, resource string) (*Token, error) {
 	return m.token(ctx, t)
 }
 
-// proveToArc reads the key that the agent of Arc names in its first response.
-// Only who may read it gets a token.
+// proveToArc reads the key file that the Arc agent names in its first response. The
+// agent returns a token only to callers that can read this file.
 func (m *msi) proveToArc(ctx context.Context, t *tokenRequest) error {
 	a, err := m.send(ctx, *t)
 	if err != nil {
@@ -181,11 +181,11 @@ func (m *msi) proveToArc(ctx context.Context, t *tokenRequest) error {
 	return nil
 }
 
-// readArcKey reads a key of the agent, and no other file of the machine.
+// readArcKey reads a key file of the agent. It rejects any other path.
 func readArcKey(path string) (string, error) {
 	dir := os.ExpandEnv(arcKeys[runtime.GOOS])
 	if dir == "" || filepath.Dir(path) != filepath.Clean(dir) || filepath.Ext(path) != ".key" {
-		return "", fmt.Errorf("the agent names a key that is not in its folder: %q", shorten(path))
+		return "", fmt.Errorf("the agent names a key that is not in its directory: %q", shorten(path))
 	}
 	file, err := os.Open(path)
 	if err != nil {

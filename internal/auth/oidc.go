@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// The kinds that exchange an ID token of somebody else for one of Databricks.
-// None has a secret of its own. The ID token is fetched anew for every exchange.
+// The kinds that exchange an ID token of another issuer for a Databricks token.
+// They have no secret. They get a new ID token for each exchange.
 var (
 	envOIDC = &kind{
 		name: "env-oidc", anchors: []Attribute{OIDCTokenEnv, oidcToken}, uses: []Attribute{OIDCTokenEnv, ClientID, Scopes, DiscoveryURL},
-		missing: func(v *view) string {
+		lacks: func(v *view) string {
 			if name := oidcVariable(v); os.Getenv(name) == "" {
 				return name + " is not set"
 			}
@@ -59,7 +59,7 @@ var (
 	}
 )
 
-// exchanging opens a kind whose ID tokens come from a function.
+// exchanging opens a kind that gets its ID tokens from a function.
 func exchanging(v *view, idToken func(context.Context, *oauthServer) (string, error)) (*Token, fetcher, error) {
 	server, err := newOAuthServer(v)
 	clientID := v.get(ClientID)
@@ -79,7 +79,7 @@ func oidcVariable(v *view) string {
 	return "DATABRICKS_OIDC_TOKEN"
 }
 
-// readIDToken reads a file that somebody else renews.
+// readIDToken reads an ID token from a file that another program updates.
 func readIDToken(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -97,8 +97,8 @@ func checkIDToken(source, token string) (string, error) {
 	return token, CheckToken("the ID token of "+source, token)
 }
 
-// audience returns whom an ID token is to be for: what is configured, else what
-// the workspace asks for, else the endpoint that takes it.
+// audience returns the audience for an ID token. It is the configured one, or else
+// the one that the workspace requests, or else the token endpoint.
 func (s *oauthServer) audience(ctx context.Context, configured string) (string, error) {
 	if configured != "" {
 		return configured, nil
@@ -113,10 +113,10 @@ func (s *oauthServer) audience(ctx context.Context, configured string) (string, 
 	if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.StatusCode == 0) {
 		return "", err // the workspace cannot be reached
 	}
-	return s.tokenEndpoint(ctx) // older workspaces have no such document
+	return s.tokenEndpoint(ctx) // older workspaces do not have this document
 }
 
-// A github is the token service of GitHub's runners.
+// A github requests ID tokens on GitHub's runners.
 type github struct {
 	*requester
 	url   string
@@ -143,8 +143,8 @@ func (g *github) idToken(ctx context.Context, audience string) (string, error) {
 	return checkIDToken("GitHub", out.Value)
 }
 
-// An azureDevOps is the token service of Azure Pipelines' agents. The audience
-// of its tokens is always api://AzureADTokenExchange.
+// An azureDevOps requests ID tokens on the agents of Azure Pipelines. Their
+// audience is always api://AzureADTokenExchange.
 type azureDevOps struct {
 	*requester
 	url   string

@@ -17,11 +17,12 @@ import (
 	"time"
 )
 
-// Programs in which a person, or a machine, may be signed in.
+// The kinds that get tokens from programs in which a user or a machine is signed
+// in.
 var (
 	databricksCLI = &kind{
 		name: "databricks-cli", uses: []Attribute{CLIPath, CLIProfile},
-		missing: func(v *view) string { return message(findDatabricks(v.get(CLIPath))) },
+		lacks: func(v *view) string { return message(findDatabricks(v.get(CLIPath))) },
 		open: func(v *view) (*Token, fetcher, error) {
 			path, err := findDatabricks(v.get(CLIPath))
 			c := &databricksProgram{path: path, profile: cmp.Or(v.get(CLIProfile), v.levels[0].profile), configFile: v.ConfigFile, host: v.Endpoint.URL()}
@@ -30,7 +31,7 @@ var (
 	}
 	azureCLI = &kind{
 		name: "azure-cli", azure: true, uses: []Attribute{AzureCLIPath, AzureTenantID, AzureCloud, AzureResourceID},
-		missing: func(v *view) string { return message(findProgram(cmp.Or(v.get(AzureCLIPath), "az"))) },
+		lacks: func(v *view) string { return message(findProgram(cmp.Or(v.get(AzureCLIPath), "az"))) },
 		open: func(v *view) (*Token, fetcher, error) {
 			path, err := findProgram(cmp.Or(v.get(AzureCLIPath), "az"))
 			if err != nil {
@@ -50,9 +51,9 @@ func message(_ string, err error) string {
 	return err.Error()
 }
 
-// programs returns the credential of the programs on the path, or nil. Whether
-// somebody is signed in is known when one is asked, so the first that has a
-// token is kept.
+// programs returns the credential of the programs on the path, or nil. Only a token
+// request shows whether a user is signed in. The first program that returns a token
+// is used from then on.
 func (r *resolver) programs() (*Credential, error) {
 	type candidate struct {
 		kind  *kind
@@ -96,7 +97,7 @@ func (r *resolver) programs() (*Credential, error) {
 	return c.credential(list + ": found on the path, as no credential is configured"), nil
 }
 
-// findProgram returns where a program is, without starting it.
+// findProgram returns the path of a program. It does not start the program.
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -105,8 +106,9 @@ func findProgram(name string) (string, error) {
 	return path, nil
 }
 
-// findDatabricks returns the vendor's CLI. The retired one in Python, which has
-// the same name and no tokens, is a script of less than 1 MiB.
+// findDatabricks returns the path of the vendor's CLI. It skips the retired CLI in
+// Python, which has the same name, issues no tokens, and is a script of less than 1
+// MiB.
 func findDatabricks(configured string) (string, error) {
 	if configured != "" {
 		return findProgram(configured)
@@ -131,8 +133,8 @@ func findDatabricks(configured string) (string, error) {
 	return "", errors.New("there is no program databricks on the path")
 }
 
-// run starts a program and returns what it prints. Its complaints are part of
-// the error, in one line and without tokens.
+// run runs a program and returns its output. If it fails, the error contains its
+// error output as one line without tokens.
 func run(ctx context.Context, env []string, path string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -142,7 +144,7 @@ func run(ctx context.Context, env []string, path string, args ...string) ([]byte
 	if env != nil {
 		command.Env = append(os.Environ(), env...)
 	}
-	command.WaitDelay = 2 * time.Second // for its children, which may hold the pipes
+	command.WaitDelay = 2 * time.Second // child processes may keep the pipes open
 	err := command.Run()
 	if err == nil {
 		return out.Bytes(), nil
@@ -155,7 +157,7 @@ func run(ctx context.Context, env []string, path string, args ...string) ([]byte
 	return nil, e
 }
 
-// A limitedBuffer keeps the first megabyte of what a program prints.
+// A limitedBuffer keeps the first megabyte of a program's output.
 type limitedBuffer struct{ bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
@@ -168,18 +170,18 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 func runJSON(ctx context.Context, out any, env []string, path string, args ...string) error {
 	text, err := run(ctx, env, path, args...)
 	if err == nil && json.Unmarshal(text, out) != nil {
-		err = &Error{Request: filepath.Base(path) + " " + strings.Join(args, " "), Err: errors.New("it printed something else than JSON")}
+		err = &Error{Request: filepath.Base(path) + " " + strings.Join(args, " "), Err: errors.New("its output is not JSON")}
 	}
 	return err
 }
 
-// A databricksProgram is the vendor's CLI. One flight at a time uses it.
+// A databricksProgram is the vendor's CLI. Only one flight uses it at a time.
 type databricksProgram struct {
 	path       string
-	profile    string // "" to ask by host
-	configFile string // where the profile is, if it is not the usual file
+	profile    string // "" to select the token by host
+	configFile string // path of the file with the profile; "" for the default path
 	host       string
-	version    [3]int // known after the first success
+	version    [3]int // zero before the first success
 }
 
 var cliVersion = regexp.MustCompile(`v(\d+)\.(\d+)\.(\d+)`)
@@ -195,7 +197,7 @@ func (c *databricksProgram) token(ctx context.Context, force bool) (*Token, erro
 			return nil, &Error{Request: "databricks version", Err: errors.New("it printed no version; is this the vendor's CLI?")}
 		}
 		for i := range c.version {
-			c.version[i], _ = strconv.Atoi(string(m[i+1])) // it is digits
+			c.version[i], _ = strconv.Atoi(string(m[i+1])) // the pattern matches only digits
 		}
 	}
 	args := []string{"auth", "token"}
@@ -205,7 +207,7 @@ func (c *databricksProgram) token(ctx context.Context, force bool) (*Token, erro
 		args = append(args, "--host", c.host)
 	}
 	if force && c.atLeast(0, 296, 0) {
-		args = append(args, "--force-refresh") // it has a cache of its own
+		args = append(args, "--force-refresh") // the program has its own cache
 	}
 	var env []string
 	if c.configFile != "" {
@@ -237,7 +239,7 @@ func (c *databricksProgram) atLeast(major, minor, patch int) bool {
 	return true
 }
 
-// An azProgram is Azure's CLI. One flight at a time uses it.
+// An azProgram is Azure's CLI. Only one flight uses it at a time.
 type azProgram struct {
 	*entra
 	path string
@@ -246,8 +248,8 @@ type azProgram struct {
 
 type azUser struct{ Name, Type string }
 
-// fetch gets the tokens. That for the management resource is for those who are
-// not users of the workspace yet, and is left out if it cannot be had.
+// fetch gets the tokens. The token for the management resource is for principals
+// that are not yet users of the workspace. It is omitted if az does not issue it.
 func (c *azProgram) fetch(ctx context.Context, _ bool) (*Token, error) {
 	if c.user == nil {
 		var account struct{ User azUser }
@@ -258,7 +260,7 @@ func (c *azProgram) fetch(ctx context.Context, _ bool) (*Token, error) {
 	}
 	token, err := c.accessToken(ctx, c.application)
 	if err != nil {
-		c.user = nil // somebody else may sign in
+		c.user = nil // another user may sign in
 		return nil, c.explain(err)
 	}
 	if c.resourceID == "" {
@@ -282,8 +284,9 @@ func (c *azProgram) explain(err error) error {
 	return err
 }
 
-// accessToken asks for the workspace's tenant, or else its subscription, or
-// else without either, which for some identities is the only way.
+// accessToken requests a token for the workspace's tenant. If az rejects this, it
+// uses the subscription, and then neither, which is the only way for some
+// identities.
 func (c *azProgram) accessToken(ctx context.Context, resource string) (*Token, error) {
 	base := []string{"account", "get-access-token", "--resource", resource, "--output", "json"}
 	var attempts [][]string
@@ -305,8 +308,8 @@ func (c *azProgram) accessToken(ctx context.Context, resource string) (*Token, e
 	for _, args := range attempts {
 		var out struct {
 			AccessToken string `json:"accessToken"`
-			ExpiresOn   string `json:"expiresOn"`  // in local time
-			Expires     number `json:"expires_on"` // of newer versions
+			ExpiresOn   string `json:"expiresOn"`  // local time
+			Expires     number `json:"expires_on"` // sent by newer versions
 		}
 		err := runJSON(ctx, &out, nil, c.path, args...)
 		if err == nil {
@@ -315,7 +318,7 @@ func (c *azProgram) accessToken(ctx context.Context, resource string) (*Token, e
 		if err == nil {
 			expires := time.Unix(int64(out.Expires), 0)
 			if out.Expires == 0 {
-				expires, _ = time.ParseInLocation("2006-01-02 15:04:05.999999", out.ExpiresOn, time.Local) // or unknown
+				expires, _ = time.ParseInLocation("2006-01-02 15:04:05.999999", out.ExpiresOn, time.Local) // zero if it cannot be parsed
 			}
 			return bearerUntil(out.AccessToken, expires), nil
 		}

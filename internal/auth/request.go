@@ -18,17 +18,17 @@ import (
 	"time"
 )
 
-// Bounds of token requests.
+// Limits of token requests.
 const (
 	attemptBound = 30 * time.Second
-	retryBound   = time.Minute // no attempt begins later
+	retryBound   = time.Minute // no attempt starts after this time
 	firstPause   = 500 * time.Millisecond
 	longestPause = 20 * time.Second
 	maxAnswer    = 1 << 20
 )
 
-// A requester sends token requests: apart from the calls of the client, with
-// retries of its own. It follows no redirect.
+// A requester sends token requests. It has its own retries, separate from those of
+// the client. It follows no redirects.
 type requester struct {
 	proxied, direct http.RoundTripper
 	userAgent       string
@@ -44,26 +44,26 @@ func newRequester(s Surroundings) *requester {
 	return q
 }
 
-// A tokenRequest is one request to an issuer of tokens.
+// A tokenRequest is a request to a token issuer.
 type tokenRequest struct {
 	method, url string
-	query       url.Values // added to the URL's own
-	form        url.Values // the body, if it is not nil
+	query       url.Values // added to the query of the URL
+	form        url.Values // request body, unless nil
 	header      http.Header
-	retry       []int         // statuses to retry besides the usual ones
-	bound       time.Duration // of one attempt, if it is not the usual one
-	secrets     []string      // kept out of errors
+	retry       []int         // additional statuses to retry
+	bound       time.Duration // limit for an attempt; 0 for the default
+	secrets     []string      // removed from errors
 }
 
-// An answer is a response with its whole body.
-type answer struct {
+// A tokenResponse is a response with its complete body.
+type tokenResponse struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// send sends a request until there is an answer that is worth having.
-func (q *requester) send(ctx context.Context, t tokenRequest) (*answer, error) {
+// send sends a request, and retries it until it gets a conclusive response.
+func (q *requester) send(ctx context.Context, t tokenRequest) (*tokenResponse, error) {
 	u, err := url.Parse(t.url)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("%q is not a URL", shorten(t.url))
@@ -112,7 +112,7 @@ func (t *tokenRequest) again(status int) bool {
 	return slices.Contains(t.retry, status)
 }
 
-func (q *requester) attempt(ctx context.Context, t tokenRequest, u *url.URL) (*answer, error) {
+func (q *requester) attempt(ctx context.Context, t tokenRequest, u *url.URL) (*tokenResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(t.bound, attemptBound))
 	defer cancel()
 	var body io.Reader
@@ -145,10 +145,10 @@ func (q *requester) attempt(ctx context.Context, t tokenRequest, u *url.URL) (*a
 	if err != nil {
 		return nil, err
 	}
-	return &answer{resp.StatusCode, resp.Header, content}, nil
+	return &tokenResponse{resp.StatusCode, resp.Header, content}, nil
 }
 
-// permanent reports whether a failure will be the same the next time.
+// permanent reports whether a retry would fail in the same way.
 func permanent(err error) bool {
 	return strings.Contains(err.Error(), "tls: failed to verify certificate") || strings.Contains(err.Error(), "no such host")
 }
@@ -162,10 +162,10 @@ func retryAfter(value string) (time.Duration, bool) {
 	return max(0, time.Until(date)), err == nil
 }
 
-// place is a URL without its query and without a user.
+// place returns a URL without its query and user.
 func place(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
 
-// sendJSON sends a request whose answer is 200 with JSON.
+// sendJSON sends a request. The response must have status 200 and JSON.
 func (q *requester) sendJSON(ctx context.Context, t tokenRequest, out any) error {
 	a, err := q.send(ctx, t)
 	if err != nil {
@@ -180,18 +180,18 @@ func (q *requester) sendJSON(ctx context.Context, t tokenRequest, out any) error
 	return nil
 }
 
-// An Error says why there is no token.
+// An Error says why the client could not get a token.
 type Error struct {
-	Kind        string // of credential, as in auth_type
+	Kind        string // kind of credential, as in auth_type
 	Request     string // method and URL of the token request, without its query; or a command
-	StatusCode  int    // of the response, or 0
-	Code        string // the error of the response, such as invalid_client
-	Description string // in the words of the issuer
+	StatusCode  int    // status of the response; 0 if there was none
+	Code        string // error code in the response, such as invalid_client
+	Description string // the issuer's message
 	Hint        string // the usual cause
-	Err         error  // what else went wrong
+	Err         error  // further cause
 }
 
-// Error says it in one line.
+// Error returns the error in one line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Kind != "" {
@@ -215,16 +215,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what else went wrong.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-func (t *tokenRequest) failure(a *answer, err error) *Error {
-	u, _ := url.Parse(t.url) // it was sent there
+func (t *tokenRequest) failure(a *tokenResponse, err error) *Error {
+	u, _ := url.Parse(t.url) // valid, because the request was sent to it
 	return &Error{Request: t.method + " " + place(u), StatusCode: a.status, Err: err}
 }
 
-// rejection reads a response that is not a token.
-func (t *tokenRequest) rejection(a *answer) error {
+// rejection returns the error for a response without a token.
+func (t *tokenRequest) rejection(a *tokenResponse) error {
 	e := t.failure(a, nil)
 	var form struct {
 		Error       any `json:"error"`
@@ -261,7 +261,7 @@ func (t *tokenRequest) rejection(a *answer) error {
 
 var looksSecret = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+(\.[\w-]*)?|\bdapi[0-9a-f]{16,}(-\d+)?|\bdose[0-9a-f]{16,}`)
 
-// clean makes a text of a server fit for an error: one line, without secrets.
+// clean prepares text of a server for an error: one line, without secrets.
 func (t *tokenRequest) clean(text string, bound int) string {
 	for _, secret := range t.secrets {
 		if len(secret) >= 4 {
@@ -280,7 +280,7 @@ func cleanText(text string, bound int) string {
 	return text
 }
 
-// hint names the usual cause of a rejection.
+// hint returns the usual cause of a rejection.
 func hint(code, description string) string {
 	for _, h := range []struct{ code, text, hint string }{
 		{"", "AADSTS7000215", "the client secret is wrong; use the secret's value, not its ID"},
@@ -302,8 +302,8 @@ func hint(code, description string) string {
 	return ""
 }
 
-// A tokenAnswer is what issuers of tokens send. Numbers come as strings, too.
-type tokenAnswer struct {
+// tokenJSON is the response of token issuers. Some send numbers as strings.
+type tokenJSON struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   number `json:"expires_in"`
 	ExpiresOn   number `json:"expires_on"` // Unix seconds
@@ -315,19 +315,20 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	if value, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64); err == nil && value > 0 && value < 1<<53 {
 		*n = number(value)
 	}
-	return nil // what is not a number of seconds is unknown
+	return nil // the time is unknown if the value is not a number
 }
 
-// token sends a request whose answer is a token.
+// token sends a request for a token.
 func (q *requester) token(ctx context.Context, t tokenRequest) (*Token, error) {
-	var a tokenAnswer
+	var a tokenJSON
 	if err := q.sendJSON(ctx, t, &a); err != nil {
 		return nil, err
 	}
 	if err := CheckToken("the response", a.AccessToken); err != nil {
-		return nil, t.failure(&answer{status: http.StatusOK}, err)
+		return nil, t.failure(&tokenResponse{status: http.StatusOK}, err)
 	}
-	// A life says more than a time does on a machine whose clock is wrong.
+	// A lifetime is more reliable than a time of expiry if the machine's clock is
+	// wrong.
 	const longest = 1 << 32
 	switch {
 	case a.ExpiresIn > 0:

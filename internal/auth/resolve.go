@@ -15,14 +15,14 @@ import (
 	"github.com/go-databricks/databricks/internal/profile"
 )
 
-// A resolver looks for the workspace and the credential on levels, the nearest
-// first: code, a profile that code names, Databricks' own environment variables,
-// and the profile that the environment names or that is the default. On each
-// level auth_type decides, or else the first kind that is complete. What one
-// level leaves unset comes from the others.
+// A resolver looks up the workspace and the credential on several levels. The first
+// level is code. Then come a profile that code names, the environment variables of
+// Databricks, and the profile that the environment names or the default profile. On
+// each level, auth_type selects the kind. Otherwise the first complete kind is
+// selected. Other levels supply the settings that the level does not have.
 //
-// If no level has a credential, the variables of other tools and the identity
-// of the machine are next, then .netrc, then the programs in which a person may
+// If no level has a credential, the resolver tries the variables of other tools and
+// the identity of the machine, then .netrc, then the programs in which a user may
 // be signed in.
 type resolver struct {
 	*Options
@@ -32,10 +32,10 @@ type resolver struct {
 	levels    []*level
 	terraform *level // variables of other tools, for the ambient kinds
 	microsoft *level
-	config    string // what became of the config file, for messages
+	config    string // result of reading the config file, for messages
 }
 
-// Resolve finds the credential, and sets o.Endpoint if code did not. It sends
+// Resolve finds the credential. It sets o.Endpoint, unless code set it. It sends
 // nothing and starts no program.
 func (o *Options) Resolve(s Surroundings) (*Credential, error) {
 	if len(o.chosen) > 1 {
@@ -61,7 +61,7 @@ func (o *Options) Resolve(s Surroundings) (*Credential, error) {
 	if c != nil || o.Profile != "" && err != nil {
 		return c, err
 	}
-	// The config file is read only if something is unset without it.
+	// The config file is read only if a setting is unset without it.
 	if o.Profile == "" {
 		p, readErr := r.readProfile("")
 		if readErr != nil {
@@ -77,7 +77,7 @@ func (o *Options) Resolve(s Surroundings) (*Credential, error) {
 	return r.unasked()
 }
 
-// code is the level of what code sets.
+// code is the level of the settings from code.
 func (o *Options) code(a Attribute) (value, from string) {
 	if len(o.chosen) == 0 || o.chosen[0].settings == nil {
 		return "", ""
@@ -89,9 +89,9 @@ func (o *Options) code(a Attribute) (value, from string) {
 	return c.settings(a), string(a) + " of " + c.option
 }
 
-// readProfile reads the profile of a name. Without a name it is the one of
-// DATABRICKS_CONFIG_PROFILE, or else the default, which need not exist: then the
-// level is nil.
+// readProfile reads the profile with a name. Without a name, it reads the profile
+// that DATABRICKS_CONFIG_PROFILE names, or else the default profile. If the default
+// profile does not exist, the level is nil.
 func (r *resolver) readProfile(name string) (*level, error) {
 	asked := cmp.Or(name, os.Getenv("DATABRICKS_CONFIG_PROFILE"))
 	if asked == profile.Settings {
@@ -128,7 +128,7 @@ func (r *resolver) readProfile(name string) (*level, error) {
 	}}, nil
 }
 
-// configured returns the credential of the nearest level that has one, or nil.
+// configured returns the credential of the first level that has one, or nil.
 func (r *resolver) configured() (*Credential, error) {
 	if err := r.findEndpoint(); err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (r *resolver) configured() (*Credential, error) {
 	return nil, nil
 }
 
-// findEndpoint takes the host of the nearest level that has one.
+// findEndpoint uses the host of the first level that has one.
 func (r *resolver) findEndpoint() (err error) {
 	for _, l := range r.levels {
 		if text, from := l.get(host); text != "" && r.Endpoint.Host == "" {
@@ -196,9 +196,9 @@ func prefixed(before, text, after string) string {
 	return before + text + after
 }
 
-// dropStrangers leaves out a profile that is for another host, because its
-// credential goes to its own host only. That is an error if code names the
-// profile and needs it.
+// dropStrangers drops a profile that is for another host, because its credential
+// must be sent only to its own host. This is an error if code names the profile and
+// needs it.
 func (r *resolver) dropStrangers() error {
 	for i, l := range r.levels {
 		text, from := l.get(host)
@@ -217,17 +217,17 @@ func (r *resolver) dropStrangers() error {
 		}
 		r.config = err.Error()
 		r.levels = slices.Delete(slices.Clone(r.levels), i, i+1)
-		return nil // there is one profile at most
+		return nil // there is at most one profile
 	}
 	return nil
 }
 
-// view returns the settings for a kind that a level chose.
+// view returns the settings for a kind that a level selected.
 func (r *resolver) view(l *level) *view {
 	return &view{resolver: r, levels: slices.Concat([]*level{l}, r.levels, []*level{r.terraform, r.microsoft}), used: map[Attribute]string{}}
 }
 
-// open makes the credential of a kind that is complete.
+// open opens the credential of a complete kind.
 func (r *resolver) open(k *kind, v *view, by string) (*Credential, error) {
 	token, fetch, err := k.open(v)
 	if err != nil {
@@ -244,7 +244,7 @@ func (r *resolver) open(k *kind, v *view, by string) (*Credential, error) {
 	return c.credential(description), nil
 }
 
-// wrap names the kind in an error.
+// wrap adds the name of the kind to an error.
 func (k *kind) wrap(err error) error {
 	if e, ok := err.(*Error); ok {
 		e.Kind = k.name
@@ -256,7 +256,7 @@ func (k *kind) wrap(err error) error {
 	return nil
 }
 
-// unasked finds a credential that nobody configured.
+// unasked returns a credential that is used without configuration.
 func (r *resolver) unasked() (*Credential, error) {
 	var notes []string
 	for _, a := range ambient {
@@ -283,7 +283,8 @@ func (r *resolver) unasked() (*Credential, error) {
 	return nil, r.nothing(append(notes, err.Error()))
 }
 
-// netrc takes the host's entry of a .netrc file, or of the usual one.
+// netrc returns the credential for the host in a .netrc file. An empty path means
+// the default path.
 func (r *resolver) netrc(path string) (*Credential, error) {
 	var err error
 	if path == "" {
@@ -302,10 +303,10 @@ func (r *resolver) netrc(path string) (*Credential, error) {
 	return basicToken(login, password).credential(".netrc: machine " + r.Endpoint.Name() + " of " + path), nil
 }
 
-// ErrNoCredential is matched by the error of a search that found no credential.
+// ErrNoCredential matches the error of a search that found no credential.
 var ErrNoCredential = errors.New("no credential")
 
-// nothing lists what was checked and what each kind lacks.
+// nothing returns the error that lists what was checked and what each kind lacks.
 func (r *resolver) nothing(notes []string) error {
 	checked := []string{"no option in code sets one"}
 	own := r.levels[slices.IndexFunc(r.levels, func(l *level) bool { return l.environment })]

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// An Attribute is a setting, by the name that it has in a profile.
+// An Attribute is a setting. Its value is the name of the setting in a profile.
 type Attribute string
 
-// The attributes. Those that only code can set have no variable below.
+// The attributes. Attributes that only code can set have no variable below.
 const (
 	host             Attribute = "host"
 	WorkspaceID      Attribute = "workspace_id"
@@ -53,7 +53,7 @@ const (
 	googleAccount    Attribute = "google_service_account"
 )
 
-// variables are the environment variables of Databricks' tools.
+// variables has the environment variables of Databricks' tools.
 var variables = map[Attribute][]string{
 	host:            {"DATABRICKS_HOST"},
 	WorkspaceID:     {"DATABRICKS_WORKSPACE_ID"},
@@ -73,7 +73,7 @@ var variables = map[Attribute][]string{
 	AzureResourceID: {"DATABRICKS_AZURE_RESOURCE_ID"},
 	googleAccount:   {"DATABRICKS_GOOGLE_SERVICE_ACCOUNT"},
 
-	// The vendor's tools have no name for these.
+	// The vendor's tools do not define these variables.
 	CLIProfile:       {"DATABRICKS_CLI_PROFILE"},
 	AzureCLIPath:     {"DATABRICKS_AZURE_CLI_PATH"},
 	MSIObjectID:      {"DATABRICKS_AZURE_MSI_OBJECT_ID"},
@@ -81,8 +81,8 @@ var variables = map[Attribute][]string{
 	DevOpsConnection: {"DATABRICKS_AZURE_SERVICE_CONNECTION_ID"},
 }
 
-// Variables of other tools. ARM_* belong to Terraform's azurerm provider, AZURE_*
-// to Microsoft's libraries and to the webhook of AKS.
+// Variables of other tools. ARM_* belong to Terraform's azurerm provider. AZURE_*
+// belong to Microsoft's libraries and to the webhook of AKS.
 var (
 	terraformVariables = map[Attribute][]string{
 		AzureClientID: {"ARM_CLIENT_ID"},
@@ -109,8 +109,8 @@ var (
 	}
 )
 
-// aliases are other names that attributes have in profiles: those of the
-// vendor's client for Python.
+// aliases has other names of attributes in profiles, which the vendor's client for
+// Python uses.
 var aliases = map[Attribute]Attribute{
 	OIDCTokenFile: "oidc_token_filepath",
 	Audience:      "token_audience",
@@ -126,13 +126,13 @@ func variable(a Attribute) string {
 	return string(a)
 }
 
-// A level is one place where settings are found.
+// A level is a place where settings are found.
 type level struct {
 	name        string
 	environment bool
 	variables   map[Attribute][]string
-	profile     string // the name of the profile that it is
-	// get returns the value of an attribute, or "", and where it is set.
+	profile     string // name of the profile, if the level is one
+	// get returns the value of an attribute, or "", and the place where it is set.
 	get func(Attribute) (value, from string)
 }
 
@@ -155,12 +155,12 @@ func environment(vars map[Attribute][]string) *level {
 	}}
 }
 
-// A view is the settings of one kind: those of the level that chose the kind,
-// then those of the others, the nearest first.
+// A view has the settings of one kind. The level that selected the kind comes
+// first, and then the other levels in their order.
 type view struct {
 	*resolver
 	levels []*level
-	used   map[Attribute]string // where the attributes that were used are set
+	used   map[Attribute]string // where the used attributes are set
 }
 
 func (v *view) get(a Attribute) string {
@@ -173,7 +173,7 @@ func (v *view) get(a Attribute) string {
 	return ""
 }
 
-// source says where an attribute is set, for messages.
+// source returns the place where an attribute is set, for messages.
 func (v *view) source(a Attribute) string {
 	v.get(a)
 	return cmp.Or(v.used[a], string(a))

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Personal access tokens, and names with passwords. They do not change.
+// The kinds for personal access tokens and for user names with passwords. They do
+// not change.
 var (
 	pat = &kind{
 		name: "pat", anchors: []Attribute{AccessToken}, needs: []Attribute{AccessToken},
@@ -24,7 +25,8 @@ var (
 	}
 )
 
-// CheckBasic rejects what basic authentication cannot carry.
+// CheckBasic rejects a user name or password that basic authentication does not
+// allow.
 func CheckBasic(user, password string) error {
 	switch {
 	case user == "" || password == "":
@@ -35,7 +37,7 @@ func CheckBasic(user, password string) error {
 	return nil
 }
 
-// basicToken takes an empty user or password, too, as .netrc may have it.
+// basicToken also accepts an empty user or password, because .netrc may have one.
 func basicToken(user, password string) *Token {
 	return &Token{set: authorization("Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)))}
 }
@@ -44,7 +46,7 @@ func authorization(value string) func(http.Header) {
 	return func(h http.Header) { h["Authorization"] = []string{value} }
 }
 
-// credential makes a credential of a token that does not change.
+// credential returns a credential for a token that does not change.
 func (t *Token) credential(description string) *Credential {
 	return &Credential{description: description, sign: func(r *http.Request) error {
 		t.set(r.Header)

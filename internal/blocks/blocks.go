@@ -1,6 +1,6 @@
-// Package blocks moves the bytes of files in and out of the base64 in which the
-// API's JSON carries them, straight between the network and their place in
-// memory.
+// Package blocks encodes and decodes blocks of files. The API transfers them as
+// base64 in JSON. The package copies the bytes directly between the network and
+// their place in memory.
 package blocks
 
 import (
@@ -17,34 +17,34 @@ import (
 	"github.com/go-databricks/databricks/internal/response"
 )
 
-// Size is how many bytes the API takes or gives in one call at most.
+// Size is the maximum number of bytes of a block.
 const Size = 1 << 20
 
-// A Block is room for one call's worth of bytes.
+// A Block is a buffer for the bytes of one call.
 type Block [Size]byte
 
 var free = sync.Pool{New: func() any { return new(Block) }}
 
-// New returns a block. What it holds is undefined.
+// New returns a block with undefined content.
 func New() *Block { return free.Get().(*Block) }
 
-// Free takes back a block that nobody uses any more.
+// Free releases a block for reuse.
 func Free(b *Block) { free.Put(b) }
 
-// Append appends the body of an add-block call to text: bytes for a handle.
+// Append appends the body of an add-block call to text.
 func Append(text []byte, handle int64, data []byte) []byte {
 	text = strconv.AppendInt(append(text, `{"handle":`...), handle, 10)
 	text = base64.StdEncoding.AppendEncode(append(text, `,"data":"`...), data)
 	return append(text, `"}`...)
 }
 
-// TextSize is the most that Append appends.
+// TextSize is the maximum number of bytes that Append appends.
 const TextSize = len(`{"handle":-9223372036854775808,"data":""}`) + (Size+2)/3*4
 
-// Decode reads the reply of a read call, {"bytes_read": 5, "data": "aGVsbG8="},
-// to its end. It puts the bytes into dst and returns how many there are. A reply
-// with more bytes than fit, or fewer than it says, is an error; one that ends
-// too early is an io.ErrUnexpectedEOF.
+// Decode reads the response of a read call, such as {"bytes_read": 5, "data":
+// "aGVsbG8="}, to its end. It decodes the data into dst and returns the number of
+// bytes. It fails if the data does not fit, or if its size differs from bytes_read.
+// The error for an incomplete response is an io.ErrUnexpectedEOF.
 func Decode(r io.Reader, dst []byte) (n int, err error) {
 	text := texts.Get().(*[textSize]byte)
 	defer texts.Put(text)
@@ -84,13 +84,13 @@ func Decode(r io.Reader, dst []byte) (n int, err error) {
 	return n, nil
 }
 
-// textSize is large enough to bypass the buffer of the connection.
+// textSize is large enough for reads that bypass the buffer of the connection.
 const textSize = 128 << 10
 
 var texts = sync.Pool{New: func() any { return new([textSize]byte) }}
 
-// decodeString decodes the base64 of the string that comes next, or takes a
-// null, and returns how many bytes it put into dst.
+// decodeString decodes the base64 of the next string into dst and returns the
+// number of bytes. It also accepts null.
 func decodeString(in *response.Scanner, dst []byte) (int, error) {
 	c, err := in.Peek()
 	if err != nil {
@@ -108,18 +108,18 @@ func decodeString(in *response.Scanner, dst []byte) (int, error) {
 	return d.n, err
 }
 
-// A decoder puts the bytes that base64 stands for into dst.
+// A decoder decodes base64 into dst.
 type decoder struct {
 	dst  []byte
 	n    int  // bytes in dst
 	done bool // padding was seen
 }
 
-// piece decodes the raw text of a string as far as that goes, and reports how
-// far. What it leaves at the end comes again, with more behind it.
+// piece decodes as much of the raw text of a string as possible, and returns how
+// much. The next piece must start with the rest.
 func (d *decoder) piece(raw []byte, last bool) (taken int, err error) {
 	text := raw
-	var cut []byte // an escape of which only the beginning is there
+	var cut []byte // an incomplete escape at the end
 	if bytes.IndexByte(raw, '\\') >= 0 {
 		if text, cut, err = unescape(raw); err != nil {
 			return 0, err
@@ -140,7 +140,7 @@ func (d *decoder) piece(raw []byte, last bool) (taken int, err error) {
 	return taken, nil
 }
 
-// put decodes whole quanta.
+// put decodes complete quanta.
 func (d *decoder) put(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -160,7 +160,7 @@ func (d *decoder) put(text []byte) error {
 		return fmt.Errorf("it holds more than the %d bytes asked for", len(d.dst))
 	}
 	n, err := base64.StdEncoding.Decode(d.dst[d.n:], text)
-	if err == nil && n != want { // the decoder overlooks line ends, which JSON does not have in strings
+	if err == nil && n != want { // the decoder skips line ends, which JSON does not allow in strings
 		err = errors.New("line end")
 	}
 	if err != nil {
@@ -170,9 +170,8 @@ func (d *decoder) put(text []byte) error {
 	return nil
 }
 
-// unescape replaces JSON escapes in place, and leaves out those of line ends,
-// which base64 may have anywhere. An escape that is cut off at the end is
-// returned as it is.
+// unescape replaces JSON escapes in place. It removes escaped line ends, which
+// base64 may contain. It returns an incomplete escape at the end unchanged.
 func unescape(text []byte) (out, cut []byte, err error) {
 	out = text[:0]
 	for i := 0; i < len(text); i++ {
@@ -195,7 +194,7 @@ func unescape(text []byte) (out, cut []byte, err error) {
 			c = '\n'
 		case 'u':
 			code, err := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
-			if err != nil || code > 0x7f || code == '"' || code == '\\' { // which would pass for syntax when it comes again
+			if err != nil || code > 0x7f || code == '"' || code == '\\' { // they would be taken for syntax in the next call
 				return nil, nil, errors.New("data is not base64")
 			}
 			c = byte(code)

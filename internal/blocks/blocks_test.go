@@ -38,7 +38,7 @@ func TestDecode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, r := range []io.Reader{strings.NewReader(tt.reply), iotest.OneByteReader(strings.NewReader(tt.reply)), iotest.DataErrReader(strings.NewReader(tt.reply))} {
-				dst := make([]byte, len(tt.want)) // not one byte too many
+				dst := make([]byte, len(tt.want)) // no spare room
 				n, err := Decode(r, dst)
 				require.NoError(t, err)
 				assert.Equal(t, tt.want, string(dst[:n]))
@@ -59,11 +59,11 @@ func TestDecode_refused(t *testing.T) {
 		`{"bytes_read":5,"data":"aGVsbG8=`:     "unexpected EOF",
 		`{"bytes_read":5,"data":"aGVsbG8="`:    "unexpected EOF",
 		`{"bytes_read":5,"data":nul`:           "unexpected EOF",
-		`[]`:                                   `it has '[' where '{' is due`,
-		`<html>`:                               `it has '<' where '{' is due`,
+		`[]`:                                   `it has '[' instead of '{'`,
+		`<html>`:                               `it has '<' instead of '{'`,
 		`{"bytes_read":5,"data":"aGVsbG8="}}`:  `'}' follows its end`,
 		`{"bytes_read":5,"data":"aGVsbG8="}{}`: `'{' follows its end`,
-		`{"bytes_read":5,"data":"aGVsbG8=" "a":1}`:     `it has '"' where ',' is due`,
+		`{"bytes_read":5,"data":"aGVsbG8=" "a":1}`:     `it has '"' instead of ','`,
 		`{"bytes_read":4,"data":"aGVsbG8="}`:           "bytes_read is 4, but data holds 5 bytes",
 		`{"bytes_read":6,"data":"aGVsbG8="}`:           "bytes_read is 6, but data holds 5 bytes",
 		`{"bytes_read":5}`:                             "bytes_read is 5, but data holds 0 bytes",
@@ -72,7 +72,7 @@ func TestDecode_refused(t *testing.T) {
 		`{"data":"aGVsbG8=","data":"aGVsbG8="}`:        "it has data twice",
 		`{"data":5}`:                                   "data is no string",
 		`{"data":nil}`:                                 "data is no string",
-		`{"data" "aGVsbG8="}`:                          `it has '"' where ':' is due`,
+		`{"data" "aGVsbG8="}`:                          `it has '"' instead of ':'`,
 		`{"data":"aGVsbG8"}`:                           "data is base64 that breaks off",
 		`{"data":"aGVsbG8=aGVsbG8="}`:                  "data is not base64: illegal base64 data at input byte 8",
 		`{"data":"====aGVs"}`:                          "data is not base64: illegal base64 data at input byte 0",
@@ -102,7 +102,7 @@ func TestDecode_keepsTheErrorOfTheReader(t *testing.T) {
 	}
 }
 
-// Escapes and quanta may fall on any boundary between two reads.
+// Escapes and quanta may be split between two reads.
 func TestDecode_largeReplies(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{0, 1, 2, 3, 4, textSize/4*3 - 1, textSize / 4 * 3, textSize/4*3 + 1, Size - 1, Size} {
@@ -154,7 +154,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		require.Equal(t, dst[:n], small[:m])
-		// What is accepted here means the same to encoding/json.
+		// encoding/json must decode accepted text in the same way.
 		var members map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(reply, &members))
 		var want []byte

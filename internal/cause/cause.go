@@ -1,5 +1,5 @@
-// Package cause finds the line that matters in the text of a failure, which a
-// notebook or a command reports with tags, colors, code and a stack trace.
+// Package cause extracts the essential line from the text of a failure. Notebooks
+// and commands report failures with tags, colors, code and a stack trace.
 package cause
 
 import (
@@ -13,10 +13,10 @@ var (
 	tags    = regexp.MustCompile(`</?[A-Za-z][^<>]*>`)
 )
 
-// Line returns the line of the first text that has one: the message of a
-// Python traceback, which is its last line, or else the first line. HTML tags,
-// terminal escapes, rules of dashes and the statement that Spark appends are
-// left out. It returns an empty string if no text has such a line.
+// Line returns the essential line of the first text that has one. For a Python
+// traceback this is the message, which is the last line. Otherwise it is the first
+// line. Line skips HTML tags, terminal escapes, lines of dashes and the statement
+// that Spark appends. It returns an empty string if no text has such a line.
 func Line(texts ...string) string {
 	for _, text := range texts {
 		if line := find(text); line != "" {
@@ -39,8 +39,8 @@ func find(text string) string {
 	return lines[0]
 }
 
-// Text returns all of a message in one line, without HTML tags, terminal
-// escapes and rules of dashes.
+// Text returns the complete message in one line, without HTML tags, terminal
+// escapes and lines of dashes.
 func Text(message string) string {
 	lines, _ := split(clean(message))
 	return strings.Join(lines, " ")
@@ -50,8 +50,8 @@ func clean(text string) string {
 	return escapes.ReplaceAllString(html.UnescapeString(tags.ReplaceAllString(text, "")), "")
 }
 
-// split returns the lines that say something, and whether a rule of dashes comes
-// before them, as in IPython's tracebacks.
+// split returns the lines that have content. ruled reports whether a line of dashes
+// comes before them, as in IPython's tracebacks.
 func split(text string) (lines []string, ruled bool) {
 	for line := range strings.Lines(text) {
 		switch line = strings.TrimSpace(line); {

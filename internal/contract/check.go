@@ -11,62 +11,61 @@ import (
 	"strings"
 )
 
-// A Row says which Go method makes a call.
+// A Row assigns a Go method to an operation.
 type Row struct {
 	Call string // the operation, such as "POST /api/2.0/clusters/create"
 	Go   string // the client's field and its method, such as "Clusters.Create", or a method of the client
 
-	// Args are the names on the wire of the method's plain parameters, in
-	// order, separated by spaces. A struct that is beyond them holds fields of
-	// the request itself.
+	// Args has the JSON names of the method's plain parameters, in their order,
+	// separated by spaces. A struct after them has the fields of the request.
 	Args string
 
-	// Inner are fields of request and reply that do not show in the method's
-	// signature, since it deals with them itself or has no use for them: page
-	// tokens and the like.
+	// Inner has the fields of the request and the response that are not in the
+	// method's signature, such as page tokens. The method handles or ignores them.
 	Inner string
 
-	// Requests is how many requests the method sends; 0 is 1. A list sends more
-	// than one if nothing in the reply says that it is complete.
+	// Requests is the number of requests that the method sends; 0 means 1. A list
+	// sends more than one if the response does not say that it is complete.
 	Requests int
 
-	// In is what the method sends where that is no parameter, and Out what it
-	// decodes the reply into where that is no result: values of such types.
+	// In is a value of the type that the method sends, if that is not a parameter.
+	// Out is a value of the type that the method decodes, if that is not a result.
 	In, Out any
 
-	// Sample is JSON to put over the arguments that are made up for trying the
-	// method out, where it would refuse them; Base is a value of the struct that
-	// it takes, for what has no JSON.
+	// Sample is JSON that replaces generated arguments which the method would
+	// reject. Base is a value of the method's input struct, for fields without
+	// JSON.
 	Sample string
 	Base   any
 }
 
-// A Checker holds a client against the contract.
+// A Checker compares a client with the contract.
 type Checker struct {
 	Areas      []*Area
-	Client     reflect.Type // of a struct whose fields are the services
+	Client     reflect.Type // a struct type whose fields are the services
 	Rows       []Row
-	OutOfScope []string // operations that are not for this client, as "area operation"; a * stands for any end
-	Pending    []string // areas that are to come
-	// Departures are places that are not as the contract says, each with its
-	// reason; a * stands for any end. A place after "zero " is one where it is
-	// only about what is sent when a field is not set.
+	OutOfScope []string // operations that the client does not support, as "area operation"; a * matches any suffix
+	Pending    []string // areas that are not implemented yet
+	// Departures are places that differ from the contract, each with the reason. A
+	// * matches any suffix. The prefix "zero " limits a departure to what is sent
+	// for an unset field.
 	Departures map[string]string
-	Constants  map[string][]string // of Go types, from the function of this name
+	Constants  map[string][]string // constants by Go type, as the function Constants returns them
 
-	// Enums are those that no field is declared to be, such as the keys of a
-	// map: "clusters.TerminationParameter" → a value of its Go type.
+	// Enums are enums that are not the type of a field, such as the keys of a map.
+	// The key is like "clusters.TerminationParameter", and the value has the Go
+	// type.
 	Enums map[string]any
 }
 
-// A Report is what came of it.
+// A Report is the result of a check.
 type Report struct {
-	Operations, Fields, Values map[string]bool // in scope: true if all is well
-	Problems                   []string        // sorted; each begins with its place
+	Operations, Fields, Values map[string]bool // those in scope; the value reports whether they are correct
+	Problems                   []string        // sorted; each starts with its place
 	Departed                   int
 }
 
-// String counts.
+// String summarizes the report in numbers.
 func (r *Report) String() string {
 	count := func(all map[string]bool) string {
 		n := 0
@@ -81,7 +80,7 @@ func (r *Report) String() string {
 		count(r.Operations), count(r.Fields), count(r.Values), r.Departed)
 }
 
-// Scope lists the operations of the areas that are in scope.
+// Scope returns the operations that are in scope, by area.
 func (c *Checker) Scope() map[*Area][]Operation {
 	ops := map[*Area][]Operation{}
 	for _, area := range c.Areas {
@@ -103,8 +102,8 @@ func (c *Checker) outOfScope(area *Area, op Operation) bool {
 	})
 }
 
-// RowsOf returns the rows of an operation. Versions 2.1 of the jobs' calls have
-// those of 2.0, where they have none of their own.
+// RowsOf returns the rows of an operation. Version 2.1 of a jobs call uses the rows
+// of 2.0 if it has no row of its own.
 func (c *Checker) RowsOf(op Operation) (rows []Row) {
 	for _, key := range []string{op.Key(), strings.Replace(op.Key(), "/api/2.1/jobs/", "/api/2.0/jobs/", 1)} {
 		for _, row := range c.Rows {
@@ -119,7 +118,7 @@ func (c *Checker) RowsOf(op Operation) (rows []Row) {
 	return nil
 }
 
-// Check compares.
+// Check compares the client with the contract.
 func (c *Checker) Check() *Report {
 	x := &check{
 		Checker: c,
@@ -174,10 +173,10 @@ type check struct {
 	*Checker
 	report  *Report
 	seen    map[step]bool
-	met     map[string]bool                  // places that a Go type was held against
+	met     map[string]bool                  // places that were compared with a Go type
 	bad     map[string]string                // the first problem of each place
-	matched map[reflect.Type]map[int]bool    // fields of structs that the contract knows
-	enums   map[reflect.Type]map[string]bool // values of enums that the contract knows
+	matched map[reflect.Type]map[int]bool    // struct fields that are in the contract
+	enums   map[reflect.Type]map[string]bool // enum values that are in the contract
 }
 
 func (x *check) problem(place, format string, args ...any) {
@@ -186,7 +185,7 @@ func (x *check) problem(place, format string, args ...any) {
 	}
 }
 
-// settle turns what was found into the report.
+// settle adds the results to the report.
 func (x *check) settle() {
 	all := []map[string]bool{x.report.Operations, x.report.Fields, x.report.Values}
 	used := map[string]bool{}
@@ -214,7 +213,7 @@ func (x *check) settle() {
 	slices.Sort(x.report.Problems)
 }
 
-// departure finds the departure that a place is under.
+// departure returns the departure that applies to a place.
 func (c *Checker) departure(place string) (string, bool) {
 	for departure := range c.Departures {
 		if prefix, ok := strings.CutSuffix(departure, "*"); departure == place || ok && strings.HasPrefix(place, prefix) {
@@ -229,11 +228,11 @@ func (c *Checker) departs(area *Area, typ string, f Field) bool {
 	return ok
 }
 
-// operation holds one method against its operation.
+// operation compares a method with its operation.
 func (x *check) operation(area *Area, op Operation, row Row) {
 	place := area.Name + " " + op.Key()
 	x.met[place] = true
-	m, err := c2m(x.Client, row.Go)
+	m, err := findMethod(x.Client, row.Go)
 	if err != nil {
 		x.problem(place, "%v", err)
 		return
@@ -242,23 +241,23 @@ func (x *check) operation(area *Area, op Operation, row Row) {
 	x.output(area, op, row, m, place)
 }
 
-// A method is a method of a service: its parameters after the context, and its
-// result beside the error.
+// A method is a method of a service. It has the parameters after the context, and
+// the result without the error.
 type method struct {
 	reflect.Method
 	field  string
 	params []reflect.Type
-	result reflect.Type // nil if there is none; a slice for a sequence
+	result reflect.Type // nil if there is none; a slice type for a sequence
 }
 
 var contextType, errorType = reflect.TypeFor[context.Context](), reflect.TypeFor[error]()
 
-// c2m finds a method, such as Clusters.Create, from the client on.
-func c2m(client reflect.Type, name string) (*method, error) {
+// findMethod returns a method of a client, such as Clusters.Create.
+func findMethod(client reflect.Type, name string) (*method, error) {
 	field, methodName, ok := strings.Cut(name, ".")
 	service := reflect.StructField{Type: reflect.PointerTo(client)}
 	if !ok {
-		field, methodName = "", name // of the client itself
+		field, methodName = "", name // a method of the client itself
 	} else if service, ok = client.FieldByName(field); !ok {
 		return nil, fmt.Errorf("the client has no field %s", field)
 	}
@@ -286,7 +285,7 @@ func c2m(client reflect.Type, name string) (*method, error) {
 	return found, nil
 }
 
-// input holds what a method takes against the request.
+// input compares the parameters of a method with the request.
 func (x *check) input(area *Area, op Operation, row Row, m *method, place string) {
 	request, inner := area.Types[op.Request], strings.Fields(row.Inner)
 	covered := map[string]bool{}
@@ -321,7 +320,7 @@ func (x *check) input(area *Area, op Operation, row Row, m *method, place string
 	x.rest(area, op.Request, covered, inner, "no argument of "+row.Go)
 }
 
-// output holds what a method returns against the reply.
+// output compares the result of a method with the response.
 func (x *check) output(area *Area, op Operation, row Row, m *method, place string) {
 	reply, inner := area.Types[op.Response], strings.Fields(row.Inner)
 	covered := map[string]bool{}
@@ -343,8 +342,8 @@ func (x *check) output(area *Area, op Operation, row Row, m *method, place strin
 	x.rest(area, op.Response, covered, inner, "not in what "+row.Go+" returns")
 }
 
-// Member returns the field of the reply that out, a method's result, is, if it
-// is one field and not the whole.
+// Member returns the field of the response that the method returns, if it returns
+// only one field.
 func Member(area *Area, op Operation, row Row, out reflect.Type) (Field, bool) {
 	var shown []Field
 	for _, f := range area.Types[op.Response] {
@@ -377,8 +376,7 @@ func describe(fields []Field) string {
 	return "an object of " + strings.Join(names, ", ")
 }
 
-// rest settles the fields that no Go type was held against: those that the
-// method deals with itself are fine.
+// rest marks fields without a Go type as correct if the method handles them itself.
 func (x *check) rest(area *Area, typ string, covered map[string]bool, inner []string, why string) {
 	for _, f := range area.Types[typ] {
 		if covered[f.Name] {
@@ -392,8 +390,9 @@ func (x *check) rest(area *Area, typ string, covered map[string]bool, inner []st
 	}
 }
 
-// object holds a struct against a type of the contract. It notes which fields it
-// found, and says nothing of those that it did not if covered is not nil.
+// object compares a struct with a type of the contract. It records the fields that
+// it finds in covered. If covered is nil, it reports the fields that it does not
+// find.
 func (x *check) object(area *Area, typ string, t reflect.Type, in bool, covered map[string]bool, inner []string) {
 	if covered == nil {
 		s := step{area.Name, typ, t, in, strings.Join(inner, " ")}
@@ -427,13 +426,14 @@ func (x *check) object(area *Area, typ string, t reflect.Type, in bool, covered 
 	}
 }
 
-// trip sends a document of all fields through a struct, to see what encoding/json
-// makes of its tags: two fields that share a name, for example, are both lost.
+// trip decodes a document with all fields into a struct and encodes it again. This
+// finds errors in tags. For example, encoding/json ignores two fields with the same
+// name.
 func (x *check) trip(place string, area *Area, typ string, t reflect.Type) {
 	fields := jsonFields(t)
 	for _, f := range fields {
 		if isContent(f.Type) {
-			return // it has no JSON
+			return // it has no JSON form
 		}
 	}
 	doc := area.Sample(typ, func(of string, f Field) bool {
@@ -461,8 +461,8 @@ func (x *check) match(f jsonField) {
 	x.matched[f.of][f.index] = true
 }
 
-// optional checks that an input that is left out is not sent, and that one can
-// say zero where that means something.
+// optional checks that an unset optional field is not sent, and that zero can be
+// sent if it means something.
 func (x *check) optional(place string, f Field, gf jsonField, t reflect.Type) {
 	name := t.Name() + "." + gf.name
 	switch kind := gf.Type.Kind(); {
@@ -474,7 +474,7 @@ func (x *check) optional(place string, f Field, gf jsonField, t reflect.Type) {
 	}
 }
 
-// field holds a Go type against a field of the contract.
+// field compares a Go type with a field of the contract.
 func (x *check) field(area *Area, typ string, f Field, t reflect.Type, in bool) {
 	place := area.place(typ, f.Name)
 	x.met[place] = true
@@ -488,7 +488,8 @@ func (x *check) field(area *Area, typ string, f Field, t reflect.Type, in bool) 
 
 var rawType = reflect.TypeFor[json.RawMessage]()
 
-// fit says which Go type a type of the contract wants; "" if t is one.
+// fit returns the Go type that a type of the contract requires, or "" if t is
+// valid.
 func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want string) {
 	kind, of := parse(typ)
 	is := func(ok bool, w string) {
@@ -533,7 +534,7 @@ func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want strin
 	return want
 }
 
-// isContent reports whether a t stands for bytes that are read while they are sent.
+// isContent reports whether t is the type of content that is read while it is sent.
 func isContent(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[io.Reader]()) || t.Name() == "FilePart"
 }
@@ -553,7 +554,7 @@ func (x *check) enum(area *Area, name string, t reflect.Type) {
 	}
 }
 
-// loose holds against their Go types the enums that no field is declared to be.
+// loose compares enums that are not the type of a field with their Go types.
 func (x *check) loose(area *Area) {
 	fields, values := map[string]bool{}, map[string]bool{}
 	for _, op := range area.Operations {
@@ -577,7 +578,7 @@ func (x *check) loose(area *Area) {
 
 func typeName(t reflect.Type) string { return t.PkgPath() + "." + t.Name() }
 
-// invented finds fields and constants that the contract does not have.
+// invented reports fields and constants that are not in the contract.
 func (x *check) invented() {
 	for t, matched := range x.matched {
 		for i := range t.NumField() {
@@ -602,16 +603,16 @@ func deref(t reflect.Type) reflect.Type {
 	return t
 }
 
-// A jsonField is a field of a struct, or of one that it embeds.
+// A jsonField is a field of a struct or of an embedded struct.
 type jsonField struct {
 	reflect.Type
 	name  string
-	omit  bool         // has omitzero
-	of    reflect.Type // the struct that declares it
+	omit  bool         // it has omitzero
+	of    reflect.Type // the struct type that declares it
 	index int
 }
 
-// jsonFields lists a struct's fields by their names in JSON.
+// jsonFields returns the fields of a struct by their JSON names.
 func jsonFields(t reflect.Type) map[string]jsonField {
 	fields, embedded := map[string]jsonField{}, map[string]jsonField{}
 	for i := range t.NumField() {

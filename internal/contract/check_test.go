@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A small client that is as the small contract says.
+// A small client that matches the small contract.
 
 type client struct{ Telescopes *telescopes }
 
@@ -205,13 +205,13 @@ func TestChecker_finds(t *testing.T) {
 	}
 }
 
-// withZero is a create whose name is left out when it is empty.
+// withZero is an input that omits an empty name.
 type withZero struct {
 	Name string `json:"name,omitzero"`
 	spec
 }
 
-// hijacked is a create that has the JSON of a part of it.
+// hijacked is an input that has the JSON methods of an embedded field.
 type hijacked struct {
 	Name string `json:"name"`
 	spec

@@ -1,6 +1,6 @@
-// Package contract holds Go types and methods against a description of the
-// service: every operation must have a method, every field a Go field that fits
-// it, and every value of an enum a constant. It is for tests.
+// Package contract compares Go types and methods with a description of the service.
+// Each operation must have a method. Each field must have a Go field of the right
+// type. Each enum value must have a constant. The package is for tests.
 package contract
 
 import (
@@ -13,9 +13,9 @@ import (
 	"strings"
 )
 
-// An Area is what one file of the contract says.
+// An Area is the content of one file of the contract.
 type Area struct {
-	Name       string              `json:"-"` // of the file, without .json
+	Name       string              `json:"-"` // name of the file without .json
 	Operations []Operation         `json:"operations"`
 	Types      map[string][]Field  `json:"types"`
 	Enums      map[string][]string `json:"enums"`
@@ -26,16 +26,16 @@ type Operation struct {
 	Name             string `json:"name"`
 	Method           string `json:"method"`
 	Path             string `json:"path"`
-	Request          string `json:"request"`    // a type; "" if it takes nothing
-	Response         string `json:"response"`   // a type; "" if it answers nothing
+	Request          string `json:"request"`    // a type; "" if the request has no arguments
+	Response         string `json:"response"`   // a type; "" if the response has no content
 	RequestIn        string `json:"request_in"` // json, query, form or multipart
-	Idempotent       bool   `json:"idempotent"` // may be sent twice
+	Idempotent       bool   `json:"idempotent"` // a second send has no further effect
 	IdempotencyField string `json:"idempotency_field"`
 	Paginated        bool   `json:"paginated"`
 }
 
-// A Field is a member of a type. The name [] stands for a reply that is an
-// array and no object.
+// A Field is a member of a type. The name [] stands for a response that is an array
+// instead of an object.
 type Field struct {
 	Name             string `json:"name"`
 	Type             string `json:"type"` // string, int64, array<object<Library>>, …
@@ -43,7 +43,7 @@ type Field struct {
 	ZeroIsMeaningful bool   `json:"zero_is_meaningful"`
 }
 
-// Load reads files of the contract, by their names without .json.
+// Load reads files of the contract. The names are without .json.
 func Load(dir string, names ...string) ([]*Area, error) {
 	var areas []*Area
 	for _, name := range names {
@@ -60,8 +60,8 @@ func Load(dir string, names ...string) ([]*Area, error) {
 	return areas, nil
 }
 
-// Key is how a row of a table names the operation: method and path, and
-// " multipart" after it for the second form of a call that has two.
+// Key returns the name that rows use for the operation: the method and the path. If
+// a call has two forms, the key of the second one ends with " multipart".
 func (o Operation) Key() string {
 	if strings.HasSuffix(o.Name, "-multipart") {
 		return o.Method + " " + o.Path + " multipart"
@@ -69,11 +69,12 @@ func (o Operation) Key() string {
 	return o.Method + " " + o.Path
 }
 
-// Repeatable reports whether the client may send the call again when an answer
-// was lost.
-func (o Operation) Repeatable() bool { return o.Idempotent || o.IdempotencyField != "" }
+// Retryable reports whether the client may retry the call after its response was
+// lost.
+func (o Operation) Retryable() bool { return o.Idempotent || o.IdempotencyField != "" }
 
-// parse takes array<object<Library>> apart: the outermost word, and what is in it.
+// parse splits a type such as array<object<Library>> into the outermost word and
+// the rest.
 func parse(typ string) (kind, of string) {
 	kind, of, _ = strings.Cut(typ, "<")
 	of = strings.TrimSuffix(of, ">")
@@ -84,7 +85,7 @@ func parse(typ string) (kind, of string) {
 	return kind, of
 }
 
-// reach collects the fields and enum values that can be met from a type.
+// reach collects the fields and enum values that are reachable from a type.
 func (a *Area) reach(typ string, fields, values map[string]bool) {
 	for _, f := range a.Types[typ] {
 		fields[a.place(typ, f.Name)] = true
@@ -104,11 +105,11 @@ func (a *Area) reach(typ string, fields, values map[string]bool) {
 	}
 }
 
-// place names a field or an enum's value in messages.
+// place returns the name of a field or an enum value for messages.
 func (a *Area) place(typ, name string) string { return a.Name + "." + typ + "." + name }
 
-// Sample makes up a JSON document of a type: all fields that keep lets through,
-// each with a value of its own kind.
+// Sample returns a JSON document of a type. It has all fields for which keep
+// returns true. The values of its fields differ.
 func (a *Area) Sample(typ string, keep func(typ string, f Field) bool) any {
 	return a.sample(typ, keep, nil)
 }
@@ -130,7 +131,7 @@ func (a *Area) sample(typ string, keep func(typ string, f Field) bool, within []
 	return doc
 }
 
-// value makes up a value of a type; nil ends a type that holds itself.
+// value returns a value of a type. It returns nil where a type contains itself.
 func (a *Area) value(name, typ string, keep func(typ string, f Field) bool, within []string) any {
 	switch kind, of := parse(typ); kind {
 	case "string":
@@ -167,8 +168,8 @@ func (a *Area) value(name, typ string, keep func(typ string, f Field) bool, with
 	}
 }
 
-// Missing lists what of the document want is not in got; want may have less.
-// Both are made of what encoding/json decodes into an any.
+// Missing returns the parts of the document want that are not in got. got may have
+// more. Both are values as encoding/json decodes them into an any.
 func Missing(want, got any) []string { return missing("", normal(want), normal(got)) }
 
 func normal(v any) any {

@@ -14,20 +14,20 @@ import (
 	"unicode"
 )
 
-// A mutation is a reply that is not quite as the contract says, and what of it
-// a client must still return.
+// A mutation is a response that deviates from the contract, and what a client must
+// still return of it.
 type mutation struct {
 	name  string
 	reply any
-	want  any    // as reply, without what cannot be understood; it decides nothing if cut
-	hit   string // the member of the reply itself that is gone, if it is one
+	want  any    // the response without what the client cannot decode; not checked if cut is set
+	hit   string // the removed member of the response itself; empty otherwise
 }
 
-// unknown is a value that no client knows: of an enum, or a number where text is due.
+// unknown is a value that no client knows, of an enum or in place of a text.
 const unknown, number = "BRAND_NEW_VALUE", json.Number("1234567")
 
-// mutations changes each place of a reply, in every manner that a client must
-// bear. What is deep inside, and was seen, is left as it is.
+// mutations changes each place of a response in every way that a client must
+// tolerate. It does not change nested types in seen again.
 func (a *Area) mutations(typ string, reply any, seen map[string]bool) iter.Seq[mutation] {
 	return func(yield func(mutation) bool) {
 		m := &mutator{Area: a, seen: seen, root: reply, yield: yield}
@@ -43,10 +43,10 @@ type mutator struct {
 	ended bool
 }
 
-// gone is what replaced returns the document without.
+// gone stands for a value that replaced removes from the document.
 type gone struct{}
 
-// is changes the value of a type that is found at a path from the root.
+// is adds mutations of the value at a path, which has a type of the contract.
 func (m *mutator) is(name string, path []any, typ string, v any) {
 	kind, of := parse(typ)
 	set := func(how string, reply, want any) {
@@ -88,7 +88,7 @@ func (m *mutator) is(name string, path []any, typ string, v any) {
 			}
 		}
 	case []any:
-		if kind == "object" { // a reply that is a list
+		if kind == "object" { // a response that is a list
 			_, of = parse(m.Types[of][0].Type)
 		}
 		for i, element := range v {
@@ -112,8 +112,8 @@ func (m *mutator) is(name string, path []any, typ string, v any) {
 	}
 }
 
-// beside is an object with one member and of the others those that hold no more
-// members: enough to see that they survive, and quickly.
+// beside returns object with the member key and with all members that are neither
+// objects nor lists. They suffice to show that other members survive a change.
 func beside(key string, object map[string]any) map[string]any {
 	object = maps.Clone(object)
 	maps.DeleteFunc(object, func(other string, v any) bool {
@@ -124,7 +124,8 @@ func beside(key string, object map[string]any) map[string]any {
 	return object
 }
 
-// replaced returns a document with another value at a path, or without it.
+// replaced returns a copy of a document with a new value at a path, or without the
+// value.
 func replaced(doc any, path []any, v any) any {
 	if len(path) == 0 {
 		return v
@@ -141,22 +142,22 @@ func replaced(doc any, path []any, v any) any {
 	default:
 		list := slices.Clone(doc.([]any))
 		if len(path) == 1 && v == (gone{}) {
-			return list[:key.(int)] // what is at its place now is for the client to say
+			return list[:key.(int)] // the client decides about a removed element
 		}
 		list[key.(int)] = replaced(list[key.(int)], path[1:], v)
 		return list
 	}
 }
 
-// fullReply is a reply to a row's call with all fields, but for those that would
-// lead to another page, and so on for ever.
-func (c *Checker) fullReply(area *Area, op Operation, row Row) any {
+// fullResponse returns a response to a row's call with all fields, except those
+// that would lead to endless pages.
+func (c *Checker) fullResponse(area *Area, op Operation, row Row) any {
 	return document(area.Sample(op.Response, func(typ string, f Field) bool {
 		return !c.departs(area, typ, f) && !slices.Contains(strings.Fields(row.Inner), f.Name) && !strings.HasSuffix(f.Name, "page_token") && f.Name != "has_more"
 	}))
 }
 
-// document makes a JSON document of v, with its numbers as they are written.
+// document returns the JSON document of v. It keeps the text of numbers.
 func document(v any) (doc any) {
 	dec := json.NewDecoder(strings.NewReader(encode(v)))
 	dec.UseNumber()
@@ -174,13 +175,13 @@ func encode(v any) string {
 	return string(text)
 }
 
-// Decoding checks that a client bears replies of servers that are older or newer
-// than it: fields and values that it does not know, null in any place, numbers
-// that are text and text that is a number, and nothing at all. Whatever else is
-// in such a reply must be returned as ever.
+// Decoding checks that a client tolerates responses of older and newer servers:
+// unknown fields and values, null in any place, numbers as text and text as
+// numbers, and empty responses. The client must return everything else in such a
+// response.
 //
-// The reply to a create that does not name what it made is the exception: the
-// error says that the outcome is unknown; see Suite.Names.
+// The response to a create is an exception. If it does not identify the new object,
+// the error must say that the outcome is unknown. See Suite.Names.
 func (s *Suite) Decoding(t *testing.T) {
 	c, tried, named := s.Checker(), 0, map[string]bool{}
 	for area, ops := range c.Scope() {
@@ -188,11 +189,11 @@ func (s *Suite) Decoding(t *testing.T) {
 		for _, op := range ops {
 			for _, row := range c.RowsOf(op) {
 				run := func(t *testing.T) {
-					full := c.fullReply(area, op, row)
+					full := c.fullResponse(area, op, row)
 					content := slices.Contains(s.Contents, op.Key())
 					check := func(name, body string, want any, nameless bool) {
 						tried++
-						result, err := s.answered(t, area, op, row, body, body)
+						result, err := s.respond(t, area, op, row, body, body)
 						if nameless {
 							named[op.Key()] = true
 							if err == nil || !s.Unknown(err) {
@@ -213,7 +214,7 @@ func (s *Suite) Decoding(t *testing.T) {
 							return
 						}
 						if body == "" && op.Response != "" && (err != nil || result == nil) {
-							return // such a response is lost
+							return // a client cannot decode such a response
 						}
 						if err != nil || body == "" && op.Response != "" {
 							t.Errorf("%s: %v: %.2000s", name, err, body)
@@ -224,7 +225,7 @@ func (s *Suite) Decoding(t *testing.T) {
 						}
 						if f, ok := Member(area, op, row, reflect.TypeOf(result)); ok && f.Name != "[]" {
 							if want = want.(map[string]any)[f.Name]; want == nil {
-								return // so it is up to the method
+								return // the method decides
 							}
 						}
 						for _, lost := range Missing(want, result) {
@@ -250,7 +251,7 @@ func (s *Suite) Decoding(t *testing.T) {
 	t.Logf("%d replies", tried)
 }
 
-// empty is the least that is of the kind of v.
+// empty returns an empty value of the kind of v.
 func empty(v any) any {
 	if _, ok := v.([]any); ok {
 		return []any{}
@@ -258,16 +259,16 @@ func empty(v any) any {
 	return map[string]any{}
 }
 
-// answered makes a row's call against a service that answers with a body, and
-// with another one from then on. Panics are failures.
-func (s *Suite) answered(t *testing.T, area *Area, op Operation, row Row, body, then string) (result any, err error) {
+// respond makes a row's call. The service sends one body in the first response and
+// another one in later responses. A panic is a failure of the test.
+func (s *Suite) respond(t *testing.T, area *Area, op Operation, row Row, body, then string) (result any, err error) {
 	text := body
 	defer func() {
 		if p := recover(); p != nil {
 			t.Fatalf("%s panics: %v: %.2000s", row.Go, p, text)
 		}
 	}()
-	client, err := s.New(&service{answer: func() (int, string, string) {
+	client, err := s.New(&service{response: func() (int, string, string) {
 		now := body
 		body = then
 		return http.StatusOK, "application/json", now
@@ -282,8 +283,8 @@ func (s *Suite) answered(t *testing.T, area *Area, op Operation, row Row, body, 
 	return result, err
 }
 
-// Fuzz feeds any bytes to the calls of the contract. They may not panic, nor go on
-// for ever, and return a result or an error.
+// Fuzz sends arbitrary bytes as responses to the calls of the contract. A call must
+// not panic, must end, and must return either a result or an error.
 func (s *Suite) Fuzz(f *testing.F) {
 	type call struct {
 		area *Area
@@ -295,7 +296,7 @@ func (s *Suite) Fuzz(f *testing.F) {
 	for _, area := range c.Areas {
 		for _, op := range c.Scope()[area] {
 			for _, row := range c.RowsOf(op) {
-				f.Add(uint(len(calls)), []byte(encode(c.fullReply(area, op, row))))
+				f.Add(uint(len(calls)), []byte(encode(c.fullResponse(area, op, row))))
 				calls = append(calls, call{area, op, row})
 			}
 		}
@@ -306,9 +307,9 @@ func (s *Suite) Fuzz(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint, body []byte) {
-		synctest.Test(t, func(t *testing.T) { // pauses between attempts take no time
+		synctest.Test(t, func(t *testing.T) { // pauses between attempts take no real time
 			call := calls[which%uint(len(calls))]
-			result, err := s.answered(t, call.area, call.op, call.row, string(body), "{}")
+			result, err := s.respond(t, call.area, call.op, call.row, string(body), "{}")
 			if v := reflect.ValueOf(result); err != nil && v.IsValid() && v.Kind() != reflect.Slice && !v.IsZero() {
 				t.Errorf("%s returns %v and %v", call.row.Go, result, err)
 			}

@@ -22,15 +22,15 @@ import (
 	"time"
 )
 
-// The bounds of Hostile: what a service sends, and how much memory a call may
-// take for it.
+// Limits of Hostile: the number of bytes that a service sends, and the memory that
+// a call may use for them.
 const hostileSize, hostileHeap = 1 << 20, 64 << 20
 
-// Hostile gives each call of the contract compressed responses that grow a
-// thousandfold, in the manners that the type of the response has a place for. No
-// call may take more than 64 MB of memory for 1 MB of it. The methods in Others
-// get such responses as the first and as the second. Unless all is true, each call
-// gets every eighth of these responses.
+// Hostile sends compressed responses that expand a thousandfold to each call of the
+// contract, in all ways that the type of the response allows. A call may use at
+// most 64 MB of memory for 1 MB of response. The methods in Others receive such
+// responses as the first and as the second one. Unless all is set, each call
+// receives only every eighth of these responses.
 func (s *Suite) Hostile(t *testing.T, all bool) {
 	c := s.Checker()
 	for _, area := range c.Areas {
@@ -75,7 +75,7 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 					text := bomb.text()
 					grown := growth(func() {
 						synctest.Test(t, func(t *testing.T) {
-							ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // few polls, without time to collect the garbage
+							ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond) // few polls, without time for garbage collection
 							defer cancel()
 							err = s.explode(ctx, Operation{}, good, text, s.Others[name])
 						})
@@ -97,7 +97,7 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 	}
 }
 
-// bombsForAll are what methods get that are not of the contract.
+// bombsForAll are for methods that are not in the contract.
 var bombsForAll = []bomb{
 	{"white space", "", " "},
 	{"text", "", "x"},
@@ -108,8 +108,8 @@ var bombsForAll = []bomb{
 	{"an error", `{"error_code":"X","details":[`, "{},"},
 }
 
-// methods lists the names of the methods of a client and its services that take a
-// context first.
+// methods returns the names of the methods of a client and of its services whose
+// first parameter is a context.
 func methods(client reflect.Type) map[string]bool {
 	names := map[string]bool{}
 	add := func(prefix string, t reflect.Type) {
@@ -128,7 +128,7 @@ func methods(client reflect.Type) map[string]bool {
 	return names
 }
 
-// explode makes a call that meets a bomb after some good responses.
+// explode makes a call that receives a bomb after good valid responses.
 func (s *Suite) explode(ctx context.Context, op Operation, good int, bomb []byte, call func(ctx context.Context, client any) error) error {
 	var n atomic.Int64
 	client, err := s.New(roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -153,7 +153,7 @@ func (s *Suite) explode(ctx context.Context, op Operation, good int, bomb []byte
 	return call(ctx, client)
 }
 
-// good is the response to a request that the contract describes.
+// good returns a valid response to a request of the contract.
 func (s *Suite) good(r *http.Request) string {
 	for area, ops := range s.Checker().Scope() {
 		for _, op := range ops {
@@ -166,9 +166,9 @@ func (s *Suite) good(r *http.Request) string {
 	return "{}"
 }
 
-// growth returns by how much the heap grows at most while do runs. Garbage counts
-// as well, and how much there is depends on the load of the machine. Therefore, if
-// the heap grows by more than hostileHeap, do runs again while the garbage collector
+// growth returns the maximum growth of the heap while do runs. Garbage counts as
+// well, and its amount depends on the load of the machine. If the heap grows by
+// more than hostileHeap, growth therefore runs do again while the garbage collector
 // works more often than usual.
 func growth(do func()) uint64 {
 	grown := heapPeak(do)
@@ -179,7 +179,7 @@ func growth(do func()) uint64 {
 	return grown
 }
 
-// heapPeak is growth for one run of do.
+// heapPeak is growth for a single run of do.
 func heapPeak(do func()) uint64 {
 	runtime.GC()
 	before := heap()
@@ -201,7 +201,7 @@ func heapPeak(do func()) uint64 {
 	return <-peak - before
 }
 
-// heap is how much memory objects take, garbage that was not collected included.
+// heap returns the memory of all objects, including garbage that was not collected.
 func heap() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
@@ -212,12 +212,11 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// A bomb is a response without end: head, and then pattern again and again.
+// A bomb is an endless response: head, followed by pattern without end.
 type bomb struct{ name, head, pattern string }
 
-// bombs yields responses without end: those for the places that the type of the
-// response has for lists and objects, and, if all is true, those that do not
-// depend on it.
+// bombs yields endless responses for the lists and objects in the type of the
+// response. If all is set, it also yields those that do not depend on the type.
 func (a *Area) bombs(op Operation, all bool) iter.Seq[bomb] {
 	return func(yield func(bomb) bool) {
 		ok := true
@@ -277,4 +276,4 @@ func (b bomb) text() []byte {
 	return text.Bytes()
 }
 
-var members sync.Map // what 1 MB of a pattern is in gzip, by pattern
+var members sync.Map // the gzip of 1 MB, by pattern

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Try calls the row's method of a client with arguments that are made up: what
-// the request requires, and what the row's Args and Sample say. It returns the
-// method's result, all elements of a sequence as a slice, and the arguments by
-// their names on the wire.
+// Try calls the row's method of a client with generated arguments. They are those
+// that the request requires and those in the row's Args and Sample. Try returns the
+// method's result and the arguments by their JSON names. It returns the elements of
+// a sequence as a slice.
 func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (result any, sent map[string]any, err error) {
 	m, results, sent, err := invoke(ctx, client, area, op, row)
 	if err != nil {
@@ -37,7 +37,7 @@ func Try(ctx context.Context, client any, area *Area, op Operation, row Row) (re
 	return result, sent, err
 }
 
-// drain is Try, but keeps nothing.
+// drain is Try without the result.
 func drain(ctx context.Context, client any, area *Area, op Operation, row Row) error {
 	_, results, _, err := invoke(ctx, client, area, op, row)
 	if err != nil {
@@ -56,7 +56,7 @@ func drain(ctx context.Context, client any, area *Area, op Operation, row Row) e
 
 func invoke(ctx context.Context, client any, area *Area, op Operation, row Row) (m *method, results []reflect.Value, sent map[string]any, err error) {
 	service := reflect.ValueOf(client).Elem()
-	if m, err = c2m(service.Type(), row.Go); err != nil {
+	if m, err = findMethod(service.Type(), row.Go); err != nil {
 		return m, nil, nil, err
 	}
 	names := strings.Fields(row.Args)
@@ -88,7 +88,7 @@ func invoke(ctx context.Context, client any, area *Area, op Operation, row Row) 
 
 func required(_ string, f Field) bool { return f.Required }
 
-// arguments makes up a request.
+// arguments generates the arguments of a request.
 func arguments(area *Area, op Operation, row Row, names []string) (map[string]any, error) {
 	doc, _ := area.Sample(op.Request, required).(map[string]any)
 	if doc == nil {
@@ -111,7 +111,7 @@ func arguments(area *Area, op Operation, row Row, names []string) (map[string]an
 	return doc, nil
 }
 
-// argument makes a t of a JSON value, and of base if that is a t.
+// argument converts a JSON value to a t. If base is a t, the value extends it.
 func argument(from any, t reflect.Type, base any) (reflect.Value, error) {
 	v := reflect.New(t).Elem()
 	if base != nil && reflect.TypeOf(base) == t {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Constants reads the string constants with a type of their own in the packages
-// given, import path to folder. The keys of the result are the types, such as
+// Constants reads the string constants that have their own type. packages maps
+// import paths to directories. The keys of the result are types, such as
 // "example.com/pkg.State".
 func Constants(packages map[string]string) (map[string][]string, error) {
 	constants := map[string][]string{}
@@ -49,10 +49,10 @@ func Constants(packages map[string]string) (map[string][]string, error) {
 	return constants, nil
 }
 
-// Files is where positions of what Parse returns are looked up.
+// Files has the positions of what Parse returns.
 var Files = token.NewFileSet()
 
-// Parse reads the Go files of a folder but for tests.
+// Parse reads the Go files in a directory, except for tests.
 func Parse(dir string) (map[string]*ast.File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -16,41 +16,41 @@ import (
 	"testing/synctest"
 )
 
-// A Suite is the tests of one client.
+// A Suite tests one client.
 type Suite struct {
-	Checker func() *Checker // a new one each time, as tests change it
+	Checker func() *Checker // returns a new Checker each time, because tests change it
 
-	// New makes a client, a pointer, that sends through a transport.
+	// New returns a pointer to a new client that uses a transport.
 	New func(transport http.RoundTripper, op Operation) (any, error)
 
-	Refused func(error) bool // the error says that an argument was refused
-	Unknown func(error) bool // the error says that nobody knows whether the work was done
+	Refused func(error) bool // reports whether an error says that an argument is invalid
+	Unknown func(error) bool // reports whether an error says that the outcome is unknown
 
-	// Reads are calls that only read, though they are no GET.
+	// Reads are calls that only read, although they are not GET calls.
 	Reads []string
 
-	// Repeats are calls that are repeated although the contract does not call
-	// them idempotent, or the reverse, each with the reason.
-	Repeats map[string]string
+	// Retries are calls that are retried although the contract does not call them
+	// idempotent, or the reverse, each with the reason.
+	Retries map[string]string
 
-	// Names are the members of replies that name what was made. A reply without
-	// its name says nothing, so that the outcome is unknown.
+	// Names are the members of responses that identify a new object. If such a
+	// member is missing, the outcome is unknown.
 	Names map[string]string
 
-	// Contents are calls whose reply is the content of a file: it is whole, or
-	// the call fails.
+	// Contents are calls whose response is the content of a file. The call must
+	// return all of it or fail.
 	Contents []string
 
-	// Others are the methods that are built upon those of the rows, by names such
-	// as "Clusters.WaitRunning", for Hostile.
+	// Others are methods that combine methods of the rows, by names such as
+	// "Clusters.WaitRunning". Hostile uses them.
 	Others map[string]func(ctx context.Context, client any) error
 
-	// NonEmpty are calls for which an empty object is no response.
+	// NonEmpty are calls for which an empty object is not a valid response.
 	NonEmpty []string
 }
 
-// Types checks that every operation has a method, every field a Go field that
-// fits, and every value of an enum a constant.
+// Types checks that each operation has a method, each field has a Go field of the
+// right type, and each enum value has a constant.
 func (s *Suite) Types(t *testing.T) {
 	report := s.Checker().Check()
 	for _, problem := range report.Problems {
@@ -59,8 +59,8 @@ func (s *Suite) Types(t *testing.T) {
 	t.Log(report)
 }
 
-// Notices checks that Types would notice anything: each change here is to every
-// place of the contract at once, and every place must be reported.
+// Notices checks that Types detects differences. Each change is made in every place
+// of the contract, and Types must report each place.
 func (s *Suite) Notices(t *testing.T) {
 	before := s.Checker().Check()
 	test := func(name string, change func(c *Checker), want func(place string) bool, places ...map[string]bool) {
@@ -117,7 +117,7 @@ func (s *Suite) Notices(t *testing.T) {
 	inner := map[string]bool{}
 	for _, row := range s.Checker().Rows {
 		for _, name := range strings.Fields(row.Inner) {
-			inner[name] = true // there is no Go type to hold against it
+			inner[name] = true // no Go type corresponds to it
 		}
 	}
 	test("another type", func(c *Checker) {
@@ -148,13 +148,14 @@ func (s *Suite) Notices(t *testing.T) {
 	}, all, values)
 }
 
-// top reports whether a type is a request or a reply.
+// top reports whether a type is a request or a response.
 func (a *Area) top(typ string) bool {
 	return slices.ContainsFunc(a.Operations, func(op Operation) bool { return op.Request == typ || op.Response == typ })
 }
 
-// each tries every row against a service that answers as it is told.
-func (s *Suite) each(t *testing.T, answer func(area *Area, op Operation, row Row) (status int, contentType, body string),
+// each makes the call of each row. The service sends the responses that respond
+// returns.
+func (s *Suite) each(t *testing.T, response func(area *Area, op Operation, row Row) (status int, contentType, body string),
 	check func(t *testing.T, area *Area, op Operation, row Row, requests []sentRequest, result any, args map[string]any, err error)) {
 	c := s.Checker()
 	for area, ops := range c.Scope() {
@@ -162,7 +163,7 @@ func (s *Suite) each(t *testing.T, answer func(area *Area, op Operation, row Row
 			for _, row := range c.RowsOf(op) {
 				t.Run(area.Name+" "+op.Name+" "+row.Go, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						service := &service{answer: func() (int, string, string) { return answer(area, op, row) }}
+						service := &service{response: func() (int, string, string) { return response(area, op, row) }}
 						client, err := s.New(service, op)
 						if err != nil {
 							t.Fatal(err)
@@ -184,9 +185,9 @@ type sentRequest struct {
 	body string
 }
 
-// A service is a transport that gives one answer to everything.
+// A service is a transport that sends the same response to each request.
 type service struct {
-	answer   func() (status int, contentType, body string)
+	response func() (status int, contentType, body string)
 	requests []sentRequest
 }
 
@@ -200,15 +201,15 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 		_ = r.Body.Close()
 	}
 	s.requests = append(s.requests, sentRequest{r, string(sent)})
-	status, contentType, body := s.answer()
+	status, contentType, body := s.response()
 	return &http.Response{
 		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, Header: http.Header{"Content-Type": {contentType}},
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 	}, nil
 }
 
-// Calls checks that each method sends the request of the contract, with what the
-// request requires in its place, and returns all that is in the reply.
+// Calls checks that each method sends the request of the contract, with the
+// required arguments in their places, and returns everything in the response.
 func (s *Suite) Calls(t *testing.T) {
 	c := s.Checker()
 	reply := func(area *Area, op Operation, row Row) any {
@@ -216,7 +217,7 @@ func (s *Suite) Calls(t *testing.T) {
 			if c.departs(area, typ, f) {
 				return false
 			}
-			// What leads to another page would do so for ever.
+			// Fields that lead to another page would do so endlessly.
 			return !slices.Contains(strings.Fields(row.Inner), f.Name) && !strings.HasSuffix(f.Name, "page_token") && f.Name != "has_more"
 		})
 	}
@@ -237,7 +238,7 @@ func (s *Suite) Calls(t *testing.T) {
 		if got, want := r.Method+" "+r.URL.Path, op.Method+" "+filled(op.Path, args); got != want {
 			t.Errorf("sent %s; want %s", got, want)
 		}
-		maps.DeleteFunc(args, func(_ string, v any) bool { return v == false }) // which may be left out
+		maps.DeleteFunc(args, func(_ string, v any) bool { return v == false }) // may be omitted
 		got, err := r.arguments(op, args)
 		if err != nil {
 			t.Fatal(err)
@@ -258,7 +259,7 @@ func (s *Suite) Calls(t *testing.T) {
 	})
 }
 
-// filled puts arguments in their places in a path, and takes them out of args.
+// filled inserts arguments into a path, and removes them from args.
 func filled(path string, args map[string]any) string {
 	for name, v := range args {
 		if place := "{" + name + "}"; strings.Contains(path, place) {
@@ -269,8 +270,9 @@ func filled(path string, args map[string]any) string {
 	return path
 }
 
-// arguments reads what was sent from where the contract says that it is. What is
-// text there is made text in args, and files are left out of it.
+// arguments returns what was sent in the place that the contract defines. If all
+// values in this place are text, it converts the values in args to text. It skips
+// files.
 func (r sentRequest) arguments(op Operation, args map[string]any) (any, error) {
 	var values url.Values
 	switch op.RequestIn {
@@ -305,15 +307,16 @@ func (r sentRequest) arguments(op Operation, args map[string]any) (any, error) {
 	return got, nil
 }
 
-// Repeated checks that what the contract calls idempotent is repeated after a
-// lost answer, and that nothing else is: that fails with an error that says so.
-func (s *Suite) Repeated(t *testing.T) {
+// Retried checks that idempotent calls are retried after a lost response. Other
+// calls must not be retried. They must fail with an error that says that the
+// outcome is unknown.
+func (s *Suite) Retried(t *testing.T) {
 	used := map[string]bool{}
 	s.each(t, func(*Area, Operation, Row) (int, string, string) {
 		return http.StatusBadGateway, "text/html", "<html>Bad Gateway</html>"
 	}, func(t *testing.T, _ *Area, op Operation, _ Row, requests []sentRequest, _ any, _ map[string]any, err error) {
-		want := op.Repeatable()
-		if _, departs := s.Repeats[op.Key()]; departs {
+		want := op.Retryable()
+		if _, departs := s.Retries[op.Key()]; departs {
 			want, used[op.Key()] = !want, true
 		}
 		if n := len(requests); n > 1 != want || n == 0 {
@@ -324,7 +327,7 @@ func (s *Suite) Repeated(t *testing.T) {
 			t.Errorf("the error says that the outcome is unknown: %v; want %v: %v", got, writes, err)
 		}
 	})
-	for _, call := range slices.Sorted(maps.Keys(s.Repeats)) {
+	for _, call := range slices.Sorted(maps.Keys(s.Retries)) {
 		if !used[call] {
 			t.Errorf("%s is repeated as the contract says, or not in it", call)
 		}

@@ -48,9 +48,9 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 	case status >= 300 && status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
 		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace is reached from outside its private link"
 	case status >= 300 && status < 400:
-		r.Message = "redirected to " + cmp.Or(location, "nowhere") + "; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"
+		r.Message = "redirected to " + cmp.Or(location, "nowhere") + "; API calls follow no redirect, so the host is wrong, or requires a sign-in in a browser"
 	case broken != nil && len(body) == 0:
-		r.Code, r.Message = "IO_READ", "the answer broke off: "+broken.Error()
+		r.Code, r.Message = "IO_READ", "the response was interrupted: "+broken.Error()
 	case r.fromJSON(path, status, body):
 	default:
 		r.Stranger = isStranger(header, body)

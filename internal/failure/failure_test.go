@@ -45,7 +45,7 @@ func TestRead(t *testing.T) {
 		{"request id in the message", 500, [2]string{}, `{"message":"oops [ReqId: ab-1]"}`, Report{Message: "oops [ReqId: ab-1]", RequestID: "ab-1"}},
 		{"request id in the header", 500, [2]string{"X-Request-Id", "ab-2"}, `{"message":"oops"}`, Report{Message: "oops", RequestID: "ab-2"}},
 		{"redirect", 302, [2]string{"Location", "https://x.example.com/login?next=secret"}, "",
-			Report{Message: "redirected to https://x.example.com/login; API calls follow no redirect, so the host is wrong or wants a browser's sign-in"}},
+			Report{Message: "redirected to https://x.example.com/login; API calls follow no redirect, so the host is wrong, or requires a sign-in in a browser"}},
 		{"private link", 302, [2]string{"Location", "/login.html?error=private-link-validation-error:1"}, "",
 			Report{Code: "PRIVATE_LINK_VALIDATION_ERROR", Message: "the workspace is reached from outside its private link"}},
 	} {
@@ -67,7 +67,7 @@ func TestRead_formOf12OnAnotherPath(t *testing.T) {
 
 func TestRead_unreadable(t *testing.T) {
 	got := Read("/api/2.0/x", 500, http.Header{}, nil, errors.New("reset"))
-	assert.Equal(t, Report{Code: "IO_READ", Message: "the answer broke off: reset"}, got)
+	assert.Equal(t, Report{Code: "IO_READ", Message: "the response was interrupted: reset"}, got)
 }
 
 func TestRead_detailsOfAnyShape(t *testing.T) {

@@ -23,7 +23,7 @@ func (e *Failure) Unwrap() error { return e.Err }
 
 // ErrPage is a page for people where JSON was due: what responded was not the
 // API, so nothing was done.
-var ErrPage = errors.New("the response is an HTML page, not JSON: the host is wrong, or wants a browser's sign-in")
+var ErrPage = errors.New("the response is an HTML page, not JSON: the host is wrong, or requires a sign-in in a browser")
 
 // Once says that err is of a consumer that cannot read another response.
 func Once(err error) error { return &once{err} }
@@ -119,7 +119,7 @@ func (r *recorder) judged(head []byte, err error) (rejection []byte, _ error) {
 	_, final := errors.AsType[*once](err)
 	brokeOff := r.err != nil || errors.Is(err, io.ErrUnexpectedEOF)
 	if brokeOff {
-		err = fmt.Errorf("the response broke off: %w", cmp.Or(r.err, err))
+		err = fmt.Errorf("the response was interrupted: %w", cmp.Or(r.err, err))
 	}
 	return nil, &Failure{err, brokeOff && !final, true}
 }

@@ -124,7 +124,7 @@ func (s *Scanner) Take(want byte) error {
 		return err
 	}
 	if c != want {
-		return fmt.Errorf("it has %q where %q is due", c, want)
+		return fmt.Errorf("it has %q instead of %q", c, want)
 	}
 	s.at++
 	return nil
@@ -140,7 +140,7 @@ func (s *Scanner) Value() ([]byte, error) {
 		if n, done := v.scan(s.buf[s.at:s.end]); done {
 			text := s.buf[s.at : s.at+n]
 			if s.at += n; n == 0 {
-				return nil, fmt.Errorf("it has %q where a value is due", s.buf[s.at])
+				return nil, fmt.Errorf("it has %q instead of a value", s.buf[s.at])
 			}
 			return text, nil
 		}
@@ -180,7 +180,7 @@ func (s *Scanner) Text(piece func(raw []byte, last bool) (taken int, err error))
 func (s *Scanner) Name() (name string, err error) {
 	if c, err := s.Peek(); err != nil || c != '"' {
 		if err == nil {
-			err = fmt.Errorf("it has %q where a name is due", c)
+			err = fmt.Errorf("it has %q instead of a name", c)
 		}
 		return "", err
 	}

@@ -129,7 +129,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case b.whole.Load():
 		return 0, io.EOF
 	case b.stopped.Load():
-		return 0, errors.New("the attempt is over")
+		return 0, errors.New("the attempt has ended")
 	}
 	n, err := b.readExactly(p)
 	if err != nil && err != io.EOF {

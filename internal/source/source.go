@@ -198,7 +198,7 @@ func (s *Source) Check() error {
 }
 
 func changed(from, to int64) error {
-	return fmt.Errorf("the source %w: it had %d bytes, and has %d", ErrChanged, from, to)
+	return fmt.Errorf("the source %w: it had %d bytes; now it has %d", ErrChanged, from, to)
 }
 
 // Advance is Finish for a source that was checked before its last byte was sent.

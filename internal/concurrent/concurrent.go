@@ -1,5 +1,5 @@
-// Package parallel does several things at once, but not too many.
-package parallel
+// Package concurrent does several things at once, but not too many.
+package concurrent
 
 import (
 	"context"
