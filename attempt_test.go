@@ -454,7 +454,7 @@ func TestAttempt_proxyRefuses(t *testing.T) {
 					transport.Proxy = http.ProxyURL(u)
 				}
 				err = newTestClient(t, scheme+"://w.example.com", WithInsecureHTTP(), WithHTTPClient(&http.Client{Transport: transport})).Do(t.Context(), aWrite, nil)
-				assert.ErrorContains(t, err, fmt.Sprintf("the proxy refused the request: %d", status), name)
+				assert.ErrorContains(t, err, fmt.Sprintf("the proxy rejected the request: %d", status), name)
 				assert.NotErrorAs(t, err, new(*APIError), name)
 				assert.NotErrorAs(t, err, new(*OutcomeUnknownError), name)
 				assert.NotContains(t, err.Error(), "hush", name)
@@ -480,14 +480,14 @@ func TestAttempt_proxyWithoutTLS(t *testing.T) {
 		message string
 		unknown bool
 	}{
-		{"a page", 403, nil, page, true, "the proxy refused the request: 403 Forbidden: Access denied by policy 7", false},
+		{"a page", 403, nil, page, true, "the proxy rejected the request: 403 Forbidden: Access denied by policy 7", false},
 		{"a page after white space", 403, nil, " \n" + page, true, "403 Forbidden: Access denied by policy 7", false},
-		{"Via", 403, header{"Via": "1.1 cache"}, "", true, "the proxy refused the request: 403 Forbidden", false},
-		{"Proxy-", 400, header{"Proxy-Connection": "close"}, "no", true, "the proxy refused the request: 400 Bad Request: no", false},
-		{"squid", 404, header{"X-Squid-Error": "ERR_DNS_FAIL 0"}, "", true, "the proxy refused the request: 404 Not Found", false},
-		{"Server", 401, header{"Server": "squid/6.1"}, "", true, "the proxy refused the request: 401 Unauthorized", false},
-		{"a password", 407, nil, "", true, "the proxy refused the request: 407 Proxy Authentication Required", false},
-		{"a rate limit", 429, header{"Via": "1.1 cache"}, page, true, "the proxy refused the request: 429 Too Many Requests", false},
+		{"Via", 403, header{"Via": "1.1 cache"}, "", true, "the proxy rejected the request: 403 Forbidden", false},
+		{"Proxy-", 400, header{"Proxy-Connection": "close"}, "no", true, "the proxy rejected the request: 400 Bad Request: no", false},
+		{"squid", 404, header{"X-Squid-Error": "ERR_DNS_FAIL 0"}, "", true, "the proxy rejected the request: 404 Not Found", false},
+		{"Server", 401, header{"Server": "squid/6.1"}, "", true, "the proxy rejected the request: 401 Unauthorized", false},
+		{"a password", 407, nil, "", true, "the proxy rejected the request: 407 Proxy Authentication Required", false},
+		{"a rate limit", 429, header{"Via": "1.1 cache"}, page, true, "the proxy rejected the request: 429 Too Many Requests", false},
 		{"no server", 503, header{"Retry-After": "0"}, page, true, "the proxy failed: 503 Service Unavailable", false},
 		{"a lost response", 502, nil, page, true, "the proxy failed: 502 Bad Gateway", true},
 		{"an error", 500, nil, page, true, "the proxy failed: 500 Internal Server Error", true},

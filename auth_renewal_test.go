@@ -188,7 +188,7 @@ func TestRenewal_keepsNoFailure(t *testing.T) {
 		assert.Equal(s.t, 401, failure.StatusCode)
 		assert.Equal(s.t, "invalid_client", failure.Code)
 		assert.EqualError(s.t, err, "databricks: GET /api/2.0/clusters/list: oauth-m2m: no token from POST "+workspaceURL+"/oidc/v1/token: 401: invalid_client: "+
-			"Client authentication failed; the client ID or the secret is wrong, or the service principal is not in this workspace; a secret of Entra works with azure-client-secret only")
+			"Client authentication failed; the client ID or the secret is wrong, or the service principal is not in this workspace; a Microsoft Entra secret works only with azure-client-secret")
 		assert.Empty(s.t, s.authorizations(), "nothing is sent without a token")
 		assert.NoError(s.t, s.call(ctx))
 	})

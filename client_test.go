@@ -135,7 +135,7 @@ func TestNewClient_badSettings(t *testing.T) {
 		{"variable of a shell", []Option{WithHost("https://${HOST}/"), WithToken(secret)}, []string{`"https://${HOST}/" is not a host`}},
 		{"placeholder", []Option{WithHost("https://<workspace>.azuredatabricks.net"), WithToken(secret)}, []string{"is not a host"}},
 		{"words", []Option{WithHost("my workspace"), WithToken(secret)}, []string{`"my workspace" is not a host`}},
-		{"name that a proxy may resolve", []Option{WithHost("http://x.localhost"), WithToken(secret)}, []string{"in the clear"}},
+		{"name that a proxy may resolve", []Option{WithHost("http://x.localhost"), WithToken(secret)}, []string{"unencrypted"}},
 		{"empty token", []Option{good[0], WithToken("")}, []string{"WithToken", "empty"}},
 		{"token with its line end", []Option{good[0], WithToken(secret + "\n")}, []string{"WithToken", "line end"}},
 		{"half a basic", []Option{good[0], WithBasicAuth("u", "")}, []string{"WithBasicAuth", "both"}},

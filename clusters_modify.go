@@ -66,7 +66,7 @@ func editable(read map[string]json.RawMessage) (attributes map[string]json.RawMe
 
 	if has(read, "spec") {
 		if err := json.Unmarshal(read["spec"], &attributes); err != nil {
-			return nil, nil, fmt.Errorf("its spec cannot be read: %w", err)
+			return nil, nil, fmt.Errorf("its spec cannot be decoded: %w", err)
 		}
 	} else {
 		attributes = map[string]json.RawMessage{}

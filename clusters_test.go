@@ -925,7 +925,7 @@ func TestClusters_Modify_refuses(t *testing.T) {
 	assert.Len(t, s.sent, 1, "requests")
 
 	c, _ = scriptedClient(t, nil, answer(200, `{"cluster_id": "1", "spec": 7}`))
-	assert.ErrorContains(t, c.Clusters.Modify(t.Context(), "1", func(*ClusterSpec) {}), "modifying cluster 1: its spec cannot be read")
+	assert.ErrorContains(t, c.Clusters.Modify(t.Context(), "1", func(*ClusterSpec) {}), "modifying cluster 1: its spec cannot be decoded")
 
 	c, s = scriptedClient(t, nil, answer(200, cluster), lose)
 	err := c.Clusters.Modify(t.Context(), "1", func(s *ClusterSpec) { s.ClusterName = "n" })

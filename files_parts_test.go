@@ -401,8 +401,8 @@ func TestFiles_Upload_badResume(t *testing.T) {
 		`is of an upload to "/Volumes/x"`: func(p *databricks.PendingUpload) { p.Path = "/Volumes/x" },
 		"with Overwrite: true":            func(p *databricks.PendingUpload) { p.Overwrite = true },
 		"has no session_token":            func(p *databricks.PendingUpload) { p.SessionToken = "" },
-		"has a size of 0":                 func(p *databricks.PendingUpload) { p.Size = 0 },
-		"does not fit":                    func(p *databricks.PendingUpload) { p.PartSize = 1 },
+		"has an invalid size (0 bytes)":   func(p *databricks.PendingUpload) { p.Size = 0 },
+		"part size (1 bytes)":             func(p *databricks.PendingUpload) { p.PartSize = 1 },
 		"has parts that are not in order": func(p *databricks.PendingUpload) { p.Parts = append(slices.Clone(p.Parts), p.Parts[0]) },
 	} {
 		p := *good

@@ -213,7 +213,7 @@ func TestObserver_compressed(t *testing.T) {
 	var out struct {
 		A string `json:"a"`
 	}
-	require.ErrorContains(t, c.Do(t.Context(), aRead, &out), "the response is refused")
+	require.ErrorContains(t, c.Do(t.Context(), aRead, &out), "the response was rejected")
 	require.NoError(t, c.Do(t.Context(), aRead, &out))
 	assert.Equal(t, "x", out.A)
 	assert.EqualValues(t, len(small), received[1])

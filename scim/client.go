@@ -91,7 +91,7 @@ func (c *Client) CachedMe(ctx context.Context) (*User, error) {
 	select {
 	case me = <-c.me:
 	case <-ctx.Done():
-		return nil, errs.About("waiting for another call's request", errs.Over(ctx))
+		return nil, errs.About("waiting for the request of another call", errs.Over(ctx))
 	}
 	defer func() { c.me <- me }()
 	if me == nil {

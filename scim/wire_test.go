@@ -206,6 +206,8 @@ func TestWire(t *testing.T) {
 			[]step{{"GET Groups?filter=displayName+eq+%22ETL%22", "", page(2, 1, `{"id": "8", "displayName": "etl-2"}`, group)}}, &etl, nil, ""},
 		{"find of what is not listed", func(ctx context.Context, c *Client) (any, error) { return c.Users.Find(ctx, "a@example.com") },
 			[]step{{"GET Users?filter=userName+eq+%22a%40example.com%22", "", `{"totalResults": 0}`}}, nil, fs.ErrNotExist, "may not be listed yet"},
+		{"home of a caller without a name", func(ctx context.Context, c *Client) (any, error) { return c.HomeDir(ctx) },
+			[]step{{"GET Me", "", `{"id": "1"}`}}, nil, nil, "databricks: the caller has no user name"},
 		{"find of nothing", func(ctx context.Context, c *Client) (any, error) { return c.ServicePrincipals.Find(ctx, "") }, nil, nil, fs.ErrInvalid, "applicationId is required"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -227,6 +229,10 @@ func TestWire(t *testing.T) {
 				require.NoError(t, err)
 			case row.is != nil:
 				require.ErrorIs(t, err, row.is)
+			}
+			if err != nil {
+				assert.True(t, strings.HasPrefix(err.Error(), "databricks: "), "the error starts with databricks: %v", err)
+				assert.NotContains(t, err.Error(), "scim:")
 			}
 			if row.fails != "" {
 				require.ErrorContains(t, err, row.fails)

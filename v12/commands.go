@@ -92,7 +92,7 @@ const executePath = "/api/1.2/commands/execute"
 func (s *CommandsService) Execute(ctx context.Context, in ExecuteCommand) (string, error) {
 	r := post(executePath, in)
 	if !utf8.ValidString(string(in.Command)) {
-		r = r.Check(area.BadArg("command", "is not valid UTF-8, and JSON cannot carry it unchanged; send it as a file"))
+		r = r.Check(area.BadArg("command", "is not valid UTF-8, so JSON would change it; send it as a file"))
 	}
 	return s.client.id(ctx, r)
 }

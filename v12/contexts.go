@@ -96,7 +96,7 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 		return "", ended(ctx, err)
 	}
 	if err := s.await(ctx, clusterID, id); err != nil {
-		return "", errs.Join(errs.About(fmt.Sprintf("making a %s context on cluster %s", language, clusterID), err), s.close(ctx, clusterID, id))
+		return "", errs.Join(errs.About(fmt.Sprintf("creating a %s context on cluster %s", language, clusterID), err), s.close(ctx, clusterID, id))
 	}
 	return id, nil
 }

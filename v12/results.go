@@ -111,7 +111,7 @@ func (s *CommandStatus) Result() (*Result, error) {
 	}
 	result, err := results.read()
 	if err != nil {
-		return nil, errs.About(fmt.Sprintf("the %s of command %s cannot be read", results.ResultType, s.ID), err)
+		return nil, errs.About(fmt.Sprintf("the %s of command %s cannot be decoded", results.ResultType, s.ID), err)
 	}
 	return result, nil
 }

@@ -271,8 +271,8 @@ func TestTable_Scan(t *testing.T) {
 		assert.True(t, ok, "%v", err)
 	}
 	assert.ErrorContains(t, table.Scan(0, &top), "row 0 has 2 values for 1 destinations")
-	assert.ErrorContains(t, table.Scan(17), "there is no row 17; the table has 17")
-	assert.ErrorContains(t, table.Scan(-1), "there is no row -1")
+	assert.ErrorContains(t, table.Scan(17), "row 17 does not exist; the table has 17 rows")
+	assert.ErrorContains(t, table.Scan(-1), "row -1 does not exist")
 }
 
 func TestRows(t *testing.T) {

@@ -500,7 +500,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 	}{
 		"the context fails": {
 			fault: databrickstest.Fault{Path: status, Skip: 1, Times: -1, Status: 200, Body: `{"id": "1", "status": "Error"}`},
-			says:  "making a python context on cluster",
+			says:  "creating a python context on cluster",
 		},
 		"looks fail for good": {fault: databrickstest.Fault{Path: status, Times: -1, Status: 502}, says: "502"},
 		"the context ends while the new one warms up": {

@@ -114,7 +114,7 @@ func (t *Table) Scan(row int, dest ...any) error {
 		return errNoTable
 	}
 	if row < 0 || row >= len(t.Rows) {
-		return fmt.Errorf("databricks: there is no row %d; the table has %d", row, len(t.Rows))
+		return fmt.Errorf("databricks: row %d does not exist; the table has %d rows", row, len(t.Rows))
 	}
 	values := t.Rows[row]
 	if len(values) != len(dest) {

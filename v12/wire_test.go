@@ -195,7 +195,7 @@ func TestCommands_wire(t *testing.T) {
 			bad.Command = "\xff"
 			return as(c.Commands.Execute(ctx, bad))
 		},
-		fails: "command is not valid UTF-8, and JSON cannot carry it unchanged; send it as a file", is: fs.ErrInvalid,
+		fails: "command is not valid UTF-8, so JSON would change it; send it as a file", is: fs.ErrInvalid,
 	}, {
 		name: "execute needs code",
 		call: func(ctx context.Context, c *v12.Client) (any, error) {

@@ -100,7 +100,7 @@ func CheckToken(source, token string) error {
 		return fmt.Errorf("%s: the token is empty", source)
 	}
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return fmt.Errorf("%s: the token has white space or other characters that no token has; was it read with its line end?", source)
+		return fmt.Errorf("%s: the token contains white space or other invalid characters, possibly a line end", source)
 	}
 	return nil
 }

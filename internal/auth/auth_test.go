@@ -150,7 +150,7 @@ func TestErrors(t *testing.T) {
 			[]string{"azure-client-secret: no token from POST https://login.microsoftonline.com/tenant/oauth2/token: 401: invalid_client: AADSTS7000215: Invalid client secret provided [redacted]. Trace ID: 1; the client secret is wrong; use the secret's value, not its ID"}},
 		{"expired secret", "azure-client-secret", 401, `{"error":"invalid_client","error_description":"AADSTS7000222: expired"}`, []string{"the client secret has expired"}},
 		{"unknown application", "azure-client-secret", 400, `{"error":"unauthorized_client","error_description":"AADSTS700016: x"}`, []string{"check azure_client_id and azure_tenant_id"}},
-		{"unknown tenant", "azure-client-secret", 400, `{"error":"invalid_request","error_description":"AADSTS90002: x"}`, []string{"there is no such tenant"}},
+		{"unknown tenant", "azure-client-secret", 400, `{"error":"invalid_request","error_description":"AADSTS90002: x"}`, []string{"the tenant does not exist"}},
 		{"page", "azure-client-secret", 400, `<html>no</html>`, []string{"400: bad request"}},
 		{"control characters", "azure-client-secret", 400, `{"error":"a\u001bb","error_description":"c\u0085d\u2028e"}`, []string{"400: a b: c d e"}},
 		{"wrong client", "oauth-m2m", 401, `{"error":"invalid_client","error_description":"Client authentication failed"}`, []string{"POST https://adb-1.1.azuredatabricks.net/oidc/v1/token: 401: invalid_client: Client authentication failed; the client ID or the secret is wrong, or the service principal is not in this workspace"}},
@@ -189,8 +189,8 @@ func TestOAuth_endpoints(t *testing.T) {
 		{200, `{"token_endpoint":"http://adb-1.1.azuredatabricks.net/oidc/v1/token"}`, "is not https"},
 		{200, `{"token_endpoint":"/oidc/v1/token"}`, "is not a URL"},
 		{200, `{}`, "is not a URL"},
-		{200, `<html>`, "not the JSON that was expected"},
-		{404, ``, "404: not found; this host does not offer OAuth; is it a workspace?"},
+		{200, `<html>`, "not the expected JSON"},
+		{404, ``, "404: not found; this host does not offer OAuth; it may not be a workspace"},
 		{302, ``, "302: redirected to https://login.example.com/, which is not followed"},
 	} {
 		posts := 0
@@ -367,7 +367,7 @@ func TestDatabricksCLI(t *testing.T) {
 		{"of today", `case "$1" in version) echo "Databricks CLI v0.296.0"` + ";" + token, []string{"auth token --profile p", "auth token --profile p --force-refresh"}, ""},
 		{"without force", `case "$1" in version) echo "Databricks CLI v0.295.9"` + ";" + token, []string{"auth token --profile p", "auth token --profile p"}, ""},
 		{"without profiles", `case "$1" in version) echo "Databricks CLI v0.207.0"` + ";" + token, []string{"auth token --host https://adb-1.1.azuredatabricks.net", "auth token --host https://adb-1.1.azuredatabricks.net"}, ""},
-		{"another program", `echo "hello 1.2.3"`, nil, "it printed no version"},
+		{"another program", `echo "hello 1.2.3"`, nil, "its output has no version"},
 		{"nobody is signed in", `case "$1" in version) echo "Databricks CLI v1.0.0";; *) echo "Error: no token for eyJhbGciOiJub25lIn0.eyJ4IjoxfQ.c2ln" >&2; exit 1;; esac`,
 			[]string{"auth token --profile p"}, "databricks-cli: no token from databricks auth token --profile p: Error: no token for [redacted]: exit status 1; databricks auth login signs in"},
 	} {
@@ -401,7 +401,7 @@ func TestDatabricksCLI_retired(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "databricks"), []byte("#!/bin/sh\n"), 0o700))
 	_, err := findDatabricks("")
-	assert.ErrorContains(t, err, "the retired one in Python")
+	assert.ErrorContains(t, err, "the retired CLI in Python")
 }
 
 // A program that hangs is killed when the call that waits for it ends.
@@ -445,6 +445,6 @@ func TestPrograms_firstThatIsSignedIn(t *testing.T) {
 	c, err = o.Resolve(Surroundings{Log: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	_, err = sign(t, c)
-	assert.ErrorContains(t, err, "no credential is configured, and no program has one: databricks-cli: ")
+	assert.ErrorContains(t, err, "no credential is configured, and no program returned one: databricks-cli: ")
 	assert.ErrorContains(t, err, "; azure-cli: ")
 }

@@ -88,7 +88,7 @@ func (s *oauthServer) tokenEndpoint(ctx context.Context) (string, error) {
 		}
 	}
 	if e, ok := errors.AsType[*Error](err); ok && e.StatusCode == http.StatusNotFound {
-		e.Hint = "this host does not offer OAuth; is it a workspace?"
+		e.Hint = "this host does not offer OAuth; it may not be a workspace"
 	}
 	if err != nil {
 		return "", err

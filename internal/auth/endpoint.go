@@ -96,7 +96,7 @@ var onlyDigits = regexp.MustCompile(`^[0-9]*$`)
 
 func checkWorkspaceID(id string) error {
 	if strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return errors.New("the workspace ID has characters that no ID has")
+		return errors.New("the workspace ID contains invalid characters")
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func findKind(name string) (*kind, error) {
 		return kinds[i], nil
 	}
 	if what := unsupported[name]; what != "" {
-		return nil, fmt.Errorf("the library does not do %s (%s) itself; use databricks-cli after databricks auth login, or WithTokenFunc", what, name)
+		return nil, fmt.Errorf("the library does not support %s (%s); use databricks-cli after databricks auth login, or WithTokenFunc", what, name)
 	}
 	names := make([]string, len(kinds))
 	for i, k := range kinds {

@@ -168,7 +168,7 @@ func (m *msi) proveToArc(ctx context.Context, t *tokenRequest) error {
 	_, path, ok := strings.Cut(a.header.Get("WWW-Authenticate"), "Basic realm=")
 	if a.status != http.StatusUnauthorized || !ok {
 		if a.status == http.StatusOK {
-			return t.failure(a, errors.New("the agent asked for no proof"))
+			return t.failure(a, errors.New("the agent requested no proof"))
 		}
 		return t.rejection(a)
 	}
@@ -185,7 +185,7 @@ func (m *msi) proveToArc(ctx context.Context, t *tokenRequest) error {
 func readArcKey(path string) (string, error) {
 	dir := os.ExpandEnv(arcKeys[runtime.GOOS])
 	if dir == "" || filepath.Dir(path) != filepath.Clean(dir) || filepath.Ext(path) != ".key" {
-		return "", fmt.Errorf("the agent names a key that is not in its directory: %q", shorten(path))
+		return "", fmt.Errorf("the agent named a key file that is not in its directory: %q", shorten(path))
 	}
 	file, err := os.Open(path)
 	if err != nil {

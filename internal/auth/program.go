@@ -92,16 +92,16 @@ func (r *resolver) programs() (*Credential, error) {
 			}
 			errs = append(errs, c.kind.wrap(err).Error())
 		}
-		return nil, fmt.Errorf("no credential is configured, and no program has one: %s", strings.Join(errs, "; "))
+		return nil, fmt.Errorf("no credential is configured, and no program returned one: %s", strings.Join(errs, "; "))
 	}}
-	return c.credential(list + ": found on the path, as no credential is configured"), nil
+	return c.credential(list + ": found on the path, because no credential is configured"), nil
 }
 
 // findProgram returns the path of a program. It does not start the program.
 func findProgram(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return "", fmt.Errorf("there is no program %s on the path", name)
+		return "", fmt.Errorf("the program %s is not on the path", name)
 	}
 	return path, nil
 }
@@ -128,9 +128,9 @@ func findDatabricks(configured string) (string, error) {
 		old = true
 	}
 	if old {
-		return "", errors.New("the program databricks on the path is the retired one in Python, which has no OAuth; install the CLI of today")
+		return "", errors.New("the program databricks on the path is the retired CLI in Python, which does not support OAuth; install the current CLI")
 	}
-	return "", errors.New("there is no program databricks on the path")
+	return "", errors.New("the program databricks is not on the path")
 }
 
 // run runs a program and returns its output. If it fails, the error contains its
@@ -194,7 +194,7 @@ func (c *databricksProgram) token(ctx context.Context, force bool) (*Token, erro
 		}
 		m := cliVersion.FindSubmatch(text)
 		if m == nil {
-			return nil, &Error{Request: "databricks version", Err: errors.New("it printed no version; is this the vendor's CLI?")}
+			return nil, &Error{Request: "databricks version", Err: errors.New("its output has no version; it may not be the vendor's CLI")}
 		}
 		for i := range c.version {
 			c.version[i], _ = strconv.Atoi(string(m[i+1])) // the pattern matches only digits

@@ -175,7 +175,7 @@ func (q *requester) sendJSON(ctx context.Context, t tokenRequest, out any) error
 		return t.rejection(a)
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(a.body, []byte("\xef\xbb\xbf")), out); err != nil {
-		return t.failure(a, errors.New("the response is not the JSON that was expected"))
+		return t.failure(a, errors.New("the response is not the expected JSON"))
 	}
 	return nil
 }
@@ -284,16 +284,16 @@ func cleanText(text string, bound int) string {
 func hint(code, description string) string {
 	for _, h := range []struct{ code, text, hint string }{
 		{"", "AADSTS7000215", "the client secret is wrong; use the secret's value, not its ID"},
-		{"", "AADSTS7000222", "the client secret has expired; make a new one"},
+		{"", "AADSTS7000222", "the client secret has expired; create a new one"},
 		{"", "AADSTS700016", "the tenant does not have this application; check azure_client_id and azure_tenant_id"},
-		{"", "AADSTS90002", "there is no such tenant; check azure_tenant_id"},
+		{"", "AADSTS90002", "the tenant does not exist; check azure_tenant_id"},
 		{"", "AADSTS70021", "no federated credential of the application matches the issuer, subject and audience of the assertion"},
 		{"", "Multiple user assigned identities", "the machine has several identities; set azure_client_id (ARM_CLIENT_ID) to one of them"},
 		{"", "Identity not found", "the machine does not have this identity; check azure_client_id (ARM_CLIENT_ID), or enable the system identity"},
-		{"invalid_client", "", "the client ID or the secret is wrong, or the service principal is not in this workspace; a secret of Entra works with azure-client-secret only"},
+		{"invalid_client", "", "the client ID or the secret is wrong, or the service principal is not in this workspace; a Microsoft Entra secret works only with azure-client-secret"},
 		{"invalid_grant", "", "no federation policy of the service principal matches the issuer, subject and audience of the token, or the token has expired"},
 		{"invalid_request", "subject", "no federation policy of the service principal matches the issuer, subject and audience of the token"},
-		{"unauthorized_client", "", "the application may not use this way to sign in"},
+		{"unauthorized_client", "", "the application is not allowed to use this kind of credential"},
 	} {
 		if (h.code == "" || h.code == code) && strings.Contains(strings.ToLower(description), strings.ToLower(h.text)) {
 			return h.hint

@@ -108,7 +108,7 @@ func (r *resolver) readProfile(name string) (*level, error) {
 	}
 	p, err := file.Find(asked)
 	if errors.Is(err, fs.ErrNotExist) && asked == "" {
-		r.config = fmt.Sprintf("%s: no profile %s, only %s", file.Path(), p.Name, cmp.Or(strings.Join(file.Names(), ", "), "no profile at all"))
+		r.config = fmt.Sprintf("%s: no profile %s, only %s", file.Path(), p.Name, cmp.Or(strings.Join(file.Names(), ", "), "no profiles"))
 		return nil, nil
 	}
 	if err != nil {
@@ -184,7 +184,7 @@ func (r *resolver) findEndpoint() (err error) {
 	case e.Host == "":
 		return fmt.Errorf("no host: use WithHost(\"https://…\"), set DATABRICKS_HOST, or set host in a profile of ~/.databrickscfg%s", prefixed(" (", r.config, ")"))
 	case e.Scheme == "http" && !r.InsecureHTTP && !loopback(e.Name()):
-		return fmt.Errorf("%s: http://%s would send the credential in the clear; use https, or WithInsecureHTTP if that is what you want", e.source, e.Host)
+		return fmt.Errorf("%s: http://%s would send the credential unencrypted; use https, or WithInsecureHTTP if you want this", e.source, e.Host)
 	}
 	return nil
 }
@@ -268,7 +268,7 @@ func (r *resolver) unasked() (*Credential, error) {
 			continue
 		}
 		if a.kind.azure && !v.onAzure() {
-			notes = append(notes, fmt.Sprintf("%s: it is set up, but %s is not an Azure workspace", a.kind.name, r.Endpoint.Host))
+			notes = append(notes, fmt.Sprintf("%s: it is configured, but %s is not an Azure workspace", a.kind.name, r.Endpoint.Host))
 			continue
 		}
 		return r.open(a.kind, v, "the identity of this machine")
@@ -324,7 +324,7 @@ func (r *resolver) nothing(notes []string) error {
 	}
 	for _, a := range []Attribute{googleKey, googleAccount} {
 		if v := r.view(r.terraform); v.get(a) != "" {
-			checked = append(checked, v.source(a)+" is set, but the library does not do Google credentials itself; use databricks-cli or WithTokenFunc")
+			checked = append(checked, v.source(a)+" is set, but the library does not support Google credentials; use databricks-cli or WithTokenFunc")
 		}
 	}
 	if r.config != "" {

@@ -53,7 +53,7 @@ func Decode(r io.Reader, dst []byte) (n int, err error) {
 	err = in.Members(func(name string) error {
 		if name == "data" {
 			if seen {
-				return errors.New("it has data twice")
+				return errors.New("it has two members called data")
 			}
 			seen = true
 			n, err = decodeString(in, dst)
@@ -76,7 +76,7 @@ func Decode(r io.Reader, dst []byte) (n int, err error) {
 		err = in.End()
 	}
 	if err == nil && said >= 0 && said != int64(n) {
-		err = fmt.Errorf("bytes_read is %d, but data holds %d bytes", said, n)
+		err = fmt.Errorf("bytes_read is %d, but data contains %d bytes", said, n)
 	}
 	if err != nil {
 		return 0, err
@@ -99,7 +99,7 @@ func decodeString(in *response.Scanner, dst []byte) (int, error) {
 	if c != '"' {
 		value, err := in.Value()
 		if err == nil && string(value) != "null" {
-			err = errors.New("data is no string")
+			err = errors.New("data is not a string")
 		}
 		return 0, err
 	}
@@ -127,7 +127,7 @@ func (d *decoder) piece(raw []byte, last bool) (taken int, err error) {
 	}
 	if last {
 		if len(cut) > 0 {
-			return 0, errors.New("data has an escape that base64 has no use for")
+			return 0, errors.New("data has an escape that is not valid in base64")
 		}
 		return len(raw), d.put(text)
 	}
@@ -146,7 +146,7 @@ func (d *decoder) put(text []byte) error {
 		return nil
 	}
 	if d.done {
-		return errors.New("data goes on after its padding")
+		return errors.New("data continues after its padding")
 	}
 	want := len(text) / 4 * 3
 	if pad := len(text) - len(bytes.TrimRight(text[max(0, len(text)-2):], "=")) - max(0, len(text)-2); pad > 0 {
@@ -154,10 +154,10 @@ func (d *decoder) put(text []byte) error {
 		want -= pad
 	}
 	if len(text)%4 != 0 {
-		return errors.New("data is base64 that breaks off")
+		return errors.New("data is incomplete base64")
 	}
 	if want > len(d.dst)-d.n {
-		return fmt.Errorf("it holds more than the %d bytes asked for", len(d.dst))
+		return fmt.Errorf("it has more than the %d requested bytes", len(d.dst))
 	}
 	n, err := base64.StdEncoding.Decode(d.dst[d.n:], text)
 	if err == nil && n != want { // the decoder skips line ends, which JSON does not allow in strings
@@ -199,7 +199,7 @@ func unescape(text []byte) (out, cut []byte, err error) {
 			}
 			c = byte(code)
 		default:
-			return nil, nil, errors.New("data has an escape that base64 has no use for")
+			return nil, nil, errors.New("data has an escape that is not valid in base64")
 		}
 		if c != '\n' && c != '\r' {
 			out = append(out, c)

@@ -1,4 +1,4 @@
-// Package concurrent does several things at once, but not too many.
+// Package concurrent calls functions concurrently, with a limit.
 package concurrent
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// All calls do for every element of the sequence, for up to n of them at a
-// time, and returns when all calls have.
+// All calls do for each element of the sequence, with at most n calls at a time. It
+// returns when all calls have returned.
 func All[T any](n int, elements iter.Seq[T], do func(T)) {
 	slots := make(chan struct{}, max(n, 1))
 	var running sync.WaitGroup
@@ -24,9 +24,9 @@ func All[T any](n int, elements iter.Seq[T], do func(T)) {
 	}
 }
 
-// Each is All for calls of one piece of work, which fails with any of them. The
-// first that fails ends the context of the others and the sequence, and its
-// error is returned. If the context ends, that is why, at the latest.
+// Each is All for calls that can fail. The first error ends the context of the
+// other calls and stops the sequence, and Each returns it. If the context of the
+// caller ends, Each returns the reason unless a call failed before.
 func Each[T any](parent context.Context, n int, elements iter.Seq[T], do func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()

@@ -135,7 +135,7 @@ func (c *Checker) Check() *Report {
 			area.reach(op.Response, fields, values)
 			rows := c.RowsOf(op)
 			if len(rows) == 0 {
-				x.problem(area.Name+" "+op.Key(), "has no row that says which method makes the call")
+				x.problem(area.Name+" "+op.Key(), "has no row with the method that makes the call")
 			}
 			for _, row := range rows {
 				used[row.Call] = true
@@ -154,7 +154,7 @@ func (c *Checker) Check() *Report {
 	}
 	for _, row := range c.Rows {
 		if !used[row.Call] {
-			x.problem(row.Call, "is no operation of the contract that is in scope")
+			x.problem(row.Call, "is not an operation in scope of the contract")
 		}
 	}
 	x.invented()
@@ -198,7 +198,7 @@ func (x *check) settle() {
 	x.report.Departed = len(used)
 	for departure := range x.Departures {
 		if !used[departure] {
-			x.problem(departure, "is as the contract says, and needs no departure")
+			x.problem(departure, "agrees with the contract and needs no departure")
 		}
 	}
 	for _, places := range all {
@@ -263,11 +263,11 @@ func findMethod(client reflect.Type, name string) (*method, error) {
 	}
 	m, ok := service.Type.MethodByName(methodName)
 	if !ok {
-		return nil, fmt.Errorf("there is no method %s", name)
+		return nil, fmt.Errorf("the method %s does not exist", name)
 	}
 	t := m.Type
 	if t.NumIn() < 2 || t.In(1) != contextType {
-		return nil, fmt.Errorf("%s does not begin with a context", name)
+		return nil, fmt.Errorf("the first parameter of %s is not a context", name)
 	}
 	found := &method{Method: m, field: field}
 	for i := 2; i < t.NumIn(); i++ {
@@ -310,7 +310,7 @@ func (x *check) input(area *Area, op Operation, row Row, m *method, place string
 			case deref(t).Kind() == reflect.Struct:
 				spread(t)
 			default:
-				x.problem(place, "%s: what is parameter %d on the wire? (Args)", row.Go, i+1)
+				x.problem(place, "%s: parameter %d has no JSON name (Args)", row.Go, i+1)
 			}
 		}
 		if len(names) > len(m.params) {
@@ -333,7 +333,7 @@ func (x *check) output(area *Area, op Operation, row Row, m *method, place strin
 		x.field(area, op.Response, f, out, false)
 	} else if out != nil {
 		if deref(out).Kind() != reflect.Struct || len(reply) == 0 {
-			x.problem(place, "%s returns %v; the reply is %s", row.Go, out, describe(reply))
+			x.problem(place, "%s returns %v; the response is %s", row.Go, out, describe(reply))
 		} else {
 			x.object(area, op.Response, deref(out), false, covered, inner)
 			x.trip(place, area, op.Response, deref(out))
@@ -468,9 +468,9 @@ func (x *check) optional(place string, f Field, gf jsonField, t reflect.Type) {
 	switch kind := gf.Type.Kind(); {
 	case f.Required && !gf.omit:
 	case !gf.omit:
-		x.problem("zero "+place, "is optional, but %s is sent when it is not set: no omitzero", name)
+		x.problem("zero "+place, "is optional, but %s is sent when it is unset: no omitzero", name)
 	case f.ZeroIsMeaningful && kind != reflect.Pointer && kind != reflect.Slice && kind != reflect.Map && kind != reflect.Interface:
-		x.problem("zero "+place, "can be zero, but %s, a %v, is not sent then: no pointer", name, gf.Type)
+		x.problem("zero "+place, "can be zero, but %s, a %v, is then not sent: no pointer", name, gf.Type)
 	}
 }
 
@@ -482,7 +482,7 @@ func (x *check) field(area *Area, typ string, f Field, t reflect.Type, in bool) 
 		t = t.Elem()
 	}
 	if want := x.fit(area, f.Type, t, in); want != "" {
-		x.problem(place, "is %s; %v does not fit: want %s", f.Type, t, want)
+		x.problem(place, "is %s; %v is not valid: want %s", f.Type, t, want)
 	}
 }
 
@@ -527,9 +527,9 @@ func (x *check) fit(area *Area, typ string, t reflect.Type, in bool) (want strin
 		}
 	case "enum":
 		x.enum(area, of, t)
-		is(k == reflect.String && t.PkgPath() != "", "a string type of its own")
+		is(k == reflect.String && t.PkgPath() != "", "a named string type")
 	default:
-		want = "a type that the contract knows"
+		want = "a type of the contract"
 	}
 	return want
 }
@@ -549,7 +549,7 @@ func (x *check) enum(area *Area, name string, t reflect.Type) {
 		x.met[place] = true
 		x.enums[t][v] = true
 		if !slices.Contains(constants, v) {
-			x.problem(place, "%v has no constant of this value", t)
+			x.problem(place, "%v has no constant with this value", t)
 		}
 	}
 }
@@ -571,7 +571,7 @@ func (x *check) loose(area *Area) {
 		if v, ok := x.Enums[area.Name+"."+name]; ok {
 			x.enum(area, name, reflect.TypeOf(v))
 		} else {
-			x.problem(area.Name+"."+name, "is an enum that no field is declared to be: which type has its constants? (Enums)")
+			x.problem(area.Name+"."+name, "is an enum without a field; Enums must name its Go type")
 		}
 	}
 }
@@ -583,14 +583,14 @@ func (x *check) invented() {
 	for t, matched := range x.matched {
 		for i := range t.NumField() {
 			if f := t.Field(i); f.IsExported() && !f.Anonymous && f.Tag.Get("json") != "-" && !matched[i] {
-				x.problem(t.String()+"."+f.Name, "is no field of the contract")
+				x.problem(t.String()+"."+f.Name, "is not a field of the contract")
 			}
 		}
 	}
 	for t, known := range x.enums {
 		for _, v := range x.Constants[typeName(t)] {
 			if !known[v] {
-				x.problem(t.String()+" "+v, "is no value of the contract")
+				x.problem(t.String()+" "+v, "is not a value of the contract")
 			}
 		}
 	}

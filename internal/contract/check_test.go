@@ -162,38 +162,38 @@ func TestChecker_finds(t *testing.T) {
 		"a member of the reply that Go has not": {func(c *Checker) {
 			c.Areas[0].Types["Telescope"] = append(c.Areas[0].Types["Telescope"], Field{Name: "size", Type: "int32"})
 		}, "telescopes.Telescope.size: is not in what Telescopes.Get returns"},
-		"a string that is a bool":        {func(c *Checker) { field(c, "Telescope", "busy").Type = "string" }, "telescopes.Telescope.busy: is string; bool does not fit: want a string"},
-		"an int that is int64":           {func(c *Checker) { field(c, "Telescope", "num_mirrors").Type = "int64" }, "telescopes.Telescope.num_mirrors: is int64; int does not fit: want int64"},
-		"an int64 that is int":           {func(c *Checker) { field(c, "ID", "telescope_id").Type = "int32" }, "telescopes.ID.telescope_id: is int32; int64 does not fit: want int"},
-		"a list that is none":            {func(c *Checker) { field(c, "Telescope", "state").Type = "array<enum<State>>" }, "telescopes.Telescope.state: is array<enum<State>>; contract.state does not fit: want a slice"},
-		"a map of something else":        {func(c *Checker) { field(c, "Create", "tags").Type = "map<string,int32>" }, "telescopes.Create.tags: is map<string,int32>; map[string]string does not fit: want int"},
-		"bytes that are text":            {func(c *Checker) { field(c, "Delete", "name").Type = "bytes(base64)" }, "telescopes.Delete.name: is bytes(base64); string does not fit: want []byte"},
-		"an enum that is any string":     {func(c *Checker) { field(c, "Part", "name").Type = "enum<State>" }, "telescopes.Part.name: is enum<State>; string does not fit: want a string type of its own"},
-		"a zero that cannot be sent":     {func(c *Checker) { field(c, "Create", "name").ZeroIsMeaningful = true; c.Rows[0].In = withZero{} }, "zero telescopes.Create.name: can be zero, but withZero.Name, a string, is not sent then: no pointer"},
-		"an option that is always sent":  {func(c *Checker) { field(c, "Create", "name").Required = false }, "zero telescopes.Create.name: is optional, but create.Name is sent when it is not set: no omitzero"},
-		"an enum value without constant": {func(c *Checker) { c.Areas[0].Enums["State"] = append(c.Areas[0].Enums["State"], "BROKEN") }, "telescopes.State.BROKEN: contract.state has no constant of this value"},
-		"a constant that is no value":    {func(c *Checker) { c.Areas[0].Enums["State"] = []string{"READY"} }, "contract.state PENDING: is no value of the contract"},
+		"a string that is a bool":        {func(c *Checker) { field(c, "Telescope", "busy").Type = "string" }, "telescopes.Telescope.busy: is string; bool is not valid: want a string"},
+		"an int that is int64":           {func(c *Checker) { field(c, "Telescope", "num_mirrors").Type = "int64" }, "telescopes.Telescope.num_mirrors: is int64; int is not valid: want int64"},
+		"an int64 that is int":           {func(c *Checker) { field(c, "ID", "telescope_id").Type = "int32" }, "telescopes.ID.telescope_id: is int32; int64 is not valid: want int"},
+		"a list that is none":            {func(c *Checker) { field(c, "Telescope", "state").Type = "array<enum<State>>" }, "telescopes.Telescope.state: is array<enum<State>>; contract.state is not valid: want a slice"},
+		"a map of something else":        {func(c *Checker) { field(c, "Create", "tags").Type = "map<string,int32>" }, "telescopes.Create.tags: is map<string,int32>; map[string]string is not valid: want int"},
+		"bytes that are text":            {func(c *Checker) { field(c, "Delete", "name").Type = "bytes(base64)" }, "telescopes.Delete.name: is bytes(base64); string is not valid: want []byte"},
+		"an enum that is any string":     {func(c *Checker) { field(c, "Part", "name").Type = "enum<State>" }, "telescopes.Part.name: is enum<State>; string is not valid: want a named string type"},
+		"a zero that cannot be sent":     {func(c *Checker) { field(c, "Create", "name").ZeroIsMeaningful = true; c.Rows[0].In = withZero{} }, "zero telescopes.Create.name: can be zero, but withZero.Name, a string, is then not sent: no pointer"},
+		"an option that is always sent":  {func(c *Checker) { field(c, "Create", "name").Required = false }, "zero telescopes.Create.name: is optional, but create.Name is sent when it is unset: no omitzero"},
+		"an enum value without constant": {func(c *Checker) { c.Areas[0].Enums["State"] = append(c.Areas[0].Enums["State"], "BROKEN") }, "telescopes.State.BROKEN: contract.state has no constant with this value"},
+		"a constant that is no value":    {func(c *Checker) { c.Areas[0].Enums["State"] = []string{"READY"} }, "contract.state PENDING: is not a value of the contract"},
 		"a Go field that is no field": {func(c *Checker) {
 			c.Areas[0].Types["Telescope"] = c.Areas[0].Types["Telescope"][1:]
-		}, "contract.telescope.ID: is no field of the contract"},
+		}, "contract.telescope.ID: is not a field of the contract"},
 		"an operation without row": {func(c *Checker) {
 			c.Areas[0].Operations = append(c.Areas[0].Operations, Operation{Name: "aim", Method: "POST", Path: "/aim"})
-		}, "telescopes POST /aim: has no row that says which method makes the call"},
+		}, "telescopes POST /aim: has no row with the method that makes the call"},
 		"a row without operation": {func(c *Checker) {
 			c.Rows = append(c.Rows, Row{Call: "POST /aim", Go: "Telescopes.Aim"})
-		}, "POST /aim: is no operation of the contract that is in scope"},
-		"a row without method":           {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: there is no method Telescopes.Remove"},
+		}, "POST /aim: is not an operation in scope of the contract"},
+		"a row without method":           {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: the method Telescopes.Remove does not exist"},
 		"a row without service":          {func(c *Checker) { c.Rows[3].Go = "Cameras.Delete" }, "telescopes POST /delete: the client has no field Cameras"},
-		"a result that is not the reply": {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the reply is an object of telescopes, next_page_token"},
-		"an unnamed parameter":           {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: what is parameter 1 on the wire? (Args)"},
+		"a result that is not the reply": {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the response is an object of telescopes, next_page_token"},
+		"an unnamed parameter":           {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: parameter 1 has no JSON name (Args)"},
 		"a parameter of a wrong name":    {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
-		"fields that JSON does not have": {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, have <nil>"},
-		"an enum that stands alone":      {func(c *Checker) { c.Areas[0].Enums["Colour"] = []string{"RED"} }, "telescopes.Colour: is an enum that no field is declared to be: which type has its constants? (Enums)"},
+		"fields that JSON does not have": {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, got <nil>"},
+		"an enum that stands alone":      {func(c *Checker) { c.Areas[0].Enums["Colour"] = []string{"RED"} }, "telescopes.Colour: is an enum without a field; Enums must name its Go type"},
 		"a value of one": {func(c *Checker) {
 			c.Areas[0].Enums["Colour"] = []string{"RED"}
 			c.Enums = map[string]any{"telescopes.Colour": ready}
-		}, "telescopes.Colour.RED: contract.state has no constant of this value"},
-		"a departure that is none":        {func(c *Checker) { c.Departures = map[string]string{"telescopes.ID.telescope_id": "because"} }, "telescopes.ID.telescope_id: is as the contract says, and needs no departure"},
+		}, "telescopes.Colour.RED: contract.state has no constant with this value"},
+		"a departure that is none":        {func(c *Checker) { c.Departures = map[string]string{"telescopes.ID.telescope_id": "because"} }, "telescopes.ID.telescope_id: agrees with the contract and needs no departure"},
 		"a type that is not described":    {func(c *Checker) { delete(c.Areas[0].Types, "Part") }, "telescopes.Part: is used in the contract, but not described"},
 		"a missing list, and not what is": {func(c *Checker) { field(c, "Telescope", "parts").Name = "pieces" }, "telescopes.Telescope.pieces: is not in what Telescopes.Get returns"},
 	} {
@@ -269,7 +269,7 @@ func TestConstants(t *testing.T) {
 func TestMissing(t *testing.T) {
 	want := map[string]any{"a": 1, "b": []any{"x", map[string]any{"c": true}}, "d": nil}
 	assert.Empty(t, Missing(want, map[string]any{"a": 1, "b": []any{"x", map[string]any{"c": true, "more": 1}}}))
-	assert.Equal(t, []string{".a: want 1, have <nil>", ".b[1].c: want true, have false"},
+	assert.Equal(t, []string{".a: want 1, got <nil>", ".b[1].c: want true, got false"},
 		Missing(want, map[string]any{"b": []any{"x", map[string]any{"c": false}}}))
-	assert.Equal(t, []string{".b[1]: want map[c:true], have nothing"}, Missing(want, map[string]any{"a": 1, "b": []any{"x"}}))
+	assert.Equal(t, []string{".b[1]: want map[c:true], got nothing"}, Missing(want, map[string]any{"a": 1, "b": []any{"x"}}))
 }

@@ -196,14 +196,14 @@ func missing(at string, want, got any) (lost []string) {
 		got, _ := got.([]any)
 		for i, v := range want {
 			if i >= len(got) {
-				return append(lost, fmt.Sprintf("%s[%d]: want %v, have nothing", at, i, v))
+				return append(lost, fmt.Sprintf("%s[%d]: want %v, got nothing", at, i, v))
 			}
 			lost = append(lost, missing(fmt.Sprintf("%s[%d]", at, i), v, got[i])...)
 		}
 		return lost
 	default:
 		if want != got {
-			lost = append(lost, fmt.Sprintf("%s: want %v, have %v", at, want, got))
+			lost = append(lost, fmt.Sprintf("%s: want %v, got %v", at, want, got))
 		}
 		return lost
 	}

@@ -197,19 +197,19 @@ func (s *Suite) Decoding(t *testing.T) {
 						if nameless {
 							named[op.Key()] = true
 							if err == nil || !s.Unknown(err) {
-								t.Errorf("%s: what was made has no name, but the error is %v: %s", name, err, body)
+								t.Errorf("%s: the new object has no name, but the error is %v: %s", name, err, body)
 							}
 							return
 						}
 						if content && (body == "" || strings.HasSuffix(name, "bytes")) {
 							if err == nil {
-								t.Errorf("%s: there is no content, but no error either: %.2000s", name, body)
+								t.Errorf("%s: got neither content nor an error: %.2000s", name, body)
 							}
 							return
 						}
 						if body == "{}" && slices.Contains(s.NonEmpty, op.Key()) {
 							if err == nil {
-								t.Errorf("%s: it says nothing, but there is no error", name)
+								t.Errorf("%s: got an empty response, but no error", name)
 							}
 							return
 						}
@@ -245,7 +245,7 @@ func (s *Suite) Decoding(t *testing.T) {
 	}
 	for call := range s.Names {
 		if !named[call] {
-			t.Errorf("Names: there is no call %s", call)
+			t.Errorf("Names: the call %s does not exist", call)
 		}
 	}
 	t.Logf("%d replies", tried)
@@ -278,7 +278,7 @@ func (s *Suite) respond(t *testing.T, area *Area, op Operation, row Row, body, t
 	}
 	result, _, err = Try(t.Context(), client, area, op, row)
 	if err != nil && s.Refused(err) {
-		t.Fatalf("the row needs a Sample that the method does not refuse: %v", err)
+		t.Fatalf("the row needs a Sample that the method accepts: %v", err)
 	}
 	return result, err
 }

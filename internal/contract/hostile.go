@@ -50,7 +50,7 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 							err = s.explode(t.Context(), op, 0, text, func(ctx context.Context, client any) error { return drain(ctx, client, area, op, row) })
 						})
 						if err != nil && s.Refused(err) {
-							t.Fatalf("%s: the row needs a Sample that the method does not refuse: %v", row.Go, err)
+							t.Fatalf("%s: the row needs a Sample that the method accepts: %v", row.Go, err)
 						}
 						if grown > largest {
 							largest, of = grown, row.Go+", "+bomb.name
@@ -81,7 +81,7 @@ func (s *Suite) Hostile(t *testing.T, all bool) {
 						})
 					})
 					if err != nil && s.Refused(err) {
-						t.Fatalf("the function needs arguments that the method does not refuse: %v", err)
+						t.Fatalf("the function needs arguments that the method accepts: %v", err)
 					}
 					if grown > hostileHeap {
 						t.Errorf("the heap grew by %d MB for %s after %d good responses; the call returned %v", grown>>20, bomb.name, good, err)

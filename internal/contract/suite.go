@@ -84,7 +84,7 @@ func (s *Suite) Notices(t *testing.T) {
 				}
 			}
 			if n == 0 {
-				t.Error("no place was changed")
+				t.Error("nothing was changed")
 			}
 		})
 	}
@@ -101,7 +101,7 @@ func (s *Suite) Notices(t *testing.T) {
 				}
 			}
 		}
-		test(fmt.Sprintf("no field in Go, in a request or reply itself: %v", top), func(c *Checker) {
+		test(fmt.Sprintf("no field in Go, in a request or response itself: %v", top), func(c *Checker) {
 			for _, area := range c.Areas {
 				for name := range area.Types {
 					if area.top(name) == top {
@@ -170,7 +170,7 @@ func (s *Suite) each(t *testing.T, response func(area *Area, op Operation, row R
 						}
 						result, args, err := Try(t.Context(), client, area, op, row)
 						if err != nil && s.Refused(err) {
-							t.Fatalf("the row needs a Sample that the method does not refuse: %v", err)
+							t.Fatalf("the row needs a Sample that the method accepts: %v", err)
 						}
 						check(t, area, op, row, service.requests, result, args, err)
 					})
@@ -320,7 +320,7 @@ func (s *Suite) Retried(t *testing.T) {
 			want, used[op.Key()] = !want, true
 		}
 		if n := len(requests); n > 1 != want || n == 0 {
-			t.Errorf("sent %d times; repeated is to be %v", n, want)
+			t.Errorf("sent %d times; want retries: %v", n, want)
 		}
 		writes := op.Method != http.MethodGet && !slices.Contains(s.Reads, op.Key())
 		if got := err != nil && s.Unknown(err); err == nil || got != writes {
@@ -329,7 +329,7 @@ func (s *Suite) Retried(t *testing.T) {
 	})
 	for _, call := range slices.Sorted(maps.Keys(s.Retries)) {
 		if !used[call] {
-			t.Errorf("%s is repeated as the contract says, or not in it", call)
+			t.Errorf("%s is retried as the contract says, or is not in the contract", call)
 		}
 	}
 }

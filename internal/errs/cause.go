@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Text is an error that is nothing but its message. Errors of this type are equal
-// if their messages are.
+// Text is an error that consists only of its message. Two such errors are equal if
+// their messages are equal.
 type Text string
 
 func (t Text) Error() string { return string(t) }
 
-// Ended returns the error of what ended because of ctx. It matches reason, which
-// is the error of ctx or why its deadline is too near, the cause of ctx, and the
-// failure before that, which may be nil.
+// Ended returns the error of an operation that ended because of ctx. It matches
+// three errors: reason, which is the error of ctx or says that its deadline is too
+// near; the cause of ctx; and the previous failure, which may be nil.
 func Ended(ctx context.Context, reason, failure error) error {
 	cause := context.Cause(ctx)
 	if cause == nil || errors.Is(reason, cause) || errors.Is(failure, cause) {
@@ -30,7 +30,8 @@ func Ended(ctx context.Context, reason, failure error) error {
 	return Join(reason, cause, failure)
 }
 
-// Over returns why ctx is over, as [Ended] says it. It is nil if ctx is not over.
+// Over returns the error of an ended context in the form of [Ended]. It returns nil
+// if ctx has not ended.
 func Over(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
@@ -38,10 +39,11 @@ func Over(ctx context.Context) error {
 	return Ended(ctx, ctx.Err(), nil)
 }
 
-// Foreign returns the cause of a context as a part of another error. Such a cause
-// is someone else's error: what the service said to another call, or that another
-// file does not exist. So it matches itself, and what errors outside this module
-// match, but nothing that would say something of the other error.
+// Foreign returns the cause of a context for use as a part of another error. Such a
+// cause belongs to another operation. For example, it is the error of another call,
+// or says that another file does not exist. The returned error therefore matches
+// the cause itself and errors outside this module. It does not match errors that
+// would describe the wrong operation.
 func Foreign(cause error) error { return &foreign{cause} }
 
 type foreign struct{ error }
@@ -64,8 +66,8 @@ func (e *foreign) As(target any) bool {
 
 var module = strings.TrimSuffix(reflect.TypeFor[foreign]().PkgPath(), "/internal/errs")
 
-// ours reports whether a type is one of this module. A pointer to one is not: an
-// error that is a pointer is matched by nothing but itself.
+// ours reports whether a type belongs to this module. A pointer type does not
+// count, because a pointer error matches only itself.
 func ours(t reflect.Type) bool {
 	return t.PkgPath() == module || strings.HasPrefix(t.PkgPath(), module+"/")
 }

@@ -14,14 +14,14 @@ type code string
 
 func (c code) Error() string { return string(c) }
 
-// A rejection is an error of this module.
+// A rejection stands for an error of this module.
 type rejection struct{ code code }
 
 func (r *rejection) Error() string { return "rejected with " + string(r.code) }
 
 func (r *rejection) Is(target error) bool { return target == r.code || target == fs.ErrNotExist }
 
-// What ends a context says nothing of the call that it ends.
+// The cause of a context does not describe the call that the context ends.
 func TestForeign(t *testing.T) {
 	rejected := &rejection{"NOT_FOUND"}
 	own := &net.AddrError{Err: "no such address"}

@@ -1,4 +1,4 @@
-// Package errs combines errors into messages of one line.
+// Package errs combines errors into one-line messages.
 package errs
 
 import (
@@ -11,8 +11,9 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// Join returns an error that matches each of errs that is not nil. Its message is
-// theirs in one line. With fewer than two errors it returns what there is.
+// Join returns an error that matches each error of errs that is not nil. It joins
+// their messages in one line. If there is only one error, Join returns it. If there
+// is none, it returns nil.
 func Join(errs ...error) error {
 	all := new(joined)
 	for _, err := range errs {
@@ -41,14 +42,14 @@ func (e *joined) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// prefix begins the message of each error of the module.
+// prefix starts the message of each error of the module.
 const prefix = "databricks: "
 
-// Prefixed returns err with the module's prefix at the front of its message, and
-// nowhere else.
+// Prefixed returns err with the module's prefix. The prefix is at the start of the
+// message and nowhere else.
 func Prefixed(err error) error { return &prefixed{err} }
 
-// About returns err with what it is about before its message.
+// About returns err with its subject in front of its message.
 func About(what string, err error) error {
 	return Prefixed(fmt.Errorf("%s: %w", redact.Line(what, 500), err))
 }
@@ -66,7 +67,7 @@ type prefixed struct{ error }
 func (e *prefixed) Unwrap() error { return e.error }
 func (e *prefixed) Error() string { return prefix + strings.ReplaceAll(e.error.Error(), prefix, "") }
 
-// OnPaths returns err with those paths that its message does not name at its end.
+// OnPaths returns err. It appends the paths that the message does not contain.
 func OnPaths(paths []string, err error) error {
 	if err == nil {
 		return nil

@@ -1,5 +1,5 @@
-// Package failure reads what servers say when they say no: the bodies of the
-// API's versions, of its gateways and of pages meant for people.
+// Package failure parses error responses: those of the API's versions, of its
+// gateways, and HTML pages.
 package failure
 
 import (
@@ -18,17 +18,17 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A Report is what a reply says of a failure. Message is never empty.
+// A Report describes a failure as the response reports it. Message is never empty.
 type Report struct {
-	Code      string // empty if there is none; a number, or a string of digits, is none
+	Code      string // empty if there is none; numbers and strings of digits do not count as codes
 	Message   string
 	RequestID string
 	Details   []json.RawMessage
 	Legacy    bool // the {"error": …} body of REST 1.2
-	Stranger  bool // it looks like a reply of something before the service
+	Stranger  bool // the response probably comes from a proxy or gateway
 
-	RetryAfter time.Duration // what the header of that name asks for
-	Asked      bool          // whether it does
+	RetryAfter time.Duration // pause that the header Retry-After requests
+	Asked      bool          // the header is present
 }
 
 var (
@@ -38,15 +38,15 @@ var (
 	onlyDigits        = regexp.MustCompile(`^[0-9]*$`)
 )
 
-// Read reads a response of path that is not a success. body is what there was of
-// it, and broken why there was not more.
+// Read parses an unsuccessful response to a request for path. body is the part of
+// the body that was received. broken says why it is incomplete, or is nil.
 func Read(path string, status int, header http.Header, body []byte, broken error) Report {
 	var r Report
 	r.RetryAfter, r.Asked = parseRetryAfter(header.Get("Retry-After"), time.Now())
 	body = bytes.TrimSpace(body)
 	switch location, _, _ := strings.Cut(header.Get("Location"), "?"); {
 	case status >= 300 && status < 400 && strings.Contains(header.Get("Location"), "private-link-validation-error"):
-		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace is reached from outside its private link"
+		r.Code, r.Message = "PRIVATE_LINK_VALIDATION_ERROR", "the workspace accepts requests only through its private link"
 	case status >= 300 && status < 400:
 		r.Message = "redirected to " + cmp.Or(location, "nowhere") + "; API calls follow no redirect, so the host is wrong, or requires a sign-in in a browser"
 	case broken != nil && len(body) == 0:
@@ -67,8 +67,8 @@ func Read(path string, status int, header http.Header, body []byte, broken error
 
 func clean(message string) string { return strings.TrimSpace(redact.Text(message)) }
 
-// fromJSON reads the standard form, and those of REST 1.2, of SCIM and of
-// Azure's resource manager.
+// fromJSON parses the standard form and the forms of REST 1.2, SCIM and Azure's
+// resource manager.
 func (r *Report) fromJSON(path string, status int, body []byte) bool {
 	var form struct {
 		Code     any `json:"error_code"`
@@ -100,21 +100,21 @@ func (r *Report) fromJSON(path string, status int, body []byte) bool {
 	}
 	details, _ := form.Details.([]any)
 	for _, detail := range details {
-		raw, _ := json.Marshal(detail) // it was JSON a moment ago
+		raw, _ := json.Marshal(detail) // detail was decoded from JSON
 		r.Details = append(r.Details, raw)
 	}
 	return true
 }
 
-// hasOneMember reports whether an object has one member only, as the errors of
-// REST 1.2 have. Those of gateways have more.
+// hasOneMember reports whether an object has exactly one member. Errors of REST 1.2
+// have one member, and those of gateways have more.
 func hasOneMember(object []byte) bool {
 	var members map[string]json.RawMessage
 	return json.Unmarshal(object, &members) == nil && len(members) == 1
 }
 
-// isStranger reports whether a reply that is not JSON is a page, or has a header
-// that a proxy sets and the service does not.
+// isStranger reports whether a response that is not JSON is an HTML page, or has a
+// header that proxies set and the service does not.
 func isStranger(header http.Header, body []byte) bool {
 	if bytes.HasPrefix(body, []byte("<")) {
 		return true
@@ -130,7 +130,7 @@ func isStranger(header http.Header, body []byte) bool {
 	return false
 }
 
-// fromText reads a page or a line of a gateway.
+// fromText parses an HTML page, or a text line of a gateway.
 func (r *Report) fromText(status int, body string) {
 	if body == "" {
 		return
@@ -149,13 +149,14 @@ func (r *Report) fromText(status int, body string) {
 	}
 }
 
-// Hide takes secrets of the request out of what the server sent back.
+// Hide removes secrets of the request from the report.
 func (r *Report) Hide(secrets redact.Hider) {
 	r.Code, r.Message, r.RequestID = secrets.In(r.Code), secrets.In(r.Message), secrets.In(r.RequestID)
 	r.Details = slices.DeleteFunc(r.Details, func(d json.RawMessage) bool { return secrets.In(string(d)) != string(d) })
 }
 
-// text is the plain text of a JSON value: a string itself, anything else as JSON.
+// text returns a JSON value as text: the value of a string, and JSON for any other
+// value.
 func text(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -167,7 +168,7 @@ func text(v any) string {
 	return string(b)
 }
 
-// parseRetryAfter reads the header of that name: whole seconds, or a date.
+// parseRetryAfter parses the header Retry-After, which contains seconds or a date.
 func parseRetryAfter(value string, now time.Time) (pause time.Duration, ok bool) {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -176,7 +177,7 @@ func parseRetryAfter(value string, now time.Time) (pause time.Duration, ok bool)
 	if seconds, err := strconv.ParseUint(value, 10, 63); err == nil {
 		return time.Duration(min(seconds, 1<<32)) * time.Second, true
 	}
-	if onlyDigits.MatchString(value) { // more than fits a number
+	if onlyDigits.MatchString(value) { // the number is too large
 		return 1 << 62, true
 	}
 	date, err := http.ParseTime(value)

@@ -47,7 +47,7 @@ func TestRead(t *testing.T) {
 		{"redirect", 302, [2]string{"Location", "https://x.example.com/login?next=secret"}, "",
 			Report{Message: "redirected to https://x.example.com/login; API calls follow no redirect, so the host is wrong, or requires a sign-in in a browser"}},
 		{"private link", 302, [2]string{"Location", "/login.html?error=private-link-validation-error:1"}, "",
-			Report{Code: "PRIVATE_LINK_VALIDATION_ERROR", Message: "the workspace is reached from outside its private link"}},
+			Report{Code: "PRIVATE_LINK_VALIDATION_ERROR", Message: "the workspace accepts requests only through its private link"}},
 	} {
 		t.Run(row.form, func(t *testing.T) {
 			h := http.Header{}
@@ -83,7 +83,7 @@ func TestHide(t *testing.T) {
 	r.Hide(redact.Hide("abcd1234"))
 	assert.Equal(t, "token [redacted] is bad", r.Message)
 	assert.Len(t, r.Details, 1)
-	r.Hide(redact.Hide("")) // nothing to hide
+	r.Hide(redact.Hide("")) // there is nothing to hide
 	r.Hide(redact.Hide())
 	assert.Equal(t, "token [redacted] is bad", r.Message)
 }

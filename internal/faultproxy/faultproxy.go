@@ -1,7 +1,7 @@
-// Package faultproxy serves a handler over real sockets, as HTTP/1.1 over TCP or
-// as HTTP/2 over TLS, and breaks the requests that it is told to break. It is
-// for tests. Every attempt of a client gets a number, in the order of arrival,
-// so that a test can hit each of them in turn.
+// Package faultproxy serves a handler over real sockets, with HTTP/1.1 over TCP or
+// with HTTP/2 over TLS. It injects faults into selected requests. It numbers the
+// attempts of a client in the order of their arrival, so that a test can inject a
+// fault into each attempt. The package is for tests.
 package faultproxy
 
 import (
@@ -25,35 +25,35 @@ import (
 	"time"
 )
 
-// A Moment is how far a request is when its fault happens.
+// A Moment is the point in the course of a request at which a fault happens.
 type Moment int
 
 // Moments, in their order.
 const (
-	AtDial     Moment = iota + 1 // the client opens a connection; it is refused, whatever Do says
-	OnArrival                    // the head of the request was received, and nothing of its body was read
-	InRequest                    // Bytes of the body were read
-	BeforeWork                   // the request is complete
+	AtDial     Moment = iota + 1 // the connection is refused when the client opens it, regardless of Do
+	OnArrival                    // the server received the request header, but nothing of the body
+	InRequest                    // the server received Bytes of the request body
+	BeforeWork                   // the server received the complete request
 	AfterWork                    // the handler returned, and nothing of the response was sent
-	InResponse                   // the head and Bytes of the body of the response were sent
+	InResponse                   // the header and Bytes of the response body were sent
 )
 
-// An Action is what happens instead of what should.
+// An Action is the effect of a fault.
 type Action int
 
-// Actions. Those that only HTTP/2 has do nothing over HTTP/1.1.
+// Actions. Those for HTTP/2 have no effect with HTTP/1.1.
 const (
 	Reset        Action = iota + 1 // the connection is reset
-	Close                          // the connection is closed in order
-	Stall                          // nothing more happens until the client gives up
-	Respond                        // the client gets Status, Header and Body
-	ResetStream                    // HTTP/2: the stream ends with Code
-	GoAway                         // HTTP/2: the connection ends; its last stream is this one
-	GoAwayBelow                    // HTTP/2: the connection ends; its last stream is the one before, which proves that nothing was done
-	GoAwayServed                   // HTTP/2: the connection ends once this request is done, as in an orderly shutdown, whatever At says
+	Close                          // the connection is closed properly
+	Stall                          // nothing is sent until the client cancels the request
+	Respond                        // the client receives Status, Header and Body
+	ResetStream                    // HTTP/2: the stream is reset with Code
+	GoAway                         // HTTP/2: the connection ends; this is its last stream
+	GoAwayBelow                    // HTTP/2: the connection ends; the previous stream is its last one, so this request had no effect
+	GoAwayServed                   // HTTP/2: the connection ends after this request, as in an orderly shutdown, regardless of At
 )
 
-// Codes of HTTP/2 for ResetStream.
+// HTTP/2 error codes for ResetStream.
 const (
 	ProtocolError = 1
 	InternalError = 2
@@ -62,41 +62,42 @@ const (
 	EnhanceCalm   = 11
 )
 
-// A Fault hits some of the requests.
+// A Fault affects some of the requests.
 type Fault struct {
-	Request int // the first attempt that it hits, counted from 0
-	Times   int // how many attempts in a row; 0 means 1
+	Request int // number of the first affected attempt, starting at 0
+	Times   int // number of affected attempts in a row; 0 means 1
 
 	At     Moment
 	Bytes  int
-	Delay  time.Duration // before it happens
+	Delay  time.Duration // delay before the fault
 	Do     Action
-	Code   uint32 // of ResetStream
+	Code   uint32 // for ResetStream
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// A Server serves a handler. Close it.
+// A Server serves a handler. Close it after use.
 type Server struct {
 	URL string
 
 	handler  http.Handler
 	listener net.Listener
 	server   *http.Server
-	roots    *x509.CertPool // nil over TCP
+	roots    *x509.CertPool // nil with TCP
 	life     context.Context
 	end      context.CancelFunc
 	relays   sync.WaitGroup
 
-	late atomic.Int64 // by how much failures of the client's writes are late
+	late atomic.Int64 // delay of write errors on the client's connections
 
 	mu     sync.Mutex
 	next   int // number of the next attempt
 	faults []Fault
 }
 
-// New serves handler on a socket at 127.0.0.1: HTTP/1.1 over TCP, or HTTP/2 over TLS.
+// New serves handler on a socket at 127.0.0.1: with HTTP/1.1 over TCP, or with
+// HTTP/2 over TLS.
 func New(handler http.Handler, http2 bool) *Server {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -110,20 +111,20 @@ func New(handler http.Handler, http2 bool) *Server {
 	}
 	if !http2 {
 		s.server.Protocols.SetHTTP1(true)
-		go func() { _ = s.server.Serve(listener) }() // ends with Close
+		go func() { _ = s.server.Serve(listener) }() // returns after Close
 		return s
 	}
 	s.URL = "https://" + listener.Addr().String()
 	s.server.Protocols.SetUnencryptedHTTP2(true)
 	back := &pipes{conns: make(chan net.Conn), done: s.life.Done(), addr: listener.Addr()}
-	go func() { _ = s.server.Serve(back) }() // ends with Close
+	go func() { _ = s.server.Serve(back) }() // returns after Close
 	cert := certificate()
 	s.roots = cert.roots
 	go s.accept(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{cert.Certificate}, NextProtos: []string{"h2"}}), back)
 	return s
 }
 
-// Close ends all connections and waits for what serves them.
+// Close closes all connections and waits until their goroutines have ended.
 func (s *Server) Close() {
 	s.end()
 	s.listener.Close()
@@ -131,8 +132,8 @@ func (s *Server) Close() {
 	s.relays.Wait()
 }
 
-// Client returns an HTTP client with connections of its own. With fresh, each
-// request opens one.
+// Client returns an HTTP client with its own connections. If fresh is set, each
+// request opens a new connection.
 func (s *Server) Client(fresh bool) *http.Client {
 	t := &http.Transport{DialContext: s.dial, DisableKeepAlives: fresh, ForceAttemptHTTP2: true}
 	if s.roots != nil {
@@ -141,11 +142,11 @@ func (s *Server) Client(fresh bool) *http.Client {
 	return &http.Client{Transport: t}
 }
 
-// FailLate lets the client's connections report that a write failed only after a
-// while, as those do that go through a tunnel.
+// FailLate delays write errors on the client's connections, as connections through
+// a tunnel do.
 func (s *Server) FailLate(by time.Duration) { s.late.Store(int64(by)) }
 
-// A lateConn is a connection of the client.
+// A lateConn is a connection of the client with delayed write errors.
 type lateConn struct {
 	net.Conn
 	by *atomic.Int64
@@ -154,26 +155,26 @@ type lateConn struct {
 func (c lateConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	if err != nil {
-		<-time.After(time.Duration(c.by.Load())) // the error is late, which is the fault
+		<-time.After(time.Duration(c.by.Load())) // the late error is the fault
 	}
 	return n, err
 }
 
-// Inject replaces the faults, and begins to count attempts from 0.
+// Inject replaces the faults, and restarts the count of attempts at 0.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.next = faults, 0
 }
 
-// Attempts returns how many attempts there were since Inject.
+// Attempts returns the number of attempts since Inject.
 func (s *Server) Attempts() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.next
 }
 
-// number counts an attempt.
+// number returns the number of a new attempt.
 func (s *Server) number() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +182,8 @@ func (s *Server) number() int {
 	return s.next - 1
 }
 
-// fault returns the fault that hits an attempt; one that never happens if there is none.
+// fault returns the fault for an attempt. If there is none, it returns a fault that
+// never happens.
 func (s *Server) fault(number int) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -193,7 +195,8 @@ func (s *Server) fault(number int) Fault {
 	return Fault{}
 }
 
-// dial opens a connection for Client, or finds that nobody listens.
+// dial opens a connection for Client. With a fault AtDial, it fails as if nothing
+// listened on the port.
 func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	s.mu.Lock()
 	next := s.next
@@ -214,29 +217,29 @@ func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return lateConn{conn, &s.late}, nil
 }
 
-// serve is the handler in front of the one that does the work.
+// serve injects faults around the handler that does the work.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	number, err := strconv.Atoi(r.Header.Get(numberHeader)) // of the relay
+	number, err := strconv.Atoi(r.Header.Get(numberHeader)) // set by the relay
 	if err != nil {
 		number = s.number()
 	}
 	r.Header.Del(numberHeader)
 	f := s.fault(number)
 	if f.Do == GoAwayServed {
-		f = Fault{} // the relay's
+		f = Fault{} // the relay injects it
 	}
 	if f.At == OnArrival {
 		s.act(w, r, f)
 		return
 	}
 	if f.At == InRequest {
-		_, _ = io.CopyN(io.Discard, r.Body, int64(f.Bytes)) // what ends early is as good
+		_, _ = io.CopyN(io.Discard, r.Body, int64(f.Bytes)) // a shorter body has the same effect
 		s.act(w, r, f)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // half a request is none
+		panic(http.ErrAbortHandler) // abort an incomplete request
 	}
 	if f.At == BeforeWork {
 		s.act(w, r, f)
@@ -266,8 +269,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// act lets a fault happen. Over HTTP/2, what happens to the stream or to its
-// connection is up to the relay, which sees the stream being reset.
+// act executes a fault. Over HTTP/2, the relay executes faults of the stream and of
+// the connection when it sees that the stream is reset.
 func (s *Server) act(w http.ResponseWriter, r *http.Request, f Fault) {
 	select {
 	case <-time.After(f.Delay):
@@ -275,9 +278,9 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, f Fault) {
 	}
 	control := http.NewResponseController(w)
 	if f.Do == Respond && f.Status != http.StatusSwitchingProtocols {
-		_ = control.EnableFullDuplex() // at once, though the body is still arriving
+		_ = control.EnableFullDuplex() // respond while the body is still arriving
 		if r.ProtoMajor == 1 && f.At < BeforeWork {
-			w.Header().Set("Connection", "close") // the rest of the body is not wanted
+			w.Header().Set("Connection", "close") // do not read the rest of the body
 		}
 		for name, values := range f.Header {
 			w.Header()[name] = values
@@ -310,11 +313,11 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request, f Fault) {
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		}
 		defer context.AfterFunc(s.life, func() { conn.Close() })()
-		_, _ = io.Copy(io.Discard, conn) // until the client gives up
+		_, _ = io.Copy(io.Discard, conn) // until the client closes the connection
 	}
 }
 
-// pipes is a listener whose connections come from within.
+// pipes is a listener for connections within the process.
 type pipes struct {
 	conns chan net.Conn
 	done  <-chan struct{}
@@ -333,7 +336,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { return nil }
 func (p *pipes) Addr() net.Addr { return p.addr }
 
-// dial returns the other end of a connection.
+// dial returns the client's end of a new connection.
 func (p *pipes) dial() (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
@@ -349,7 +352,7 @@ type certified struct {
 	roots *x509.CertPool
 }
 
-// certificate is of 127.0.0.1, and the same for all servers.
+// certificate is a certificate for 127.0.0.1 that all servers use.
 var certificate = sync.OnceValue(func() certified {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

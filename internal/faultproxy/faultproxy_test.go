@@ -13,16 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each fault happens as its name says, to that attempt and no other, and leaves
-// the work done or undone as it says.
+// Each fault has the effect that its name says, and affects only its own attempt.
+// The handler runs or does not run, as the name says.
 func TestServer(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
 		for _, row := range []struct {
 			name     string
 			fault    Fault
 			only2    bool
-			worked   int    // of the request that is hit
-			response string // its status and body, or a part of the error's text
+			worked   int    // how often the handler ran for the affected request
+			response string // status and body of its response, or a part of the error's text
 		}{
 			{"none", Fault{Request: 9}, false, 1, "200 ok: body"},
 			{"refused", Fault{At: AtDial}, false, 0, "refused"},
@@ -33,7 +33,7 @@ func TestServer(t *testing.T) {
 			{"cut response", Fault{At: InResponse, Bytes: 3, Do: Close}, false, 1, "200 ok:, unexpected EOF"},
 			{"status before", Fault{At: OnArrival, Do: Respond, Status: 503, Body: "no"}, false, 0, "503 no"},
 			{"status after", Fault{At: AfterWork, Do: Respond, Status: 502, Body: "no"}, false, 1, "502 no"},
-			{"refused stream", Fault{At: BeforeWork, Do: ResetStream, Code: RefusedStream}, true, 0, "200 ok: body"}, // net/http sends it again
+			{"refused stream", Fault{At: BeforeWork, Do: ResetStream, Code: RefusedStream}, true, 0, "200 ok: body"}, // net/http retries it
 			{"canceled stream", Fault{At: AfterWork, Do: ResetStream, Code: Cancel}, true, 1, "CANCEL"},
 			{"served before going away", Fault{At: OnArrival, Do: GoAwayServed}, true, 1, "200 ok: body"},
 			{"gone before", Fault{At: BeforeWork, Do: GoAwayBelow}, true, 0, "200 ok: body"},
@@ -75,7 +75,7 @@ func TestServer(t *testing.T) {
 				s.Inject(row.fault)
 				assert.Contains(t, send("/hit"), row.response)
 				again := 0
-				if row.only2 && row.worked == 0 { // net/http sends it again by itself
+				if row.only2 && row.worked == 0 { // net/http retries it on its own
 					again = 1
 				}
 				assert.Equal(t, "200 ok: body", send("/after"))

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// numberHeader is how the relay tells the handler which attempt a stream is.
+// numberHeader is the header in which the relay passes the number of an attempt to
+// the handler.
 const numberHeader = "X-Fault-Attempt"
 
 // Types and flags of frames.
@@ -29,7 +30,7 @@ const (
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// A frame is one of HTTP/2.
+// A frame is an HTTP/2 frame.
 type frame struct {
 	kind, flags byte
 	stream      uint32
@@ -55,12 +56,12 @@ func (f frame) write(w io.Writer) error {
 	return err
 }
 
-// accept relays each connection to the server behind.
+// accept relays each connection to the internal server.
 func (s *Server) accept(front net.Listener, back *pipes) {
 	for {
 		client, err := front.Accept()
 		if err != nil {
-			return // closed
+			return // the listener was closed
 		}
 		s.relays.Go(func() {
 			defer client.Close()
@@ -74,34 +75,35 @@ func (s *Server) accept(front net.Listener, back *pipes) {
 			down.Go(r.fromServer)
 			r.fromClient()
 			behind.Close()
-			_, _ = io.Copy(io.Discard, client) // what is unread would reset the connection
+			_, _ = io.Copy(io.Discard, client) // unread data would reset the connection
 			down.Wait()
 		})
 	}
 }
 
-// ends closes the connection in order: the client reads all that was sent.
+// ends closes the connection properly, so that the client reads everything that was
+// sent.
 func (r *relay) ends() {
 	_ = r.client.CloseWrite()
 	_ = r.client.SetReadDeadline(time.Now().Add(time.Second))
 }
 
-// A relay hands the frames of one connection on.
+// A relay relays the frames of one connection.
 type relay struct {
 	s      *Server
 	client *tls.Conn
 	behind net.Conn
 
-	mu    sync.Mutex       // of what follows, and of writing to the client
-	ready chan struct{}    // closed once the client has the server's settings, which come first
-	open  map[uint32]Fault // streams that have not ended, and what hits them
-	last  uint32           // the highest stream so far
-	leave bool             // GOAWAY was sent, and streams above last are dropped
+	mu    sync.Mutex       // protects the fields below, and writes to the client
+	ready chan struct{}    // closed after the client received the server's settings, which must come first
+	open  map[uint32]Fault // faults of the streams that have not ended
+	last  uint32           // highest stream number so far
+	leave bool             // GOAWAY was sent; streams above last are dropped
 }
 
 var errRelayEnds = errors.New("the fault ends the connection")
 
-// fromClient numbers the streams, and drops those above the last one of a GOAWAY.
+// fromClient numbers the streams. It drops those above the last stream of a GOAWAY.
 func (r *relay) fromClient() {
 	start := make([]byte, len(preface))
 	if _, err := io.ReadFull(r.client, start); err != nil || string(start) != preface {
@@ -128,7 +130,7 @@ func (r *relay) fromClient() {
 	}
 }
 
-// admit reports whether a frame of the client is for the server.
+// admit reports whether a frame of the client should be passed to the server.
 func (r *relay) admit(f *frame) (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,7 +154,7 @@ func (r *relay) admit(f *frame) (bool, error) {
 	r.last = f.stream
 	r.open[f.stream] = fault
 	text := strconv.Itoa(number)
-	// HPACK's literal field that goes into no table.
+	// A literal header field without indexing, in HPACK.
 	f.payload = append(append(append(f.payload, 0, byte(len(numberHeader))), strings.ToLower(numberHeader)...), byte(len(text)))
 	f.payload = append(f.payload, text...)
 	if fault.Do == GoAwayServed {
@@ -161,8 +163,8 @@ func (r *relay) admit(f *frame) (bool, error) {
 	return true, nil
 }
 
-// goAway says that r.last was the last stream. It ends the connection if there
-// is nothing left to do.
+// goAway sends a GOAWAY with r.last as the last stream. It ends the connection if
+// no stream is open.
 func (r *relay) goAway() error {
 	r.leave = true
 	payload := binary.BigEndian.AppendUint32(nil, r.last)
@@ -175,7 +177,7 @@ func (r *relay) goAway() error {
 	return nil
 }
 
-// fromServer hands frames to the client until a fault ends the connection.
+// fromServer relays frames to the client until a fault ends the connection.
 func (r *relay) fromServer() {
 	defer r.ends()
 	defer r.behind.Close()
@@ -190,7 +192,7 @@ func (r *relay) fromServer() {
 	}
 }
 
-// deliver hands a frame to the client, or what its stream's fault makes of it.
+// deliver sends a frame to the client, or executes the fault of its stream.
 func (r *relay) deliver(f frame) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

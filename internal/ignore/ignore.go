@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Patterns are the lines of a .gitignore file. The last one that matches
-// decides.
+// Patterns are the lines of a .gitignore file. If several match, the last one
+// counts.
 type Patterns []pattern
 
 type pattern struct {
@@ -18,7 +18,7 @@ type pattern struct {
 	dirOnly bool
 }
 
-// Parse reads lines. Empty lines and those that begin with # say nothing.
+// Parse parses lines. It ignores empty lines and comments, which start with #.
 func Parse(lines []string) (Patterns, error) {
 	var all Patterns
 	for _, line := range lines {
@@ -36,9 +36,9 @@ func Parse(lines []string) (Patterns, error) {
 func parse(line string) (p pattern, err error) {
 	text := strings.TrimRight(line, "\r\n")
 	if strings.ContainsAny(text, "\n\x00") {
-		return p, fmt.Errorf("%q is more than one line", line)
+		return p, fmt.Errorf("%q has more than one line", line)
 	}
-	// Spaces at the end count only if they are escaped.
+	// Trailing spaces are ignored unless they are escaped.
 	for strings.HasSuffix(text, " ") && !strings.HasSuffix(text, `\ `) {
 		text = text[:len(text)-1]
 	}
@@ -49,7 +49,8 @@ func parse(line string) (p pattern, err error) {
 		p.negated, text = true, text[1:]
 	}
 	text, p.dirOnly = strings.CutSuffix(text, "/")
-	// A slash at the beginning or in the middle ties it to the top.
+	// A pattern with a slash at the start or in the middle matches only from the
+	// top directory.
 	anchored := strings.Contains(text, "/")
 	text = strings.TrimPrefix(text, "/")
 	if text == "" {
@@ -84,7 +85,7 @@ func parse(line string) (p pattern, err error) {
 	return p, nil
 }
 
-// translate writes one part of a pattern, between slashes, as a regular expression.
+// translate converts a path element of a pattern to a regular expression.
 func translate(b *strings.Builder, part string) error {
 	for i := 0; i < len(part); {
 		switch c := part[i]; c {
@@ -112,7 +113,8 @@ func translate(b *strings.Builder, part string) error {
 	return nil
 }
 
-// class translates a set of characters, such as [a-z] or [!0-9]. It returns its length.
+// class converts a set of characters, such as [a-z] or [!0-9]. It returns the
+// length of the set.
 func class(b *strings.Builder, text string) (int, error) {
 	i := 1
 	b.WriteByte('[')
@@ -147,12 +149,12 @@ func class(b *strings.Builder, text string) (int, error) {
 		b.WriteByte(c)
 		i++
 	}
-	return 0, fmt.Errorf("a [ without its ]")
+	return 0, fmt.Errorf("a [ without a ]")
 }
 
-// Match reports whether a path with slashes, relative to the top, is excluded.
-// The caller passes over what is in a directory that is excluded. Match does not
-// look at the directories above.
+// Match reports whether a path is excluded. The path has slashes and is relative to
+// the top directory. The caller must skip the content of excluded directories,
+// because Match does not check the parents of a path.
 func (ps Patterns) Match(name string, dir bool) bool {
 	name = path.Clean(name)
 	for i := len(ps) - 1; i >= 0; i-- {

@@ -10,7 +10,7 @@ import (
 func TestMatch(t *testing.T) {
 	for _, tt := range []struct {
 		lines   []string
-		matches []string // directories end in a slash
+		matches []string // directories end with a slash
 		not     []string
 	}{
 		{nil, nil, []string{"a", "a/"}},

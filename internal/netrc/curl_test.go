@@ -18,11 +18,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// curl is the installed one, with a server that notes what it sends.
+// curl is the installed curl, with a server that records what it sends.
 type curl struct {
-	version []int // 8, 23
+	version []int // such as 8, 23
 	url     *url.URL
-	sent    chan string // Authorization of each request
+	sent    chan string // the Authorization header of each request
 }
 
 func newCurl(t *testing.T) *curl {
@@ -45,8 +45,8 @@ func newCurl(t *testing.T) *curl {
 	return c
 }
 
-// ask runs curl -n for a host, all of which are our server, and gives what it
-// sends in the words of the table.
+// ask runs curl -n for a host. All hosts resolve to our server. It returns what
+// curl sends, in the form that the table uses.
 func (c *curl) ask(t *testing.T, host string, args ...string) string {
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
@@ -74,9 +74,9 @@ func (c *curl) ask(t *testing.T, host string, args ...string) string {
 	return string(decoded)
 }
 
-// TestCurl holds every row of the table against the curl at hand. A version
-// that is not among those asked by hand is compared but not judged, unless it
-// is newer than all: then it is to answer like the newest.
+// TestCurl compares every row of the table with the installed curl. The results of
+// versions that are not in the table are logged but not checked. A version that is
+// newer than all of them must behave like the newest one.
 func TestCurl(t *testing.T) {
 	c := newCurl(t)
 	version := fmt.Sprintf("%d.%d", c.version[0], c.version[1])
@@ -84,7 +84,7 @@ func TestCurl(t *testing.T) {
 	if slices.Compare(c.version, []int{8, 23}) > 0 {
 		version, judged = "8.23", true
 	}
-	var asWe, asNoted, other int
+	var same, asNoted, other int
 	for _, r := range rows {
 		path := filepath.Join(t.TempDir(), "netrc")
 		require.NoError(t, os.WriteFile(path, []byte(r.file), 0o600))
@@ -94,7 +94,7 @@ func TestCurl(t *testing.T) {
 		}
 		switch {
 		case got == r.want:
-			asWe++
+			same++
 		case got == want:
 			asNoted++
 		default:
@@ -105,7 +105,7 @@ func TestCurl(t *testing.T) {
 			assert.Equal(t, want, got, "%s: curl sends another credential", r.name)
 		}
 	}
-	t.Logf("%d files: curl sends what we answer for %d, what the row says for %d, something else for %d", len(rows), asWe, asNoted, other)
+	t.Logf("%d files: curl sends what we answer for %d, what the row says for %d, something else for %d", len(rows), same, asNoted, other)
 	if !judged {
 		t.Skipf("curl %s was not judged: asked by hand were %s", version, strings.Join(asked, ", "))
 	}

@@ -1,82 +1,83 @@
-// Package netrc reads .netrc files, in which people keep the credentials of
-// hosts, and understands them as curl does. Where versions of curl disagree,
-// the newer one is followed.
+// Package netrc reads .netrc files, which contain credentials of hosts. It
+// interprets them as curl does. Where versions of curl differ, it follows the newer
+// one.
 //
 // # The rules
 //
-// Every rule below has a row in this package's tests, where the curl that is
-// installed is asked about the same file.
+// Each rule below has a row in this package's tests. The tests compare it with the
+// installed curl.
 //
-//   - A file is a row of tokens, separated by spaces, tabs and line ends (\n,
-//     \r\n); indentation and line breaks mean nothing more. A line that begins
-//     with # (after blanks) is a comment. A # anywhere else is an ordinary
-//     character.
-//   - A token that begins with a double quote goes on to the next one, over
-//     blanks and line ends. In it \n, \r and \t are line end, carriage return
-//     and tab, and a backslash before anything else stands for that character.
-//     Outside quotes a backslash is an ordinary character, and so is a quote
-//     that does not come first.
+//   - A file is a sequence of tokens, separated by spaces, tabs and line ends
+//     (\n, \r\n). Indentation and line breaks have no other meaning. A line
+//     that starts with # (after blanks) is a comment. A # in any other place is
+//     an ordinary character.
+//   - A token that starts with a double quote extends to the next double quote,
+//     including blanks and line ends. In it, \n, \r and \t stand for line end,
+//     carriage return and tab. A backslash before any other character stands
+//     for that character. Outside quotes, a backslash is an ordinary character,
+//     and so is a quote that is not the first character.
 //   - Keywords are machine NAME, default, login VALUE, password VALUE, account
-//     VALUE (which HTTP has no use for) and macdef, in any case, never quoted.
-//     What follows a keyword with a value is that value, even if it looks like
-//     a keyword. Tokens that are none of these are skipped.
-//   - An entry begins with machine or default and ends before the next machine,
-//     default or macdef. A macro runs from macdef to the next empty line.
-//   - A name matches the host of the same name, whatever the case. Scheme and
-//     port play no part: "machine example.com:443" matches nothing. A default
-//     matches every host, so it hides the machines behind it.
-//   - The first matching entry that has a login or a password is the answer;
-//     what of the two it lacks is empty. Of a key given twice the last counts.
-//     An entry in which both are given as "" is the end of the search, too.
-//   - The file is read up to the answer: a quote that is never closed, a
-//     carriage return that stands before a blank, or a value of 4 KiB or more
-//     is an error for those hosts whose entry is not complete before it.
-//   - A line of 16 KiB or more and a file of 128 KiB or more are refused.
-//   - The file's mode is not looked at.
+//     VALUE (which HTTP does not use) and macdef. Case does not matter. A
+//     quoted keyword does not count. The token after a keyword with a value is
+//     the value, even if it looks like a keyword. Other tokens are skipped.
+//   - An entry starts with machine or default and ends before the next machine,
+//     default or macdef. A macro extends from macdef to the next empty line.
+//   - A name matches the host of the same name, ignoring case. It contains no
+//     scheme and no port: "machine example.com:443" matches nothing. A default
+//     matches every host, so it hides the machines that follow it.
+//   - The first matching entry with a login or a password is the result. If one
+//     of the two is unset, it is empty. If a key is set twice, the last value
+//     counts. An entry with login "" and password "" also ends the search.
+//   - The file is read up to the result. An unclosed quote, a carriage return
+//     before a blank, and a value of 4 KiB or more are errors only for hosts
+//     whose entry is not complete before them.
+//   - A line of 16 KiB or more and a file of 128 KiB or more are rejected.
+//   - The mode of the file is not checked.
 //
-// curl also searches for the entry of a given login, when the URL names one.
-// No URL does here, so there is no such search.
+// If the URL contains a login, curl searches for the entry with this login. No URL
+// in this library contains one, so there is no such search.
 //
-// # Where curl answers otherwise
+// # Differences between versions of curl
 //
-// All rows were put to curl 7.88.1, 8.14.1, 8.21.0, which brought a new
-// scanner, and 8.23.0. This package is of one mind with the last two, 8.21.0's
-// crash on "default login "" " aside. Before 8.21:
+// All rows were tested with curl 7.88.1, 8.14.1, 8.21.0, which has a new parser,
+// and 8.23.0. This package agrees with the last two, except that 8.21.0 crashes on
+// "default login "" ". Versions before 8.21 differ as follows:
 //
-//   - An entry with a login and no password does not end the search. One with
-//     a password and no login does not either in 7.88, and costs the default
-//     behind it its password.
-//   - The first login and password that make a pair end the search, so keys
-//     that come again after them do not count.
-//   - A keyword counts if it is quoted, and after account.
-//   - macdef inside an entry is an unknown token, and does not end it.
+//   - An entry with a login and no password does not end the search. In 7.88,
+//     an entry with a password and no login does not end it either, and a
+//     default after it loses its password.
+//   - The search ends at the first complete pair of login and password, so
+//     later values of the same keys do not count.
+//   - A quoted keyword counts, and so does a keyword after account.
+//   - macdef inside an entry is an unknown token, and does not end the entry.
 //   - The character after a closing quote is lost.
-//   - A form feed ends a token, in 8.14 any control character does. A carriage
-//     return before a blank is one more blank.
+//   - A form feed ends a token. In 8.14, any control character does. A carriage
+//     return before a blank is another blank.
 //   - "" for both login and password is sent.
 //
-// In 7.88 alone:
+// Only 7.88 differs as follows:
 //
-//   - A token that begins with # is a comment up to the end of the line.
+//   - A token that starts with # is a comment that extends to the line end.
 //   - A quote that is not closed on its line is an error.
 //   - A line of blanks does not end a macro.
-//   - Lines of 4 KiB or more are skipped; values and files have no bound.
+//   - Lines of 4 KiB or more are skipped. Values and files have no limit.
 //
-// In 8.14 alone:
+// Only 8.14 differs as follows:
 //
-//   - These are errors: letters beyond ASCII that begin a token (further on,
-//     they end it); carriage returns in a row, after blanks or on an empty line;
-//     a lone quote in a macro; an unknown token of 4 KiB or more.
-//   - What is behind a line too long is not read, without a word.
+//   - These are errors: non-ASCII letters at the start of a token (in other
+//     places, they end it); several carriage returns in a row, after blanks or
+//     on an empty line; a lone quote in a macro; an unknown token of 4 KiB or
+//     more.
+//   - The text after a line that is too long is silently ignored.
 //
-// By decision, unlike any curl:
+// This package deliberately differs from all versions of curl as follows:
 //
-//   - An answer with a control character is refused, as RFC 7617 asks; curl does
-//     that in other protocols than HTTP. It is most often a backslash in quotes
-//     that should have been two.
-//   - A file with a NUL byte is refused; curl loses what is behind it.
+//   - A result with a control character is rejected, as RFC 7617 requires. curl
+//     rejects it only in protocols other than HTTP. The usual cause is a single
+//     backslash in quotes that should be two.
+//   - A file with a NUL byte is rejected. curl ignores the text after it.
 //   - Comments count towards the size of the file.
-//   - Without $HOME, the system is not asked for the user's home directory.
+//   - Without $HOME, the operating system is not asked for the home directory.
 package netrc
 
 import (
@@ -91,19 +92,20 @@ import (
 	"strings"
 )
 
-// Bounds. A file and a line stay below theirs with one more line end.
+// Limits. The last line end of a line or file does not count.
 const (
 	maxFile  = 128 << 10
 	maxLine  = 16 << 10
 	maxToken = 4 << 10
 )
 
-// ErrNoCredential is the error of a search that finds nothing.
+// ErrNoCredential is the error of a search without a result.
 var ErrNoCredential = errors.New("no credential")
 
-// Default returns the path of the user's file: $NETRC, else .netrc in the home
-// directory. On Windows that may also be called _netrc; .netrc is preferred,
-// and $HOME to %USERPROFILE%. Whether the file exists is not said.
+// Default returns the path of the user's file: $NETRC, or else .netrc in the home
+// directory. On Windows, _netrc is also possible, but .netrc has precedence, and
+// $HOME has precedence over %USERPROFILE%. Default does not check whether the file
+// exists.
 func Default() (path string, err error) {
 	return defaultPath(runtime.GOOS == "windows")
 }
@@ -116,7 +118,7 @@ func defaultPath(windows bool) (string, error) {
 	if home == "" {
 		var err error
 		if home, err = os.UserHomeDir(); err != nil {
-			return "", fmt.Errorf("the place of .netrc is not known: %w; set HOME or NETRC", err)
+			return "", fmt.Errorf("the path of .netrc is unknown: %w; set HOME or NETRC", err)
 		}
 	}
 	path := filepath.Join(home, ".netrc")
@@ -134,14 +136,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// A File is a .netrc file that was read. It keeps what it holds in a function,
-// so that no way of printing a value shows it.
+// A File is a parsed .netrc file. It keeps its content in a function, so that
+// printing a value never shows it.
 type File struct {
 	find func(host string) (login, password string, err error)
 }
 
-// Read reads a file. One that is not there is an [io/fs.ErrNotExist]. No error
-// of this package quotes the file.
+// Read reads a file. If the file does not exist, the error matches
+// [io/fs.ErrNotExist]. No error of this package quotes the file.
 func Read(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -155,24 +157,25 @@ func Read(path string) (*File, error) {
 	return parse("netrc file "+path, data)
 }
 
-// Parse understands data as the content of a .netrc file.
+// Parse parses data as the content of a .netrc file.
 func Parse(data []byte) (*File, error) {
 	return parse("netrc", data)
 }
 
-// Find returns the credential for a host, which is a name or an address
-// without scheme, port and brackets. Without one the error is [ErrNoCredential].
+// Find returns the credential for a host. The host is a name or an address without
+// scheme, port and brackets. If there is no credential, the error is
+// [ErrNoCredential].
 func (f *File) Find(host string) (login, password string, err error) {
 	return f.find(host)
 }
 
-// An entry is one machine, or the default.
+// An entry is a machine entry or the default entry.
 type entry struct {
 	at              int // offset in the text
 	machine         string
 	anyHost         bool
 	login, password string
-	filled          bool // has a login or a password
+	filled          bool // it has a login or a password
 }
 
 func (e entry) matches(host string) bool {
@@ -195,7 +198,7 @@ func parse(name string, data []byte) (*File, error) {
 		case entries[i].login+entries[i].password == "":
 			err = fmt.Errorf("%w for machine %s: login and password of line %d are empty", ErrNoCredential, host, text.line(entries[i].at))
 		case hasControl(entries[i].login + entries[i].password):
-			err = fmt.Errorf("line %d: the login or password of this entry holds a control character; "+
+			err = fmt.Errorf("line %d: the login or password of this entry contains a control character;  "+
 				`in quotes, close them on the same line, and write \\ for a backslash (\n, \r and \t are control characters)`, text.line(entries[i].at))
 		default:
 			return entries[i].login, entries[i].password, nil
@@ -204,15 +207,15 @@ func parse(name string, data []byte) (*File, error) {
 	}}, nil
 }
 
-// A text is a file without its comments and indentation.
+// A text is the text of a file without comments and indentation.
 type text struct {
-	lines   string // each ends in \n
-	numbers []int  // of the lines, in the file
+	lines   string // each line ends with \n
+	numbers []int  // line numbers in the file
 }
 
 func load(data []byte) (*text, error) {
 	if len(data)+1 >= maxFile {
-		return nil, fmt.Errorf("it is too large, the bound is %d KiB; take out what is not needed", maxFile>>10)
+		return nil, fmt.Errorf("it is larger than the maximum of %d KiB; remove unused entries", maxFile>>10)
 	}
 	var (
 		t      text
@@ -224,9 +227,9 @@ func load(data []byte) (*text, error) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		switch {
 		case len(line)+1 >= maxLine:
-			return nil, fmt.Errorf("line %d: it is too long, the bound is %d KiB; break it at a blank", number, maxLine>>10)
+			return nil, fmt.Errorf("line %d: it is longer than the maximum of %d KiB; split it at a blank", number, maxLine>>10)
 		case bytes.IndexByte(line, 0) >= 0:
-			return nil, fmt.Errorf("line %d: it holds a NUL byte, so this is no plain text; save the file as UTF-8", number)
+			return nil, fmt.Errorf("line %d: it contains a NUL byte; save the file as UTF-8", number)
 		}
 		line = bytes.TrimLeft(line, " \t")
 		if bytes.HasPrefix(line, []byte("#")) {
@@ -240,15 +243,15 @@ func load(data []byte) (*text, error) {
 	return &t, nil
 }
 
-// line returns the number of the line in which an offset lies.
+// line returns the number of the line that contains an offset.
 func (t *text) line(at int) int {
 	return t.numbers[strings.Count(t.lines[:at], "\n")]
 }
 
-// entries returns those that are complete before the first fault.
+// entries returns the entries that are complete before the first error.
 func (t *text) entries() (entries []entry, fault error) {
 	l := lexer{text: t, rest: t.lines}
-	var current entry // without a name: what stands outside of entries
+	var current entry // without a name for text outside of entries
 	begin := func(next entry) {
 		if current.anyHost || current.machine != "" {
 			entries = append(entries, current)
@@ -285,10 +288,10 @@ func (t *text) entries() (entries []entry, fault error) {
 	return entries, l.fault
 }
 
-// hint says what may be wrong if no entry matches a host.
+// hint returns the possible cause if no entry matches a host.
 func (t *text) hint(entries []entry, host string) string {
 	if strings.HasPrefix(t.lines, "\ufeff") {
-		return "; the byte order mark before line 1 hides its first word, save the file without"
+		return "; the byte order mark before line 1 hides its first word; save the file without it"
 	}
 	for _, e := range entries {
 		_, name, ok := strings.Cut(e.machine, "://")
@@ -299,17 +302,17 @@ func (t *text) hint(entries []entry, host string) string {
 			name = name[:i]
 		}
 		if name != e.machine && fold(name, host) {
-			return fmt.Sprintf("; the machine of line %d has more than a host name, leave out scheme, port and path", t.line(e.at))
+			return fmt.Sprintf("; the machine of line %d has more than a host name; remove scheme, port and path", t.line(e.at))
 		}
 	}
 	return ""
 }
 
-// A lexer takes tokens off a text until there are no more or one is faulty.
+// A lexer splits a text into tokens, up to the end or an invalid token.
 type lexer struct {
 	text   *text
 	rest   string
-	at     int // where token begins
+	at     int // offset of token
 	token  string
 	quoted bool
 	fault  error
@@ -331,14 +334,14 @@ func (l *lexer) next(value bool) bool {
 		return l.unquote()
 	}
 	end := strings.IndexAny(l.rest, " \t\r\n")
-	if end == 0 && !value { // a value is empty there
-		return l.fail("a carriage return stands before a blank; take it out")
+	if end == 0 && !value { // a value may be empty there
+		return l.fail("a carriage return precedes a blank; remove it")
 	}
 	l.token, l.rest = l.rest[:end], l.rest[end:]
 	return true
 }
 
-// unquote takes the quoted token that begins here.
+// unquote reads the quoted token at the current position.
 func (l *lexer) unquote() bool {
 	var token strings.Builder
 	escaped := false
@@ -364,17 +367,17 @@ func (l *lexer) unquote() bool {
 		}
 		token.WriteByte(c)
 	}
-	return l.fail(`a quote is never closed; close it, or, if it belongs to the value, quote all of it and write \" for it`)
+	return l.fail(`a quote is not closed; close it, or, if it belongs to the value, quote all of it and write \" for it`)
 }
 
-// value takes the token after a keyword, whatever it looks like.
+// value reads the token after a keyword, even if it looks like a keyword.
 func (l *lexer) value() bool {
 	return l.next(true) && l.bounded()
 }
 
 func (l *lexer) bounded() bool {
 	if len(l.token) >= maxToken {
-		return l.fail(fmt.Sprintf("a value is too long, the bound is %d KiB", maxToken>>10))
+		return l.fail(fmt.Sprintf("a value is longer than the maximum of %d KiB", maxToken>>10))
 	}
 	return true
 }
@@ -388,7 +391,7 @@ func (l *lexer) keyword(word string) bool {
 	return !l.quoted && fold(l.token, word)
 }
 
-// skipMacro leaves the lexer at the next empty line.
+// skipMacro moves to the next empty line.
 func (l *lexer) skipMacro() {
 	for {
 		_, rest, ok := strings.Cut(l.rest, "\n")
@@ -399,8 +402,9 @@ func (l *lexer) skipMacro() {
 	}
 }
 
-// fold reports whether two words are one but for the case of ASCII letters, if
-// one of them is ASCII: letters beyond that fold to them are longer.
+// fold reports whether two words are equal, ignoring the case of ASCII letters. One
+// of them must be ASCII. A non-ASCII letter that folds to an ASCII letter is
+// longer.
 func fold(a, b string) bool {
 	return len(a) == len(b) && strings.EqualFold(a, b)
 }

@@ -16,7 +16,7 @@ import (
 
 func (r row) asked() string { return cmp.Or(r.host, "127.0.0.1") }
 
-// find gives our answer in the words of the table.
+// find returns our result in the form that the table uses.
 func (r row) find() (string, error) {
 	file, err := Parse([]byte(r.file))
 	if err != nil {
@@ -58,11 +58,11 @@ func TestFile_Find_says_what_to_do(t *testing.T) {
 		{"machine b.example.com login u", "netrc: no credential for machine a.example.com and no default"},
 		{"machine a.example.com", "netrc: no credential for machine a.example.com and no default"},
 		{"\n\nmachine a.example.com login \"\" password \"\"", "netrc: no credential for machine a.example.com: login and password of line 3 are empty"},
-		{"\n\nmachine https://A.example.com/ login u", "no credential for machine a.example.com and no default; the machine of line 3 has more than a host name, leave out scheme, port and path"},
+		{"\n\nmachine https://A.example.com/ login u", "no credential for machine a.example.com and no default; the machine of line 3 has more than a host name; remove scheme, port and path"},
 		{"machine a.example.com:443 login u", "; the machine of line 1 has more than a host name"},
 		{"\ufeffmachine a.example.com login u", "; the byte order mark before line 1"},
-		{"machine a.example.com login \"u", `line 1: a quote is never closed; close it, or, if it belongs to the value, quote all of it and write \" for it`},
-		{`machine a.example.com login u password "c:\new"`, `line 1: the login or password of this entry holds a control character; in quotes, close them on the same line, and write \\ for a backslash`},
+		{"machine a.example.com login \"u", `line 1: a quote is not closed; close it, or, if it belongs to the value, quote all of it and write \" for it`},
+		{`machine a.example.com login u password "c:\new"`, `line 1: the login or password of this entry contains a control character;  in quotes, close them on the same line, and write \\ for a backslash`},
 	} {
 		file, err := Parse([]byte(c.file))
 		require.NoError(t, err)
@@ -91,14 +91,14 @@ func TestRead(t *testing.T) {
 	file, err = read("# mine\n\"")
 	require.NoError(t, err)
 	_, _, err = file.Find("a.example.com")
-	assert.ErrorContains(t, err, "netrc file "+path+": line 2: a quote is never closed")
+	assert.ErrorContains(t, err, "netrc file "+path+": line 2: a quote is not closed")
 
 	_, err = read("m\x00a\x00c\x00h\x00i\x00n\x00e\x00")
-	assert.ErrorContains(t, err, "netrc file "+path+": line 1: it holds a NUL byte, so this is no plain text; save the file as UTF-8")
+	assert.ErrorContains(t, err, "netrc file "+path+": line 1: it contains a NUL byte; save the file as UTF-8")
 	_, err = read("\n" + strings.Repeat("x", maxLine))
-	assert.ErrorContains(t, err, "netrc file "+path+": line 2: it is too long, the bound is 16 KiB")
+	assert.ErrorContains(t, err, "netrc file "+path+": line 2: it is longer than the maximum of 16 KiB")
 	_, err = read(strings.Repeat("x\n", maxFile))
-	assert.ErrorContains(t, err, "netrc file "+path+": it is too large, the bound is 128 KiB")
+	assert.ErrorContains(t, err, "netrc file "+path+": it is larger than the maximum of 128 KiB")
 
 	_, err = Read(path + "2")
 	assert.ErrorIs(t, err, fs.ErrNotExist)
@@ -181,8 +181,8 @@ func FuzzParse(f *testing.F) {
 		require.Less(t, max(len(login), len(password)), maxToken)
 		require.False(t, hasControl(login+password))
 
-		// The answer is the same again, from the file in another shape, and for
-		// the host in another case.
+		// The result must be the same if the file is written in another way, and if
+		// the case of the host differs.
 		again := func(data []byte, host string) {
 			file, err2 := Parse(data)
 			require.NoError(t, err2)

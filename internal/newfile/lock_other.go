@@ -4,7 +4,7 @@ package newfile
 
 import "os"
 
-// lock does nothing where there is no portable way.
+// lock does nothing, because there is no portable way to lock a file.
 func lock(*os.File) bool { return true }
 
 const renamesOpen = false

@@ -1,5 +1,5 @@
-// Package newfile makes files of this machine that have their name only when
-// they are complete.
+// Package newfile creates local files that appear under their name when they are
+// complete.
 package newfile
 
 import (
@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// A File is a file that is not complete.
+// A File is an incomplete file.
 type File struct {
 	*os.File
 	root    *os.Root
 	temp    string
 	name    string
 	replace bool
-	resumed bool // it is locked for as long as it is open
+	resumed bool // it is locked while it is open
 	done    bool
 }
 
-// Create makes a file that is to have a name in root. Until it has it, its name
-// is temp, in the same directory. If something has the name already, that is an
-// error that matches fs.ErrExist; with replace only if it is a directory.
+// Create creates a file that Commit gives a name in root. Until then its name is
+// temp, in the same directory. If something with the name exists, Create fails with
+// an error that matches fs.ErrExist. With replace, it fails only if that is a
+// directory.
 func Create(root *os.Root, name, temp string, replace bool) (*File, error) {
 	f := &File{root: root, name: name, temp: filepath.Join(filepath.Dir(name), temp), replace: replace}
 	if err := f.check(); err != nil {
@@ -35,8 +36,8 @@ func Create(root *os.Root, name, temp string, replace bool) (*File, error) {
 	return f, err
 }
 
-// Resume is Create that takes what is at temp already. For as long as the file is
-// open, no other Resume can have it, on systems that can lock files.
+// Resume is Create for a file that may already exist at temp. On systems with file
+// locks, no other Resume can use the file while it is open.
 func Resume(root *os.Root, name, temp string, replace bool) (*File, error) {
 	f := &File{root: root, name: name, temp: filepath.Join(filepath.Dir(name), temp), replace: replace, resumed: true}
 	if err := f.check(); err != nil {
@@ -62,21 +63,21 @@ func Resume(root *os.Root, name, temp string, replace bool) (*File, error) {
 				return f, nil
 			}
 		}
-		file.Close() // it got its name, or was removed, before it was locked
+		file.Close() // before it was locked, it was renamed or removed
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
 }
 
-// ErrInUse is matched by the error of Resume if another has the file.
+// ErrInUse matches the error of Resume if another process uses the file.
 var ErrInUse = errors.New("it is in use by another download")
 
-// check fails early where Commit would fail.
+// check fails if Commit would fail.
 func (f *File) check() error {
 	switch info, err := f.root.Lstat(f.name); {
 	case err != nil:
-		return nil // Commit will find out if that is not because there is nothing
+		return nil // Commit reports any other problem
 	case info.IsDir():
 		return &fs.PathError{Op: "create", Path: f.name, Err: fmt.Errorf("a directory is there: %w", fs.ErrExist)}
 	case !f.replace:
@@ -85,9 +86,9 @@ func (f *File) check() error {
 	return nil
 }
 
-// Commit gives the file its name, and the time that it was modified unless that
-// is zero. Without replace, exactly one of several files gets a name: the
-// system decides which.
+// Commit gives the file its name, and its modification time unless modified is
+// zero. Without replace, the operating system ensures that only one of several
+// concurrent files gets the name.
 func (f *File) Commit(modified time.Time) error {
 	if f.resumed && renamesOpen {
 		defer f.Close()
@@ -111,13 +112,13 @@ func (f *File) Commit(modified time.Time) error {
 		if errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := f.reserve(); err != nil { // not every file system has links
+		if err := f.reserve(); err != nil { // not every file system supports links
 			return err
 		}
 	}
 	if err := f.root.Rename(f.temp, f.name); err != nil {
 		if !f.replace {
-			_ = f.root.Remove(f.name) // ours, and empty
+			_ = f.root.Remove(f.name) // it is our empty file
 		}
 		return err
 	}
@@ -125,7 +126,7 @@ func (f *File) Commit(modified time.Time) error {
 	return nil
 }
 
-// reserve takes the name with an empty file, for Rename to replace.
+// reserve creates an empty file with the name, which Rename then replaces.
 func (f *File) reserve() error {
 	mark, err := f.root.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -134,7 +135,7 @@ func (f *File) reserve() error {
 	return mark.Close()
 }
 
-// Discard removes the file, unless it has its name.
+// Discard removes the file, unless Commit gave it its name.
 func (f *File) Discard() error {
 	if f.done {
 		return nil

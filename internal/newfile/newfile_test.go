@@ -73,7 +73,7 @@ func TestFile_replaces(t *testing.T) {
 	assert.ElementsMatch(t, []string{"name", "folder"}, names(t, dir))
 }
 
-// Something may get the name while the file is written.
+// Another file may get the name while this one is written.
 func TestFile_meetsAnother(t *testing.T) {
 	dir, root := openRoot(t)
 	f, err := Create(root, "name", ".temp", false)

@@ -1,4 +1,5 @@
-// Package patch changes JSON documents without touching what it does not know.
+// Package patch changes JSON documents without changing members that it does not
+// know.
 package patch
 
 import (
@@ -7,9 +8,9 @@ import (
 	"slices"
 )
 
-// Object makes the changes to doc that lead from before to after, two values
-// whose JSON forms are objects, and reports whether there were any. Members of
-// doc that neither of them has stay as they are, at all levels.
+// Object applies the changes from before to after to doc. The JSON forms of before
+// and after are objects. It reports whether there were any changes. Members of doc
+// that are in neither of them remain unchanged, at all levels.
 func Object(doc map[string]json.RawMessage, before, after any) (changed bool, err error) {
 	b, err := json.Marshal(before)
 	if err != nil {
@@ -39,7 +40,7 @@ func object(doc, before, after map[string]json.RawMessage) {
 	}
 }
 
-// patched returns doc with the changes that lead from before to after.
+// patched returns doc with the changes from before to after.
 func patched(doc, before, after json.RawMessage) json.RawMessage {
 	if d, b, a := members(doc), members(before), members(after); d != nil && b != nil && a != nil {
 		object(d, b, a)
@@ -51,9 +52,9 @@ func patched(doc, before, after json.RawMessage) json.RawMessage {
 	return after
 }
 
-// list returns the elements of doc in the order of after: those that are in
-// before as well as they are in doc, and one that was changed in its place
-// with that change.
+// list returns the elements of doc in the order of after. An element that is also
+// in before keeps its form in doc. If a single element was changed in its place,
+// the change is applied to the element of doc.
 func list(doc, before, after []json.RawMessage) []json.RawMessage {
 	index := func(in []json.RawMessage, v json.RawMessage) int {
 		return slices.IndexFunc(in, func(e json.RawMessage) bool { return bytes.Equal(e, v) })
@@ -74,19 +75,19 @@ func list(doc, before, after []json.RawMessage) []json.RawMessage {
 	return result
 }
 
-// members returns the members of a JSON object, nil if text is none.
+// members returns the members of a JSON object, or nil for any other text.
 func members(text []byte) (m map[string]json.RawMessage) {
 	_ = json.Unmarshal(text, &m)
 	return m
 }
 
-// elements returns the elements of a JSON array, nil if text is none.
+// elements returns the elements of a JSON array, or nil for any other text.
 func elements(text []byte) (list []json.RawMessage) {
 	_ = json.Unmarshal(text, &list)
 	return list
 }
 
 func encode(v any) json.RawMessage {
-	text, _ := json.Marshal(v) // texts that were JSON before
+	text, _ := json.Marshal(v) // the texts were valid JSON
 	return text
 }

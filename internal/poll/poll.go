@@ -1,7 +1,7 @@
-// Package poll waits for something that takes an unknown time. It polls often at
-// first and then less and less, so that the end is noticed within a small part of
-// the time that it took. It goes on after failures, for a time that grows with
-// the wait.
+// Package poll polls until an operation of unknown duration is done. It polls often
+// at first and then less often. The delay until it notices the end is a small
+// fraction of the duration. It tolerates failures for a time that grows with the
+// wait.
 package poll
 
 import (
@@ -11,18 +11,19 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// Bounds of a pause, and the part of the time so far that one pause is.
+// Limits of a pause, and the divisor that gives the pause from the elapsed time.
 const (
 	First = 20 * time.Millisecond
 	Most  = 5 * time.Second
 	part  = 10
 )
 
-// A Pacer paces one wait. Its zero value is ready to use, by one goroutine.
+// A Pacer paces one wait. Its zero value is ready to use. It is not safe for
+// concurrent use.
 type Pacer struct{ start time.Time }
 
-// Wait pauses before the next poll. It returns why the context is over as soon as
-// the context ends.
+// Wait pauses before the next poll. It returns an error as soon as the context
+// ends.
 func (p *Pacer) Wait(ctx context.Context) error {
 	if p.start.IsZero() {
 		p.start = time.Now()
@@ -30,7 +31,7 @@ func (p *Pacer) Wait(ctx context.Context) error {
 	return Sleep(ctx, min(max(time.Since(p.start)/part, First), Most))
 }
 
-// Sleep waits for d. It returns why the context is over as soon as the context ends.
+// Sleep waits for d. It returns an error as soon as the context ends.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

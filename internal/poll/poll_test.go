@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Whatever takes long is noticed within a tenth of its time, or five seconds,
-// and does not cost many polls.
+// The end of an operation must be noticed within a tenth of its duration or within
+// five seconds, with few polls.
 func TestPacer(t *testing.T) {
 	for _, row := range []struct {
 		takes, late time.Duration

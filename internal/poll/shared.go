@@ -9,46 +9,46 @@ import (
 )
 
 const (
-	// Few is the number of waits below which each polls for itself.
+	// Few is the number of waits from which on they share polls.
 	Few = 10
 
-	perRequest = 100 * time.Millisecond // between two rounds, for each request of the first
+	perRequest = 100 * time.Millisecond // time between two rounds, for each request of the first round
 )
 
-// A Shared lets many waits share their polls: a list tells which of the things
-// that they wait for are not done yet, and only the others are polled one by one.
+// A Shared lets many waits share their polls. A list shows which of their objects
+// are still pending. Only the other objects are polled one by one.
 type Shared[K comparable, T any] struct {
-	// Get polls one thing.
+	// Get polls one object.
 	Get func(ctx context.Context, id K) (*T, error)
 
-	// List returns those of the wanted things that are certainly not done, and
-	// the number of requests that it took.
+	// List returns those of the wanted objects that are certainly still pending,
+	// and the number of requests that it sent.
 	List func(ctx context.Context, wanted func(id K) bool) (pending map[K]*T, requests int, err error)
 
-	// Final reports whether an error of List says that it can never succeed, in
-	// which case each wait polls for itself.
+	// Final reports whether an error of List means that List can never succeed.
+	// Each wait then polls for itself.
 	Final func(err error) bool
 
 	mu     sync.Mutex
 	waits  map[K]int
-	round  *round[K, T] // the one that waits for its turn; nil if there is none
-	last   *round[K, T] // the one that was made last
-	joined time.Time    // when the last wait began
-	next   time.Time    // when the next round may begin
+	round  *round[K, T] // the round that has not started; nil if there is none
+	last   *round[K, T] // the latest round
+	joined time.Time    // when the latest wait started
+	next   time.Time    // when the next round may start
 }
 
-// A round is one list, for all waits that asked before it began.
+// A round is one list, for all waits that requested it before it started.
 type round[K comparable, T any] struct {
-	before  *round[K, T] // goes first; nil if that is over
+	before  *round[K, T] // the previous round; nil once it has ended
 	done    chan struct{}
 	pending map[K]*T
 	err     error
 
-	waits  int // that want its result
+	waits  int // number of waits that need the result
 	cancel context.CancelFunc
 }
 
-// Join begins a wait, and returns the function that ends it.
+// Join registers a wait, and returns the function that ends it.
 func (s *Shared[K, T]) Join(id K) (leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,14 +66,14 @@ func (s *Shared[K, T]) Join(id K) (leave func()) {
 	}
 }
 
-// many reports whether there are so many waits that they share a list.
+// many reports whether there are enough waits to share a list.
 func (s *Shared[K, T]) many() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.waits) >= Few
 }
 
-// Poll returns the status of one thing.
+// Poll returns the status of one object.
 func (s *Shared[K, T]) Poll(ctx context.Context, id K) (*T, error) {
 	if !s.many() {
 		return s.Get(ctx, id)
@@ -90,7 +90,7 @@ func (s *Shared[K, T]) Poll(ctx context.Context, id K) (*T, error) {
 	return s.Get(ctx, id)
 }
 
-// Pause pauses before the next poll of a wait. Rounds pace themselves.
+// Pause pauses before the next poll of a wait. Rounds have their own pace.
 func (s *Shared[K, T]) Pause(ctx context.Context, pacer *Pacer) error {
 	if s.many() {
 		return errs.Over(ctx)
@@ -98,12 +98,13 @@ func (s *Shared[K, T]) Pause(ctx context.Context, pacer *Pacer) error {
 	return pacer.Wait(ctx)
 }
 
-// wait returns the next round when it is done.
+// wait returns the next round when it has ended.
 func (s *Shared[K, T]) wait(ctx context.Context) (*round[K, T], error) {
 	s.mu.Lock()
 	r := s.round
 	if r == nil {
-		// The round outlives the wait that began it, as long as others want it.
+		// The round continues after the wait that started it, as long as other
+		// waits need it.
 		roundCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		r = &round[K, T]{before: s.last, done: make(chan struct{}), cancel: cancel}
 		s.round, s.last = r, r
@@ -128,7 +129,7 @@ func (s *Shared[K, T]) wait(ctx context.Context) (*round[K, T], error) {
 	return nil, errs.Over(ctx)
 }
 
-// run waits for the round's turn and makes the list.
+// run waits for the round's turn and requests the list.
 func (s *Shared[K, T]) run(ctx context.Context, r *round[K, T]) {
 	defer r.cancel()
 	defer close(r.done)
@@ -143,7 +144,7 @@ func (s *Shared[K, T]) run(ctx context.Context, r *round[K, T]) {
 		return
 	}
 	s.mu.Lock()
-	s.round = nil // who asks from now on wants a later status
+	s.round = nil // later waits need a newer status
 	s.mu.Unlock()
 
 	begun := time.Now()
@@ -155,7 +156,7 @@ func (s *Shared[K, T]) run(ctx context.Context, r *round[K, T]) {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pause = min(time.Since(s.joined)/part, Most) // as a wait alone would
+	pause = min(time.Since(s.joined)/part, Most) // the same pause as for a single wait
 	pause = max(pause, time.Duration(requests)*perRequest, part*time.Since(begun))
 	s.next = time.Now().Add(pause)
 }

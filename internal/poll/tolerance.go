@@ -2,20 +2,20 @@ package poll
 
 import "time"
 
-// Bounds of the time for which a wait tolerates failures, and the part of the
-// time before them that it is.
+// Limits of the time for which a wait tolerates failures, and the divisor that
+// gives this time from the elapsed time.
 const (
 	leastTolerated = time.Minute
 	mostTolerated  = 30 * time.Minute
 	toleratedPart  = 4
 )
 
-// A Tolerance says for how long a wait goes on while everything fails. The
-// longer it has taken so far, the longer: a wait of an hour outlasts an outage of
-// a quarter of an hour. Its zero value is ready to use, by one goroutine.
+// A Tolerance determines how long a wait continues while every poll fails. This
+// time grows with the wait: a wait of an hour tolerates an outage of a quarter of
+// an hour. Its zero value is ready to use. It is not safe for concurrent use.
 type Tolerance struct{ begun, failing time.Time }
 
-// Exceeded notes a failure and reports whether failures have lasted too long.
+// Exceeded records a failure and reports whether failures have lasted too long.
 func (t *Tolerance) Exceeded() bool {
 	now := time.Now()
 	if t.begun.IsZero() {
@@ -27,7 +27,7 @@ func (t *Tolerance) Exceeded() bool {
 	return now.Sub(t.failing) > min(max(t.failing.Sub(t.begun)/toleratedPart, leastTolerated), mostTolerated)
 }
 
-// Reset notes a success.
+// Reset records a success.
 func (t *Tolerance) Reset() {
 	if t.begun.IsZero() {
 		t.begun = time.Now()
@@ -35,5 +35,5 @@ func (t *Tolerance) Reset() {
 	t.failing = time.Time{}
 }
 
-// Lasts returns how long ago the first of the failures was.
+// Lasts returns the time since the first of the failures.
 func (t *Tolerance) Lasts() time.Duration { return time.Since(t.failing) }

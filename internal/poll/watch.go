@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// A Verdict says what a failed poll means for the wait.
+// A Verdict is the meaning of a failed poll for the wait.
 type Verdict int
 
 const (
-	// Final means that the next poll would fail as well.
+	// Final means that the next poll would fail, too.
 	Final Verdict = iota
 	// Transient means that the next poll may succeed. A wait tolerates such
 	// failures for some time.
 	Transient
-	// OnceMore means that the next poll may succeed, and that it decides.
+	// OnceMore means that the next poll may succeed, and that the wait ends if it
+	// fails.
 	OnceMore
 )
 
-// JudgeStatus says what a failed poll means by its HTTP status, which is 0 if there
-// was no response. A rejected credential may have expired if an earlier poll
-// succeeded. The next poll gets a new token then.
+// JudgeStatus returns the verdict for the HTTP status of a failed poll. The status
+// is 0 without a response. before reports whether an earlier poll succeeded. In
+// that case, a rejected credential may have expired, and the next poll gets a new
+// token.
 func JudgeStatus(status int, before bool) Verdict {
 	switch {
 	case status == 0, status >= 500, status == http.StatusTooManyRequests:
@@ -34,19 +36,19 @@ func JudgeStatus(status int, before bool) Verdict {
 	return Final
 }
 
-// A Watch is something to poll until its caller has seen enough.
+// A Watch polls until its consumer stops.
 type Watch[T any] struct {
 	Get          func(context.Context) (*T, error)
-	Same         func(old, new *T) bool               // nothing changed that is worth reporting
-	Judge        func(err error, before bool) Verdict // before: an earlier poll succeeded
-	Failed       func(error) error                    // makes the error that ends the watch; of nil if the context ended it
-	Once         bool                                 // one poll is enough
-	ResetBackoff bool                                 // poll often again after a change
-	Pause        func(context.Context, *Pacer) error  // pauses before the next poll; nil for the Pacer's own pause
+	Same         func(old, new *T) bool               // reports whether no reportable change happened
+	Judge        func(err error, before bool) Verdict // before reports whether an earlier poll succeeded
+	Failed       func(error) error                    // returns the error that ends the watch; its argument is nil if the context ended
+	Once         bool                                 // poll only once
+	ResetBackoff bool                                 // start with short pauses again after a change
+	Pause        func(context.Context, *Pacer) error  // pauses before the next poll; nil for the pause of the Pacer
 }
 
-// All yields what is seen first and then each change. It goes on after failed
-// polls as Judge says, for as long as a [Tolerance] allows.
+// All yields the first status and then each change. After a failed poll it
+// continues as Judge decides, for as long as a [Tolerance] allows.
 func (w Watch[T]) All(ctx context.Context) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		var (

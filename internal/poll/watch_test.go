@@ -16,22 +16,22 @@ var (
 	errGone   = errors.New("gone")
 )
 
-// An outage is a time in which every poll fails.
+// An outage is a period in which every poll fails.
 type outage struct {
 	from, to time.Duration
 	err      error
 }
 
-// A wait outlasts outages of a minute at any time, of a quarter of the time before
-// them, and of half an hour at most. It goes on once after each rejected
-// credential, and never after what is final.
+// A wait tolerates outages of one minute at any time, and of a quarter of the time
+// before them, but never more than half an hour. It continues once after each
+// rejected credential, and never after a final error.
 func TestWatch_tolerance(t *testing.T) {
 	const lasts = 24 * time.Hour
 	at := func(from, length time.Duration, err error) outage { return outage{from, from + length, err} }
 	for _, row := range []struct {
 		name    string
 		outages []outage
-		ends    time.Duration // when it gives up, and at most as much later; 0 if it does not
+		ends    time.Duration // earliest time at which it fails; 0 if it does not fail
 	}{
 		{"no outage", nil, 0},
 		{"a second and a half", []outage{at(10*time.Second, 1500*time.Millisecond, errOutage)}, 0},
@@ -82,7 +82,8 @@ func TestWatch_tolerance(t *testing.T) {
 	}
 }
 
-// After a rejected credential one poll decides, also if it is not the next one.
+// After a rejected credential, one poll decides, even if a transient failure comes
+// first.
 func TestWatch_onceMore(t *testing.T) {
 	for _, row := range []struct {
 		name  string

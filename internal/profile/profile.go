@@ -1,36 +1,37 @@
-// Package profile reads ~/.databrickscfg, the file in which Databricks' tools
-// keep hosts and credentials. It has one INI section for each profile.
+// Package profile reads ~/.databrickscfg. In this file, the tools of Databricks
+// store hosts and credentials. It has an INI section for each profile.
 //
 // # The rules
 //
-// The vendor's tools read this file with two parsers that differ: Python's
-// configparser, and an INI package for Go. These rules follow both where they
-// agree. Where they differ, the rule says whose side it takes.
+// The vendor's tools read this file with two different parsers: Python's
+// configparser and an INI package for Go. These rules follow both parsers where
+// they agree. Where the parsers differ, the rule names the parser that it follows.
 //
-//   - [NAME] on a line begins a profile. A name holds any characters but ].
-//     White space around it is dropped.
-//   - KEY = VALUE or KEY: VALUE sets a key. White space around key and value is
-//     dropped, and indentation means nothing (Go's side: Python continues the
-//     value of the line before).
-//   - Keys have no case (Python's side). Profiles do.
-//   - A profile has the keys of its own section and no others. It inherits
-//     nothing from DEFAULT, and [prod.eu] inherits nothing from [prod].
-//   - Keys before the first section belong to DEFAULT (Go's side: Python
-//     rejects them).
-//   - A key or section that comes again adds to the first. The last value of a
-//     key counts (Go's side: Python rejects the file).
-//   - A line that begins with # or ; is a comment. In a value, a # or ; after
-//     white space begins one (Go's side: Python has no such comments). A # or ;
-//     anywhere else is an ordinary character.
-//   - A value in double or single quotes is what is between them, as it is
-//     (Go's side: Python keeps the quotes). A comment may follow. A quote that
-//     is not closed, or that is not the first character, is an ordinary
-//     character.
+//   - [NAME] on a line starts a profile. A name may contain any characters
+//     except ]. Surrounding white space is ignored.
+//   - KEY = VALUE or KEY: VALUE sets a key. White space around the key and the
+//     value is ignored, and so is indentation (as in Go; in Python, an indented
+//     line continues the value of the previous line).
+//   - The case of keys does not matter (as in Python). The case of profile names
+//     does.
+//   - A profile has only the keys of its own section. It inherits nothing from
+//     DEFAULT, and [prod.eu] inherits nothing from [prod].
+//   - Keys before the first section belong to DEFAULT (as in Go; Python rejects
+//     them).
+//   - A repeated section adds keys to the first one. The last value of a key
+//     counts (as in Go; Python rejects the file).
+//   - A line that starts with # or ; is a comment. In a value, a # or ; after
+//     white space starts a comment (as in Go; Python has no such comments). A #
+//     or ; in any other place is an ordinary character.
+//   - Single or double quotes around a value are removed. The text between them
+//     is not changed (as in Go; Python keeps the quotes). A comment may follow.
+//     A quote that is not closed, or that is not the first character, is an
+//     ordinary character.
 //   - A percent sign and a backslash are ordinary characters, even at the end of
 //     a line.
-//   - Lines end in \n or \r\n. A UTF-8 byte order mark is dropped.
-//   - Any other line is an error. So are UTF-16, a NUL byte, and a file of
-//     more than 1 MiB.
+//   - Lines end with \n or \r\n. A UTF-8 byte order mark is ignored.
+//   - Any other line is an error. UTF-16, a NUL byte and a file of more than
+//     1 MiB are errors, too.
 package profile
 
 import (
@@ -48,7 +49,7 @@ import (
 )
 
 const (
-	// Default is the name of the profile that is meant without a name.
+	// Default is the name of the default profile.
 	Default = "DEFAULT"
 	// Settings is the name of a section that is not a profile.
 	Settings = "__settings__"
@@ -56,7 +57,7 @@ const (
 	maxFile = 1 << 20
 )
 
-// A File is a file of profiles.
+// A File is a parsed file with profiles.
 type File struct {
 	path     string
 	exposed  bool
@@ -65,8 +66,8 @@ type File struct {
 
 type section struct {
 	name string
-	// value looks a key up. A closure keeps the secrets out of every way to
-	// print a value.
+	// value returns the value of a key. A closure holds the secrets, so that
+	// printing a value never shows them.
 	value func(key string) string
 }
 
@@ -78,15 +79,15 @@ type Profile struct {
 	value func(key string) string
 }
 
-// Get returns the value of a key in lower case, or "".
+// Get returns the value of a key, or "". The key is in lower case.
 func (p Profile) Get(key string) string { return p.value(key) }
 
-// String says where the profile is.
+// String returns the name of the profile and the path of its file.
 func (p Profile) String() string { return fmt.Sprintf("profile %s of %s", p.Name, p.File) }
 
-// Read reads a file. A ~ at the beginning of the path stands for the home
-// directory. If the file does not exist, the error is an [fs.ErrNotExist]. No
-// error quotes the content of the file, which has secrets.
+// Read reads a file. A ~ at the start of the path stands for the home directory. If
+// the file does not exist, the error matches [fs.ErrNotExist]. No error quotes the
+// content of the file, because it has secrets.
 func Read(path string) (*File, error) {
 	if rest, ok := strings.CutPrefix(path, "~"); ok && (rest == "" || os.IsPathSeparator(rest[0])) {
 		home, err := os.UserHomeDir()
@@ -114,7 +115,7 @@ func Read(path string) (*File, error) {
 	return f, nil
 }
 
-// Path returns where the file is, with the home directory in place of ~.
+// Path returns the path of the file. A ~ is replaced by the home directory.
 func (f *File) Path() string { return f.path }
 
 // Exposed reports whether other users of the machine may read the file.
@@ -131,9 +132,9 @@ func (f *File) Names() []string {
 	return names
 }
 
-// Find returns the profile of a name. Without a name it returns the profile
-// that the file names as its default, or else DEFAULT. If there is no such
-// profile, the error is an [fs.ErrNotExist], and the profile is empty.
+// Find returns the profile with the given name. Without a name, it returns the
+// profile that the file names as its default, or else DEFAULT. If there is no such
+// profile, the error matches [fs.ErrNotExist], and the profile is empty.
 func (f *File) Find(name string) (Profile, error) {
 	none := func(string) string { return "" }
 	if i := f.index(Settings); name == "" && i >= 0 {
@@ -147,7 +148,7 @@ func (f *File) Find(name string) (Profile, error) {
 	return p, &missing{fmt.Sprintf("there is no %s; the file has %s", p, cmp.Or(strings.Join(f.Names(), ", "), "no profile"))}
 }
 
-// missing is an [fs.ErrNotExist] in its own words.
+// missing is an error that matches [fs.ErrNotExist] and has its own text.
 type missing struct{ text string }
 
 func (e *missing) Error() string        { return e.text }
@@ -157,14 +158,14 @@ func (f *File) index(name string) int {
 	return slices.IndexFunc(f.sections, func(s section) bool { return s.name == name })
 }
 
-// parse returns the sections that have a key, in their order.
+// parse returns the sections that have at least one key, in their order.
 func parse(data []byte) ([]section, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	switch {
 	case len(data) > maxFile:
 		return nil, errors.New("it is larger than 1 MiB")
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.IndexByte(data, 0) >= 0:
-		return nil, errors.New("it is not plain text; save it as UTF-8")
+		return nil, errors.New("it is not UTF-8 text; save it as UTF-8")
 	}
 	var (
 		sections []section
@@ -201,11 +202,11 @@ func parse(data []byte) ([]section, error) {
 	return sections, nil
 }
 
-// unquote returns the value in a text without its quotes and its comment.
+// unquote returns a value without its quotes and its comment.
 func unquote(text string) string {
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		// A quote closes only at the end or before a comment, so that a password
-		// may hold the same quote.
+		// may contain the same quote.
 		for end := 1; end < len(text); end++ {
 			if text[end] != text[0] {
 				continue

@@ -20,8 +20,8 @@ func read(t *testing.T, text string) (*File, error) {
 	return Read(path)
 }
 
-// rules are the rules of the package documentation. Where differs is set,
-// Python's configparser reads the value in another way, or not at all.
+// rules are the rules of the package documentation. differs says that Python's
+// configparser reads another value, or no value.
 var rules = []struct {
 	name, text, section, key, want string
 	differs                        bool
@@ -79,7 +79,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// The rules say of themselves where Python's configparser differs.
+// Compare the rules with Python's configparser. It must differ exactly where a rule
+// says so.
 func TestRead_asPython(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {

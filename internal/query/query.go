@@ -1,4 +1,4 @@
-// Package query writes input structs as the parameters of a URL.
+// Package query encodes input structs as the parameters of a URL.
 package query
 
 import (
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Add adds v to a query under name: lists as repeated parameters, the
-// fields of structs by their JSON names with a dot between levels. Fields with
-// omitzero are left out when zero.
+// Add adds v to a query under name. Lists become repeated parameters. Fields of a
+// struct have their JSON names, with a dot between levels. Fields with omitzero are
+// omitted if they are zero.
 func Add(to url.Values, name string, v any) { add(to, name, reflect.ValueOf(v)) }
 
 func add(to url.Values, name string, v reflect.Value) {
@@ -44,6 +44,6 @@ func add(to url.Values, name string, v reflect.Value) {
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		to.Add(name, strconv.FormatInt(v.Int(), 10))
 	default:
-		panic("databricks: no query form for " + v.Type().String()) // of our own types only
+		panic("databricks: no query form for " + v.Type().String()) // only our own types reach this
 	}
 }

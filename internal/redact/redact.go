@@ -1,6 +1,5 @@
-// Package redact takes secrets out of what is about to be seen: logs, plans,
-// recorded requests. Names of members decide; one list, in this file, says
-// which names hold secrets.
+// Package redact removes secrets from logs, dry runs and recorded requests. Member
+// names decide what is a secret. The lists in this file have the names.
 package redact
 
 import (
@@ -13,42 +12,42 @@ import (
 	"strings"
 )
 
-// Mark stands where a secret was.
+// Mark replaces a secret.
 const Mark = "[redacted]"
 
-// sensitive are names whose values are secrets, whole.
+// sensitive has the names whose values are secrets, including everything in them.
 var sensitive = []string{
 	"authorization", "bytes_value", "command", "cookie", "set-cookie", "spark_env_vars", "string_value",
 }
 
-// telling are parts of names that give a secret away, wherever they stand:
-// mostly keys of spark_conf, which are the users' own.
+// telling has parts of names that indicate a secret in any position. Most of these
+// names are keys of spark_conf, which users choose.
 var telling = []string{
 	"access.key", "access_key", "accesskey", "account.key", "account_key", "accountkey", "api_key", "apikey",
 	"auth.basic", "credential", "customer-key", "encryption-key", "encryption.key", "fs.azure.sas.", "passphrase", "passwd", "password", "primary_key",
 	"private_key", "privatekey", "sas.fixed", "sas_token", "secret", "signature", "token",
 }
 
-// harmless are names that look like secrets and are none: page marks, ids, and
-// lists whose elements have telling names of their own.
+// harmless has names that look like those of secrets but are not: page tokens, IDs,
+// and lists whose elements have sensitive names of their own.
 var harmless = []string{
 	"credentials", "idempotency_token", "next_page_token", "page_token", "prev_page_token", "secrets", "token_id", "token_info",
 	"token_infos", "tokens",
 }
 
-// SensitiveKey tells whether the value under a name is a secret: of a JSON
-// member, a form or query field, a header or a Spark property.
+// SensitiveKey reports whether the value under a name is a secret. The name is that
+// of a JSON member, a field of a form or query, a header or a Spark property.
 func SensitiveKey(name string) bool {
 	name = strings.ToLower(name)
 	return slices.Contains(sensitive, name) ||
 		!slices.Contains(harmless, name) && slices.ContainsFunc(telling, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// Query returns a copy of the fields of a query or a form without secrets.
+// Query returns a copy of a query or a form without secrets.
 func Query(fields url.Values) url.Values { return url.Values(values(fields)) }
 
-// Header returns a copy of the header without secrets. Of Authorization the
-// scheme is left.
+// Header returns a copy of the header without secrets. It keeps the scheme of
+// Authorization.
 func Header(header http.Header) http.Header {
 	clean := http.Header(values(header))
 	for i, value := range header["Authorization"] {
@@ -76,10 +75,10 @@ func values(fields map[string][]string) map[string][]string {
 	return clean
 }
 
-// JSON returns a copy of a JSON document without secrets: below a sensitive
-// name every string, number and bool is replaced, and the shape stays. All
-// else is copied as it is, byte for byte. Where the text is no JSON, or breaks
-// off, the copy ends with the mark.
+// JSON returns a copy of a JSON document without secrets. It replaces all strings,
+// numbers and booleans under a sensitive name, and keeps the structure. It copies
+// everything else byte for byte. If the text is not valid JSON, the copy ends with
+// the mark at the first error.
 func JSON(text []byte) []byte {
 	s := scanner{in: text, out: make([]byte, 0, len(text))}
 	s.space()
@@ -89,8 +88,8 @@ func JSON(text []byte) []byte {
 	return append(s.out, Mark...)
 }
 
-// LogValue returns what a log shows of a value: the members of its JSON form,
-// without secrets.
+// LogValue returns the value for a log: the members of v's JSON form, without
+// secrets.
 func LogValue(v any) slog.Value {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -105,8 +104,8 @@ func LogValue(v any) slog.Value {
 	return slog.AnyValue(shown)
 }
 
-// scanner copies in to out, one syntactic element at a time. Its methods tell
-// whether the text was what it should be; after a false nothing is copied.
+// scanner copies in to out, one syntactic element at a time. Its methods report
+// whether the text was valid. After an invalid element they copy nothing more.
 type scanner struct{ in, out []byte }
 
 func (s *scanner) end() bool {
@@ -166,7 +165,7 @@ func (s *scanner) value(secret bool, depth int) bool {
 	return s.scalar(secret)
 }
 
-// list copies an object or array whose elements are copied by element.
+// list copies an object or array. element copies one element.
 func (s *scanner) list(end byte, element func() bool) bool {
 	s.copy(1)
 	if _, empty := s.next(string(end)); empty {
@@ -183,8 +182,8 @@ func (s *scanner) list(end byte, element func() bool) bool {
 	}
 }
 
-// string copies a string, or the mark in its place, and returns its meaning if
-// it was copied.
+// string copies a string, or writes the mark instead. It returns the value of the
+// string if it was copied.
 func (s *scanner) string(show bool) (string, bool) {
 	if len(s.in) == 0 || s.in[0] != '"' {
 		return "", false
@@ -215,7 +214,7 @@ func (s *scanner) string(show bool) (string, bool) {
 	return "", false
 }
 
-// scalar copies a number, true, false or null. A null gives nothing away.
+// scalar copies a number, true, false or null. A null is never a secret.
 func (s *scanner) scalar(secret bool) bool {
 	n := 0
 	for n < len(s.in) && strings.IndexByte("+-.0123456789abcdefghijklmnopqrstuvwxyzE", s.in[n]) >= 0 {

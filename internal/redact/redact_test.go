@@ -42,7 +42,7 @@ func TestQueryAndHeader(t *testing.T) {
 		Header(http.Header{"Authorization": {"Bearer dapi1", "dapi2"}, "Accept": {"*/*"}, "X-Databricks-Azure-Sp-Management-Token": {"eyJ"}}))
 }
 
-// A document keeps its meaning, and no secret below a sensitive name survives.
+// A document keeps its meaning, and no secret under a sensitive name remains.
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"password":{"a":["SECRET"]},"b":1}`))
 	f.Add([]byte(`{"password":"SECRET`))
@@ -52,7 +52,7 @@ func FuzzJSON(f *testing.F) {
 		if json.Valid(text) && !json.Valid(out) {
 			t.Errorf("%q became %q", text, out)
 		}
-		// The same document below a sensitive name says nothing at all.
+		// Under a sensitive name, the same document contains nothing but marks.
 		if json.Valid(text) {
 			var value any
 			if json.Unmarshal(JSON([]byte(`{"password":`+string(text)+`}`)), &value) == nil {

@@ -12,9 +12,8 @@ import (
 	"unicode"
 )
 
-// Line returns what somebody else wrote as a part of one line for people: white
-// space is folded, what a terminal would not show but obey is left out, and
-// what is over bound bytes is cut.
+// Line prepares foreign text as a part of a one-line message. It folds white space,
+// removes terminal control characters, and truncates the text to bound bytes.
 func Line(s string, bound int) string {
 	s = strings.Join(strings.Fields(Text(s)), " ")
 	if len(s) > bound {
@@ -23,9 +22,8 @@ func Line(s string, bound int) string {
 	return s
 }
 
-// Text returns text without the characters that a terminal would not show but
-// obey: control characters other than white space, and those that change the
-// direction of text.
+// Text returns text without terminal control characters: control characters other
+// than white space, and characters that change the direction of text.
 func Text(s string) string {
 	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' || unicode.Is(unicode.Bidi_Control, r) {
@@ -35,10 +33,10 @@ func Text(s string) string {
 	}, s), "\ufffd")
 }
 
-// urlPassword finds the password in a URL.
+// urlPassword matches the password in a URL.
 var urlPassword = regexp.MustCompile(`(://[^/\s"'@:]*):([^/\s"'@]+)@`)
 
-// URL returns text whose URLs have no passwords.
+// URL returns text without the passwords in its URLs.
 func URL(text string) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -46,12 +44,12 @@ func URL(text string) string {
 	return urlPassword.ReplaceAllString(text, "$1:"+Mark+"@")
 }
 
-// shortest is how long a secret is at least that is looked for in text: a
-// shorter one would be found in words.
+// shortest is the minimum length of a secret to search for in text. A shorter one
+// would also match parts of ordinary words.
 const shortest = 4
 
-// Secrets returns the secrets in the body of a request, which is JSON or a form:
-// what stands under names that tell so, and passwords in URLs.
+// Secrets returns the secrets in the body of a request, which is JSON or a form.
+// They are the values under sensitive names and the passwords in URLs.
 func Secrets(body []byte) []string {
 	var found secrets
 	var tree any
@@ -100,17 +98,17 @@ func (s *secrets) add(secret bool, text string) {
 	}
 }
 
-// A Hider puts the mark in the place of secrets.
+// A Hider replaces secrets by the mark.
 type Hider struct{ secrets []string }
 
-// Hide returns a Hider of secrets. Very short ones are not looked for.
+// Hide returns a Hider of secrets. It ignores very short ones.
 func Hide(secrets ...string) Hider {
 	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return len(s) < shortest })
-	for _, secret := range slices.Clone(secrets) { // as it stands in JSON, and in a URL
+	for _, secret := range slices.Clone(secrets) { // also in the form that they have in JSON and in a URL
 		quoted, _ := json.Marshal(secret)
 		secrets = append(secrets, string(quoted[1:len(quoted)-1]), url.QueryEscape(secret), url.PathEscape(secret))
 	}
-	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may be part of another
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // longest first, because one may be part of another
 	return Hider{slices.Compact(secrets)}
 }
 

@@ -20,8 +20,8 @@ type rows struct {
 	List []row `json:"list"`
 }
 
-// A list of some 24 MB, decoded as it arrives, beside encoding/json with all of
-// it in memory.
+// Decode a list of about 24 MB as it arrives. Compare this with encoding/json,
+// which needs all of it in memory.
 func BenchmarkDecode(b *testing.B) {
 	var text bytes.Buffer
 	text.WriteString(`{"list":[`)
@@ -44,7 +44,7 @@ func BenchmarkDecode(b *testing.B) {
 			s.Free()
 		}
 	})
-	b.Run("response", func(b *testing.B) { // with the bounds of one
+	b.Run("response", func(b *testing.B) { // with the limits of a response
 		b.SetBytes(int64(text.Len()))
 		b.ReportAllocs()
 		for b.Loop() {

@@ -11,39 +11,38 @@ import (
 	"sync"
 )
 
-// These are all bounds on what a response may do to the memory of its reader.
-// They let through whatever really arrives: lists of any length, and files as
-// large as there is memory for. They stop what a few bytes only claim to be.
+// Limits on the memory that a response may use. They allow all real responses:
+// lists of any length, and files of any size that fits into memory. They stop
+// malicious responses that expand from a few bytes.
 const (
-	maxValue   = 256 << 20 // bytes of one value that is held as text, such as a file in base64
-	maxElement = 16 << 20  // bytes of one element of a list
+	maxValue   = 256 << 20 // bytes of a value that is held as text, such as a file in base64
+	maxElement = 16 << 20  // bytes of an element of a list
 
-	// Compressed text may be this many times as large as what was received of
-	// it, once it is larger than a response usually is. A list of which each element
-	// is the same is up to 350 times as large. What claims to be more than it is
-	// can be 1,000 times as large.
+	// Maximum ratio of decompressed to compressed size. It applies to responses
+	// larger than freeRatio. A list of equal elements has a ratio of up to 350.
+	// Malicious data can have a ratio of 1,000.
 	maxRatio  = 400
 	freeRatio = 4 << 20
 
-	// The values that are made of a response may take this much memory for each
-	// byte received, and some more. A list of 100,000 clusters that differ only in
-	// their IDs takes up to 550. What claims to be more than it is takes far more.
+	// Maximum memory for decoded values for each received byte, in addition to
+	// freeMemory. A list of 100,000 clusters that differ only in their IDs needs up
+	// to 550. Malicious data needs far more.
 	maxGrowth  = 640
 	freeMemory = 12 << 20
 )
 
-// A Body is the body of a response, without the compression that it had on its way.
+// A Body is the decompressed body of a response.
 type Body struct {
-	body     io.ReadCloser // as received
-	zip      *zip          // nil if it is not compressed, or not read
+	body     io.ReadCloser // the body as it is received
+	zip      *zip          // nil if the body is not compressed or was not read
 	zipped   bool
 	received int64
-	read     int64 // after decompression
-	held     int64 // memory of the values that were made of it
+	read     int64 // bytes after decompression
+	held     int64 // memory for the values decoded from it
 }
 
-// Accept asks for a compressed response, which [Open] decompresses. If it were
-// left to the transport, nobody could tell how much was received.
+// Accept requests a compressed response, which [Open] decompresses. If the
+// transport decompressed it, the number of received bytes would be unknown.
 func Accept(r *http.Request) {
 	if r.Method != http.MethodHead && r.Header["Accept-Encoding"] == nil && r.Header["Range"] == nil {
 		r.Header["Accept-Encoding"] = gzipOnly
@@ -52,7 +51,7 @@ func Accept(r *http.Request) {
 
 var gzipOnly = []string{"gzip"}
 
-// Open replaces the body of a response by a Body, as if it had not been compressed.
+// Open replaces the body of a response by a Body that decompresses it.
 func Open(resp *http.Response) {
 	b := &Body{body: resp.Body}
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
@@ -65,7 +64,7 @@ func Open(resp *http.Response) {
 
 var zips = sync.Pool{New: func() any { return new(zip) }}
 
-// A zip is the state of a decompression, which is worth being used again.
+// A zip is the state of a decompression. It is reused.
 type zip struct {
 	gzip.Reader
 	in bufio.Reader
@@ -91,7 +90,7 @@ func (b *Body) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// A counter is what a Body receives.
+// A counter counts the bytes that a Body receives.
 type counter Body
 
 func (c *counter) Read(p []byte) (int, error) {
@@ -110,14 +109,14 @@ func (b *Body) Close() error {
 	return b.body.Close()
 }
 
-// Received returns how many bytes came so far, before decompression.
+// Received returns the number of bytes received so far, before decompression.
 func (b *Body) Received() int64 { return b.received }
 
-// Bounds returns the body itself, for what wraps it.
+// Bounds returns the body itself. Readers that wrap a Body have the same method.
 func (b *Body) Bounds() *Body { return b }
 
-// boundsOf returns the body that r reads from. It is nil for one that is no
-// response, which nothing here bounds but maxValue.
+// boundsOf returns the body that r reads from. It returns nil if r does not read a
+// response. Only maxValue then applies.
 func boundsOf(r io.Reader) *Body {
 	if b, ok := r.(interface{ Bounds() *Body }); ok {
 		return b.Bounds()
@@ -125,45 +124,45 @@ func boundsOf(r io.Reader) *Body {
 	return nil
 }
 
-// plausible fails if more text came out than compression can explain.
+// plausible fails if the body expands more than real data does.
 func (b *Body) plausible() error {
 	if b == nil || !b.zipped || b.read <= freeRatio+maxRatio*b.received {
 		return nil
 	}
-	return fmt.Errorf("the response is refused: %d bytes decompress to over %d MiB", b.received, b.read>>20)
+	return fmt.Errorf("the response was rejected: %d bytes decompress to more than %d MiB", b.received, b.read>>20)
 }
 
-// fits fails if n bytes more than are held would be too much.
+// fits fails if n additional bytes would exceed the limit on memory.
 func (b *Body) fits(n int64) error {
 	if b == nil || b.held+n <= freeMemory+maxGrowth*b.received {
 		return nil
 	}
-	return fmt.Errorf("the response is refused: its values take over %d MiB of memory, but only %d bytes were received", (b.held+n)>>20, b.received)
+	return fmt.Errorf("the response was rejected: its values need more than %d MiB of memory, but only %d bytes were received", (b.held+n)>>20, b.received)
 }
 
-// hold records that n more bytes are held.
+// hold adds n to the memory in use.
 func (b *Body) hold(n int64) {
 	if b != nil {
 		b.held += n
 	}
 }
 
-// fitsDecoded fails if decoding text into a value of type t could take too
-// much memory.
+// fitsDecoded fails if decoding text into a value of type t could use too much
+// memory.
 func (b *Body) fitsDecoded(text []byte, t reflect.Type) error {
 	if b == nil || len(text) <= 4<<10 {
 		return nil
 	}
 	w := worstOf(t)
 	elements, members := count(text)
-	// A slice that grows is there twice for a moment.
+	// While a slice grows, it exists twice.
 	return b.fits(int64(len(text)) + elements*w.element*9/4 + members*w.member)
 }
 
-// count counts the elements of arrays and the members of objects in text, on
-// all levels.
+// count counts the elements of arrays and the members of objects in text, at all
+// levels.
 func count(text []byte) (elements, members int64) {
-	var lists []bool // whether what is open is an array
+	var lists []bool // for each open bracket: whether it is an array
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
@@ -189,11 +188,11 @@ func count(text []byte) (elements, members int64) {
 	return elements, members
 }
 
-// A worst is how much memory one element of an array and one member of an object
-// take at most, besides their text, somewhere in a type.
+// A worst has the maximum memory for an element of an array and for a member of an
+// object anywhere in a type, in addition to their text.
 type worst struct{ element, member int64 }
 
-var worsts sync.Map // of reflect.Type
+var worsts sync.Map // by reflect.Type
 
 func worstOf(t reflect.Type) worst {
 	if known, ok := worsts.Load(t); ok {
@@ -205,8 +204,7 @@ func worstOf(t reflect.Type) worst {
 	return w
 }
 
-// perAny is what an element or a member of a value without a type takes, and
-// what an entry of a map takes besides.
+// perAny is the memory for a value of type any, and the overhead of a map entry.
 const perAny = 96
 
 func (w *worst) add(t reflect.Type, seen map[reflect.Type]bool) {
@@ -233,8 +231,8 @@ func (w *worst) add(t reflect.Type, seen map[reflect.Type]bool) {
 	}
 }
 
-// sizeOf returns how much memory v refers to, besides its own and that of text,
-// which is no more than the text that v was decoded from.
+// sizeOf returns the memory that v refers to. It does not count v itself and text,
+// because the text in v is not longer than the JSON text.
 func sizeOf(v reflect.Value) (size int64) {
 	switch v.Kind() {
 	case reflect.Slice:
@@ -269,8 +267,7 @@ func sizeOf(v reflect.Value) (size int64) {
 	return size
 }
 
-// refers reports whether values of a type refer to memory besides their own and
-// that of text.
+// refers reports whether values of a type refer to memory other than text.
 func refers(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Slice, reflect.Pointer, reflect.Interface, reflect.Map:

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Decode decodes the JSON text that s is at into what out points to, as
-// [Unmarshal] does, to the end of the input. Of an object it holds no more text
-// than one member has, or one element of a member that is a list.
+// Decode decodes the rest of the JSON text of s into the variable that out points
+// to, by the rules of [Unmarshal]. It reads an object member by member, and a list
+// in it element by element, so it holds only one of them as text.
 func Decode(s *Scanner, out any) error {
 	target := reflect.ValueOf(out).Elem()
 	c, err := s.Peek()
@@ -43,7 +43,7 @@ func Decode(s *Scanner, out any) error {
 	return s.End()
 }
 
-// Unmarshal decodes a value that is held as text; see [Unmarshal].
+// Unmarshal decodes text by the rules of [Unmarshal] within the limits of s.
 func (s *Scanner) Unmarshal(text []byte, out any) error {
 	if err := s.body.fitsDecoded(text, reflect.TypeOf(out).Elem()); err != nil {
 		return err
@@ -51,8 +51,8 @@ func (s *Scanner) Unmarshal(text []byte, out any) error {
 	return Unmarshal(text, out)
 }
 
-// decodeMember decodes the value of a member into a field. A value of another
-// type is left out.
+// decodeMember decodes the value of a member into a field. It ignores a value of
+// another type.
 func (s *Scanner) decodeMember(field reflect.Value) error {
 	c, err := s.Peek()
 	if err != nil {
@@ -65,11 +65,11 @@ func (s *Scanner) decodeMember(field reflect.Value) error {
 	if err == nil {
 		err = s.Unmarshal(text, field.Addr().Interface())
 	}
-	return leftOut(err, field)
+	return ignoreOtherType(err, field)
 }
 
-// elementDecoder returns a function that decodes elements of one list, as
-// Unmarshal does, but faster than one call for each.
+// elementDecoder returns a function that decodes the elements of one list by the
+// rules of Unmarshal. It is faster than a call of Unmarshal for each element.
 func (s *Scanner) elementDecoder() func(text []byte, out any) error {
 	decode := newDecoder()
 	return func(text []byte, out any) error {
@@ -83,8 +83,8 @@ func (s *Scanner) elementDecoder() func(text []byte, out any) error {
 	}
 }
 
-// leftOut sets v to zero if err is that its text is of another type.
-func leftOut(err error, v reflect.Value) error {
+// ignoreOtherType sets v to zero if err means that the text is of another type.
+func ignoreOtherType(err error, v reflect.Value) error {
 	if err == errOtherType {
 		v.SetZero()
 		return nil
@@ -92,9 +92,8 @@ func leftOut(err error, v reflect.Value) error {
 	return err
 }
 
-// decodeList decodes an array into a slice, one element after the other. It
-// collects them in pieces, so that a long list is copied once and not each time
-// that it grows.
+// decodeList decodes an array into a slice, element by element. It collects the
+// elements in pieces, so that a long list is copied only once.
 func (s *Scanner) decodeList(list reflect.Value) error {
 	defer s.bound(maxElement)()
 	t := list.Type()
@@ -109,7 +108,7 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 		}
 		if n == piece.Len() {
 			next := min(max(16, 2*n), 1024)
-			if err := s.body.fits(int64(total+2*next) * size); err != nil { // and the whole list, in the end
+			if err := s.body.fits(int64(total+2*next) * size); err != nil { // including the complete list at the end
 				return err
 			}
 			full = append(full, piece)
@@ -117,7 +116,7 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 			s.body.hold(int64(next) * size)
 		}
 		element := piece.Index(n)
-		if err := leftOut(decode(text, element.Addr().Interface()), element); err != nil {
+		if err := ignoreOtherType(decode(text, element.Addr().Interface()), element); err != nil {
 			return err
 		}
 		n++
@@ -137,20 +136,21 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 	return nil
 }
 
-// bound sets the limit of one value, until the function that it returns is called.
+// bound sets the limit for a value. It returns a function that restores the
+// previous limit.
 func (s *Scanner) bound(limit int) func() {
 	before := s.limit
 	s.limit = limit
 	return func() { s.limit = before }
 }
 
-// decodesItself reports whether a type says itself how it is decoded.
+// decodesItself reports whether a type has its own decoding method.
 func decodesItself(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]())
 }
 
-// ReadAll reads to the end of r, which is the text of a file and not JSON. It
-// fails rather than return a part.
+// ReadAll reads r to its end. It is for the content of a file, not for JSON. It
+// returns either the complete content or an error.
 func ReadAll(r io.Reader) ([]byte, error) {
 	body := boundsOf(r)
 	var text []byte
@@ -179,6 +179,6 @@ func ReadAll(r io.Reader) ([]byte, error) {
 }
 
 var (
-	errOtherType = errors.New("the whole is of another type")
+	errOtherType = errors.New("the value is of another type")
 	errNotJSON   = errors.New("one of its members is not JSON")
 )

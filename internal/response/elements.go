@@ -8,12 +8,12 @@ import (
 	"reflect"
 )
 
-// ErrStopped is returned by Elements when its consumer wants no more.
+// ErrStopped is the error of Elements if its consumer stops early.
 var ErrStopped = errors.New("stopped")
 
-// Elements yields the elements of the array called key of the JSON object that
-// s is at, each as soon as it is there, and holds one at a time. The object's
-// other members go to rest, if that is not nil.
+// Elements yields the elements of the array called key in the next JSON object, one
+// at a time as they arrive. It passes the other members of the object to rest, if
+// rest is not nil.
 func Elements[T any](s *Scanner, key string, rest func(name string, value json.RawMessage), yield func(T) bool) error {
 	defer s.bound(maxElement)()
 	decode := s.elementDecoder()
@@ -29,7 +29,7 @@ func Elements[T any](s *Scanner, key string, rest func(name string, value json.R
 					return err
 				}
 				var v T
-				if err := leftOut(decode(text, &v), reflect.ValueOf(&v).Elem()); err != nil {
+				if err := ignoreOtherType(decode(text, &v), reflect.ValueOf(&v).Elem()); err != nil {
 					return err
 				}
 				if !yield(v) {

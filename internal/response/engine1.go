@@ -7,17 +7,17 @@ import (
 	"encoding/json"
 )
 
-// decode decodes text that is held. After an error, out may have been changed,
-// and the error says nothing: the caller uses encoding/json then.
+// decode decodes complete text. An error has no details, and out may have been
+// changed. The caller then uses encoding/json.
 func decode(text []byte, out any) error { return json.Unmarshal(text, out) }
 
-// newDecoder returns decode for the elements of one list. It has one decoder for
-// all of them, which costs much less than one for each.
+// newDecoder returns decode for the elements of one list. It uses one decoder for
+// all of them, which is much faster than a new one for each.
 func newDecoder() func(text []byte, out any) error {
 	var in bytes.Reader
 	dec := json.NewDecoder(&in)
 	return func(text []byte, out any) error {
-		if text[0] != '{' { // a number ends where the input does
+		if text[0] != '{' { // only the end of the input ends a number
 			return decode(text, out)
 		}
 		in.Reset(text)

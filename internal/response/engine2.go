@@ -7,12 +7,12 @@ import (
 	jsonv2 "encoding/json/v2"
 )
 
-// options are those of encoding/json, except that the text is not scanned for
-// errors before it is decoded. That makes no difference to values that have none.
+// options are those of encoding/json, but without a separate scan for errors before
+// decoding. The results for valid text are the same.
 var options = jsonv2.JoinOptions(json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
 
-// decode decodes text that is held. After an error, out may have been changed,
-// and the error says nothing: the caller uses encoding/json then.
+// decode decodes complete text. An error has no details, and out may have been
+// changed. The caller then uses encoding/json.
 func decode(text []byte, out any) error { return jsonv2.Unmarshal(text, out, options) }
 
 // newDecoder returns decode for the elements of one list.

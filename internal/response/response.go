@@ -11,43 +11,44 @@ import (
 	"strings"
 )
 
-// A Failure is a response of success that is of no use.
+// A Failure is the error for a response with a status of success that is not
+// usable.
 type Failure struct {
 	Err      error
-	BrokeOff bool // it ended too early, and may be whole the next time
-	Lost     bool // the work may have been done
+	BrokeOff bool // it is incomplete; a retry may succeed
+	Lost     bool // the request may have taken effect
 }
 
 func (e *Failure) Error() string { return e.Err.Error() }
 func (e *Failure) Unwrap() error { return e.Err }
 
-// ErrPage is a page for people where JSON was due: what responded was not the
-// API, so nothing was done.
+// ErrPage is the error for an HTML page instead of JSON. It does not come from the
+// API, so the request had no effect.
 var ErrPage = errors.New("the response is an HTML page, not JSON: the host is wrong, or requires a sign-in in a browser")
 
-// Once says that err is of a consumer that cannot read another response.
+// Once marks an error of a consumer that cannot process a second response.
 func Once(err error) error { return &once{err} }
 
 type once struct{ error }
 
 func (e *once) Unwrap() error { return e.error }
 
-// maxRejection bounds the size of a rejection with a status of success.
+// maxRejection is the maximum size of a rejection with a status of success.
 const maxRejection = 64 << 10
 
-// Into puts a response of success where out says: into what it points to, as
-// JSON, or into a function that reads it, or nowhere if it is nil. Other errors
-// than a [Failure] there are none. If the response is a rejection all the same,
-// Into returns its text.
+// Into decodes a response with a status of success as JSON into the variable that
+// out points to. If out is a function, it reads the response. If out is nil, the
+// response is discarded. The error is always a [Failure]. If the response is a
+// rejection in spite of its status, Into returns its text.
 func Into(resp *http.Response, out any) (rejection []byte, err error) {
 	in := &recorder{Reader: resp.Body}
 	switch consume := out.(type) {
-	case func(*http.Response) error: // a file, which may hold anything, so it is no rejection
+	case func(*http.Response) error: // the content of a file, which is never a rejection
 		resp.Body = io.NopCloser(in)
 		err = in.drained(consume(resp))
 		return in.judged(nil, err)
 	case func(io.Reader) error:
-		in.keeps = !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/octet-stream") // a file, too
+		in.keeps = !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/octet-stream") // the content of a file
 		err = in.drained(consume(in))
 		return in.judged(in.head, err)
 	}
@@ -67,9 +68,9 @@ func Into(resp *http.Response, out any) (rejection []byte, err error) {
 	return in.judged(text, err)
 }
 
-// A recorder remembers whether reading a response failed, which tells one that
-// broke off from one that its consumer did not like. It also keeps its beginning,
-// if that may be a rejection.
+// A recorder records whether reading a response failed. This distinguishes an
+// interrupted response from an error of its consumer. It also keeps the start of
+// the response, if that may be a rejection.
 type recorder struct {
 	io.Reader
 	err   error
@@ -84,7 +85,7 @@ func (r *recorder) Read(p []byte) (int, error) {
 	}
 	text := p[:n]
 	if len(r.head) == 0 {
-		text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))) // the mark that some servers put before UTF-8
+		text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff"))) // the byte order mark that some servers send
 	}
 	if room := maxRejection - len(r.head); r.keeps && len(text) > 0 && room > 0 {
 		r.head = append(r.head, text[:min(room, len(text))]...)
@@ -93,11 +94,11 @@ func (r *recorder) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Bounds says how much the response may do to memory.
+// Bounds returns the body that has the limits.
 func (r *recorder) Bounds() *Body { return boundsOf(r.Reader) }
 
-// drained reads what a consumer without an error has left, so that the connection
-// can be used again.
+// drained reads the data that a successful consumer did not read, so that the
+// connection can be reused.
 func (r *recorder) drained(err error) error {
 	if err == nil {
 		_, err = io.Copy(io.Discard, io.LimitReader(r, maxRejection))
@@ -105,8 +106,8 @@ func (r *recorder) drained(err error) error {
 	return err
 }
 
-// judged says what a response means that begins with head, and with which its
-// consumer had the problem err.
+// judged returns the result for a response that starts with head, after its
+// consumer returned err.
 func (r *recorder) judged(head []byte, err error) (rejection []byte, _ error) {
 	switch {
 	case isRejection(head):
@@ -124,7 +125,7 @@ func (r *recorder) judged(head []byte, err error) (rejection []byte, _ error) {
 	return nil, &Failure{err, brokeOff && !final, true}
 }
 
-// isRejection reports whether a response of success is a rejection all the same:
+// isRejection reports whether a response with a status of success is a rejection:
 // an object with an error code.
 func isRejection(text []byte) bool {
 	if len(text) == 0 || len(text) > maxRejection || text[0] != '{' || !bytes.Contains(text, []byte("error_code")) {
@@ -136,7 +137,7 @@ func isRejection(text []byte) bool {
 	return json.Unmarshal(text, &form) == nil && form.Code != nil && form.Code != ""
 }
 
-// checkDropped checks a response that nobody wants: nothing, or JSON.
+// checkDropped checks a response that is discarded. It must be empty or JSON.
 func checkDropped(text []byte) error {
 	switch {
 	case len(text) == 0, json.Valid(text), len(text) > maxRejection/2 && text[0] == '{':
@@ -147,8 +148,7 @@ func checkDropped(text []byte) error {
 	return errors.New("the response is not JSON")
 }
 
-// decode decodes a response that is held as text or, if that is not the whole of
-// it, as it arrives.
+// decode decodes a response. text is its start or, if whole is set, all of it.
 func (s *Scanner) decode(text []byte, whole bool, out any) (err error) {
 	if whole {
 		err = s.Unmarshal(text, out)
@@ -161,5 +161,5 @@ func (s *Scanner) decode(text []byte, whole bool, out any) (err error) {
 	case whole && text[0] == '{' && !Complete(text):
 		err = io.ErrUnexpectedEOF
 	}
-	return fmt.Errorf("the response cannot be read: %w", err)
+	return fmt.Errorf("the response cannot be decoded: %w", err)
 }

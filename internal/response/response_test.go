@@ -120,7 +120,8 @@ func TestElements(t *testing.T) {
 	}
 }
 
-// An endless element is given up; an endless list is not, for it is not held.
+// Decoding fails at an endless element. An endless list is allowed, because it is
+// not held in memory.
 func TestElements_bounds(t *testing.T) {
 	endless := io.MultiReader(strings.NewReader(`{"list":[{"name":"`), letters{})
 	_, _, err := collect(endless)
@@ -161,8 +162,9 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
-// checkDecode checks that what the engine of the Go release decodes, it decodes
-// as encoding/json does, also as an element of a list after others.
+// checkDecode checks that the engine of this Go release decodes text as
+// encoding/json does, or fails. It also checks text as an element of a list, after
+// others.
 func checkDecode(t *testing.T, next func(text []byte, out any) error, text []byte) {
 	var want, got, element outer
 	wanted := json.Unmarshal(text, &want)

@@ -9,26 +9,25 @@ import (
 	"sync"
 )
 
-// A Scanner splits JSON text into tokens and values as it arrives. It only
-// finds where each of them ends; whether a value is valid JSON is for
-// encoding/json to say. Whatever is missing at the end of the input is an
-// [io.ErrUnexpectedEOF].
+// A Scanner splits JSON text into tokens and values as it arrives. It only finds
+// the end of each value. encoding/json checks whether the value is valid. If the
+// input ends too early, the error is [io.ErrUnexpectedEOF].
 type Scanner struct {
 	r     io.Reader
-	body  *Body // that r reads from; nil if it is no response
+	body  *Body // the body that r reads from; nil if r does not read a response
 	buf   []byte
-	at    int // buf[at:end] was read and not taken
+	at    int // buf[at:end] was read from r but not consumed
 	end   int
-	limit int    // of one value, in bytes
-	ended bool   // r came to its end
-	own   *roomy // where it is from; nil if the buffer is the caller's
+	limit int    // maximum size of a value in bytes
+	ended bool   // r has returned io.EOF
+	own   *roomy // the pooled scanner that contains this one; nil if the caller provides the buffer
 }
 
-// bufferSize is what is read at a time. Most responses, and most elements of
-// the others, fit.
+// bufferSize is the number of bytes to read at a time. Most responses and most
+// elements of lists fit into it.
 const bufferSize = 64 << 10
 
-// A roomy scanner has a buffer of its own.
+// A roomy is a scanner with its own buffer.
 type roomy struct {
 	Scanner
 	room [bufferSize]byte
@@ -36,8 +35,8 @@ type roomy struct {
 
 var scanners = sync.Pool{New: func() any { return new(roomy) }}
 
-// NewScanner returns a scanner of r. It reads into buf, or into a buffer of its
-// own if that is nil. A value that does not fit makes the buffer grow.
+// NewScanner returns a scanner of r. It reads into buf, or into its own buffer if
+// buf is nil. The buffer grows if a value does not fit.
 func NewScanner(r io.Reader, buf []byte) *Scanner {
 	if buf != nil {
 		return &Scanner{r: r, body: boundsOf(r), buf: buf, limit: maxValue}
@@ -47,8 +46,8 @@ func NewScanner(r io.Reader, buf []byte) *Scanner {
 	return &own.Scanner
 }
 
-// Free takes back a scanner with a buffer of its own. Neither it nor text that
-// it returned may be used any more.
+// Free releases a scanner with its own buffer. The scanner and the text that it
+// returned must not be used afterwards.
 func (s *Scanner) Free() {
 	if own := s.own; own != nil {
 		*s = Scanner{}
@@ -56,8 +55,8 @@ func (s *Scanner) Free() {
 	}
 }
 
-// Fill reads until the buffer is full or the input ends, and returns what the
-// buffer has. It takes nothing but the mark that some servers put before UTF-8.
+// Fill reads until the buffer is full or the input ends. It returns the text in the
+// buffer without consuming it, except for a byte order mark.
 func (s *Scanner) Fill() (text []byte, whole bool, err error) {
 	for s.end < len(s.buf) && err == nil {
 		err = s.more()
@@ -71,7 +70,7 @@ func (s *Scanner) Fill() (text []byte, whole bool, err error) {
 	return s.buf[s.at:s.end], s.ended, err
 }
 
-// more reads some more text behind what is buffered.
+// more reads more text into the buffer.
 func (s *Scanner) more() error {
 	if s.at == s.end {
 		s.at, s.end = 0, 0
@@ -81,7 +80,7 @@ func (s *Scanner) more() error {
 		s.at, s.end = 0, copy(s.buf, s.buf[s.at:s.end])
 	case s.end == len(s.buf):
 		if held >= s.limit {
-			return fmt.Errorf("one value of the response is over %d MiB", s.limit>>20)
+			return fmt.Errorf("a value of the response is over %d MiB", s.limit>>20)
 		}
 		if err := s.body.fits(int64(3 * held)); err != nil {
 			return err
@@ -100,7 +99,7 @@ func (s *Scanner) more() error {
 	return err
 }
 
-// Peek returns the next byte that is not white space, and does not take it.
+// Peek returns the next byte that is not white space, without consuming it.
 func (s *Scanner) Peek() (byte, error) {
 	for skipped := 0; skipped < maxElement; {
 		begin := s.at
@@ -114,10 +113,10 @@ func (s *Scanner) Peek() (byte, error) {
 			return 0, err
 		}
 	}
-	return 0, errors.New("it has over 16 MiB of white space in one place")
+	return 0, errors.New("it has more than 16 MiB of consecutive white space")
 }
 
-// Take takes the next byte that is not white space, which must be want.
+// Take consumes the next byte that is not white space, which must be want.
 func (s *Scanner) Take(want byte) error {
 	c, err := s.Peek()
 	if err != nil {
@@ -130,7 +129,8 @@ func (s *Scanner) Take(want byte) error {
 	return nil
 }
 
-// Value takes the next value and returns its text. It is valid until the next call.
+// Value consumes the next value and returns its text, which is valid until the next
+// call.
 func (s *Scanner) Value() ([]byte, error) {
 	if _, err := s.Peek(); err != nil {
 		return nil, err
@@ -150,9 +150,10 @@ func (s *Scanner) Value() ([]byte, error) {
 	}
 }
 
-// Text takes the string that comes next, piece by piece, as it is between its
-// quotes. piece reports how much of a piece it took; the rest comes again with
-// more text behind it, and last is true for the end. The string may have no quote in it.
+// Text consumes the next string, piece by piece. It passes the raw text between the
+// quotes to piece. piece returns how much of it was processed. The next piece
+// starts with the rest. last is set for the last piece. The string must not contain
+// escaped quotes.
 func (s *Scanner) Text(piece func(raw []byte, last bool) (taken int, err error)) error {
 	if err := s.Take('"'); err != nil {
 		return err
@@ -176,7 +177,7 @@ func (s *Scanner) Text(piece func(raw []byte, last bool) (taken int, err error))
 	}
 }
 
-// Name takes the name of an object's member, and the colon after it.
+// Name consumes the name of a member and the colon after it.
 func (s *Scanner) Name() (name string, err error) {
 	if c, err := s.Peek(); err != nil || c != '"' {
 		if err == nil {
@@ -194,8 +195,8 @@ func (s *Scanner) Name() (name string, err error) {
 	return name, err
 }
 
-// Members calls member for each member of the object that comes next, after its
-// name and colon were taken. It has to take the value.
+// Members consumes the next object. It calls member for each member, after its name
+// and colon. member must consume the value.
 func (s *Scanner) Members(member func(name string) error) error {
 	return s.list('{', '}', func() error {
 		name, err := s.Name()
@@ -206,8 +207,8 @@ func (s *Scanner) Members(member func(name string) error) error {
 	})
 }
 
-// Elements calls element for each element of the array that comes next. It has
-// to take the value.
+// Elements consumes the next array. It calls element for each element, which must
+// consume the value.
 func (s *Scanner) Elements(element func() error) error { return s.list('[', ']', element) }
 
 func (s *Scanner) list(opening, closing byte, item func() error) error {
@@ -235,7 +236,7 @@ func (s *Scanner) list(opening, closing byte, item func() error) error {
 	}
 }
 
-// End reads to the end of the input, where nothing but white space may be.
+// End reads to the end of the input, which must contain only white space.
 func (s *Scanner) End() error {
 	c, err := s.Peek()
 	switch {
@@ -247,15 +248,16 @@ func (s *Scanner) End() error {
 	return err
 }
 
-// A value is how far the scan of a value came. It can go on with more text.
+// A value is the state of the scan of a value. The scan can continue with more
+// text.
 type value struct {
-	n      int // bytes that were scanned
-	depth  int // of objects and arrays
+	n      int // bytes scanned so far
+	depth  int // nesting depth of objects and arrays
 	quoted bool
 }
 
-// scan goes on with text, which begins with the value and now may hold more of
-// it. It reports how long the value is, if its end is there.
+// scan continues with text, which starts with the value and may have more of it
+// than before. It returns the length of the value if it is complete.
 func (v *value) scan(text []byte) (n int, done bool) {
 	for v.n < len(text) {
 		if v.quoted {
@@ -266,7 +268,7 @@ func (v *value) scan(text []byte) (n int, done bool) {
 				break
 			}
 			if text[v.n] == '\\' {
-				v.n += 2 // what is escaped, too, even if it is not there yet
+				v.n += 2 // include the escaped character, even if it has not arrived yet
 				continue
 			}
 			v.quoted = false
@@ -278,7 +280,7 @@ func (v *value) scan(text []byte) (n int, done bool) {
 		switch text[v.n] {
 		case '"':
 			if v.depth == 0 && v.n > 0 {
-				return v.n, true // a scalar that ends without any sign
+				return v.n, true // a scalar without a closing character
 			}
 			v.quoted = true
 		case '{', '[':
@@ -304,7 +306,7 @@ func (v *value) scan(text []byte) (n int, done bool) {
 	return 0, false
 }
 
-// Complete reports whether the object that text begins with has its end.
+// Complete reports whether text contains all of the object at its start.
 func Complete(text []byte) bool {
 	_, done := new(value).scan(text)
 	return done

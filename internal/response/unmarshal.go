@@ -1,6 +1,6 @@
-// Package reply decodes the replies of a service whose servers are of many
-// ages: what one writes as a number is a string with the next, and a list may
-// be larger than memory should hold.
+// Package response decodes the responses of a service with servers of different
+// versions. A value that is a number in one version may be a string in another. A
+// list may be larger than the available memory.
 package response
 
 import (
@@ -13,15 +13,15 @@ import (
 	"sync"
 )
 
-// Unmarshal is json.Unmarshal, but for values whose JSON type is not the one
-// that they should have: ids, numbers and flags as strings, and the reverse, are
-// converted; what cannot be meant is left out.
+// Unmarshal is json.Unmarshal for values whose JSON type may differ from the Go
+// type. It converts IDs, numbers and booleans from strings, and the reverse. It
+// ignores values that it cannot convert.
 func Unmarshal(text []byte, out any) error {
 	if decode(text, out) == nil {
 		return nil
 	}
-	err := json.Unmarshal(text, out)    // for an error that does not depend on the engine
-	if err != nil && json.Valid(text) { // so it is the types that are wrong
+	err := json.Unmarshal(text, out)    // an error that does not depend on the engine
+	if err != nil && json.Valid(text) { // only the types are wrong
 		switch lenient := leniently(text, out); lenient {
 		case nil, errOtherType:
 			return lenient
@@ -30,7 +30,7 @@ func Unmarshal(text []byte, out any) error {
 	return err
 }
 
-// leniently decodes text after fitting its values to the type of out.
+// leniently decodes text after it converts the values to the type of out.
 func leniently(text []byte, out any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -40,7 +40,7 @@ func leniently(text []byte, out any) error {
 	}
 	target := reflect.ValueOf(out).Elem()
 	if object, ok := v.(map[string]any); ok && len(object) == 0 {
-		target.SetZero() // nothing is said, whatever is due
+		target.SetZero() // nothing can be decoded
 		return nil
 	}
 	fitted := fit(v, target.Type())
@@ -55,7 +55,8 @@ func leniently(text []byte, out any) error {
 	return json.Unmarshal(text, out)
 }
 
-// fit returns the JSON value v in a form that decodes into a t; nil if there is none.
+// fit returns the JSON value v in a form that decodes into a t, or nil if there is
+// none.
 func fit(v any, t reflect.Type) any {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -132,7 +133,7 @@ func fit(v any, t reflect.Type) any {
 	return nil
 }
 
-// A field is a field of a struct that has a name in JSON.
+// A field is a field of a struct that has a JSON name.
 type field struct {
 	index []int
 	typ   reflect.Type
@@ -140,7 +141,7 @@ type field struct {
 
 var structs sync.Map // map[string]field by reflect.Type
 
-// fieldsOf lists a struct's fields by their JSON names, in lower case.
+// fieldsOf returns the fields of a struct by their JSON names, in lower case.
 func fieldsOf(t reflect.Type) map[string]field {
 	if known, ok := structs.Load(t); ok {
 		return known.(map[string]field)
@@ -148,7 +149,7 @@ func fieldsOf(t reflect.Type) map[string]field {
 	fields := map[string]field{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		_, err := reflect.Zero(t).FieldByIndexErr(f.Index) // fails behind a pointer
+		_, err := reflect.Zero(t).FieldByIndexErr(f.Index) // fails for a field of an embedded pointer
 		if err == nil && f.IsExported() && name != "-" && (name != "" || !f.Anonymous) {
 			fields[strings.ToLower(cmp.Or(name, f.Name))] = field{f.Index, f.Type}
 		}

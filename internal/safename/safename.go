@@ -1,12 +1,12 @@
-// Package safename turns names from elsewhere into names that a file can have
-// on any system, and back.
+// Package safename converts names to file names that are valid on every operating
+// system, and back.
 //
-// What cannot stand as it is becomes %{XX}, XX being the byte in hex: the
-// characters that Windows refuses, control characters, a dot or space at the
-// end, the names . and .., one letter of the names of devices (CON, NUL, …),
-// and the % of a %{. Two names that differ in case only would be one file on
-// some systems, so that letters of the second are written this way, too. All
-// other names, among them those that hold a %3A, stay as they are.
+// A character that is not valid in a file name becomes %{XX}, where XX is the byte
+// in hexadecimal. These are the characters that Windows rejects, control
+// characters, a dot or space at the end, the names . and .., a letter of a device
+// name (CON, NUL, …), and the % of a %{. Two names that differ only in case would
+// be the same file on some systems. In this case, letters of the second name are
+// escaped, too. All other names do not change, not even those that contain %3A.
 package safename
 
 import (
@@ -21,7 +21,8 @@ import (
 // Encode returns a safe form of a name.
 func Encode(name string) string { return encode(name, 0) }
 
-// encode escapes what has to be, and the first letters that have a case.
+// encode escapes what Encode must escape, and also the first letters that have a
+// case. letters is their number.
 func encode(name string, letters int) string {
 	if name == "" {
 		return "%{}"
@@ -48,7 +49,7 @@ func encode(name string, letters int) string {
 	return b.String()
 }
 
-// device matches what Windows takes for a device, whatever its extension.
+// device matches the device names of Windows, with any extension.
 var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)`)
 
 func escape(b *strings.Builder, bytes string) {
@@ -59,8 +60,7 @@ func escape(b *strings.Builder, bytes string) {
 
 var escaped = regexp.MustCompile(`%\{([0-9A-F]{2})?\}`)
 
-// Decode returns the name that a safe form stands for. A name without escapes
-// is returned as it is.
+// Decode returns the original name. It does not change a name without escapes.
 func Decode(safe string) string {
 	return escaped.ReplaceAllStringFunc(safe, func(e string) string {
 		if e == "%{}" {
@@ -71,8 +71,8 @@ func Decode(safe string) string {
 	})
 }
 
-// EncodeAll returns safe forms of the names of one folder, by name. No two of
-// them are the same to a system that does not look at case.
+// EncodeAll returns the safe forms of all names in one directory, by name. They are
+// all different on a system that ignores case.
 func EncodeAll(names []string) map[string]string {
 	safe := make(map[string]string, len(names))
 	taken := make(map[string]bool, len(names))
@@ -87,6 +87,6 @@ func EncodeAll(names []string) map[string]string {
 	return safe
 }
 
-// Fold returns what names have in common that a system which ignores case takes
-// for one.
+// Fold returns the same text for names that are equal on a system that ignores
+// case.
 func Fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }

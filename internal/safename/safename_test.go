@@ -12,7 +12,7 @@ import (
 func TestEncode(t *testing.T) {
 	for name, want := range map[string]string{
 		"part-00000.parquet": "part-00000.parquet",
-		"ts=12%3A00":         "ts=12%3A00", // as Hive has it
+		"ts=12%3A00":         "ts=12%3A00", // as in Hive
 		"100%":               "100%",
 		"über uns.txt":       "über uns.txt",
 		"报告：2020.csv":        "报告：2020.csv",

@@ -12,25 +12,25 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// A Payload is the body of a request, for any number of sendings, one after the
-// other. It is Text, or else what Open returns.
+// A Payload is the body of a request. It can be sent several times, one after
+// another. It is Text, or else the content that Open returns.
 type Payload struct {
 	ContentType string // empty if there is none
 	Text        []byte
-	Size        int64 // of what Open returns; -1 if unknown
+	Size        int64 // number of bytes from Open; -1 if unknown
 	Open        func() (io.ReadCloser, error)
 
-	last *body // that was opened
+	last *body // the last body that was opened
 }
 
-// Attach gives a request its body, and net/http a way to get it once more for a
-// request that the server did not process.
+// Attach sets the body of a request. It also sets GetBody, with which net/http
+// resends a request that the server did not process.
 func (s *Sending) Attach(r *http.Request, p *Payload) (err error) {
 	switch {
 	case p.Open != nil && p.Size != 0:
 		r.ContentLength = p.Size
 		r.GetBody = func() (io.ReadCloser, error) { return s.open(r.Context(), p) }
-	case p.Open != nil: // check that there is nothing
+	case p.Open != nil: // verify that there is no content
 		body, err := s.open(r.Context(), p)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ func (s *Sending) Attach(r *http.Request, p *Payload) (err error) {
 	return err
 }
 
-// open opens the source of a payload, once nobody reads it any more.
+// open opens the source of a payload after all reads of it have ended.
 func (s *Sending) open(ctx context.Context, p *Payload) (io.ReadCloser, error) {
 	if p.last != nil {
 		if err := p.last.wait(ctx); err != nil {
@@ -68,7 +68,7 @@ func (s *Sending) open(ctx context.Context, p *Payload) (io.ReadCloser, error) {
 	return b, err
 }
 
-// Sent returns how many bytes of the payload were handed to the transport.
+// Sent returns how many bytes of the payload the transport has read.
 func (s *Sending) Sent(p *Payload) int64 {
 	if b := s.body.Load(); b != nil {
 		return b.sent.Load()
@@ -76,14 +76,14 @@ func (s *Sending) Sent(p *Payload) int64 {
 	return int64(len(p.Text))
 }
 
-// Stop ends the reading of the source. A read that is under way goes on.
+// Stop stops reading the source. A read in progress continues.
 func (s *Sending) Stop() {
 	if b := s.body.Load(); b != nil {
 		b.stopped.Store(true)
 	}
 }
 
-// A text is a body that is in memory.
+// A text is a body in memory.
 type text struct {
 	bytes.Reader
 	all []byte
@@ -97,7 +97,7 @@ func newText(all []byte) *text {
 
 func (*text) Close() error { return nil }
 
-// Text returns the body of a request, if it is in memory.
+// Text returns the body of a request if it is in memory.
 func Text(r *http.Request) []byte {
 	if t, ok := r.Body.(*text); ok {
 		return t.all
@@ -105,15 +105,16 @@ func Text(r *http.Request) []byte {
 	return nil
 }
 
-// A body is a source that is sent. It yields its whole size, or fails before the
-// last byte, so that the server never gets a whole request of a source that changed.
+// A body is a source that is being sent. If the source has changed, the body fails
+// before its last byte. The server therefore never receives a complete request with
+// changed content.
 type body struct {
 	content io.ReadCloser
 	size    int64         // -1 if unknown
-	read    int64         // so far
-	busy    chan struct{} // full while a Read is under way
-	stopped atomic.Bool   // the sending is over
-	whole   atomic.Bool   // all of it was read
+	read    int64         // bytes read so far
+	busy    chan struct{} // full while a Read is in progress
+	stopped atomic.Bool   // the attempt has ended
+	whole   atomic.Bool   // the source was read completely
 	closed  atomic.Bool
 	sent    atomic.Int64
 	failure atomic.Pointer[error]
@@ -121,7 +122,7 @@ type body struct {
 
 func (b *body) fail(err error) { b.failure.CompareAndSwap(nil, &err) }
 
-// Read reads from the source, for as long as the sending lasts.
+// Read reads from the source until the attempt ends.
 func (b *body) Read(p []byte) (int, error) {
 	b.busy <- struct{}{}
 	defer func() { <-b.busy }()
@@ -141,8 +142,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readExactly reads from the source, and fails if it has more or fewer bytes
-// than it should. With the last byte comes io.EOF.
+// readExactly reads from the source. It fails if the source has more or fewer bytes
+// than expected. It returns the last byte together with io.EOF.
 func (b *body) readExactly(p []byte) (int, error) {
 	n, err := b.content.Read(p)
 	if b.read += int64(n); b.size < 0 {
@@ -159,7 +160,7 @@ func (b *body) readExactly(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the source. An error of that changes nothing about what was sent.
+// Close closes the source. It ignores the error, because the data has been sent.
 func (b *body) Close() error {
 	if b.content != nil && b.closed.CompareAndSwap(false, true) {
 		b.content.Close()
@@ -167,7 +168,7 @@ func (b *body) Close() error {
 	return nil
 }
 
-// wait ends the reading, and returns when no Read is under way.
+// wait stops reading, and returns when no Read is in progress.
 func (b *body) wait(ctx context.Context) error {
 	b.stopped.Store(true)
 	select {

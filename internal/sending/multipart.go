@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Multipart returns a payload of type multipart/form-data with text fields, in
-// their order, and after them a file in the part called part. The size of the
-// file is -1 if it is unknown.
+// Multipart returns a payload of type multipart/form-data. It has the text fields
+// in their order, followed by a file in the field part. The size of the file is -1
+// if it is unknown.
 func Multipart(fields [][2]string, part, name string, size int64, open func() (io.ReadCloser, error)) *Payload {
 	boundary := rand.Text()
 	var head bytes.Buffer
@@ -35,5 +35,5 @@ func Multipart(fields [][2]string, part, name string, size int64, open func() (i
 	}}
 }
 
-// quotes escapes a name in the head of a part, as browsers do.
+// quotes escapes a name in the header of a part, as browsers do.
 var quotes = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A")

@@ -10,15 +10,15 @@ import (
 	"sync"
 )
 
-// A ProxyError is the response of a proxy that could not or would not get one
-// from the server.
+// A ProxyError is the response of a proxy that rejected the request or failed to
+// forward it.
 type ProxyError struct {
 	Status  int
 	Message string // may be empty
 }
 
 func (e *ProxyError) Error() string {
-	text := "the proxy refused the request: "
+	text := "the proxy rejected the request: "
 	if e.Status >= 500 {
 		text = "the proxy failed: "
 	}
@@ -29,9 +29,9 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
-// Transport is what clients share that bring no transport of their own, so that
-// short-lived clients leave no connections behind. It keeps enough idle
-// connections for many goroutines to call one server at once.
+// Transport is the transport of clients that do not have their own. Clients share
+// it, so that short-lived clients leave no connections behind. It keeps enough idle
+// connections for many concurrent calls to one server.
 var Transport = sync.OnceValue(func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
@@ -45,8 +45,8 @@ var Transport = sync.OnceValue(func() http.RoundTripper {
 	return t
 })
 
-// refusalByProxy finds the response of a proxy to CONNECT. Transports other than
-// [Transport] report no more of it than its reason phrase.
+// refusalByProxy returns the response of a proxy to CONNECT. Transports other than
+// [Transport] report only its reason phrase.
 func (s *Sending) refusalByProxy(err error) *ProxyError {
 	if refusal, ok := errors.AsType[*ProxyError](err); ok {
 		return refusal
@@ -59,8 +59,8 @@ func (s *Sending) refusalByProxy(err error) *ProxyError {
 	return nil
 }
 
-// ReadByProxy reports whether a proxy reads a request and its response, as it
-// does without TLS. So the response may be one of the proxy's own.
+// ReadByProxy reports whether a proxy can read the request and its response,
+// because there is no TLS. The response may then come from the proxy.
 func ReadByProxy(transport http.RoundTripper, r *http.Request) bool {
 	t, ok := transport.(*http.Transport)
 	if !ok || t.Proxy == nil || r.URL.Scheme != "http" {

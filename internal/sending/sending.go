@@ -1,5 +1,5 @@
-// Package sending sends a request once, and knows afterwards whether the server
-// can have processed it.
+// Package sending sends a request once. It determines whether the server can have
+// processed the request.
 package sending
 
 import (
@@ -17,31 +17,32 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// A Sending is the state of sending a request once. No two requests share one.
+// A Sending is the state of a single attempt to send a request.
 type Sending struct {
 	trace httptrace.ClientTrace
 	stage atomic.Int32
-	body  atomic.Pointer[body] // the last one that was opened; nil if it is in memory
+	body  atomic.Pointer[body] // the last body that was opened; nil if the body is in memory
 }
 
-// How far a request came. A transport that does not trace stays at the first.
+// The progress of a request. Without tracing, it stays at the first value.
 const (
 	untraced   = iota
 	connecting // nothing was sent
 	connected  // no header was sent
-	written    // all of it may have been sent
-	cutShort   // writing failed before the request was whole
+	written    // the complete request may have been sent
+	cutShort   // writing failed before the request was complete
 )
 
-// A Failure is why there is no response.
+// A Failure says why there is no response.
 type Failure struct {
 	Err       error
 	Lost      bool // the server may have processed the request
-	Transient bool // it is of a kind that passes
+	Transient bool // a retry may succeed
 }
 
-// Trace returns a context that notes how far a request comes. One that only reads
-// is not followed as closely, because it does no harm if it is sent twice.
+// Trace returns a context that records the progress of a request. It records less
+// for a request that only reads, because a second send of such a request does no
+// harm.
 func (s *Sending) Trace(ctx context.Context, reads bool) context.Context {
 	s.trace.GetConn = func(string) { s.stage.Store(connecting) }
 	if reads {
@@ -58,11 +59,11 @@ func (s *Sending) Trace(ctx context.Context, reads bool) context.Context {
 	return httptrace.WithClientTrace(ctx, &s.trace)
 }
 
-// Send sends a request whose context is from Trace and whose body is from Attach.
+// Send sends a request. Its context is from Trace and its body from Attach.
 func (s *Sending) Send(transport http.RoundTripper, r *http.Request) (*http.Response, *Failure) {
 	for name, values := range r.Header {
 		if strings.ContainsFunc(strings.Join(values, ""), func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-			return nil, &Failure{Err: fmt.Errorf("the value of the header %q has characters that no header can have", name)}
+			return nil, &Failure{Err: fmt.Errorf("the value of the header %q contains invalid characters", name)}
 		}
 	}
 	resp, err := transport.RoundTrip(r)
@@ -78,11 +79,11 @@ func (s *Sending) Send(transport http.RoundTripper, r *http.Request) (*http.Resp
 	return resp, nil
 }
 
-// judge says what an error of the transport means. One that comes with a context
-// tells nothing about the request.
+// judge returns the failure for an error of the transport. An error that the end of
+// the context caused says nothing about the request.
 func (s *Sending) judge(ctx context.Context, transport http.RoundTripper, err error) *Failure {
 	if body := s.body.Load(); body != nil && body.failure.Load() != nil {
-		return &Failure{Err: *body.failure.Load()} // the source failed, and will again
+		return &Failure{Err: *body.failure.Load()} // the source failed, so a retry would fail, too
 	}
 	lost := !s.provesUnsent(ctx, transport, err)
 	if ctx.Err() != nil {
@@ -91,13 +92,13 @@ func (s *Sending) judge(ctx context.Context, transport http.RoundTripper, err er
 	if refusal := s.refusalByProxy(err); refusal != nil {
 		return &Failure{refusal, false, refusal.Status >= 500 || refusal.Status == http.StatusTooManyRequests}
 	}
-	// A certificate that does not verify will not do so in a second either.
+	// An untrusted certificate is not a transient failure.
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return &Failure{err, lost, !untrusted}
 }
 
-// provesUnsent reports whether it is certain that the server did not get the
-// whole request, or did not process it.
+// provesUnsent reports whether the server certainly did not receive or did not
+// process the complete request.
 func (s *Sending) provesUnsent(ctx context.Context, transport http.RoundTripper, err error) bool {
 	alive := ctx.Err() == nil
 	switch s.stage.Load() {
@@ -107,13 +108,14 @@ func (s *Sending) provesUnsent(ctx context.Context, transport http.RoundTripper,
 		return alive
 	case untraced:
 		if _, traces := transport.(*http.Transport); traces {
-			return true // it failed before it wanted a connection
+			return true // it failed before it requested a connection
 		}
 	}
 	return alive && (noConnection(err) || unprocessed(err))
 }
 
-// noConnection reports whether the kind of an error says that there was no connection.
+// noConnection reports whether the type of an error proves that there was no
+// connection.
 func noConnection(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
@@ -124,8 +126,9 @@ func noConnection(err error) bool {
 	return dns || certificate || record || strings.Contains(err.Error(), "TLS handshake timeout")
 }
 
-// notProcessed is how the errors begin with which HTTP/2 says that the server did
-// not process a stream: it refused it, or its GOAWAY named a last stream before it.
+// notProcessed matches the start of HTTP/2 errors which prove that the server did
+// not process a stream. The server refused the stream, or sent a GOAWAY with an
+// earlier last stream.
 var notProcessed = regexp.MustCompile(`^(http2: Transport: cannot retry err \[)?(stream error: stream ID \d+; REFUSED_STREAM|` +
 	`http2: Transport received Server's graceful shutdown GOAWAY|http2: Transport received GOAWAY from server ErrCode:|` +
 	`http2: client conn not usable|http2: client conn could not be established)`)

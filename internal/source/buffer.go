@@ -11,19 +11,19 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// chunk is how much is copied at a time.
+// chunk is the number of bytes to copy at a time.
 const chunk = blocks.Size
 
-// maxBlocks bounds the memory of all buffered sources of a process together.
+// maxBlocks limits the memory for all buffered sources of a process.
 const maxBlocks = 128
 
 var blocksInUse atomic.Int64
 
-// Buffer reads the source, so that its size becomes known: the first bytes into
-// memory and, if there are more, up to so many bytes into a temporary file. It
-// returns what was read as a source of its own, and finishes s. If there is still
-// more, or no room on the disk, that is a source of unknown size which goes on
-// to read from s. free closes the source that was returned, and removes the file.
+// Buffer reads the source to determine its size. It reads the first inMemory bytes
+// into memory and the next onDisk bytes into a temporary file. It returns a source
+// with the data that was read, and finishes s. If s is longer, or the disk is full,
+// it returns a source of unknown size that continues to read from s. free closes
+// the returned source and removes the file.
 func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *Source, free func(), err error) {
 	free = func() {}
 	opened, err := s.Open()
@@ -34,7 +34,7 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 	var small bytes.Buffer
 	first := min(inMemory, chunk)
 	if s.size > 0 {
-		small.Grow(int(min(s.size, first)) + bytes.MinRead) // and no more
+		small.Grow(int(min(s.size, first)) + bytes.MinRead) // avoid a larger buffer
 	}
 	switch _, err := io.CopyN(&small, in, first+1); err {
 	case nil:
@@ -47,7 +47,7 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 	var file *os.File
 	free = func() {
 		if buffered != nil {
-			buffered.Close() // nobody reads from memory that is used again
+			buffered.Close() // stop all reads before the memory is reused
 		}
 		large.free()
 		if file != nil {
@@ -70,7 +70,7 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 		buffered = New(rest)
 		return buffered, free, nil
 	}
-	if file, err = os.CreateTemp("", "databricks-*"); err != nil { // it works without
+	if file, err = os.CreateTemp("", "databricks-*"); err != nil { // not required
 		buffered = New(rest)
 		return buffered, free, nil
 	}
@@ -90,14 +90,14 @@ func (s *Source) Buffer(ctx context.Context, inMemory, onDisk int64) (buffered *
 	return buffered, free, s.Finish()
 }
 
-// A memory holds bytes in blocks, so that nothing is copied when it grows.
+// A memory holds bytes in blocks, so that it can grow without copying.
 type memory struct {
 	blocks []*blocks.Block
 	size   int64
 }
 
-// fill reads up to so many bytes, and one more. It reports whether the input ended
-// before that one. It reads less if other sources have taken the memory.
+// fill reads at most most bytes, plus one to detect the end. It reports whether the
+// input ended before that byte. It reads less if other sources use the memory.
 func (m *memory) fill(in io.Reader, most int64) (whole bool, err error) {
 	for m.size <= most {
 		if blocksInUse.Add(1) > maxBlocks {
@@ -140,8 +140,8 @@ func (m *memory) free() {
 	m.blocks, m.size = nil, 0
 }
 
-// fill copies up to so many bytes to a file. It returns how many, and what is
-// left to read; nil if that is nothing.
+// fill copies at most most bytes to a file. It returns the number of bytes and a
+// reader for the rest, which is nil at the end of the input.
 func fill(file *os.File, in io.Reader, most int64) (size int64, rest io.Reader, err error) {
 	block := make([]byte, chunk)
 	for size < most {
@@ -149,7 +149,7 @@ func fill(file *os.File, in io.Reader, most int64) (size int64, rest io.Reader, 
 		written, full := file.Write(block[:n])
 		size += int64(written)
 		switch {
-		case full != nil: // the disk, probably
+		case full != nil: // the disk is probably full
 			return size, io.MultiReader(bytes.NewReader(block[written:n]), in), nil
 		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			return size, nil, nil
@@ -160,7 +160,7 @@ func fill(file *os.File, in io.Reader, most int64) (size int64, rest io.Reader, 
 	return size, in, nil
 }
 
-// A contextReader ends with a context.
+// A contextReader fails when its context has ended.
 type contextReader struct {
 	io.Reader
 	ctx context.Context

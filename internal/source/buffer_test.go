@@ -35,7 +35,7 @@ func TestSource_Buffer(t *testing.T) {
 				for range 2 {
 					in, err := buffered.Open()
 					if !known && err != nil {
-						break // the second time
+						break // in the second round
 					}
 					require.NoError(t, err)
 					got, err := io.ReadAll(in)
@@ -70,7 +70,7 @@ func TestSource_Buffer_fails(t *testing.T) {
 	assert.ErrorIs(t, err, broken)
 	free()
 
-	// What is read is what there was, or an error.
+	// The result must be the complete content or an error.
 	file, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	require.NoError(t, err)
 	defer file.Close()
@@ -82,8 +82,8 @@ func TestSource_Buffer_fails(t *testing.T) {
 	free()
 }
 
-// What is held in memory of all sources together is bounded, and given back. What
-// is beyond that goes to the disk.
+// All sources together use limited memory, and release it. Other data is stored on
+// disk.
 func TestSource_Buffer_sharesMemory(t *testing.T) {
 	dir := t.TempDir()
 	setTempDir(t, dir)

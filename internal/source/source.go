@@ -1,5 +1,5 @@
-// Package source finds out of a reader what it takes to send it: how much it
-// holds, whether it can be read again, and whether it stayed the same.
+// Package source determines the properties of a reader that matter for sending it:
+// its size, whether it can be read again, and whether it has changed.
 package source
 
 import (
@@ -14,31 +14,30 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// ErrChanged is matched by errors of sources that became another while they
-// were read.
+// ErrChanged matches errors of sources that changed while they were read.
 var ErrChanged error = errs.Text("changed while it was being copied")
 
-// errOnce is the error of a source that is opened a second time and cannot be.
+// errOnce is the error for a second Open of a source that can be read only once.
 var errOnce = errors.New("the source cannot be read a second time")
 
-// A Source is a reader from its current position on.
+// A Source is a reader, starting at its current position.
 type Source struct {
 	size     int64
 	reader   io.Reader
-	seeker   io.Seeker   // nil if it can be read once only
-	at       io.ReaderAt // nil if it cannot be read without moving its position
+	seeker   io.Seeker   // nil if it can be read only once
+	at       io.ReaderAt // nil if random access is not possible
 	buffer   *bytes.Buffer
 	file     *os.File
-	modified time.Time // of the file
+	modified time.Time // modification time of a file
 	start    int64
 
 	mu       sync.RWMutex
-	open     *reading // what may read; nil once the source is closed
-	sections bool     // sections may be read
+	open     *reading // the readers in use; nil once the source is closed
+	sections bool     // random access is allowed
 }
 
-// New looks at a reader. It reads no more than it takes to see that a file that
-// claims to be empty is.
+// New returns a source for a reader. It reads data only to detect a file that
+// reports size 0 but has content.
 func New(r io.Reader) *Source {
 	s := &Source{reader: r, size: -1}
 	switch v := r.(type) {
@@ -66,7 +65,7 @@ func New(r io.Reader) *Source {
 		return s
 	}
 	if s.file != nil && end == 0 {
-		// Files of /proc and the like have content, but no size.
+		// Files in /proc and similar file systems have content, but report size 0.
 		if n, _ := s.file.ReadAt(make([]byte, 1), start); n > 0 {
 			return s
 		}
@@ -76,14 +75,14 @@ func New(r io.Reader) *Source {
 	return s
 }
 
-// Size is how many bytes there are; -1 if that is not known.
+// Size returns the number of bytes, or -1 if it is unknown.
 func (s *Source) Size() int64 { return s.size }
 
 // Rewindable reports whether the source can be opened more than once.
 func (s *Source) Rewindable() bool { return s.seeker != nil }
 
-// Open returns the source from its beginning. It ends what was opened before.
-// A source of known size that ends before it fails with ErrChanged.
+// Open returns a reader for the complete source. It stops the reader of an earlier
+// Open. If a source of known size is shorter, the reader fails with ErrChanged.
 func (s *Source) Open() (io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,20 +102,20 @@ func (s *Source) Open() (io.ReadCloser, error) {
 	return r, nil
 }
 
-// Close ends what is open. When it returns the source is not being read, and
-// will not be.
+// Close stops all readers. When it returns, the source is not being read and will
+// not be read.
 func (s *Source) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open, s.sections = nil, false
 }
 
-// Modified is the modification time of a file, and the zero time for what is none.
+// Modified returns the modification time of a file. It is zero for other sources.
 func (s *Source) Modified() time.Time { return s.modified }
 
-// Sections returns a function that opens a part of the source, given the offset
-// of its first byte and its size. Parts can be read at the same time, until the
-// source is closed. The function is nil if the source has no parts.
+// Sections returns a function that opens a section of the source. Its parameters
+// are the offset of the first byte and the size. Sections can be read concurrently
+// until the source is closed. The function is nil if random access is not possible.
 func (s *Source) Sections() func(offset, size int64) io.ReadCloser {
 	if s.at == nil {
 		return nil
@@ -152,8 +151,8 @@ func (r *section) Read(p []byte) (int, error) {
 
 func (r *section) Close() error { return nil }
 
-// Finish is Close for a source that was read to its end. It moves the source's
-// position there, and fails with ErrChanged if it is another now.
+// Finish closes a source that was read completely. It sets the position of the
+// source to the end, and fails with ErrChanged if the source has changed.
 func (s *Source) Finish() error {
 	s.Close()
 	s.consume()
@@ -170,7 +169,7 @@ func (s *Source) Finish() error {
 	return s.Check()
 }
 
-// consume takes from a buffer what was read of it, once.
+// consume removes the data that was read from a buffer, once.
 func (s *Source) consume() {
 	if s.buffer != nil {
 		s.buffer.Next(int(s.size))
@@ -178,8 +177,8 @@ func (s *Source) consume() {
 	}
 }
 
-// Check fails with ErrChanged if a file has another size or modification time
-// than it had at first. It does not move the position of the file.
+// Check fails with ErrChanged if the size or modification time of a file has
+// changed. It does not change the position of the file.
 func (s *Source) Check() error {
 	if s.file == nil {
 		return nil
@@ -202,7 +201,7 @@ func changed(from, to int64) error {
 }
 
 // Advance is Finish for a source that was checked before its last byte was sent.
-// It does not matter what becomes of the source afterwards.
+// Later changes of the source do not matter.
 func (s *Source) Advance() error {
 	s.Close()
 	s.consume()
@@ -213,11 +212,11 @@ func (s *Source) Advance() error {
 	return err
 }
 
-// A reading is one time that a source is read.
+// A reading is one reader of a source.
 type reading struct {
 	source *Source
 	r      io.Reader
-	left   int64 // negative if not known
+	left   int64 // negative if unknown
 }
 
 var errClosed = errors.New("the source was closed")

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onlySeeker hides all but Read and Seek.
+// onlySeeker hides all methods except Read and Seek.
 type onlySeeker struct{ io.ReadSeeker }
 
 func openFile(t *testing.T, text string) *os.File {
@@ -107,7 +107,7 @@ func TestSource_beyondItsEnd(t *testing.T) {
 	assert.Zero(t, New(f).Size())
 }
 
-// What claims to be empty and is not is read for as long as it goes on.
+// A file that reports size 0 but has content is read to its end.
 func TestSource_filesWithoutSize(t *testing.T) {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {
@@ -153,7 +153,7 @@ func TestSource_whichChanges(t *testing.T) {
 			text, err := io.ReadAll(in)
 			if name == "shrinks" {
 				assert.ErrorIs(t, err, ErrChanged)
-				assert.EqualError(t, err, "the source changed while it was being copied: it had 10 bytes, and has 3")
+				assert.EqualError(t, err, "the source changed while it was being copied: it had 10 bytes; now it has 3")
 			} else {
 				require.NoError(t, err)
 				assert.Equal(t, "0123456789", string(text), "growth is not sent")
@@ -164,8 +164,8 @@ func TestSource_whichChanges(t *testing.T) {
 	}
 }
 
-// A transport may read a body after it gave its answer; the source's owner
-// must not notice.
+// A transport may read a body after it returned the response. The owner of the
+// source must not notice.
 func TestSource_isLeftAloneOnceClosed(t *testing.T) {
 	under := strings.NewReader("0123456789")
 	s := New(onlySeeker{under})

@@ -1,4 +1,4 @@
-// Package utf8text finds text that JSON cannot carry.
+// Package utf8text finds text that is not valid in JSON.
 package utf8text
 
 import (
@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Invalid returns where in v, a value that has a JSON form, the first text is
-// that is not valid UTF-8, in the names of that form. Encoders put something
-// else in the place of such text.
+// Invalid returns the path of the first text in v that is not valid UTF-8. v has a
+// JSON form, and the path consists of JSON names. Encoders would replace invalid
+// bytes.
 func Invalid(v any) (path string, found bool) { return invalid(reflect.ValueOf(v)) }
 
 func invalid(v reflect.Value) (path string, found bool) {
@@ -21,7 +21,7 @@ func invalid(v reflect.Value) (path string, found bool) {
 		return invalid(v.Elem())
 	case reflect.Slice, reflect.Array:
 		switch v.Type().Elem().Kind() {
-		case reflect.Uint8: // base64, if it is not JSON itself
+		case reflect.Uint8: // encoded as base64, unless it is JSON itself
 			raw, isRaw := v.Interface().(json.RawMessage)
 			return "", isRaw && !utf8.Valid(raw)
 		case reflect.String, reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Array, reflect.Struct, reflect.Map:
