@@ -212,7 +212,7 @@ describe("services", concurrently, () => {
       assert.equal(run.status.termination_details.code, "SUCCESS");
     });
 
-    test("a run that is cancelled and repaired", async () => {
+    test("a run that is canceled and repaired", async () => {
       // The tasks run one after another, so that the run takes long enough.
       const keys = ["a", "b", "c", "d", "e"];
       const tasks = keys.map((task_key, i) => ({ ...cluster, task_key, notebook_task: { notebook_path: "/Shared/x" }, depends_on: keys.slice(0, i).map((k) => ({ task_key: k })) }));
