@@ -124,7 +124,7 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 	}),
 }
 
-// uploadDir returns a work for a way to upload a directory.
+// uploadDir returns a work that uploads a directory with the given function.
 func uploadDir(upload func(c client, ctx context.Context, dir, path string) error) func(j job) (func(context.Context, client) (any, error), error) {
 	return func(j job) (func(context.Context, client) (any, error), error) {
 		dir, err := os.MkdirTemp(scratch(), "bench")

@@ -7,8 +7,8 @@ import (
 )
 
 // Client returns a client that authenticates with Token and needs no socket.
-// The given options follow its own options, so they must not set a second
-// credential. To create a client of another user, call databricks.NewClient
+// It applies the given options after its own options. They must not set a
+// second credential. To create a client of another user, call databricks.NewClient
 // with Transport and any https host. Client panics if the options are invalid.
 func (s *Server) Client(opts ...databricks.Option) *databricks.Client {
 	client, err := databricks.NewClient(append([]databricks.Option{

@@ -53,8 +53,9 @@ func (t Timings) withDefaults() Timings {
 	return t
 }
 
-// WatchableTimings are slower timings for people who watch. A cluster starts in
-// five seconds, and a task takes five seconds. The defaults are for tests.
+// WatchableTimings are slower timings for people who watch the workspace. A
+// cluster starts in five seconds, and a task takes five seconds. The defaults
+// are for tests.
 func WatchableTimings() Timings {
 	return Timings{
 		ClusterStart: 5 * time.Second, ClusterRestart: 4 * time.Second, ClusterResize: 3 * time.Second, ClusterTerminate: 3 * time.Second,

@@ -224,7 +224,7 @@ func (p *clusterSpec) check() error {
 }
 
 func (p *clusterSpec) checkSize() error {
-	single := p.Kind != "" && isTrue(p.IsSingleNode) // it has no size
+	single := p.Kind != "" && isTrue(p.IsSingleNode) // such a cluster needs no size
 	switch {
 	case p.NumWorkers == nil && p.Autoscale == nil && !single:
 		return invalid("Missing required field: size")

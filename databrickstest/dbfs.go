@@ -37,8 +37,8 @@ func WithDeleteLimit(files int) Option { return func(s *Server) { s.dbfs.deleteL
 // real service has been seen to do both.
 func WithEarlyFiles() Option { return func(s *Server) { s.dbfs.early = true } }
 
-// WithoutDBFSRoot creates a workspace in which DBFS is disabled. It denies
-// access to all paths.
+// WithoutDBFSRoot creates a workspace in which DBFS is disabled. The calls of
+// DBFS fail for all paths.
 func WithoutDBFSRoot() Option { return func(s *Server) { s.dbfs.off = true } }
 
 // dbfsArea has the DBFS of the workspace: a tree of files, and the streams that

@@ -9,7 +9,7 @@ import (
 
 // WithHandler adds a handler for requests that match a pattern of
 // [http.ServeMux], such as "GET /api/2.0/lakes/{id}". The workspace
-// authenticates and records its requests and applies faults to them. [CallerOf]
+// authenticates and records these requests and applies faults to them. [CallerOf]
 // returns the sender. The handler takes precedence over the workspace's own
 // endpoints. Its response is sent when it returns. It may call the workspace,
 // but must not wait for the server to close.

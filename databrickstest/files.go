@@ -16,12 +16,12 @@ import (
 // FilesLimits are the limits of the Files API. A zero means the default. A
 // negative MinPart means no limit.
 type FilesLimits struct {
-	MaxUpload int64         // bytes of a file in one request; default 5 GiB
-	MinPart   int64         // bytes of a part, except for the last one; default 5 MiB
-	MaxPart   int64         // bytes of a part; default 5 GiB
-	PartURLs  int           // URLs for parts that one call returns; default 100
+	MaxUpload int64         // maximum size of a file in one request, in bytes; default 5 GiB
+	MinPart   int64         // minimum size of a part, except for the last one, in bytes; default 5 MiB
+	MaxPart   int64         // maximum size of a part in bytes; default 5 GiB
+	PartURLs  int           // maximum number of URLs for parts that one call returns; default 100
 	URLLife   time.Duration // maximum lifetime of a presigned URL; default 1 h
-	PageSize  int           // entries in a page of a directory; default 1000
+	PageSize  int           // maximum number of entries in a page of a directory; default 1000
 }
 
 // WithFilesLimits changes the limits of the Files API.

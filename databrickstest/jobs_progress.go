@@ -458,7 +458,7 @@ func (t *attempt) due() time.Time {
 }
 
 // deadline returns the time when a time limit ends the attempt. The zero time
-// means never. The time limit of a job is the current one.
+// means never. It uses the current time limit of the job.
 func (t *attempt) deadline() time.Time {
 	var deadline time.Time
 	if limit := t.task.view.Timeout; limit > 0 && !t.run.single {

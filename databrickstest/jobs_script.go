@@ -20,7 +20,7 @@ type RunSpec struct {
 	RunName   string
 	TaskKey   string
 	Attempt   int               // 0 for the first
-	Kind      string            // the task field, such as notebook_task
+	Kind      string            // field of the task that selects its kind, such as notebook_task
 	Target    string            // the notebook, file, class or entry point; empty for other kinds
 	Params    map[string]string // named parameters of the task
 	Args      []string          // positional parameters of the task

@@ -9,7 +9,7 @@ import (
 
 // WithAnySource lets tasks succeed even if their notebook, file or script is
 // not in the workspace. Without this option, such a task fails as in the
-// service, unless a script decides (see [WithRuns]).
+// service, unless a script determines its outcome (see [WithRuns]).
 func WithAnySource() Option { return func(s *Server) { s.jobs.anySource = true } }
 
 // identity returns the user as whom a run acts: the one in the settings of the

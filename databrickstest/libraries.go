@@ -35,9 +35,9 @@ func WithLibrariesForAllClusters(libraries ...string) Option {
 	}
 }
 
-// FailLibrary makes the installation of a library fail with a message, from now
-// on and on all clusters. The name is the URI of a file, the package or the
-// coordinates. An empty message lets the installation succeed again.
+// FailLibrary makes each later installation of a library fail with a message, on
+// all clusters. The name is the URI of a file, the package or the coordinates. An
+// empty message lets the installation succeed again.
 func (s *Server) FailLibrary(name, message string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

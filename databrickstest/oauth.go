@@ -62,7 +62,7 @@ func (s *Server) IssueToken(name string, life time.Duration) string {
 }
 
 // RevokeTokens revokes all existing tokens of a user or a service principal.
-// New tokens work.
+// Tokens that are created later are valid.
 func (s *Server) RevokeTokens(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -182,12 +182,12 @@ type poolStats struct {
 	PendingIdle int `json:"pending_idle_count"`
 }
 
-// stats counts the instances of a pool, without those of the cluster but. Idle
+// stats counts the instances of a pool, except those of the omitted cluster. Idle
 // instances start as fast as a cluster. Instances beyond the minimum terminate
 // immediately, whatever the idle time of the pool.
-func (a *poolsArea) stats(p *pool, now time.Time, but *cluster) (s poolStats) {
+func (a *poolsArea) stats(p *pool, now time.Time, omitted *cluster) (s poolStats) {
 	for _, cl := range a.s.clusters.inOrder {
-		if cl != but {
+		if cl != omitted {
 			used, pending := cl.nodesFrom(p.id)
 			s.Used, s.PendingUsed = s.Used+used, s.PendingUsed+pending
 		}

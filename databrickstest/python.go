@@ -23,8 +23,8 @@ type PythonOptions struct {
 	Command string
 
 	// SparkURL is the address of a Spark Connect server, such as
-	// sc://localhost:15002. If it is empty, pyspark decides, and then runs
-	// Spark itself.
+	// sc://localhost:15002. If it is empty, the configuration of pyspark
+	// applies. By default, pyspark runs Spark itself.
 	SparkURL string
 }
 
@@ -53,8 +53,8 @@ func WithPython(options PythonOptions) Option {
 }
 
 // LocalPython returns an executor that runs commands in a local Python with the
-// command python3. Each context has its own process, so commands share
-// variables. The result of a command is its printed text and the value of its
+// command python3. Each context has its own process, so the commands of a
+// context share variables. The result of a command is its printed text and the value of its
 // last expression, or a traceback. [WithPython] has more options and also runs
 // jobs.
 //

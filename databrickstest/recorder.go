@@ -35,11 +35,11 @@ type Request struct {
 type Recording struct {
 	Requests  int  // number of latest requests to keep; default 10,000; negative for none
 	BodyBytes int  // maximum size to keep of each body; default 64 KiB; negative for none
-	Total     int  // maximum size of all bodies, headers and URLs together, after which older ones are dropped; default 64 MiB
-	Secrets   bool // keep secrets, which are otherwise replaced
+	Total     int  // maximum size of all bodies, headers and URLs together; older ones are dropped; default 64 MiB
+	Secrets   bool // record secrets; otherwise they are replaced
 }
 
-// WithRecording changes what [Server.Requests] returns.
+// WithRecording sets which requests the server records for [Server.Requests].
 func WithRecording(r Recording) Option { return func(s *Server) { s.recorder.Recording = r } }
 
 // Requests returns copies of the received requests in the order of their

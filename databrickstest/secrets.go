@@ -19,8 +19,8 @@ const (
 
 // WithKeyVault adds an Azure key vault with the given secrets, for scopes with
 // the backend AZURE_KEYVAULT. Only a caller with a Microsoft Entra ID token can
-// create such a scope. Such a token starts with eyJ, like any JSON Web Token.
-// See [User].
+// create such a scope. The workspace accepts each token that starts with eyJ,
+// like a JSON Web Token. You can give a [User] such a token.
 func WithKeyVault(dnsName string, secrets map[string]string) Option {
 	return func(s *Server) {
 		if s.secrets.vaults == nil {
@@ -37,7 +37,8 @@ func WithSecretsInNotebooksOnly() Option {
 }
 
 // WithStandardPlan creates a workspace without permissions on secret scopes.
-// All users manage every scope, and the creator of a scope must request this.
+// All users manage every scope. A request that creates a scope must set
+// initial_manage_principal to users.
 func WithStandardPlan() Option {
 	return func(s *Server) { s.secrets.standard = true }
 }
@@ -59,7 +60,7 @@ func (p permission) String() string { return permissionNames[p] }
 // secretsArea has the secret scopes.
 type secretsArea struct {
 	scopes        []*scope                     // in order of creation
-	vaults        map[string]map[string]string // values by name, by vaultName
+	vaults        map[string]map[string]string // by vaultName: secret values by name
 	notebooksOnly bool
 	standard      bool
 }

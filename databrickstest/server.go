@@ -55,7 +55,7 @@ type Server struct {
 	closed   bool
 	underWay int
 	idle     *sync.Cond                              // signaled when underWay becomes 0
-	calls    map[*pipeWriter]context.CancelCauseFunc // requests of Transport. This is no context tree, because a context of one synctest bubble must not be used in another.
+	calls    map[*pipeWriter]context.CancelCauseFunc // requests of Transport, which Close cancels; a common parent context cannot be used in several synctest bubbles
 	panics   []string
 	open     context.Context // ends with Close
 	shut     context.CancelFunc

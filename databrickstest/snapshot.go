@@ -21,17 +21,17 @@ type Snapshot struct {
 }
 
 // Snapshot returns the current state of the workspace. It shares the contents
-// of files with the workspace, so it is small. It does not contain what
-// [Server.Persist] does not store.
+// of files with the workspace, so it is small. Like
+// [Server.Persist], it omits execution contexts, recorded requests and faults.
 func (s *Server) Snapshot() *Snapshot {
 	s.mu.Lock()
 	snapshot := s.snapshot()
 	s.mu.Unlock()
-	_ = snapshot.load() // so that it does not need the store; what cannot be read is missed later
+	_ = snapshot.load() // the snapshot must not need the store; if this fails, a later use fails
 	return snapshot
 }
 
-// load reads the contents of files that only a store has so far.
+// load reads the contents of files that were not read from the store before.
 func (snapshot *Snapshot) load() error {
 	for _, b := range snapshot.blobs {
 		if _, err := b.load(); err != nil {

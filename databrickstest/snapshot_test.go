@@ -300,8 +300,8 @@ func (s *slowStore) Save(changes map[string][]byte) error {
 	return s.memoryStore.Save(changes)
 }
 
-// The contents of files are read when they are needed, and what is read by then is
-// not lost when the file is deleted.
+// The contents of files are read when they are needed. A deleted file's content that
+// is still needed is read before the delete.
 func TestServer_Persist_contents(t *testing.T) {
 	store := newMemoryStore()
 	data := strings.Repeat("0123456789abcdef", 3*maxBlock/16) + "end"
@@ -328,7 +328,7 @@ func TestServer_Persist_contents(t *testing.T) {
 	assert.LessOrEqual(t, store.saves, saves+1)
 	got := send(t, again, "GET", "/api/2.0/fs/files/Volumes/main/default/vol/a", "", func(r *http.Request) { r.Header.Set("Range", "bytes=0-9") })
 	assert.Equal(t, "a012345678", got.body)
-	assert.Equal(t, 1, store.reads, "only the block that was asked for")
+	assert.Equal(t, 1, store.reads, "only the requested block")
 
 	again.mu.Lock()
 	inner := again.snapshot()
@@ -336,7 +336,7 @@ func TestServer_Persist_contents(t *testing.T) {
 	for _, path := range []string{"b", "c"} {
 		assert.Equal(t, 200, send(t, again, "DELETE", "/api/2.0/fs/files/Volumes/main/default/vol/"+path, "").status)
 	}
-	require.NoError(t, again.Restore(inner), "what was deleted since was read before")
+	require.NoError(t, again.Restore(inner), "the content was read before the delete")
 	snapshot := again.Snapshot()
 	reads := store.reads
 	other := NewServer(WithoutSocket())

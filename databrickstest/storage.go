@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// The cloud's storage is a separate host. A presigned URL contains the
-// permission to use it. The storage does not know the workspace's credentials,
-// and rejects requests that have one.
+// The cloud's storage is a separate host. A presigned URL grants access without
+// a credential. The storage does not know the workspace's credentials, and
+// rejects requests that have one.
 
 // storageNowhere is the URL of the storage of servers without a socket.
 const storageNowhere = "https://storage.databrickstest.invalid"

@@ -14,7 +14,8 @@ import (
 // split into values of 1 MiB.
 type Store interface {
 	// Load calls record for each record. The value need not be valid after record
-	// returns. Record does not read the values with contents of files.
+	// returns. A value that is a part of a file's content may be nil, because Read
+	// reads it later.
 	Load(record func(key string, value []byte) error) error
 
 	// Read returns the value of a record. The value must not change afterwards.
@@ -104,7 +105,7 @@ func newSaver(store Store, blobs *blobTable) *saver {
 	return sv
 }
 
-// isStored notes a record of the store and the blobs that it refers to.
+// isStored records that the store has a record and the blobs that it refers to.
 func (sv *saver) isStored(key string, text []byte, blobs []*block) {
 	record := storedRecord{hash: hashOf(text)}
 	for _, b := range blobs {

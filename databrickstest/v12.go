@@ -95,7 +95,7 @@ type ExecutionContext struct {
 	Language  string
 	Status    string // Pending or Running
 	Commands  int    // number of commands sent to it
-	Active    int    // number of these that have not ended
+	Active    int    // number of commands that have not ended
 }
 
 // ExecutionContexts returns the existing contexts on all clusters, so that a

@@ -55,8 +55,8 @@ type CommandResult struct {
 	Text    string
 	Columns []TableColumn   // makes the result a table
 	Rows    [][]any         // rows of the table
-	Images  []string        // makes the result one or more images: data: URLs or paths
-	Cause   string          // makes the result an error of the code
+	Images  []string        // makes the result images, given as data: URLs or as paths
+	Cause   string          // makes the result an error that the code raised
 	Summary string          // HTML summary of the error
 	Broken  string          // makes the command fail with the status Error for this reason
 	Raw     json.RawMessage // the results as JSON, sent without changes

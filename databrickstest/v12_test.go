@@ -566,8 +566,7 @@ func TestV12_libraries(t *testing.T) {
 		attach("attach", id, l.cluster)
 		time.Sleep(time.Second)
 
-		// A library is attached again after a restart. On a terminated cluster,
-		// it stays as it is.
+		// After a restart of the cluster, the library is attached again.
 		l.post("clusters/restart", map[string]any{"clusterId": l.cluster})
 		assert.Contains(l, on(id), l.cluster+" Attaching")
 		time.Sleep(time.Second)

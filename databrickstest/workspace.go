@@ -488,8 +488,8 @@ func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error
 	return a.importContent(c, in, file)
 }
 
-// importRaw imports the body. It chooses the type of the object by its name.
-// The errors for conflicts are its own.
+// importRaw imports the body. It chooses the type of the object by its name. Its
+// error for an existing object differs from that of workspace/import.
 func (a *workspaceArea) importRaw(c *call, r *http.Request, in importInput) (any, error) {
 	data, err := readBody(r, maxRawFile)
 	if err != nil {

@@ -200,8 +200,8 @@ type acknowledged struct {
 	counters map[string]int    // by path, of files that are overwritten many times
 	secrets  map[string]bool
 	volumes  map[string]bool
-	uploads  map[string][]byte                    // files of a volume
-	streams  map[int64]*stream                    // of DBFS, by handle
+	uploads  map[string][]byte                    // files of a volume by path
+	streams  map[int64]*stream                    // DBFS streams by handle
 	sources  map[string][]byte                    // notebooks, by path
 	access   map[int64]databricks.PermissionLevel // of alice, by job
 }
@@ -465,7 +465,7 @@ func (a *acknowledged) verify(t *testing.T, client *databricks.Client, all bool)
 	return n
 }
 
-// verifyTrees is verify for volumes, streams and the workspace.
+// verifyTrees does the work of verify for volumes, streams and the workspace.
 func (a *acknowledged) verifyTrees(t *testing.T, client *databricks.Client, all bool) (n int) {
 	ctx := t.Context()
 	some := func(of int) bool { return all || rand.IntN(1+of/20) == 0 }
@@ -489,7 +489,7 @@ func (a *acknowledged) verifyTrees(t *testing.T, client *databricks.Client, all 
 			if n++; some(len(a.uploads)) {
 				var got bytes.Buffer
 				require.NoError(t, client.Files.Download(ctx, path, &got, databricks.DownloadOptions{}))
-				assert.True(t, bytes.Equal(want, got.Bytes()), "%s has another content", path)
+				assert.True(t, bytes.Equal(want, got.Bytes()), "%s has different content", path)
 			}
 		}
 	}
@@ -497,7 +497,7 @@ func (a *acknowledged) verifyTrees(t *testing.T, client *databricks.Client, all 
 		if s.closed && !some(len(a.streams)) {
 			continue
 		}
-		if !s.closed { // it goes on after the start, unless it was closed and only the response was lost
+		if !s.closed { // it continues after the start, unless it was closed and only the response was lost
 			err := client.DBFS.AddBlock(ctx, handle, []byte("end"))
 			if s.closed = errors.Is(err, databricks.ErrResourceDoesNotExist); !s.closed {
 				require.NoError(t, err, s.path)
@@ -506,7 +506,7 @@ func (a *acknowledged) verifyTrees(t *testing.T, client *databricks.Client, all 
 		}
 		var got bytes.Buffer
 		require.NoError(t, client.DBFS.Download(ctx, s.path, &got, databricks.DownloadOptions{}), s.path)
-		assert.True(t, bytes.HasPrefix(got.Bytes(), s.data), "%s does not begin with what was acknowledged", s.path)
+		assert.True(t, bytes.HasPrefix(got.Bytes(), s.data), "%s does not start with the acknowledged data", s.path)
 		assert.True(t, s.closed || bytes.HasSuffix(got.Bytes(), []byte("end")), s.path)
 		s.data, s.closed = got.Bytes(), true
 		n++

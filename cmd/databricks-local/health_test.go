@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The health check of the image works with and without -tls, which follows the name
-// of the image.
+// The health check of the image works with and without the flag -tls after the name of
+// the image.
 func TestDockerfile_healthCheck(t *testing.T) {
 	text, err := os.ReadFile("../../Dockerfile")
 	require.NoError(t, err)
@@ -49,5 +49,5 @@ func TestRun_healthOf(t *testing.T) {
 	assert.Error(t, run(t.Context(), []string{"-health", "not a URL"}, io.Discard, io.Discard))
 
 	secure, _, _, _ := start(t, "-tls")
-	assert.ErrorContains(t, run(t.Context(), []string{"-health", secure}, io.Discard, io.Discard), "certificate", "a URL says whom to expect")
+	assert.ErrorContains(t, run(t.Context(), []string{"-health", secure}, io.Discard, io.Discard), "certificate", "with a URL, the certificate is checked")
 }

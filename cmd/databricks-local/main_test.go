@@ -49,7 +49,7 @@ func start(t *testing.T, args ...string) (host, token string, log *bytes.Buffer,
 		return value
 	}
 	host, token = export("DATABRICKS_HOST"), export("DATABRICKS_TOKEN")
-	go func() { _, _ = io.Copy(io.Discard, reader) }() // what else it prints, until it ends
+	go func() { _, _ = io.Copy(io.Discard, reader) }() // discard the rest of the output
 	return host, token, log, stop
 }
 
