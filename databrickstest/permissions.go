@@ -241,7 +241,7 @@ func (a *permissionsArea) show(o securable) any {
 	if o.kind == "authorization" {
 		objectType = o.id
 	}
-	if o.id != "passwords" {
+	if o.adminsInherit() {
 		from := "/" + o.kind + "/"
 		if slices.Equal(permissionKinds[o.kind].levels, workspaceLevels) {
 			from = "/directories/0"
@@ -266,16 +266,27 @@ func (a *identities) named(name string) *user {
 	return nil
 }
 
+// levels returns the levels that an object can have, from the least to the most.
+func (o securable) levels() []string {
+	if o.key() == "authorization/passwords" {
+		return []string{"CAN_USE"}
+	}
+	return permissionKinds[o.kind].levels
+}
+
 // check validates the entries for an object. It replaces names in them by the
 // exact names.
 func (a *permissionsArea) check(c *call, o securable, acl []jobACL) error {
-	for i, e := range acl {
-		levels := permissionKinds[o.kind].levels
-		user := c.identities.named(e.User + e.Principal)
+	for k, e := range acl {
+		levels, user := o.levels(), c.identities.named(e.User+e.Principal)
+		if i := slices.IndexFunc(c.groups.groups, func(g *group) bool { return strings.EqualFold(g.name, e.Group) }); i >= 0 {
+			acl[k].Group = c.groups.groups[i].name
+		}
+		e.Group = acl[k].Group
 		if user != nil && e.User != "" {
-			acl[i].User = user.name
+			acl[k].User = user.name
 		} else if user != nil {
-			acl[i].Principal = user.name
+			acl[k].Principal = user.name
 		}
 		switch {
 		case !exactlyOne(e.User, e.Group, e.Principal):
@@ -288,7 +299,7 @@ func (a *permissionsArea) check(c *call, o securable, acl []jobACL) error {
 			return notFound("User with name %s does not exist.", e.User)
 		case e.Principal != "" && (user == nil || !user.service):
 			return notFound("Service principal with application ID %s does not exist.", e.Principal)
-		case e.Group == adminsGroup && e.Level != "CAN_MANAGE":
+		case e.Group == adminsGroup && e.Level != "CAN_MANAGE" && o.adminsInherit():
 			return invalid("Cannot change permissions for group 'admins' to %s.", e.Level)
 		case e.Level == "IS_OWNER" && e.Group != "":
 			return invalid("Groups cannot be the owner of %s.", o.kind)
@@ -305,9 +316,19 @@ func (a *permissionsArea) set(c *call, in permissionChange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.ACL = slices.DeleteFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup }) // admins have it anyway
+	if o.adminsInherit() {
+		named := slices.ContainsFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup })
+		if !named && slices.Contains([]string{"authorization/tokens", "directories/0"}, o.key()) {
+			return nil, invalid("Cannot change permissions for group 'admins' to None.")
+		}
+		in.ACL = slices.DeleteFunc(in.ACL, func(e jobACL) bool { return e.Group == adminsGroup }) // admins have it anyway
+	}
 	return a.replace(o, in.ACL)
 }
+
+// adminsInherit reports whether the group admins has all permissions on an
+// object, which cannot be changed.
+func (o securable) adminsInherit() bool { return o.key() != "authorization/passwords" }
 
 // replace sets the object's own permissions.
 func (a *permissionsArea) replace(o securable, acl []jobACL) (any, error) {
@@ -342,7 +363,7 @@ func (a *permissionsArea) update(c *call, in permissionChange) (any, error) {
 			same := strings.EqualFold(old.User, e.User) && old.Group == e.Group && strings.EqualFold(old.Principal, e.Principal)
 			return same || e.Level == "IS_OWNER" && old.Level == "IS_OWNER" // the former owner keeps nothing; this is not documented
 		})
-		if e.Group != adminsGroup {
+		if e.Group != adminsGroup || !o.adminsInherit() {
 			acl = append(acl, e)
 		}
 	}
@@ -357,7 +378,7 @@ func (a *permissionsArea) levels(c *call, in permissionObject) (any, error) {
 	var out struct {
 		Levels []map[string]string `json:"permission_levels"`
 	}
-	for _, level := range permissionKinds[o.kind].levels {
+	for _, level := range o.levels() {
 		out.Levels = append(out.Levels, map[string]string{"permission_level": level, "description": levelMeanings[level]})
 	}
 	return out, nil

@@ -90,6 +90,27 @@ func TestPermissions_jobs(t *testing.T) {
 	assert.Len(t, levels, 2)
 }
 
+// The list for tokens and for the root must name the group admins, and passwords
+// are the one object on which admins are like others.
+func TestPermissions_admins(t *testing.T) {
+	s := newServer(t, WithoutSocket(), WithUser(User{Name: "alice@example.com", Groups: []string{"Data"}}))
+	const data = `{"group_name":"DATA","permission_level":"CAN_MANAGE"}`
+	const admins = `{"group_name":"admins","permission_level":"CAN_MANAGE"}`
+	for _, object := range []string{"authorization/tokens", "directories/0"} {
+		callFails(t, s, "PUT", forAll+object, `{"access_control_list":[`+data+`]}`, 400, "INVALID_PARAMETER_VALUE", "Cannot change permissions for group 'admins' to None.")
+		callFails(t, s, "PUT", forAll+object, `{}`, 400, "INVALID_PARAMETER_VALUE", "to None.")
+		list := callOK(t, s, "PUT", forAll+object, `{"access_control_list":[`+data+`,`+admins+`]}`)["access_control_list"].([]any)
+		assert.Len(t, list, 2, "admins are shown once: %v", list)
+	}
+	const passwords = forAll + "authorization/passwords"
+	callFails(t, s, "PATCH", passwords, `{"access_control_list":[`+data+`]}`, 400, "INVALID_PARAMETER_VALUE", "Valid levels are: CAN_USE")
+	levels := callOK(t, s, "GET", passwords+"/permissionLevels", "")["permission_levels"].([]any)
+	assert.Len(t, levels, 1)
+	list := callOK(t, s, "PUT", passwords, `{"access_control_list":[{"group_name":"admins","permission_level":"CAN_USE"}]}`)["access_control_list"].([]any)
+	assert.Equal(t, []any{object{"group_name": "admins", "all_permissions": []any{object{"permission_level": "CAN_USE", "inherited": false}}}}, list)
+	assert.Nil(t, callOK(t, s, "PUT", passwords, `{}`)["access_control_list"])
+}
+
 // Objects of the tree inherit permissions from their directories. Users own
 // their home directories.
 func TestPermissions_workspace(t *testing.T) {

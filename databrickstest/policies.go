@@ -1,7 +1,6 @@
 package databrickstest
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -386,16 +385,18 @@ func (p *policy) evaluate(tree map[string]any, clusterType string, defaults bool
 				violations[at] = problem
 			}
 		}
-		if len(found) > 0 || strings.Contains(path, "*") || otherSize(tree, path) {
+		if len(found) > 0 || strings.Contains(path, "*") || p.otherSize(tree, path) {
 			continue
 		}
 		switch {
+		case rule.Type == "fixed" && path == "num_workers" && tree["autoscale"] != nil, rule.Type == "fixed" && strings.HasPrefix(path, "autoscale.") && tree["num_workers"] != nil:
+			violations[path] = fmt.Sprintf("the value must be %v (is unset)", rule.Value)
 		case rule.Type == "fixed":
 			put(tree, steps(path), resolved(path, rule.Value))
 		case rule.Type == "forbidden":
 		case rule.Default != nil && defaults:
 			put(tree, steps(path), resolved(path, rule.Default))
-		case !rule.Optional && rule.Type != "blocklist":
+		case !rule.Optional:
 			violations[path] = "is required by the policy"
 		}
 	}
@@ -419,10 +420,18 @@ func (p *policy) covers(path, at string, rule policyRule) bool {
 	return tail == after || rule.Type == "forbidden" && (after == "" || strings.HasPrefix(tail, after+"."))
 }
 
-// otherSize reports whether a rule applies to autoscale although the cluster
-// has num_workers, or the other way round.
-func otherSize(tree map[string]any, path string) bool {
-	return strings.HasPrefix(path, "autoscale.") && tree["num_workers"] != nil || path == "num_workers" && tree["autoscale"] != nil
+// otherSize reports whether a rule applies to autoscale although the cluster has
+// num_workers, or the other way round, and another rule applies to its own size.
+func (p *policy) otherSize(tree map[string]any, path string) bool {
+	scales := func(path string) bool { return strings.HasPrefix(path, "autoscale.") }
+	switch {
+	case scales(path) && tree["num_workers"] != nil:
+		_, ok := p.rules["num_workers"]
+		return ok
+	case path == "num_workers" && tree["autoscale"] != nil:
+		return slices.ContainsFunc(slices.Collect(maps.Keys(p.rules)), scales)
+	}
+	return false
 }
 
 // violation returns how a value violates the rule, or "".
@@ -441,8 +450,10 @@ func (r policyRule) violation(value any) string {
 		return fmt.Sprintf("the value must not be one of %s (is %q)", strings.Join(r.Values, ", "), text)
 	case r.Type == "regex" && !r.pattern.MatchString(text):
 		return fmt.Sprintf("the value must match %s (is %q)", r.Pattern, text)
-	case r.Type == "range" && (err != nil || r.Min != nil && number < *r.Min):
-		return fmt.Sprintf("the value must be at least %v (is %q)", *cmp.Or(r.Min, r.Max), text)
+	case r.Type == "range" && err != nil:
+		return fmt.Sprintf("the value must be a number (is %q)", text)
+	case r.Type == "range" && r.Min != nil && number < *r.Min:
+		return fmt.Sprintf("the value must be at least %v (is %q)", *r.Min, text)
 	case r.Type == "range" && r.Max != nil && number > *r.Max:
 		return fmt.Sprintf("the value must be at most %v (is %q)", *r.Max, text)
 	}

@@ -33,7 +33,8 @@ func TestPolicies_rules(t *testing.T) {
 		{`"data_security_mode":{"type":"allowlist","values":["SINGLE_USER","NONE"]}`, `,"data_security_mode":"NONE"`, `,"data_security_mode":"USER_ISOLATION"`, "one of SINGLE_USER, NONE"},
 		{`"data_security_mode":{"type":"allowlist","values":["NONE"]}`, `,"data_security_mode":"NONE"`, ``, "data_security_mode, is required by the policy"},
 		{`"data_security_mode":{"type":"allowlist","values":["NONE"],"isOptional":true}`, ``, `,"data_security_mode":"X"`, "one of NONE"},
-		{`"data_security_mode":{"type":"blocklist","values":["NONE"]}`, ``, `,"data_security_mode":"NONE"`, "must not be one of NONE"},
+		{`"data_security_mode":{"type":"blocklist","values":["NONE"],"isOptional":true}`, ``, `,"data_security_mode":"NONE"`, "must not be one of NONE"},
+		{`"data_security_mode":{"type":"blocklist","values":["NONE"]}`, `,"data_security_mode":"SINGLE_USER"`, ``, "data_security_mode, is required by the policy"},
 		{`"cluster_name":{"type":"regex","pattern":"team-.*"}`, `,"cluster_name":"team-a"`, `,"cluster_name":"my-team-a"`, "must match team-.*"},
 		{`"autotermination_minutes":{"type":"range","minValue":20,"maxValue":60}`, `,"autotermination_minutes":20`, `,"autotermination_minutes":61`, "at most 60"},
 		{`"autotermination_minutes":{"type":"range","minValue":20}`, `,"autotermination_minutes":90`, `,"autotermination_minutes":10`, "at least 20"},
@@ -47,6 +48,27 @@ func TestPolicies_rules(t *testing.T) {
 			id := newPolicy(t, s, fmt.Sprint("p", i), `{`+rule.definition+`}`)
 			callOK(t, s, "POST", "/api/2.0/clusters/create", under(id, base+rule.good))
 			callFails(t, s, "POST", "/api/2.0/clusters/create", under(id, strings.Replace(base, `"num_workers":1`, `"num_workers":1`, 1)+rule.bad), 400, "INVALID_PARAMETER_VALUE", rule.says)
+		})
+	}
+}
+
+// A rule on one way to say a cluster's size cannot be evaded with the other.
+func TestPolicies_size(t *testing.T) {
+	s := newServer(t, WithoutSocket())
+	const base, fixed, scaled = `,"spark_version":"7.3.x-scala2.12","node_type_id":"Standard_DS3_v2"`, `,"num_workers":2`, `,"autoscale":{"min_workers":1,"max_workers":99}`
+	for i, row := range []struct{ definition, good, bad, says string }{
+		{`"num_workers":{"type":"range","maxValue":3}`, fixed, scaled, "num_workers, is required by the policy"},
+		{`"num_workers":{"type":"fixed","value":2}`, fixed, scaled, "num_workers, the value must be 2"},
+		{`"num_workers":{"type":"range","maxValue":3,"isOptional":true}`, scaled, `,"num_workers":4`, "at most 3"},
+		{`"autoscale.max_workers":{"type":"range","maxValue":100}`, scaled, fixed, "autoscale.max_workers, is required"},
+		{`"autoscale.max_workers":{"type":"fixed","value":99}`, scaled, fixed, "autoscale.max_workers, the value must be 99"},
+		{`"num_workers":{"type":"range","maxValue":3},"autoscale.max_workers":{"type":"range","maxValue":100}`, scaled, `,"num_workers":4`, "at most 3"},
+		{`"num_workers":{"type":"range","maxValue":3},"autoscale.max_workers":{"type":"range","maxValue":9}`, fixed, scaled, "at most 9"},
+	} {
+		t.Run(row.definition, func(t *testing.T) {
+			id := newPolicy(t, s, fmt.Sprint("size", i), `{`+row.definition+`}`)
+			callOK(t, s, "POST", "/api/2.0/clusters/create", under(id, base+row.good))
+			callFails(t, s, "POST", "/api/2.0/clusters/create", under(id, base+row.bad), 400, "INVALID_PARAMETER_VALUE", row.says)
 		})
 	}
 }

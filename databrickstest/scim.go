@@ -511,7 +511,7 @@ func (a *scimArea) createUser(c *call, in scimResource, name string, service boo
 	switch {
 	case name == "" || !service && !strings.Contains(name, "@"):
 		return nil, scimFail(http.StatusBadRequest, "invalidValue", "Attribute userName must be an e-mail address.")
-	case c.identities.byName[name] != nil:
+	case c.identities.named(name) != nil:
 		return nil, scimFail(http.StatusConflict, "uniqueness", "%s with username %s already exists.", what, name)
 	}
 	u := c.identities.addUser(User{Name: name}, c.now)
