@@ -7,14 +7,18 @@
 // The plan is a diff. A line with + creates something. A line with ~ changes something,
 // and the lines below it show the old and the new value of each setting.
 //
+// A new service principal or group can be absent from lists for a while. The program
+// waits until it is listed, so that the next run does not create it again.
+//
 // The file environment.json beside this program is a sample. Pools, clusters and jobs
 // have the JSON of the calls that create them. The definition of a policy is a JSON
 // object. The ID of a pool, a policy or a cluster may be replaced by its name in the
 // file, and so may the application ID of a service principal. The file names the
 // environment variables that contain the values of secrets. Objects are identified by
 // their names. The program does not change or delete anything that the file does not
-// mention. But if a policy, a cluster or a job differs, it gets exactly the settings in
-// the file.
+// mention, with two exceptions. A policy gets exactly the rules in the file. A cluster
+// or a job that differs gets exactly the settings in the file. The plan shows the rules
+// and the settings that are removed.
 //
 // Without DATABRICKS_HOST, it runs twice in an in-memory workspace. With DATABRICKS_HOST
 // and DATABRICKS_TOKEN, it uses that workspace:
@@ -40,6 +44,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
@@ -224,11 +229,12 @@ func (p *provision) planPrincipals(ctx context.Context) error {
 		case 0:
 			p.plan(func(ctx context.Context) error {
 				made, err := p.identities.ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: want.Name, Entitlements: scim.Values(want.Entitlements...)})
-				if err == nil {
-					p.learn(principals, want.Name, made.ApplicationID)
-					p.learn(principalIDs, want.Name, made.ID)
+				if err != nil {
+					return err
 				}
-				return err
+				p.learn(principals, want.Name, made.ApplicationID)
+				p.learn(principalIDs, want.Name, made.ID)
+				return listed(ctx, p.identities.ServicePrincipals.Find, made.ApplicationID)
 			}, "+ service principal %s", want.Name)
 		case 1:
 			p.learn(principals, want.Name, found[0].ApplicationID)
@@ -257,10 +263,11 @@ func (p *provision) planGroups(ctx context.Context) error {
 			group = &scim.Group{}
 			p.plan(func(ctx context.Context) error {
 				made, err := p.identities.Groups.Create(ctx, scim.Group{DisplayName: want.Name})
-				if err == nil {
-					p.learn(groups, want.Name, made.ID)
+				if err != nil {
+					return err
 				}
-				return err
+				p.learn(groups, want.Name, made.ID)
+				return listed(ctx, p.identities.Groups.Find, want.Name)
 			}, "+ group %s", want.Name)
 		default:
 			return err
@@ -280,6 +287,20 @@ func (p *provision) planGroups(ctx context.Context) error {
 	return nil
 }
 
+// listed waits until the list in which find searches contains a new identity.
+func listed[T any](ctx context.Context, find func(context.Context, string) (*T, error), name string) error {
+	for {
+		if _, err := find(ctx, name); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // member returns the kind and the name of a group's member. It learns the member's ID if
 // the member exists.
 func (p *provision) member(ctx context.Context, member databricks.AccessControl) (kind, name string, err error) {
@@ -292,7 +313,16 @@ func (p *provision) member(ctx context.Context, member databricks.AccessControl)
 			id = user.ID
 		}
 	case member.ServicePrincipalName != "":
-		return principalIDs, member.ServicePrincipalName, nil
+		kind, name = principalIDs, member.ServicePrincipalName
+		for _, planned := range p.ServicePrincipals {
+			if planned.Name == name {
+				return kind, name, nil
+			}
+		}
+		var principal *scim.ServicePrincipal
+		if principal, err = p.identities.ServicePrincipals.Find(ctx, name); err == nil {
+			id = principal.ID
+		}
 	default:
 		kind, name = groups, member.GroupName
 		var group *scim.Group
@@ -347,11 +377,16 @@ func (p *provision) planScopes(ctx context.Context) error {
 		}
 		for _, principal := range slices.Sorted(maps.Keys(scope.ACLs)) {
 			permission := scope.ACLs[principal]
-			if !slices.Contains(acls, databricks.ACLItem{Principal: p.id(principals, principal), Permission: permission}) {
-				p.plan(func(ctx context.Context) error {
-					return p.client.Secrets.PutACL(ctx, databricks.PutACL{Scope: scope.Name, Principal: p.id(principals, principal), Permission: permission})
-				}, "+ %s on secret scope %s for %s", permission, scope.Name, principal)
+			change := fmt.Sprint("+ ", permission)
+			if i := slices.IndexFunc(acls, func(a databricks.ACLItem) bool { return strings.EqualFold(a.Principal, p.id(principals, principal)) }); i >= 0 {
+				if acls[i].Permission == permission {
+					continue
+				}
+				change = fmt.Sprintf("~ %s → %s", acls[i].Permission, permission)
 			}
+			p.plan(func(ctx context.Context) error {
+				return p.client.Secrets.PutACL(ctx, databricks.PutACL{Scope: scope.Name, Principal: p.id(principals, principal), Permission: permission})
+			}, "%s on secret scope %s for %s", change, scope.Name, principal)
 		}
 	}
 	return nil
@@ -402,11 +437,9 @@ func (p *provision) planPools(ctx context.Context) error {
 		}
 		pool := existing[i]
 		p.learn(kind, want.InstancePoolName, pool.InstancePoolID)
-		edit := databricks.EditPool{
-			InstancePoolID: pool.InstancePoolID, InstancePoolName: want.InstancePoolName, NodeTypeID: want.NodeTypeID,
-			MinIdleInstances: want.MinIdleInstances, MaxCapacity: want.MaxCapacity, CustomTags: want.CustomTags,
-			IdleInstanceAutoterminationMinutes: want.IdleInstanceAutoterminationMinutes,
-			RemoteDiskThroughput:               want.RemoteDiskThroughput, TotalInitialRemoteDiskSize: want.TotalInitialRemoteDiskSize,
+		var edit databricks.EditPool // an edit replaces all settings
+		if err := errors.Join(convert(pool, &edit), convert(want, &edit)); err != nil {
+			return err
 		}
 		different := differing(want, pool)
 		if editable := differing(edit, pool); different != editable || want.NodeTypeID != pool.NodeTypeID {
@@ -430,16 +463,8 @@ func (p *provision) planPolicies(ctx context.Context) error {
 	const kind = string(databricks.PermissionsOnClusterPolicies)
 	for _, want := range p.Policies {
 		input := func() databricks.CreatePolicy {
-			definition := maps.Clone(want.Definition)
-			for _, path := range []string{"instance_pool_id", "driver_instance_pool_id"} {
-				rule := definition[path]
-				if name, ok := rule.Value.(string); ok {
-					rule.Value = p.id(string(databricks.PermissionsOnInstancePools), name)
-					definition[path] = rule
-				}
-			}
 			return databricks.CreatePolicy{
-				Name: want.Name, Definition: definition.JSON(), Description: want.Description, Libraries: want.Libraries, MaxClustersPerUser: want.MaxClustersPerUser,
+				Name: want.Name, Definition: p.withPools(want.Definition).JSON(), Description: want.Description, Libraries: want.Libraries, MaxClustersPerUser: want.MaxClustersPerUser,
 			}
 		}
 		i := slices.IndexFunc(existing, func(policy databricks.ClusterPolicy) bool { return policy.Name == want.Name })
@@ -451,21 +476,47 @@ func (p *provision) planPolicies(ctx context.Context) error {
 			}, "+ policy %s", want.Name)
 			continue
 		}
-		id := existing[i].PolicyID
-		p.learn(kind, want.Name, id)
-		rules := func(text string) string { // in a form that differing can compare
-			definition, _ := databricks.ParsePolicyDefinition(text)
-			return definition.JSON()
+		policy := existing[i]
+		p.learn(kind, want.Name, policy.PolicyID)
+		now, err := databricks.ParsePolicyDefinition(policy.Definition)
+		if err != nil {
+			return err
 		}
-		planned, now := input(), existing[i]
-		planned.Definition, now.Definition = rules(planned.Definition), rules(now.Definition)
-		if different := differing(planned, now); different != "" {
+		planned := input()
+		planned.Definition = ""
+		if different := differing(planned, policy) + replaced(p.withPools(want.Definition), now); different != "" {
 			p.plan(func(ctx context.Context) error {
-				return p.client.Policies.Edit(ctx, databricks.EditPolicy{PolicyID: id, CreatePolicy: input()})
+				edit := databricks.EditPolicy{PolicyID: policy.PolicyID} // an edit replaces all settings
+				edit.Description, edit.Libraries, edit.MaxClustersPerUser = policy.Description, policy.Libraries, policy.MaxClustersPerUser
+				if err := convert(input(), &edit); err != nil {
+					return err
+				}
+				return p.client.Policies.Edit(ctx, edit)
 			}, "~ policy %s%s", want.Name, different)
 		}
 	}
 	return nil
+}
+
+// withPools returns a definition whose pools are given by ID instead of by name.
+func (p *provision) withPools(definition databricks.PolicyDefinition) databricks.PolicyDefinition {
+	definition = maps.Clone(definition)
+	id := func(name any) any {
+		if text, ok := name.(string); ok {
+			return p.id(string(databricks.PermissionsOnInstancePools), text)
+		}
+		return name
+	}
+	for _, path := range []string{"instance_pool_id", "driver_instance_pool_id"} {
+		if rule, ok := definition[path]; ok {
+			rule.Value, rule.DefaultValue, rule.Values = id(rule.Value), id(rule.DefaultValue), slices.Clone(rule.Values)
+			for i, name := range rule.Values {
+				rule.Values[i] = id(name)
+			}
+			definition[path] = rule
+		}
+	}
+	return definition
 }
 
 // withIDs returns a cluster whose policy and pools are given by ID instead of by name.
@@ -506,10 +557,10 @@ func (p *provision) planClusters(ctx context.Context) error {
 			if cluster.Spec != nil {
 				now = *cluster.Spec // without values that the service chose
 			}
-			if different := differing(p.withIDs(spec), now); different != "" {
+			if want := p.withIDs(spec); differing(want, now) != "" {
 				p.plan(func(ctx context.Context) error {
 					return p.client.Clusters.Edit(ctx, cluster.ClusterID, p.withIDs(spec))
-				}, "~ cluster %s, which is %s%s", spec.ClusterName, cluster.State, different)
+				}, "~ cluster %s, which is %s%s", spec.ClusterName, cluster.State, replaced(want, now))
 			}
 		default:
 			return fmt.Errorf("%d clusters have the name %s", len(found), spec.ClusterName)
@@ -546,12 +597,14 @@ func (p *provision) planJobs(ctx context.Context) error {
 			}
 			want := p.withClusters(settings)
 			want.AccessControlList, want.RunAs = nil, nil // these cannot be read, so they cannot be compared
-			if different := differing(want, job.Settings); different != "" {
+			if differing(want, job.Settings) != "" {
 				p.plan(func(ctx context.Context) error {
 					settings := p.withClusters(settings)
 					settings.AccessControlList = nil // only Create accepts it
 					return p.client.Jobs.Reset(ctx, job.JobID, settings)
-				}, "~ job %s%s", settings.Name, different)
+				}, "~ job %s%s", settings.Name, diff(want, job.Settings, func(name string, want, now any) bool {
+					return within(want, now) && (want != nil || within(now, jobDefaults[name]))
+				}))
 			}
 		default:
 			return fmt.Errorf("%d jobs have the name %s", len(found), settings.Name)
@@ -560,7 +613,11 @@ func (p *provision) planJobs(ctx context.Context) error {
 	return nil
 }
 
-// withClusters returns settings whose clusters are given by ID instead of by name.
+// jobDefaults are settings that every job has.
+var jobDefaults = map[string]any{"format": "SINGLE_TASK", "max_concurrent_runs": 1.0}
+
+// withClusters returns settings whose clusters and service principals are given by ID
+// instead of by name.
 func (p *provision) withClusters(settings databricks.JobSettings) databricks.JobSettings {
 	id := func(name *string) { *name = p.id(string(databricks.PermissionsOnClusters), *name) }
 	cluster := func(spec **databricks.ClusterSpec) {
@@ -570,10 +627,27 @@ func (p *provision) withClusters(settings databricks.JobSettings) databricks.Job
 	}
 	id(&settings.ExistingClusterID)
 	cluster(&settings.NewCluster)
-	settings.Tasks = slices.Clone(settings.Tasks)
+	settings.Tasks, settings.JobClusters = slices.Clone(settings.Tasks), slices.Clone(settings.JobClusters)
 	for i := range settings.Tasks {
-		id(&settings.Tasks[i].ExistingClusterID)
-		cluster(&settings.Tasks[i].NewCluster)
+		task := &settings.Tasks[i]
+		if task.ForEachTask != nil {
+			task.ForEachTask = new(*task.ForEachTask)
+			task = &task.ForEachTask.Task
+		}
+		id(&task.ExistingClusterID)
+		cluster(&task.NewCluster)
+	}
+	for i := range settings.JobClusters {
+		cluster(&settings.JobClusters[i].NewCluster)
+	}
+	if settings.RunAs != nil {
+		settings.RunAs = new(*settings.RunAs)
+		settings.RunAs.ServicePrincipalName = p.id(principals, settings.RunAs.ServicePrincipalName)
+	}
+	settings.AccessControlList = slices.Clone(settings.AccessControlList)
+	for i := range settings.AccessControlList {
+		access := &settings.AccessControlList[i]
+		access.ServicePrincipalName = p.id(principals, access.ServicePrincipalName)
 	}
 	return settings
 }
@@ -601,36 +675,67 @@ func (p *provision) planPermissions(ctx context.Context) error {
 			}
 			direct = permissions.Direct()
 		}
-		for _, grant := range want.Grants {
+		for i, grant := range want.Grants {
 			who := grant.UserName + grant.GroupName + grant.ServicePrincipalName
 			resolved := func() databricks.AccessControl {
 				grant := grant
 				grant.ServicePrincipalName = p.id(principals, grant.ServicePrincipalName)
 				return grant
 			}
-			if slices.Contains(direct, resolved()) {
+			levels := levelsOf(direct, resolved())
+			switch {
+			case len(levelsOf(want.Grants[:i], grant)) > 0:
+				return fmt.Errorf("the file grants %s two permissions on %s", who, what)
+			case slices.Contains(levels, string(grant.PermissionLevel)):
 				continue
+			}
+			change := fmt.Sprint("+ ", grant.PermissionLevel)
+			if len(levels) > 0 {
+				change = fmt.Sprintf("~ %s → %s", strings.Join(levels, ", "), grant.PermissionLevel)
 			}
 			p.plan(func(ctx context.Context) error {
 				_, err := p.client.Permissions.Update(ctx, databricks.UpdatePermissions{
 					Object: want.On, ID: p.id(kind, want.Name), AccessControlList: []databricks.AccessControl{resolved()},
 				})
 				return err
-			}, "+ %s on %s for %s", grant.PermissionLevel, what, who)
+			}, "%s on %s for %s", change, what, who)
 		}
 	}
 	return nil
+}
+
+// levelsOf returns the levels that a list has for the principal of an entry. The service
+// ignores case in names.
+func levelsOf(list []databricks.AccessControl, of databricks.AccessControl) (levels []string) {
+	for _, a := range list {
+		if strings.EqualFold(a.UserName, of.UserName) && strings.EqualFold(a.GroupName, of.GroupName) && strings.EqualFold(a.ServicePrincipalName, of.ServicePrincipalName) {
+			levels = append(levels, string(a.PermissionLevel))
+		}
+	}
+	return levels
 }
 
 // differing returns a line for each setting that differs between want and now. The line
 // has its name, its old and its new value, without secrets. differing ignores settings
 // that are unset in want, because the service chooses their values.
 func differing(want, now any) string {
+	return diff(want, now, func(_ string, want, now any) bool { return within(want, now) })
+}
+
+// replaced returns what differing returns if want replaces now: settings that are unset
+// in want differ, too.
+func replaced(want, now any) string {
+	return diff(want, now, func(_ string, want, now any) bool { return within(want, now) && within(now, want) })
+}
+
+func diff(want, now any, same func(name string, want, now any) bool) string {
 	var lines strings.Builder
 	wanted, existing := object(want), object(now)
 	before, after := logged(now), logged(want)
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		if within(wanted[name], existing[name]) {
+	names := maps.Clone(existing)
+	maps.Copy(names, wanted)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if same(name, wanted[name], existing[name]) {
 			continue
 		}
 		if before, after := shown(before[name]), shown(after[name]); before != after {
@@ -674,6 +779,17 @@ func object(v any) (members map[string]any) {
 	return members
 }
 
+// convert sets the fields of to that have the JSON names of those of from.
+func convert(from, to any) error {
+	text, err := json.Marshal(from)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, to)
+}
+
+// within reports whether now has everything that want has. A zero value is the same as
+// none.
 func within(want, now any) bool {
 	switch want := want.(type) {
 	case map[string]any:
@@ -688,5 +804,5 @@ func within(want, now any) bool {
 		elements, _ := now.([]any)
 		return slices.EqualFunc(want, elements, within)
 	}
-	return want == now || now == nil && reflect.ValueOf(want).IsZero()
+	return want == now || want == nil || now == nil && reflect.ValueOf(want).IsZero()
 }
