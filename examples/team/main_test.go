@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"io/fs"
+	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,7 @@ import (
 	db "github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/scim"
+	"github.com/go-databricks/databricks/v12"
 )
 
 // The team's service principal signs in with its secret. It has the permissions of its
@@ -62,6 +65,44 @@ func TestTeam(t *testing.T) {
 			"edit the cluster": func() error {
 				return client.Clusters.Resize(ctx, db.ResizeCluster{ClusterID: etl.cluster, NumWorkers: new(2)})
 			},
+			"install a library": func() error {
+				return client.Libraries.Install(ctx, etl.cluster, []db.Library{{JAR: "dbfs:/a.jar"}})
+			},
+			"grant itself more": func() error {
+				_, err := client.Permissions.Update(ctx, db.UpdatePermissions{Object: db.PermissionsOnClusters, ID: etl.cluster,
+					AccessControlList: []db.AccessControl{{ServicePrincipalName: etl.applicationID, PermissionLevel: db.CanManage}}})
+				return err
+			},
+			"join another group": func() error {
+				return client.Groups.AddMember(ctx, "admins", db.GroupMember{UserName: etl.applicationID})
+			},
+			"own the cluster":         func() error { return client.Clusters.ChangeOwner(ctx, etl.cluster, etl.applicationID) },
+			"pin the cluster":         func() error { return client.Clusters.Pin(ctx, etl.cluster) },
+			"start another's cluster": func() error { return client.Clusters.Start(ctx, other.cluster) },
+			"see another's policy":    func() error { _, err := client.Policies.Get(ctx, other.policy); return err },
+			"see another's pool":      func() error { _, err := client.Pools.Get(ctx, other.pool); return err },
+			"see another's job":       func() error { _, err := client.Jobs.Get(ctx, db.GetJob{JobID: other.job}); return err },
+			"change the job": func() error {
+				return client.Jobs.Update(ctx, db.UpdateJob{JobID: etl.job, NewSettings: db.JobSettings{Name: "mine"}})
+			},
+			"work in another's home": func() error {
+				return client.Workspace.Mkdirs(ctx, "/Users/"+other.applicationID+"/work")
+			},
+			"run code on another's cluster": func() error {
+				_, err := v12.NewClient(client).NewSession(ctx, other.cluster, v12.Python)
+				return err
+			},
+			"make a pool cluster without the policy": func() error {
+				_, err := client.Clusters.Create(ctx, db.CreateCluster{SparkVersion: "15.4.x-scala2.12", InstancePoolID: etl.pool, NumWorkers: new(1)})
+				return err
+			},
+			"make a policy": func() error {
+				_, err := client.Policies.Create(ctx, db.CreatePolicy{Name: "mine", Definition: "{}"})
+				return err
+			},
+			"let others read the secret": func() error {
+				return client.Secrets.PutACL(ctx, db.PutACL{Scope: "etl", Principal: "users", Permission: db.ACLRead})
+			},
 			"delete the cluster": func() error { return client.Clusters.PermanentDelete(ctx, etl.cluster) },
 			"create a cluster without a policy": func() error {
 				_, err := client.Clusters.Create(ctx, db.CreateCluster{SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)})
@@ -91,9 +132,18 @@ func TestTeam(t *testing.T) {
 		} {
 			assert.ErrorIs(t, call(), fs.ErrPermission, what)
 		}
-		_, err = client.Clusters.Create(ctx, db.CreateCluster{PolicyID: etl.policy, NumWorkers: new(4)})
-		assert.ErrorIs(t, err, db.ErrInvalidParameterValue)
-		assert.ErrorContains(t, err, "num_workers")
+		for attribute, in := range map[string]db.CreateCluster{
+			"num_workers":             {NumWorkers: new(4)},
+			"num_workers, is":         {Autoscale: &db.AutoScale{MinWorkers: new(1), MaxWorkers: 2}},
+			"autotermination_minutes": {NumWorkers: new(1), AutoterminationMinutes: new(0)},
+			"spark_version":           {NumWorkers: new(1), SparkVersion: "7.3.x-scala2.12"},
+			"instance_pool_id":        {NumWorkers: new(1), InstancePoolID: other.pool},
+		} {
+			in.PolicyID = etl.policy
+			_, err = client.Clusters.Create(ctx, in)
+			assert.ErrorIs(t, err, db.ErrInvalidParameterValue)
+			assert.ErrorContains(t, err, attribute)
+		}
 
 		// It sees the team's cluster and the one that it created.
 		clusters, err := client.Clusters.List(ctx, db.ListClusters{})
@@ -111,4 +161,17 @@ func TestTeam(t *testing.T) {
 		require.ErrorAs(t, err, &failed)
 		assert.ErrorContains(t, err, "INSTANCE_POOL_MAX_CAPACITY_REACHED")
 	})
+}
+
+// The program has 60 lines of code.
+func TestTeam_length(t *testing.T) {
+	source, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	lines := 0
+	for line := range strings.Lines(string(source)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			lines++
+		}
+	}
+	assert.LessOrEqual(t, lines, 60, "lines of code")
 }
