@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/go-databricks/databricks/internal/redact"
-	"github.com/go-databricks/databricks/internal/response"
 )
 
 // A Secret is text that must not be shown. Package fmt and package slog show it
@@ -65,18 +64,11 @@ func (m SparkConf) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)
 // unmarshalTexts decodes a JSON object. Numbers and booleans become text, and
 // null becomes an empty string.
 func unmarshalTexts(text []byte, m *map[string]string) error {
-	var texts map[string]string
-	if response.Exact(text, &texts) {
-		if texts != nil {
-			*m = texts
-		}
-		return nil
-	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(text, &values); err != nil || values == nil {
 		return err
 	}
-	texts = make(map[string]string, len(values))
+	texts := make(map[string]string, len(values))
 	for name, value := range values {
 		switch value[0] {
 		case '"':

@@ -68,15 +68,19 @@ func (s *Scanner) decodeMember(field reflect.Value) error {
 	return ignoreOtherType(err, field)
 }
 
-// decodeElement decodes an element of a list by the rules of Unmarshal.
-func (s *Scanner) decodeElement(d *exact, text []byte, out any) error {
-	if err := s.body.fitsDecoded(text, reflect.TypeOf(out).Elem()); err != nil {
-		return err
+// elementDecoder returns a function that decodes the elements of one list by the
+// rules of Unmarshal. It is faster than a call of Unmarshal for each element.
+func (s *Scanner) elementDecoder() func(text []byte, out any) error {
+	decode := newDecoder()
+	return func(text []byte, out any) error {
+		if err := s.body.fitsDecoded(text, reflect.TypeOf(out).Elem()); err != nil {
+			return err
+		}
+		if decode(text, out) == nil {
+			return nil
+		}
+		return Unmarshal(text, out)
 	}
-	if d.decode(text, out) {
-		return nil
-	}
-	return Unmarshal(text, out)
 }
 
 // ignoreOtherType sets v to zero if err means that the text is of another type.
@@ -94,8 +98,7 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 	defer s.bound(maxElement)()
 	t := list.Type()
 	size := int64(t.Elem().Size())
-	d := newExact()
-	defer d.free()
+	decode := s.elementDecoder()
 	var full []reflect.Value
 	piece, n, total := reflect.MakeSlice(t, 0, 0), 0, 0
 	err := s.Elements(func() error {
@@ -113,7 +116,7 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 			s.body.hold(int64(next) * size)
 		}
 		element := piece.Index(n)
-		if err := ignoreOtherType(s.decodeElement(d, text, element.Addr().Interface()), element); err != nil {
+		if err := ignoreOtherType(decode(text, element.Addr().Interface()), element); err != nil {
 			return err
 		}
 		n++

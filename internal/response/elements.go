@@ -16,8 +16,7 @@ var ErrStopped = errors.New("stopped")
 // rest is not nil.
 func Elements[T any](s *Scanner, key string, rest func(name string, value json.RawMessage), yield func(T) bool) error {
 	defer s.bound(maxElement)()
-	d := newExact()
-	defer d.free()
+	decode := s.elementDecoder()
 	return s.Members(func(name string) error {
 		c, err := s.Peek()
 		if err != nil {
@@ -30,7 +29,7 @@ func Elements[T any](s *Scanner, key string, rest func(name string, value json.R
 					return err
 				}
 				var v T
-				if err := ignoreOtherType(s.decodeElement(d, text, &v), reflect.ValueOf(&v).Elem()); err != nil {
+				if err := ignoreOtherType(decode(text, &v), reflect.ValueOf(&v).Elem()); err != nil {
 					return err
 				}
 				if !yield(v) {

@@ -17,10 +17,10 @@ import (
 // type. It converts IDs, numbers and booleans from strings, and the reverse. It
 // ignores values that it cannot convert.
 func Unmarshal(text []byte, out any) error {
-	if Exact(text, out) {
+	if decode(text, out) == nil {
 		return nil
 	}
-	err := json.Unmarshal(text, out)
+	err := json.Unmarshal(text, out)    // an error that does not depend on the engine
 	if err != nil && json.Valid(text) { // only the types are wrong
 		switch lenient := leniently(text, out); lenient {
 		case nil, errOtherType:
