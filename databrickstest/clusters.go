@@ -485,7 +485,7 @@ func (a *clustersArea) create(c *call, in struct {
 	ClusterSource    string `json:"cluster_source"`
 	CloneFrom        *struct {
 		SourceClusterID string `json:"source_cluster_id" api:"required"`
-	} `json:"clone_from"`
+	} `json:"clone_from" api:"unused"`
 }) (any, error) {
 	if len(in.IdempotencyToken) > maxIdempotencyToken {
 		return nil, invalid("idempotency_token must be at most %d characters long.", maxIdempotencyToken)
@@ -609,7 +609,7 @@ func (a *clustersArea) restart(c *call, in struct {
 func (a *clustersArea) resize(c *call, in struct {
 	oneCluster
 	NumWorkers *int       `json:"num_workers"`
-	Autoscale  *autoscale `json:"autoscale"`
+	Autoscale  *autoscale `json:"autoscale" api:"unused"`
 }) (any, error) {
 	cl, err := a.reach(c, in.ClusterID, "CAN_MANAGE")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // never changes, so responses may share it.
 type clusterSpec struct {
 	NumWorkers                 *int                 `json:"num_workers,omitzero"`
-	Autoscale                  *autoscale           `json:"autoscale,omitzero"`
+	Autoscale                  *autoscale           `json:"autoscale,omitzero" api:"unused"`
 	ClusterName                string               `json:"cluster_name,omitzero"`
 	SparkVersion               string               `json:"spark_version,omitzero"`
 	SparkConf                  map[string]string    `json:"spark_conf,omitzero"`
@@ -22,7 +22,7 @@ type clusterSpec struct {
 	DriverNodeTypeID           string               `json:"driver_node_type_id,omitzero"`
 	SSHPublicKeys              []string             `json:"ssh_public_keys,omitzero"`
 	CustomTags                 map[string]string    `json:"custom_tags,omitzero"`
-	ClusterLogConf             *storage             `json:"cluster_log_conf,omitzero"`
+	ClusterLogConf             *storage             `json:"cluster_log_conf,omitzero" api:"unused"`
 	InitScripts                []storage            `json:"init_scripts,omitzero"`
 	DockerImage                *dockerImage         `json:"docker_image,omitzero"`
 	SparkEnvVars               map[string]string    `json:"spark_env_vars,omitzero"`
@@ -32,9 +32,9 @@ type clusterSpec struct {
 	DriverInstancePoolID       string               `json:"driver_instance_pool_id,omitzero"`
 	PolicyID                   string               `json:"policy_id,omitzero"`
 	ApplyPolicyDefaultValues   *bool                `json:"apply_policy_default_values,omitzero"`
-	AWSAttributes              *awsAttributes       `json:"aws_attributes,omitzero"`
-	AzureAttributes            *azureAttributes     `json:"azure_attributes,omitzero"`
-	GCPAttributes              *gcpAttributes       `json:"gcp_attributes,omitzero"`
+	AWSAttributes              *awsAttributes       `json:"aws_attributes,omitzero" api:"unused"`
+	AzureAttributes            *azureAttributes     `json:"azure_attributes,omitzero" api:"unused"`
+	GCPAttributes              *gcpAttributes       `json:"gcp_attributes,omitzero" api:"unused"`
 	DataSecurityMode           string               `json:"data_security_mode,omitzero"`
 	DependencyMode             string               `json:"dependency_mode,omitzero"`
 	DriverNodeTypeFlexibility  *nodeTypeFlexibility `json:"driver_node_type_flexibility,omitzero"`
@@ -59,13 +59,13 @@ type autoscale struct {
 // A storage is the destination of logs or the source of a script. One member is
 // set.
 type storage struct {
-	DBFS      *destination   `json:"dbfs,omitzero"`
-	File      *destination   `json:"file,omitzero"`
-	S3        *s3Destination `json:"s3,omitzero"`
-	ABFSS     *destination   `json:"abfss,omitzero"`
-	GCS       *destination   `json:"gcs,omitzero"`
-	Volumes   *destination   `json:"volumes,omitzero"`
-	Workspace *destination   `json:"workspace,omitzero"`
+	DBFS      *destination   `json:"dbfs,omitzero" api:"unused"`
+	File      *destination   `json:"file,omitzero" api:"unused"`
+	S3        *s3Destination `json:"s3,omitzero" api:"unused"`
+	ABFSS     *destination   `json:"abfss,omitzero" api:"unused"`
+	GCS       *destination   `json:"gcs,omitzero" api:"unused"`
+	Volumes   *destination   `json:"volumes,omitzero" api:"unused"`
+	Workspace *destination   `json:"workspace,omitzero" api:"unused"`
 }
 
 type destination struct {
@@ -370,7 +370,7 @@ func (p *clusterSpec) firstSize() int {
 // A clusterSize is the size of a cluster in an event.
 type clusterSize struct {
 	NumWorkers *int       `json:"num_workers,omitzero"`
-	Autoscale  *autoscale `json:"autoscale,omitzero"`
+	Autoscale  *autoscale `json:"autoscale,omitzero" api:"unused"`
 }
 
 func (p *clusterSpec) size() *clusterSize {

@@ -584,13 +584,13 @@ func (a *dbfsArea) putFile(c *call, parts *multipart.Reader) (any, error) {
 		if err == io.EOF {
 			break
 		} else if err != nil {
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		}
 		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 		if _, isFile := params["filename"]; !isFile {
 			text, err := io.ReadAll(io.LimitReader(part, maxBody))
 			if err != nil {
-				return nil, malformed("%v", err)
+				return nil, brokenBody()
 			}
 			fields[part.FormName()] = string(text)
 			continue
@@ -598,7 +598,7 @@ func (a *dbfsArea) putFile(c *call, parts *multipart.Reader) (any, error) {
 		var w contentWriter
 		switch all, err := w.readFrom(part, maxPutFile); {
 		case err != nil:
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		case !all:
 			// The service's response is not known.
 			return nil, fail(http.StatusRequestEntityTooLarge, "BAD_REQUEST", "The file cannot exceed %d bytes.", int64(maxPutFile))

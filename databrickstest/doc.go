@@ -85,7 +85,7 @@
 //   - Secrets and groups: there are no scopes that the service creates itself and no
 //     errors of a key vault. If a group's name is taken, the error is not the
 //     INTERNAL_ERROR of newer workspaces.
-//   - Jobs: a notebook or a file must exist (see [WithAnySource]), but a JAR, a
+//   - Jobs: the code of a task must exist (see [WithAnySource]), but a library, a
 //     warehouse or a Git repository need not. Triggers on files, tables and models start
 //     nothing. Notifications, health rules and budget policies have no effect. A retry
 //     is an attempt within its run, also in version 2.0.

@@ -60,6 +60,10 @@ func malformed(format string, args ...any) error {
 	return fail(http.StatusBadRequest, "MALFORMED_REQUEST", "Could not parse request object: "+format, args...)
 }
 
+// brokenBody is the error for a body that breaks off or does not match its
+// content type.
+func brokenBody() error { return malformed("The body of the request is incomplete or invalid") }
+
 // exception returns an error of REST 1.2. It has the status 500 and the message
 // "class: text", or just the class if text is empty.
 func exception(class, format string, args ...any) error {

@@ -235,7 +235,7 @@ func readContent(r *http.Request, most int64) (content, error) {
 	data := w.content()
 	switch {
 	case err != nil:
-		return content{}, malformed("%v", err)
+		return content{}, brokenBody()
 	case !all:
 		// The service's response is not known.
 		return content{}, fail(http.StatusRequestEntityTooLarge, "INVALID_PARAMETER_VALUE", "The file cannot exceed %d bytes.", most)

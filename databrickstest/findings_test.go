@@ -19,11 +19,25 @@ import (
 // incorrectly.
 
 func TestSlashes(t *testing.T) {
-	s := newServer(t, WithoutSocket())
-	for _, path := range []string{"/api/2.0/clusters/list/", "/api/2.0//clusters/list", "//api/2.0/clusters///list//", "/api/2.0/token-management/tokens/"} {
-		assert.Equal(t, 200, send(t, s, "GET", path, "").status, path)
+	s := newServer(t, WithoutSocket(), WithVolume("main.default.v"))
+	id := newCluster(t, s, `,"num_workers":1`)
+	for _, path := range []string{
+		"/api/2.0/clusters/list/", "/api/2.0//clusters/list", "//api/2.0/clusters///list//", "/api/2.0/token-management/tokens/",
+		"/api/1.2/clusters/list/", "/api/1.2//clusters/status?clusterId=" + id, "/api/2.0/preview/scim/v2/Users/", "/api/2.0/preview//scim/v2/Me/",
+		"/api/2.0//permissions/clusters/" + id + "/", "/api/2.1/unity-catalog//volumes/main.default.v/",
+		"/api/2.0/fs/directories//Volumes/main/default/v/", "/oidc/.well-known/oauth-authorization-server/", "//.well-known/databricks-config/",
+	} {
+		got := send(t, s, "GET", path, "")
+		assert.Equal(t, 200, got.status, path)
+		assert.Contains(t, got.header.Get("Content-Type"), "json", path)
 	}
-	assert.Equal(t, 200, send(t, s, "POST", "/api/2.0/dbfs/mkdirs/", `{"path":"/a"}`).status)
+	for _, path := range []string{"/api/2.0/dbfs/mkdirs/", "/api/2.0//dbfs/mkdirs"} {
+		assert.Equal(t, 200, send(t, s, "POST", path, `{"path":"/a"}`).status, path)
+	}
+	assert.Contains(t, send(t, s, "POST", "/oidc//v1/token/", "grant_type=x").body, "error_description")
+	assert.Equal(t, 204, send(t, s, "PUT", "/api/2.0/fs/files//Volumes/main/default/v/a", "1").status)
+	assert.Equal(t, "1", send(t, s, "GET", "/api/2.0/fs/files/Volumes/main/default/v/a", "").body)
+	assert.Equal(t, 400, send(t, s, "PUT", "/api/2.0/fs/files/Volumes/main/default/v//a", "1").status, "slashes within the path of a file are not removed")
 	callFails(t, s, "GET", "/api/2.0/clusters/list/x", "", 404, "ENDPOINT_NOT_FOUND", "No API found")
 	callFails(t, s, "GET", "/api/2.0/clus/ters/list", "", 404, "ENDPOINT_NOT_FOUND", "No API found")
 }
@@ -64,6 +78,21 @@ func TestMalformedJSON(t *testing.T) {
 		got := send(t, s, "POST", "/api/1.2/contexts/create", body, func(r *http.Request) { r.Header.Set("Content-Type", "application/json") })
 		assert.JSONEq(t, fmt.Sprintf(`{"error":"JsonParseException: %s"}`, message), got.body, body)
 	}
+}
+
+// TestMalformedForms checks that errors for unreadable bodies contain no text of Go.
+func TestMalformedForms(t *testing.T) {
+	s := newServer(t, WithoutSocket())
+	const broken = "--b\r\nContent-Disposition: form-data; name=\"path\"\r\n\r\n/a"
+	for _, path := range []string{"2.0/dbfs/put", "2.0/workspace/import", "1.2/libraries/upload", "2.0/secrets/put"} {
+		for _, media := range []string{"multipart/form-data; boundary=b", "multipart/form-data", "multipart/form-data; boundary=other"} {
+			got := send(t, s, "POST", "/api/"+path, broken, func(r *http.Request) { r.Header.Set("Content-Type", media) })
+			assert.Contains(t, got.body, "The body of the request is incomplete or invalid", "%s %s", path, media)
+		}
+	}
+	got := send(t, s, "POST", "/api/1.2/contexts/create", "clusterId=%zz", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") })
+	assert.Contains(t, got.body, "The body of the request is incomplete or invalid")
+	callFails(t, s, "POST", "/api/2.0/policies/clusters/create", `{"name":"p","definition":"x"}`, 400, "INVALID_PARAMETER_VALUE", "The policy definition is not a JSON object.")
 }
 
 func TestErrorTexts(t *testing.T) {
@@ -253,6 +282,42 @@ func TestLibraries_emptyKinds(t *testing.T) {
 	callFails(t, s, "POST", "/api/2.0/libraries/install", install(empty), 400, "INVALID_PARAMETER_VALUE", "exactly one of")
 	callFails(t, s, "POST", "/api/2.0/libraries/install", install(`"pypi":{"repo":"r"}`), 400, "INVALID_PARAMETER_VALUE", "Missing required field 'package'")
 	callFails(t, s, "POST", "/api/2.0/libraries/install", install(`"pypi":{"package":"a"},"cran":{"package":"b"}`), 400, "INVALID_PARAMETER_VALUE", "exactly one of")
+}
+
+// If one of several alternatives is set, the others may be empty objects.
+func TestEmptyAlternatives(t *testing.T) {
+	s := newServer(t, WithoutSocket())
+	id := newCluster(t, s, `,"num_workers":1`)
+	for _, kind := range taskKinds {
+		if kind == "notebook_task" {
+			continue
+		}
+		for _, empty := range []string{`{}`, `{"warehouse_id":"","no such member":{}}`} {
+			task := `"existing_cluster_id":"` + id + `","new_cluster":{},"notebook_task":{"notebook_path":"/a"},"` + kind + `":` + empty
+			job := newJob(t, s, "2.1", `"tasks":[{"task_key":"a",`+task+`}]`)
+			shown := jobsCall(t, s, "2.1", "get?job_id="+job, "")["settings"].(object)["tasks"].([]any)[0].(object)
+			assert.Contains(t, shown, "notebook_task", kind)
+			assert.NotContains(t, shown, kind)
+			assert.NotContains(t, shown, "new_cluster")
+			jobsCall(t, s, "2.1", "runs/submit", `{"tasks":[{"task_key":"a",`+task+`}]}`)
+		}
+	}
+	jobsFail(t, s, "2.1", "create", `{"tasks":[{"task_key":"a","existing_cluster_id":"`+id+`","notebook_task":{}}]}`, "INVALID_PARAMETER_VALUE", "notebook_path")
+	jobsFail(t, s, "2.1", "create", `{"tasks":[{"task_key":"a","existing_cluster_id":"`+id+`","notebook_task":{"notebook_path":"/a"},"spark_jar_task":{"main_class_name":"A"}}]}`,
+		"INVALID_PARAMETER_VALUE", "Only one of notebook_task and spark_jar_task")
+
+	const others = `"dbfs":{},"s3":{"destination":"","region":""},"abfss":{},"gcs":{},"file":{},`
+	for field, want := range map[string]any{
+		`"num_workers":1,"autoscale":{}`: nil, `"num_workers":1,"cluster_log_conf":{}`: nil, `"num_workers":1,"cluster_log_conf":{"dbfs":{}}`: nil,
+		`"num_workers":1,"clone_from":{}`: nil, `"num_workers":1,"azure_attributes":{"first_on_demand":1},"aws_attributes":{},"gcp_attributes":{}`: nil,
+		`"num_workers":1,"cluster_log_conf":{` + others + `"volumes":{"destination":"/Volumes/a/b/c"}}`:  object{"volumes": object{"destination": "/Volumes/a/b/c"}},
+		`"num_workers":1,"init_scripts":[{` + others + `"workspace":{"destination":"/Shared/init.sh"}}]`: nil,
+	} {
+		id := callOK(t, s, "POST", "/api/2.0/clusters/create", `{`+field+`,"spark_version":"16.4.x-scala2.12","node_type_id":"Standard_DS3_v2"}`)["cluster_id"].(string)
+		got := callOK(t, s, "GET", "/api/2.0/clusters/get?cluster_id="+id, "")
+		assert.Equal(t, want, got["cluster_log_conf"], field)
+		assert.Equal(t, json.Number("1"), got["num_workers"], field)
+	}
 }
 
 func TestClusters_sizes(t *testing.T) {

@@ -191,6 +191,10 @@ type taskView struct {
 		Params  []string          `json:"parameters"`
 		Named   map[string]string `json:"named_parameters"`
 	} `json:"python_wheel_task"`
+	Dbt *struct {
+		Directory string `json:"project_directory"`
+		Source    string `json:"source"`
+	} `json:"dbt_task"`
 	SQL *struct {
 		File *struct {
 			Path   string `json:"path"`

@@ -3,6 +3,7 @@ package databrickstest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -226,7 +227,8 @@ func (s schema) conform(value any, kind, name string) (any, error) {
 	return s.object(object, kind)
 }
 
-// object conforms the members of an object to a type.
+// object conforms the members of an object to a type. If a task has several
+// kinds or clusters, it removes the empty ones.
 func (s schema) object(object map[string]any, kind string) (map[string]any, error) {
 	fields, ok := s.types[kind]
 	if !ok {
@@ -243,6 +245,11 @@ func (s schema) object(object map[string]any, kind string) (map[string]any, erro
 			return nil, err
 		}
 		out[name] = value
+	}
+	for _, alternatives := range [][]string{taskKinds, {"new_cluster", "existing_cluster_id", "job_cluster_key"}} {
+		if slices.ContainsFunc(alternatives, func(name string) bool { return !blank(out[name]) }) {
+			maps.DeleteFunc(out, func(name string, value any) bool { return slices.Contains(alternatives, name) && blank(value) })
+		}
 	}
 	return out, nil
 }

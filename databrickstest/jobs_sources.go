@@ -3,6 +3,7 @@ package databrickstest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,9 +36,8 @@ func (r *run) runAs() string {
 
 // A taskSource is the code of a task: a notebook or the content of a file.
 type taskSource struct {
-	notebook  *notebook
-	file      *content
-	elsewhere bool // in Git, or in storage outside the workspace
+	notebook *notebook
+	file     *content
 }
 
 // source returns the code of a task. If the workspace cannot read it, problem
@@ -60,17 +60,38 @@ func (a *jobsArea) source(t *attempt, now time.Time) (found taskSource, problem 
 		if known && file == nil {
 			return found, missing("Cannot read the python file", v.Python.File)
 		}
-		found.file, found.elsewhere = file, !known
+		found.file = file
 	case v.SQL != nil && v.SQL.File != nil && !git(v.SQL.File.Source):
 		file, known := c.fileAt(v.SQL.File.Path)
 		if known && file == nil {
 			return found, missing("Unable to access the file", v.SQL.File.Path)
 		}
-		found.file, found.elsewhere = file, !known
-	default:
-		found.elsewhere = true
+		found.file = file
+	case v.Submit != nil:
+		name := submitted(v.Submit.Params)
+		file, known := c.fileAt(name)
+		if name != "" && known && file == nil {
+			return found, missing("Unable to access the file", name)
+		}
+	case v.Dbt != nil && v.Dbt.Source == "WORKSPACE" && v.Dbt.Directory != "":
+		if node := c.workspace.readable(c, v.Dbt.Directory, "CAN_READ"); node == nil || !node.isDir() {
+			return found, missing("Unable to access the directory", v.Dbt.Directory)
+		}
 	}
 	return found, ""
+}
+
+// submitted returns the file that the parameters of spark-submit name.
+func submitted(params []string) string {
+	for i := 0; i < len(params); i++ {
+		switch name := params[i]; {
+		case !strings.HasPrefix(name, "-"):
+			return name
+		case !strings.Contains(name, "=") && !slices.Contains([]string{"--verbose", "-v", "--supervise", "--version", "--help", "-h"}, name):
+			i++ // its value
+		}
+	}
+	return ""
 }
 
 // readable returns the object at a path. It returns nil if the object does not

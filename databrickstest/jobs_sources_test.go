@@ -39,6 +39,10 @@ func TestRuns_missingSources(t *testing.T) {
 		python := func(file string) string {
 			return fmt.Sprintf(`"spark_python_task":{"python_file":%q},"existing_cluster_id":%q`, file, id)
 		}
+		submit := func(params ...string) string {
+			text, _ := json.Marshal(params)
+			return `"spark_submit_task":{"parameters":` + string(text) + `},"new_cluster":{"num_workers":1,"spark_version":"13.3.x-scala2.12","node_type_id":"Standard_DS3_v2"}`
+		}
 		for _, row := range []struct{ task, problem string }{
 			{notebook("/Shared/book"), ""},
 			{notebook("/Workspace/Shared/book"), ""},
@@ -57,6 +61,12 @@ func TestRuns_missingSources(t *testing.T) {
 			{python("none.py"), "Cannot read the python file"},
 			{python("s3://bucket/file.py"), ""},
 			{`"sql_task":{"warehouse_id":"w","file":{"path":"/Shared/none.sql"}}`, "Unable to access the file /Shared/none.sql"},
+			{submit("--class", "A", "--verbose", "dbfs:/a/none.jar", "dbfs:/x"), "Unable to access the file dbfs:/a/none.jar"},
+			{submit("--conf", "a=b", "--py-files=dbfs:/z.py", "dbfs:/a/file.py"), ""},
+			{submit("--class", "A", "s3://bucket/a.jar"), ""},
+			{submit("--version"), ""},
+			{`"dbt_task":{"commands":["dbt run"],"project_directory":"/Workspace/Shared/none","source":"WORKSPACE","warehouse_id":"w"}`, "Unable to access the directory /Workspace/Shared/none"},
+			{`"dbt_task":{"commands":["dbt run"],"project_directory":"/Workspace/Shared","source":"WORKSPACE","warehouse_id":"w"}`, ""},
 			{`"for_each_task":{"inputs":"[1]","task":{"task_key":"i",` + notebook("/Shared/none") + `}}`, "Unable to access the notebook"},
 		} {
 			run := jobsCall(t, s, "2.1", "runs/submit", `{"tasks":[{"task_key":"a",`+row.task+`}]}`)["run_id"].(json.Number).String()

@@ -153,7 +153,7 @@ func TestJobs_rejected(t *testing.T) {
 		{"2.0", `"notebook_task":{"notebook_path":"n"},` + jobCluster, bad, "Only absolute paths"},
 		{"2.0", `"notebook_task":{},` + jobCluster, bad, "Missing required field 'notebook_path'"},
 		{"2.0", jobCluster, bad, "One of the task fields"},
-		{"2.0", `"spark_jar_task":{},` + notebookJob, bad, "Only one of notebook_task and spark_jar_task"},
+		{"2.0", `"spark_jar_task":{"main_class_name":"A"},` + notebookJob, bad, "Only one of notebook_task and spark_jar_task"},
 		{"2.0", notebookJob + `,"job_clusters":[{"job_cluster_key":"k"}]`, bad, "Shared job cluster feature is only supported in multi-task jobs."},
 		{"2.0", notebookJob + `,"name":7,"new_cluster":7`, wrong, "Expected object for field 'new_cluster'"},
 		{"2.0", notebookJob + `,"tasks":{}`, wrong, "Expected 'START_ARRAY' not 'START_OBJECT' for field 'tasks'"},

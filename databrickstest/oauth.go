@@ -124,7 +124,7 @@ func (a *oauthArea) issue(u *user, now time.Time, life time.Duration) *token {
 func (a *oauthArea) serve(r *http.Request) *response {
 	get := r.Method == http.MethodGet || r.Method == http.MethodHead
 	base := a.address(r)
-	switch path := r.URL.Path; {
+	switch path := cleaned(r.URL.Path); {
 	case get && path == "/.well-known/databricks-config":
 		return oauthResponse(http.StatusOK, map[string]any{
 			"oidc_endpoint": base + "/oidc", "account_id": accountID, "workspace_id": workspaceID, "cloud": "AZURE", "host_type": "workspace",

@@ -95,7 +95,7 @@ func (p *policy) securable() securable { return securable{kind: "cluster-policie
 func parseRules(text string) (map[string]policyRule, error) {
 	tree := map[string]any{}
 	if err := parseObject([]byte(text), tree); err != nil {
-		return nil, invalid("The policy definition is not a JSON object: %v", err.(*apiError).message)
+		return nil, invalid("The policy definition is not a JSON object.")
 	}
 	known := map[string]bool{"cluster_type": true, "dbus_per_hour": true}
 	for _, f := range fieldsOf(reflect.TypeFor[clusterSpec]()) {

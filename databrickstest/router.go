@@ -155,7 +155,7 @@ func routeUpload(s *Server, method, path string, handle func(*call, *multipart.R
 	s.router.add(method, path).upload = func(c *call, r *http.Request) (any, error) {
 		parts, err := r.MultipartReader()
 		if err != nil {
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		}
 		return handle(c, parts)
 	}
@@ -348,7 +348,7 @@ func (c *call) read(r *http.Request, limit int64) error {
 	case c.version == "1.2" && media == "application/x-www-form-urlencoded" && text[0] != '{':
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
-			return malformed("%v", err)
+			return brokenBody()
 		}
 		addFields(c.fields, form)
 	default:
@@ -373,7 +373,7 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	}
 	switch n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); {
 	case err != nil:
-		return nil, malformed("%v", err)
+		return nil, brokenBody()
 	case n > limit:
 		// The service's response is not known.
 		return nil, fail(http.StatusRequestEntityTooLarge, "BAD_REQUEST", "Request body exceeds %d bytes", limit)
@@ -402,7 +402,7 @@ func (c *call) readMultipart(r *http.Request, body []byte) error {
 		addFields(c.fields, url.Values{part.FormName(): {string(content)}})
 	}
 	if err != io.EOF {
-		return malformed("%v", err)
+		return brokenBody()
 	}
 	return nil
 }

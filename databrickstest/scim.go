@@ -685,7 +685,7 @@ func (a *scimArea) patch(c *call, kind string, in scimPatch) (any, error) {
 	}
 	var out scimResource
 	if err := decode(tree, &out); err != nil {
-		return nil, scimFail(http.StatusBadRequest, "invalidValue", "%v", err)
+		return nil, scimFail(http.StatusBadRequest, "invalidValue", "%s", err.(*apiError).message)
 	}
 	if _, err := a.replace(c, kind, in.ID, out); err != nil {
 		return nil, err

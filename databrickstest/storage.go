@@ -377,7 +377,7 @@ func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) response
 	}
 	data, err := readContent(r, a.limits.MaxPart)
 	if err != nil {
-		return xmlError(http.StatusBadRequest, "RequestTimeout", err.Error())
+		return xmlError(http.StatusBadRequest, "RequestTimeout", "The body of the request is incomplete or too long.")
 	}
 	number, _ := strconv.Atoi(query.Get("partNumber"))
 	var etag string
@@ -401,7 +401,7 @@ func (a *filesArea) putPart(c *call, r *http.Request, query url.Values) response
 func (a *filesArea) chunk(c *call, r *http.Request, path, id string) response {
 	data, err := readContent(r, a.limits.MaxPart)
 	if err != nil && r.Method == "PUT" {
-		return xmlError(http.StatusBadRequest, "InvalidArgument", err.Error())
+		return xmlError(http.StatusBadRequest, "InvalidArgument", "The body of the request is incomplete or too long.")
 	}
 	out := noSuchUpload()
 	_ = c.locked(func() error {

@@ -91,7 +91,7 @@ func TestTransport_uploads(t *testing.T) {
 		assert.Less(t, len(recorded.Body), 100_000)
 
 		// A body without the multipart type is not an upload.
-		callFails(t, s, "POST", "/api/2.0/up", `{}`, 400, "MALFORMED_REQUEST", "multipart")
+		callFails(t, s, "POST", "/api/2.0/up", `{}`, 400, "MALFORMED_REQUEST", "incomplete or invalid")
 	})
 }
 

@@ -171,7 +171,7 @@ func (a *v12Area) uploadLibrary(c *call, parts *multipart.Reader) (any, error) {
 			fields[part.FormName()] = string(text)
 		}
 		if err != nil {
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		}
 	}
 	var in struct {

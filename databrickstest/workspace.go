@@ -464,14 +464,14 @@ func (a *workspaceArea) importFile(c *call, parts *multipart.Reader) (any, error
 			break
 		}
 		if err != nil {
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		}
 		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 		_, named := params["filename"]
 		data, err := io.ReadAll(io.LimitReader(part, 2*maxNotebook))
 		switch {
 		case err != nil:
-			return nil, malformed("%v", err)
+			return nil, brokenBody()
 		case named:
 			file, isFile = data, true
 		default:
