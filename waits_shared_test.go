@@ -29,23 +29,20 @@ func (c *requestCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.RoundTripper.RoundTrip(r)
 }
 
-// perMinute returns the number of requests in the second minute from now on.
-func (c *requestCounter) perMinute(ctx context.Context, result *int64) {
-	minute := func() { <-time.After(time.Minute) }
-	minute()
-	before := c.requests.Load()
-	minute()
-	if ctx.Err() == nil {
-		*result = c.requests.Load() - before
-	}
+// between returns the number of requests in a period, counted from now on.
+func (c *requestCounter) between(begin, end time.Duration) (count func() int64) {
+	var before, after int64
+	time.AfterFunc(begin, func() { before = c.requests.Load() })
+	time.AfterFunc(end, func() { after = c.requests.Load() })
+	return func() int64 { return after - before }
 }
 
 func sharing(t *testing.T, test func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, client func(...databricks.Option) *databricks.Client)) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithRuns(func(spec databrickstest.RunSpec) databrickstest.RunOutcome {
-			outcome := databrickstest.RunOutcome{Duration: 10 * time.Minute}
+			outcome := databrickstest.RunOutcome{Duration: 3 * time.Minute}
 			if spec.Params["short"] != "" {
-				outcome.Duration = 5 * time.Minute
+				outcome.Duration = 110 * time.Second
 			}
 			if spec.Params["fails"] != "" {
 				outcome.Error = "boom"
@@ -70,10 +67,10 @@ func submit(ctx context.Context, t *testing.T, client *databricks.Client, cluste
 	return id
 }
 
-// Hundreds of waits send a few requests a second, whatever the version of the
-// API. Each is over soon after its run, and a failed run does not end the others.
+// 1,000 concurrent waits send a few requests per second, with each version of the
+// API. Each wait ends soon after its run. A failed run does not end the other waits.
 func TestJobs_WaitRuns(t *testing.T) {
-	const count = 300
+	const count = 1000
 	for _, version := range []string{"2.0", "2.1"} {
 		sharing(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, newClient func(...databricks.Option) *databricks.Client) {
 			client := newClient(databricks.WithJobsAPI(version))
@@ -86,25 +83,26 @@ func TestJobs_WaitRuns(t *testing.T) {
 			for range count - 1 {
 				ids = append(ids, submit(ctx, t, client, cluster, nil))
 			}
-			var steady int64
-			go sent.perMinute(ctx, &steady)
+			burst, steady := sent.between(0, 5*time.Second), sent.between(time.Minute, 2*time.Minute)
+			before := sent.requests.Load()
 			over := 0
 			for run, err := range client.Jobs.WaitRuns(ctx, ids) {
 				if over++; over == 1 {
 					failed, ok := errors.AsType[*databricks.RunError](err)
 					require.True(t, ok, "%v", err)
 					assert.Equal(t, ids[0], failed.Run.RunID)
-					assert.Less(t, time.Since(begun), 5*time.Minute+15*time.Second, "the first to end is noticed")
+					assert.Less(t, time.Since(begun), 2*time.Minute+5*time.Second, "the first to end is noticed")
 					continue
 				}
 				require.NoError(t, err)
 				assert.True(t, run.Succeeded())
 			}
 			assert.Equal(t, count, over)
-			assert.Less(t, time.Since(begun), 10*time.Minute+30*time.Second)
-			assert.Positive(t, steady)
-			assert.LessOrEqual(t, steady, int64(20*60), "requests in a minute, version %s", version)
-			t.Logf("version %s: %d requests in a minute, %d in all", version, steady, sent.requests.Load())
+			assert.Less(t, time.Since(begun), 3*time.Minute+30*time.Second)
+			assert.Positive(t, steady())
+			assert.LessOrEqual(t, steady(), int64(20*60), "requests in a minute, version %s", version)
+			assert.LessOrEqual(t, burst(), int64(200), "requests in the first five seconds, version %s", version)
+			t.Logf("version %s: %d requests in the first five seconds, %d in the second minute, %d in all", version, burst(), steady(), sent.requests.Load()-before)
 		})
 	}
 }
