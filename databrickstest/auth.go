@@ -67,13 +67,13 @@ type identities struct {
 
 // addUser adds a user, and its token if it has one.
 func (a *identities) addUser(u User, now time.Time) *user {
-	made := &user{id: a.random.id(), name: u.Name, password: u.Password, admin: u.Admin, groups: u.Groups}
-	a.users = append(a.users, made)
-	a.byName[u.Name] = made
+	added := &user{id: a.random.id(), name: u.Name, password: u.Password, admin: u.Admin, groups: u.Groups}
+	a.users = append(a.users, added)
+	a.byName[u.Name] = added
 	if u.Token != "" {
-		a.issue(made, u.Token, "", now, time.Time{})
+		a.issue(added, u.Token, "", now, time.Time{})
 	}
-	return made
+	return added
 }
 
 // issue creates a token that authenticates u. If value is empty, it generates

@@ -113,10 +113,10 @@ var sparkVersions = slices.Concat(
 
 // runtimes returns the variants of a release.
 func runtimes(release, support, spark, scala string) []sparkVersion {
-	made := func(key, kind, gpu string) sparkVersion {
+	version := func(key, kind, gpu string) sparkVersion {
 		return sparkVersion{release + ".x" + key + "-scala" + scala, fmt.Sprintf("%s%s%s (includes Apache Spark %s,%s Scala %s)", release, support, kind, spark, gpu, scala)}
 	}
-	return []sparkVersion{made("", "", ""), made("-photon", " Photon", ""), made("-cpu-ml", " ML", ""), made("-gpu-ml", " ML", " GPU,")}
+	return []sparkVersion{version("", "", ""), version("-photon", " Photon", ""), version("-cpu-ml", " ML", ""), version("-gpu-ml", " ML", " GPU,")}
 }
 
 // zones are the zones of each Azure region. The service's own response on Azure

@@ -209,20 +209,20 @@ type oneGroup struct {
 }
 
 func (a *groupsArea) create(c *call, in oneGroup) (any, error) {
-	made := &group{name: in.GroupName, account: a.account != nil}
+	created := &group{name: in.GroupName, account: a.account != nil}
 	members, known := a.account[in.GroupName]
 	switch {
 	case a.find(in.GroupName) != nil:
 		return nil, exists("Group with name %s already exists.", in.GroupName)
-	case made.account && !known:
+	case created.account && !known:
 		return nil, notFound("Account group with name '%s' does not exist", in.GroupName)
 	}
 	for _, name := range members {
 		if c.identities.byName[name] != nil {
-			made.members = append(made.members, principal{UserName: name})
+			created.members = append(created.members, principal{UserName: name})
 		}
 	}
-	a.groups = append(a.groups, made)
+	a.groups = append(a.groups, created)
 	return map[string]string{"group_name": in.GroupName}, nil
 }
 

@@ -43,18 +43,18 @@ type jobsArea struct {
 	life      context.Context // ends with the server
 	end       context.CancelFunc
 
-	jobs  []*job // in order of creation
-	byID  map[int64]*job
-	made  []time.Time // creation times of the jobs and runs of the last hour
-	last  time.Time   // runs are up to date until this time
-	going bool        // advance is running
-	idle  bool        // nothing is due before wake, or at all if wake is zero
-	wake  time.Time
-	lost  []lostCluster
-	runs  runStore
-	seq   int64           // number of the latest job or run
-	tries map[string]*run // by idempotency token
-	spent map[string]bool // idempotency tokens of deleted runs
+	jobs   []*job // in order of creation
+	byID   map[int64]*job
+	recent []time.Time // creation times of the jobs and runs of the last hour
+	last   time.Time   // runs are up to date until this time
+	going  bool        // advance is running
+	idle   bool        // nothing is due before wake, or at all if wake is zero
+	wake   time.Time
+	lost   []lostCluster
+	runs   runStore
+	seq    int64           // number of the latest job or run
+	tries  map[string]*run // by idempotency token
+	spent  map[string]bool // idempotency tokens of deleted runs
 }
 
 // A job is a saved job.
@@ -279,11 +279,11 @@ func (a *jobsArea) newID() int64 { return 1e14 + a.server.random.Int64N(8e15) }
 // count adds one to the number of jobs and runs created in the last hour. It
 // fails if the limit is reached.
 func (a *jobsArea) count(now time.Time) error {
-	a.made = slices.DeleteFunc(a.made, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
-	if limit := a.limits.PerHour; len(a.made) >= limit {
-		return badState("There were already %d jobs created in past 3600 seconds, exceeding rate limit: %d job creations per 3600 seconds.", len(a.made), limit)
+	a.recent = slices.DeleteFunc(a.recent, func(t time.Time) bool { return now.Sub(t) >= time.Hour })
+	if limit := a.limits.PerHour; len(a.recent) >= limit {
+		return badState("There were already %d jobs created in past 3600 seconds, exceeding rate limit: %d job creations per 3600 seconds.", len(a.recent), limit)
 	}
-	a.made = append(a.made, now)
+	a.recent = append(a.recent, now)
 	return nil
 }
 

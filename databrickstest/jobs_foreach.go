@@ -34,8 +34,8 @@ func (a *jobsArea) iterate(t *attempt, now time.Time) (problem string) {
 	outer := t.run
 	t.child = &run{
 		id: a.newID(), job: outer.job, jobID: outer.jobID, name: outer.name, creator: outer.creator, acl: outer.acl, kind: outer.kind, trigger: outer.trigger,
-		outer: t, settings: outer.settings, view: outer.view, params: outer.params, jobParams: outer.jobParams, made: now, start: now,
-		parallel: max(each.Concurrency, 1),
+		outer: t, settings: outer.settings, view: outer.view, params: outer.params, jobParams: outer.jobParams, created: now, start: now,
+		concurrency: max(each.Concurrency, 1),
 	}
 	t.iterations = t.child
 	for _, input := range inputs {

@@ -84,7 +84,7 @@ type run struct {
 	parent  *attempt `state:"ref"` // the run-job task that started it
 	outer   *attempt `state:"-"`   // the for-each task, if this is its inner run
 
-	parallel int // maximum number of tasks that run concurrently; 0 for no limit
+	concurrency int // maximum number of tasks that run concurrently; 0 for no limit
 
 	settings  map[string]any // as they were at the start; never changed
 	view      jobView        `state:"-"`
@@ -97,12 +97,12 @@ type run struct {
 	repairs   []repair
 	shared    map[string]string // clusters by job_cluster_key
 
-	made  time.Time
-	start time.Time // zero while it is queued
-	end   time.Time // zero while it is active
+	created time.Time
+	start   time.Time // zero while it is queued
+	end     time.Time // zero while it is active
 	// The outcome. While the run is active, life is QUEUED or empty.
 	life, result, message string
-	cancelled             bool
+	canceled              bool
 }
 
 // A repair runs some tasks of a run again.
@@ -133,7 +133,7 @@ type attempt struct {
 	running               time.Time // when its work started
 	worked                time.Time // when its work ended
 	end                   time.Time
-	cancelled             bool
+	canceled              bool
 
 	outcome RunOutcome
 	cluster string
@@ -374,7 +374,7 @@ func (a *jobsArea) fire(j *job, now time.Time) {
 // newRun returns a new run of a job. begin starts it.
 func (a *jobsArea) newRun(j *job, now time.Time) *run {
 	return &run{id: a.newID(), job: j, jobID: j.id, name: j.view.Name, creator: j.creator, acl: j.acl, kind: "JOB_RUN", trigger: "ONE_TIME",
-		settings: j.settings, view: j.view, made: now}
+		settings: j.settings, view: j.view, created: now}
 }
 
 // begin starts a new run, queues it or skips it.
@@ -653,7 +653,7 @@ func (a *jobsArea) endWork(t *attempt, now time.Time, result, message string) {
 		a.cancel(t.child, now)
 	}
 	t.life, t.result, t.message, t.worked = terminating, result, message, now
-	t.cancelled = result == canceled || result == timedOut
+	t.canceled = result == canceled || result == timedOut
 	t.at = now.Add(a.server.timings.RunTerminate)
 }
 
@@ -663,7 +663,7 @@ func (a *jobsArea) conclude(t *attempt, now time.Time, life string) {
 	a.releaseCluster(t, now)
 	view := t.task.view
 	again := life == internalFail || t.result == failed || t.result == timedOut && view.RetryOnTime
-	if !again || t.cancelled && t.result != timedOut || t.run.cancelled || view.Retries >= 0 && t.number >= view.Retries || t.run.kind == "SUBMIT_RUN" && t.run.single {
+	if !again || t.canceled && t.result != timedOut || t.run.canceled || view.Retries >= 0 && t.number >= view.Retries || t.run.kind == "SUBMIT_RUN" && t.run.single {
 		return
 	}
 	next := a.attempt(t.run, t.task, t.number+1, t.repair)
@@ -713,14 +713,14 @@ func (a *jobsArea) settle(r *run, now time.Time) {
 // ready reports whether a task can start: its dependencies have ended, or an
 // iteration slot is free.
 func (r *run) ready(task *runTask) bool {
-	if r.parallel > 0 {
+	if r.concurrency > 0 {
 		underWay := 0
 		for _, other := range r.tasks {
 			if other.last.life != blocked && !other.last.done() {
 				underWay++
 			}
 		}
-		return underWay < r.parallel
+		return underWay < r.concurrency
 	}
 	for _, before := range task.view.DependsOn {
 		if other := r.task(before.Key); other != nil && other.last != nil && !other.last.done() {
@@ -786,7 +786,7 @@ func (r *run) verdict(task *runTask) string {
 
 // sum returns the outcome of a run whose tasks have all ended.
 func (r *run) sum() (life, result, message string) {
-	if r.cancelled {
+	if r.canceled {
 		return terminated, canceled, "Run cancelled."
 	}
 	depended := map[string]bool{}
@@ -852,7 +852,7 @@ func (a *jobsArea) cancel(r *run, now time.Time) {
 	if !r.end.IsZero() {
 		return
 	}
-	r.cancelled = true
+	r.canceled = true
 	if r.life == queued {
 		r.start = now
 		a.finish(r, now, terminated, canceled, "Run cancelled.")
@@ -869,7 +869,7 @@ func (a *jobsArea) cancel(r *run, now time.Time) {
 func (a *jobsArea) cancelAttempt(t *attempt, now time.Time) {
 	switch t.life {
 	case blocked, waiting:
-		t.result, t.message, t.cancelled = canceled, "Run cancelled.", true
+		t.result, t.message, t.canceled = canceled, "Run cancelled.", true
 		a.conclude(t, now, terminated)
 	case pending, running:
 		a.endWork(t, now, canceled, "Run cancelled.")

@@ -177,7 +177,7 @@ func (a *jobsArea) submit(c *call, in struct {
 	}
 	if r == nil {
 		r = &run{id: a.newID(), jobID: a.newID(), name: cmp.Or(view.RunName, "Untitled"), creator: c.user.name, acl: in.ACL, kind: "SUBMIT_RUN",
-			trigger: "ONE_TIME", settings: settings, view: view, made: c.now}
+			trigger: "ONE_TIME", settings: settings, view: view, created: c.now}
 		if err := a.admit(c, r, token); err != nil {
 			return nil, err
 		}
@@ -450,19 +450,19 @@ func (a *jobsArea) repair(c *call, in struct {
 	if len(chosen) == 0 {
 		return nil, invalid("There are no failed tasks to repair.")
 	}
-	made := repair{id: a.newID(), start: c.now}
-	r.repairs = append(r.repairs, made)
+	added := repair{id: a.newID(), start: c.now}
+	r.repairs = append(r.repairs, added)
 	r.params, r.jobParams = params, in.Params
-	r.life, r.result, r.message, r.end, r.cancelled = "", "", "", time.Time{}, false
+	r.life, r.result, r.message, r.end, r.canceled = "", "", "", time.Time{}, false
 	for _, task := range r.tasks {
 		if chosen[task] {
 			r.refresh(task)
-			a.attempt(r, task, 0, made.id)
+			a.attempt(r, task, 0, added.id)
 		}
 	}
 	a.runs.active = append(a.runs.active, r)
 	a.settle(r, c.now)
-	return map[string]int64{"repair_id": made.id}, nil
+	return map[string]int64{"repair_id": added.id}, nil
 }
 
 // refresh updates the settings of a task from the current settings of the job.
@@ -502,7 +502,7 @@ func (a *jobsArea) getOutput(c *call, in struct {
 		out["metadata"] = a.showRun(c, r)
 	}
 	view := t.view()
-	worked := !t.worked.IsZero() && !t.cancelled
+	worked := !t.worked.IsZero() && !t.canceled
 	if view.Notebook != nil && worked && t.outcome.Error == "" {
 		output := map[string]any{}
 		if text := t.outcome.Output; text != "" {

@@ -10,7 +10,7 @@ import (
 // is the time when the run was created.
 func (r *run) shownStart() time.Time {
 	if r.start.IsZero() {
-		return r.made
+		return r.created
 	}
 	return r.start
 }
@@ -56,8 +56,8 @@ func (a *jobsArea) showRun(c *call, r *run) map[string]any {
 	if !r.end.IsZero() {
 		out["run_duration"] = r.end.Sub(r.shownStart()).Milliseconds()
 	}
-	if !r.start.IsZero() && r.start.After(r.made) {
-		out["queue_duration"] = r.start.Sub(r.made).Milliseconds()
+	if !r.start.IsZero() && r.start.After(r.created) {
+		out["queue_duration"] = r.start.Sub(r.created).Milliseconds()
 	}
 	if params := r.jobParameters(); len(params) > 0 {
 		out["job_parameters"] = anys(params)
@@ -94,7 +94,7 @@ func (a *jobsArea) showRun(c *call, r *run) map[string]any {
 			out["tasks"] = shown
 		}
 	}
-	showState(c, out, life, result, message, r.cancelled || result == timedOut)
+	showState(c, out, life, result, message, r.canceled || result == timedOut)
 	return out
 }
 
@@ -142,7 +142,7 @@ func (a *jobsArea) showTaskRun(c *call, t *attempt) map[string]any {
 		}
 		out["iterations"] = iterations
 	}
-	showState(c, out, t.life, t.result, t.message, t.cancelled)
+	showState(c, out, t.life, t.result, t.message, t.canceled)
 	return out
 }
 
@@ -176,7 +176,7 @@ func (a *jobsArea) showTask(c *call, t *attempt) map[string]any {
 		each["stats"] = t.child.forEachStats()
 		out["for_each_task"] = each
 	}
-	showState(c, out, t.life, t.result, t.message, t.cancelled)
+	showState(c, out, t.life, t.result, t.message, t.canceled)
 	return out
 }
 
@@ -286,7 +286,7 @@ func (r *run) history(version string) []any {
 		}
 		out["task_run_ids"] = ids
 		life, result, message := r.state()
-		showState(&call{version: version}, out, life, result, message, r.cancelled)
+		showState(&call{version: version}, out, life, result, message, r.canceled)
 		return out
 	}
 	end := r.end

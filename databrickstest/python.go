@@ -317,7 +317,7 @@ func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspa
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if ctx.Err() != nil {
-		return result, &CommandResult{Cause: cancelled}
+		return result, &CommandResult{Cause: cancelCause}
 	}
 	if err := in.start(); err != nil {
 		return result, &CommandResult{Broken: fmt.Sprintf("Python cannot be started: %v", err)}
@@ -337,12 +337,12 @@ func (in *interpreter) run(ctx context.Context, job pythonJob, workspace workspa
 	if err != nil {
 		state := in.bury()
 		if ctx.Err() != nil {
-			return result, &CommandResult{Cause: cancelled}
+			return result, &CommandResult{Cause: cancelCause}
 		}
 		return result, &CommandResult{Cause: "The Python process exited: " + state, Summary: "Fatal error: The Python process exited"}
 	}
-	if result.Cancelled {
-		return result, &CommandResult{Cause: cancelled}
+	if result.Canceled {
+		return result, &CommandResult{Cause: cancelCause}
 	}
 	return result, nil
 }
@@ -365,13 +365,13 @@ type pythonJob struct {
 }
 
 type pythonResult struct {
-	Text      string `json:"text"`
-	Cause     string `json:"cause"`
-	Summary   string `json:"summary"`
-	Error     string `json:"error"`
-	Cancelled bool   `json:"cancelled"`
-	Exit      string `json:"exit"`
-	Table     *struct {
+	Text     string `json:"text"`
+	Cause    string `json:"cause"`
+	Summary  string `json:"summary"`
+	Error    string `json:"error"`
+	Canceled bool   `json:"canceled"`
+	Exit     string `json:"exit"`
+	Table    *struct {
 		Columns []TableColumn `json:"columns"`
 		Rows    [][]any       `json:"rows"`
 	} `json:"table"`

@@ -15,13 +15,13 @@ os.dup2(page.fileno(), 2)
 main = types.ModuleType("__main__")
 sys.modules["__main__"] = main
 sys.argv = [""]
-busy = talking = cancelled = False
+busy = talking = canceled = False
 
 
 def interrupted(*_):
-    global cancelled
+    global canceled
     if busy:
-        cancelled = True
+        canceled = True
         if not talking:
             raise KeyboardInterrupt
 
@@ -47,7 +47,7 @@ def call(method, path, body=b""):
             response = json.loads(ask.readline())
         finally:
             talking = False
-    if cancelled:
+    if canceled:
         raise KeyboardInterrupt
     content = base64.b64decode(response["body"] or "")
     if response["status"] >= 400:
@@ -751,8 +751,8 @@ def short(e):
 
 
 def attempt(job):
-    global busy, cancelled
-    cancelled = False
+    global busy, canceled
+    canceled = False
     try:
         try:
             busy = True
@@ -762,8 +762,8 @@ def attempt(job):
     except NotebookExit as e:  # a command called dbutils.notebook.exit
         return {"exit": str(e)}
     except BaseException as e:
-        if cancelled:
-            return {"cancelled": True}
+        if canceled:
+            return {"canceled": True}
         trace = e.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == "<string>":
             trace = trace.tb_next

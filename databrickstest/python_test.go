@@ -155,7 +155,7 @@ func TestLocalPython_cancel(t *testing.T) {
 		_, err := process.Read(make([]byte, 1))
 		require.NoError(t, err)
 		l.post("commands/cancel", map[string]any{"clusterId": l.cluster, "contextId": id, "commandId": command})
-		assert.Equal(t, CommandResult{Cause: cancelled}, <-l.done, name)
+		assert.Equal(t, CommandResult{Cause: cancelCause}, <-l.done, name)
 		process.Close()
 	}
 	assert.Equal(t, "2", l.run(id, "x").Text, "variables still exist")

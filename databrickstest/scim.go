@@ -301,7 +301,7 @@ func (a *scimArea) list(c *call, kind string, in scimQuery) (any, error) {
 	var trees []map[string]any
 	var shown []scimResource
 	for i, r := range all {
-		if made := created[i]; !made.IsZero() && c.now.Sub(made) < a.lag {
+		if at := created[i]; !at.IsZero() && c.now.Sub(at) < a.lag {
 			continue
 		}
 		if tree := asTree(r); matches(tree) {

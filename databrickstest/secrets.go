@@ -182,10 +182,10 @@ func (a *secretsArea) createScope(c *call, in struct {
 	if err := checkName("Scope", in.Scope); err != nil {
 		return nil, err
 	}
-	made := &scope{name: in.Scope, acl: []aclItem{{c.user.name, managePermission.String()}}}
+	created := &scope{name: in.Scope, acl: []aclItem{{c.user.name, managePermission.String()}}}
 	switch in.Backend {
 	case "", "DATABRICKS":
-		made.secrets = map[string]*secret{}
+		created.secrets = map[string]*secret{}
 	case "AZURE_KEYVAULT":
 		switch {
 		case c.token == nil || !strings.HasPrefix(c.token.value, "eyJ"):
@@ -193,13 +193,13 @@ func (a *secretsArea) createScope(c *call, in struct {
 		case in.Vault == nil || in.Vault.ResourceID == "" || in.Vault.DNSName == "":
 			return nil, missingField("backend_azure_keyvault")
 		}
-		made.vault = in.Vault
+		created.vault = in.Vault
 	default:
 		return nil, invalid("Unknown scope_backend_type %s", in.Backend)
 	}
 	switch {
 	case in.InitialPrincipal == usersGroup:
-		made.acl[0].Principal = usersGroup
+		created.acl[0].Principal = usersGroup
 	case in.InitialPrincipal != "":
 		return nil, badRequest("Cannot specify %s as initial_manage_principal.", in.InitialPrincipal)
 	case a.standard:
@@ -211,7 +211,7 @@ func (a *secretsArea) createScope(c *call, in struct {
 	case len(a.scopes) >= maxScopes:
 		return nil, fail(http.StatusBadRequest, "RESOURCE_LIMIT_EXCEEDED", "Number of scopes exceeds the limit of %d", maxScopes)
 	}
-	a.scopes = append(a.scopes, made)
+	a.scopes = append(a.scopes, created)
 	return nil, nil
 }
 
@@ -260,25 +260,25 @@ func (a *secretsArea) put(c *call, in struct {
 	if err := checkName("Secret", in.Key); err != nil {
 		return nil, err
 	}
-	made := &secret{key: in.Key, updated: c.now}
+	created := &secret{key: in.Key, updated: c.now}
 	switch {
 	case (in.Text == nil) == (in.Bytes == nil):
 		return nil, malformed("Exactly one of string_value and bytes_value must be specified")
 	case in.Text != nil:
-		made.value = []byte(*in.Text)
+		created.value = []byte(*in.Text)
 	default:
-		if made.value, err = base64.StdEncoding.DecodeString(*in.Bytes); err != nil {
+		if created.value, err = base64.StdEncoding.DecodeString(*in.Bytes); err != nil {
 			return nil, malformed("bytes_value is not base64")
 		}
 	}
-	if len(made.value) > maxSecret {
+	if len(created.value) > maxSecret {
 		return nil, invalid("The value of secret %s exceeds %d bytes.", in.Key, maxSecret)
 	}
 	id := strings.ToLower(in.Key)
 	if s.secrets[id] == nil && len(s.secrets) >= maxSecrets {
 		return nil, fail(http.StatusBadRequest, "RESOURCE_LIMIT_EXCEEDED", "Number of secrets in scope %s exceeds the limit of %d", s.name, maxSecrets)
 	}
-	s.secrets[id] = made
+	s.secrets[id] = created
 	return nil, nil
 }
 

@@ -21,8 +21,8 @@ type Snapshot struct {
 }
 
 // Snapshot returns the current state of the workspace. It shares the contents
-// of files with the workspace, so it is small. Like
-// [Server.Persist], it omits execution contexts, recorded requests and faults.
+// of files with the workspace, so it is small. Like [Server.Persist], it omits
+// execution contexts, recorded requests and faults.
 func (s *Server) Snapshot() *Snapshot {
 	s.mu.Lock()
 	snapshot := s.snapshot()

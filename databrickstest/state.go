@@ -24,7 +24,7 @@ import (
 // touches it.
 
 // stateFormat is the version of the format of records.
-const stateFormat = 2
+const stateFormat = 3
 
 // Kinds of records.
 const (
@@ -323,7 +323,7 @@ func (r *stateReader) clear() {
 		reflect.ValueOf(into).Elem().SetZero()
 	}
 	r.clusters.byID, r.clusters.inOrder, r.clusters.byToken, r.clusters.pinned = map[string]*cluster{}, nil, map[string]*cluster{}, 0
-	r.jobs.jobs, r.jobs.byID, r.jobs.tries, r.jobs.made, r.jobs.lost = nil, map[int64]*job{}, map[string]*run{}, nil, nil
+	r.jobs.jobs, r.jobs.byID, r.jobs.tries, r.jobs.recent, r.jobs.lost = nil, map[int64]*job{}, map[string]*run{}, nil, nil
 	r.jobs.runs = runStore{byID: map[int64]*run{}, attempts: map[int64]*attempt{}}
 	r.jobs.idle, r.jobs.last = false, time.Time{} // after the restore, older times may be due again
 	r.dbfs.root, r.dbfs.streams = &dbfsNode{children: map[string]*dbfsNode{}}, map[int64]*dbfsStream{}

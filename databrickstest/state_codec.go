@@ -341,11 +341,11 @@ func (d *stateDecoder) set(v reflect.Value, tree any) error {
 		}
 		v.SetFloat(n)
 	case reflect.Pointer:
-		made := reflect.New(v.Type().Elem())
-		if err := d.set(made.Elem(), tree); err != nil {
+		pointer := reflect.New(v.Type().Elem())
+		if err := d.set(pointer.Elem(), tree); err != nil {
 			return err
 		}
-		v.Set(made)
+		v.Set(pointer)
 	case reflect.Slice:
 		list, ok := tree.([]any)
 		if !ok {

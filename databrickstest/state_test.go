@@ -137,7 +137,7 @@ func TestState_complete(t *testing.T) {
 		"dbfs":        "root streams deleteLimit early off",
 		"files":       "limits noURLs google sessions byID",
 		"groups":      "account",
-		"jobs":        "server limits script python anySource life end jobs byID made last going idle wake lost runs seq tries",
+		"jobs":        "server limits script python anySource life end jobs byID recent last going idle wake lost runs seq tries",
 		"libraries":   "s everywhere",
 		"permissions": "s", "policies": "s byID", "pools": "s byID byToken", "scim": "s lag",
 		"oauth":     "Server policies life tenant",

@@ -206,16 +206,16 @@ func (a *tokensArea) create(c *call, in struct {
 	if most := cmp.Or(a.policy.MaxPerUser, 600); len(a.own(c)) >= most {
 		return nil, fail(http.StatusBadRequest, "QUOTA_EXCEEDED", "User %s has reached the limit of %d tokens", c.user.name, most)
 	}
-	made := c.identities.issue(c.user, "", in.Comment, c.now, c.now.Add(lifetime))
+	created := c.identities.issue(c.user, "", in.Comment, c.now, c.now.Add(lifetime))
 	bound := tokenScopes{Scopes: in.Scopes}
 	if in.Autoscope {
 		bound.AutoscopeState = "AUTOSCOPE_STATE_RUNNING"
 	}
-	a.scopes[made.id] = bound
+	a.scopes[created.id] = bound
 	return struct {
 		Value string    `json:"token_value"`
 		Info  tokenInfo `json:"token_info"`
-	}{made.value, a.info(made)}, nil
+	}{created.value, a.info(created)}, nil
 }
 
 func (a *tokensArea) list(c *call, _ struct{}) (any, error) {

@@ -66,12 +66,12 @@ type execContext struct {
 
 // States of a command.
 const (
-	commandQueued     = "Queued"
-	commandRunning    = "Running"
-	commandCancelling = "Cancelling"
-	commandFinished   = "Finished"
-	commandCancelled  = "Cancelled"
-	commandError      = "Error"
+	commandQueued    = "Queued"
+	commandRunning   = "Running"
+	commandCanceling = "Cancelling"
+	commandFinished  = "Finished"
+	commandCanceled  = "Cancelled"
+	commandError     = "Error"
 )
 
 // A command is a command of a context.
@@ -81,7 +81,7 @@ type command struct {
 	result       CommandResult
 	sent         time.Time
 	ends         time.Time // set when it starts, unless it runs in a goroutine
-	cancelled    bool
+	canceled     bool
 	live         context.CancelFunc // cancels a command that runs in a goroutine
 	ended        time.Time
 	results      json.RawMessage
@@ -466,10 +466,10 @@ func (a *v12Area) finish(x *execContext, cmd *command, result CommandResult, at 
 	if result.Broken != "" {
 		cmd.state = commandError
 	}
-	if cmd.cancelled {
-		result = CommandResult{Cause: cancelled}
+	if cmd.canceled {
+		result = CommandResult{Cause: cancelCause}
 		if cmd.language != "python" {
-			cmd.state, cmd.results = commandCancelled, nil
+			cmd.state, cmd.results = commandCanceled, nil
 			return
 		}
 	}
@@ -517,19 +517,19 @@ func (a *v12Area) cancelCommand(c *call, in commandRef) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !cmd.cancelled && cmd.ended.IsZero() {
-		cmd.cancelled = true
+	if !cmd.canceled && cmd.ended.IsZero() {
+		cmd.canceled = true
 		switch {
 		case cmd.live != nil:
-			cmd.state = commandCancelling
+			cmd.state = commandCanceling
 			cmd.live()
 		case cmd.state == commandRunning:
-			cmd.state = commandCancelling
+			cmd.state = commandCanceling
 			if ends := c.now.Add(a.s.timings.CommandCancel); ends.Before(cmd.ends) {
 				cmd.ends = ends
 			}
 		default:
-			cmd.state, cmd.ended = commandCancelled, c.now
+			cmd.state, cmd.ended = commandCanceled, c.now
 		}
 		a.advance(x, c.now)
 	}

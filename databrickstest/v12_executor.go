@@ -183,5 +183,5 @@ func shorten(text string, bound int) (string, bool) {
 	return text, false
 }
 
-// cancelled is the cause of the error of a canceled command.
-const cancelled = "org.apache.spark.util.CommandCancelledException: Command was cancelled"
+// cancelCause is the cause of the error of a canceled command.
+const cancelCause = "org.apache.spark.util.CommandCancelledException: Command was cancelled"

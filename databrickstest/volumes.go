@@ -169,11 +169,11 @@ func (a *volumesArea) create(c *call, in struct {
 	case to.volumes[name] != nil:
 		return nil, fail(http.StatusConflict, "VOLUME_ALREADY_EXISTS", "Volume '%s' already exists", to.volumes[name].FullName)
 	}
-	made := a.newVolume(c, volumeInfo{Catalog: strings.ToLower(in.Catalog), Schema: strings.ToLower(in.Schema), Name: name,
+	created := a.newVolume(c, volumeInfo{Catalog: strings.ToLower(in.Catalog), Schema: strings.ToLower(in.Schema), Name: name,
 		Type: in.Type, Location: in.Location, Comment: in.Comment})
-	to.volumes[name] = made
-	touchTree(c.Server, kindFile, made.FullName, made.root)
-	return made.volumeInfo, nil
+	to.volumes[name] = created
+	touchTree(c.Server, kindFile, created.FullName, created.root)
+	return created.volumeInfo, nil
 }
 
 // maxVolumePage is the maximum number of volumes on a page.

@@ -89,11 +89,11 @@ func (n *workspaceNode) isDir() bool { return n.children != nil }
 func (a *workspaceArea) register(s *Server) {
 	start := &call{Server: s, now: s.now()}
 	a.root = a.node(start, typeDirectory)
-	folders := [][]string{{"Shared"}, {"Users"}}
+	dirs := [][]string{{"Shared"}, {"Users"}}
 	for _, u := range s.identities.users {
-		folders = append(folders, []string{"Users", u.name})
+		dirs = append(dirs, []string{"Users", u.name})
 	}
-	for _, names := range folders {
+	for _, names := range dirs {
 		if _, err := a.dir(start, names); err != nil {
 			panic("databrickstest: " + err.Error())
 		}
@@ -533,29 +533,29 @@ func (a *workspaceArea) importNode(c *call, in importInput, data []byte) (*works
 	if in.Format == formatDBC && in.Overwrite {
 		return nil, invalid("Overwrite cannot be used for DBC format")
 	}
-	made, name, err := a.parse(c, name, in.Format, in.Language, data)
+	added, name, err := a.parse(c, name, in.Format, in.Language, data)
 	if err != nil {
 		return nil, err
 	}
-	folder := names[:len(names)-1]
-	parent, err := a.find(folder)
+	dir := names[:len(names)-1]
+	parent, err := a.find(dir)
 	if err != nil || !parent.isDir() {
-		return nil, notFound("The parent folder (%s) does not exist.", join(folder))
+		return nil, notFound("The parent folder (%s) does not exist.", join(dir))
 	}
 	old := parent.children[name]
-	touchTree(c.Server, kindWorkspace, treePath(canonical(append(slices.Clone(folder), name))), made)
+	touchTree(c.Server, kindWorkspace, treePath(canonical(append(slices.Clone(dir), name))), added)
 	switch {
 	case old == nil:
-		parent.children[name] = made
-		return made, nil
+		parent.children[name] = added
+		return added, nil
 	case !in.Overwrite:
-		return nil, exists("Path (%s) already exists.", join(append(slices.Clone(folder), name)))
-	case old.objectType != made.objectType || old.isDir():
+		return nil, exists("Path (%s) already exists.", join(append(slices.Clone(dir), name)))
+	case old.objectType != added.objectType || old.isDir():
 		return nil, exists("Node named '%s' already exists", name)
 	}
-	made.id, made.created, made.creator = old.id, old.created, old.creator
-	parent.children[name] = made
-	return made, nil
+	added.id, added.created, added.creator = old.id, old.created, old.creator
+	parent.children[name] = added
+	return added, nil
 }
 
 // parse creates an object from imported data. It also returns the name of the
@@ -564,7 +564,7 @@ func (a *workspaceArea) parse(c *call, name, format, language string, data []byt
 	if language != "" && languages[language].extension == "" {
 		return nil, "", invalid("Unknown language: %s", language)
 	}
-	made := func(book notebook, err error) (*workspaceNode, string, error) {
+	imported := func(book notebook, err error) (*workspaceNode, string, error) {
 		node := a.node(c, typeNotebook)
 		node.notebook = book
 		return node, name, err
@@ -575,15 +575,15 @@ func (a *workspaceArea) parse(c *call, name, format, language string, data []byt
 			root, err := a.unzip(c, data, a.sourceFile)
 			return root, name, err
 		}
-		return made(notebookOf(language, data), nil)
+		return imported(notebookOf(language, data), nil)
 	case formatHTML:
-		return made(fromHTML(data))
+		return imported(fromHTML(data))
 	case formatJupyter:
-		node, name, err := made(fromJupyter(data))
+		node, name, err := imported(fromJupyter(data))
 		node.jupyter = true
 		return node, name, err
 	case formatRMarkdown:
-		return made(fromRMarkdown(data), nil)
+		return imported(fromRMarkdown(data), nil)
 	case formatDBC:
 		root, err := a.unzip(c, data, a.archived)
 		return root, name, err

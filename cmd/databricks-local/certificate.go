@@ -54,11 +54,11 @@ func makeCertificate(addr string) (*certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, dir, filepath.Join(dir, "cert.pem")}
+	created := &certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, dir, filepath.Join(dir, "cert.pem")}
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := os.WriteFile(made.file, text, 0o644); err != nil {
+	if err := os.WriteFile(created.file, text, 0o644); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
-	return made, nil
+	return created, nil
 }

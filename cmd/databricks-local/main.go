@@ -371,14 +371,14 @@ func run(ctx context.Context, args []string, out, diag io.Writer) error {
 		databrickstest.WithHandler("PUT /snapshot", p.admins(p.putSnapshot)))
 	certificate := ""
 	if c.tls {
-		made, err := makeCertificate(c.addr)
+		cert, err := makeCertificate(c.addr)
 		if err != nil {
 			listener.Close()
 			return fmt.Errorf("-tls: %w", err)
 		}
-		defer os.RemoveAll(made.dir)
-		certificate = made.file
-		opts = append(opts, databrickstest.WithTLS(&tls.Config{Certificates: []tls.Certificate{made.pair}}))
+		defer os.RemoveAll(cert.dir)
+		certificate = cert.file
+		opts = append(opts, databrickstest.WithTLS(&tls.Config{Certificates: []tls.Certificate{cert.pair}}))
 	}
 	var store *boltStore
 	if c.data != "" {

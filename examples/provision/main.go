@@ -185,7 +185,7 @@ func (p *provision) plan(do func(context.Context) error, format string, args ...
 	p.steps = append(p.steps, step{fmt.Sprintf(format, args...), do})
 }
 
-// run makes a plan, which only reads, prints it and executes it.
+// run makes a plan, prints it and executes it. Making the plan changes nothing.
 func (p *provision) run(ctx context.Context, dryRun bool) error {
 	p.steps, p.ids, p.identities = nil, map[[2]string]string{}, scim.NewClient(p.client)
 	for _, plan := range []func(context.Context) error{ // in order of their dependencies
@@ -228,13 +228,13 @@ func (p *provision) planPrincipals(ctx context.Context) error {
 		switch len(found) {
 		case 0:
 			p.plan(func(ctx context.Context) error {
-				made, err := p.identities.ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: want.Name, Entitlements: scim.Values(want.Entitlements...)})
+				created, err := p.identities.ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: want.Name, Entitlements: scim.Values(want.Entitlements...)})
 				if err != nil {
 					return err
 				}
-				p.learn(principals, want.Name, made.ApplicationID)
-				p.learn(principalIDs, want.Name, made.ID)
-				return listed(ctx, p.identities.ServicePrincipals.Find, made.ApplicationID)
+				p.learn(principals, want.Name, created.ApplicationID)
+				p.learn(principalIDs, want.Name, created.ID)
+				return listed(ctx, p.identities.ServicePrincipals.Find, created.ApplicationID)
 			}, "+ service principal %s", want.Name)
 		case 1:
 			p.learn(principals, want.Name, found[0].ApplicationID)
@@ -262,11 +262,11 @@ func (p *provision) planGroups(ctx context.Context) error {
 		case errors.Is(err, fs.ErrNotExist):
 			group = &scim.Group{}
 			p.plan(func(ctx context.Context) error {
-				made, err := p.identities.Groups.Create(ctx, scim.Group{DisplayName: want.Name})
+				created, err := p.identities.Groups.Create(ctx, scim.Group{DisplayName: want.Name})
 				if err != nil {
 					return err
 				}
-				p.learn(groups, want.Name, made.ID)
+				p.learn(groups, want.Name, created.ID)
 				return listed(ctx, p.identities.Groups.Find, want.Name)
 			}, "+ group %s", want.Name)
 		default:
@@ -287,7 +287,7 @@ func (p *provision) planGroups(ctx context.Context) error {
 	return nil
 }
 
-// listed waits until the list in which find searches contains a new identity.
+// listed waits until lists contain a new identity. find searches a list.
 func listed[T any](ctx context.Context, find func(context.Context, string) (*T, error), name string) error {
 	for {
 		if _, err := find(ctx, name); !errors.Is(err, fs.ErrNotExist) {
@@ -788,8 +788,8 @@ func convert(from, to any) error {
 	return json.Unmarshal(text, to)
 }
 
-// within reports whether now has everything that want has. A zero value is the same as
-// none.
+// within reports whether now has everything that want has. It treats a zero value as
+// unset.
 func within(want, now any) bool {
 	switch want := want.(type) {
 	case map[string]any:
