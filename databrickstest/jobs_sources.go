@@ -88,7 +88,7 @@ func submitted(params []string) string {
 		case !strings.HasPrefix(name, "-"):
 			return name
 		case !strings.Contains(name, "=") && !slices.Contains([]string{"--verbose", "-v", "--supervise", "--version", "--help", "-h"}, name):
-			i++ // its value
+			i++ // skip the option's value
 		}
 	}
 	return ""

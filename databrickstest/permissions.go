@@ -266,7 +266,7 @@ func (a *identities) named(name string) *user {
 	return nil
 }
 
-// levels returns the levels that an object can have, from the least to the most.
+// levels returns the permission levels of an object, lowest first.
 func (o securable) levels() []string {
 	if o.key() == "authorization/passwords" {
 		return []string{"CAN_USE"}
@@ -326,8 +326,8 @@ func (a *permissionsArea) set(c *call, in permissionChange) (any, error) {
 	return a.replace(o, in.ACL)
 }
 
-// adminsInherit reports whether the group admins has all permissions on an
-// object, which cannot be changed.
+// adminsInherit reports whether the group admins always has all permissions on
+// an object.
 func (o securable) adminsInherit() bool { return o.key() != "authorization/passwords" }
 
 // replace sets the object's own permissions.

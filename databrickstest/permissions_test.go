@@ -90,8 +90,8 @@ func TestPermissions_jobs(t *testing.T) {
 	assert.Len(t, levels, 2)
 }
 
-// The list for tokens and for the root must name the group admins, and passwords
-// are the one object on which admins are like others.
+// The permissions on tokens and on the root must include the group admins. Passwords
+// are the only object on which admins have no special permissions.
 func TestPermissions_admins(t *testing.T) {
 	s := newServer(t, WithoutSocket(), WithUser(User{Name: "alice@example.com", Groups: []string{"Data"}}))
 	const data = `{"group_name":"DATA","permission_level":"CAN_MANAGE"}`
@@ -100,7 +100,7 @@ func TestPermissions_admins(t *testing.T) {
 		callFails(t, s, "PUT", forAll+object, `{"access_control_list":[`+data+`]}`, 400, "INVALID_PARAMETER_VALUE", "Cannot change permissions for group 'admins' to None.")
 		callFails(t, s, "PUT", forAll+object, `{}`, 400, "INVALID_PARAMETER_VALUE", "to None.")
 		list := callOK(t, s, "PUT", forAll+object, `{"access_control_list":[`+data+`,`+admins+`]}`)["access_control_list"].([]any)
-		assert.Len(t, list, 2, "admins are shown once: %v", list)
+		assert.Len(t, list, 2, "admins appear once: %v", list)
 	}
 	const passwords = forAll + "authorization/passwords"
 	callFails(t, s, "PATCH", passwords, `{"access_control_list":[`+data+`]}`, 400, "INVALID_PARAMETER_VALUE", "Valid levels are: CAN_USE")

@@ -52,7 +52,7 @@ func TestPolicies_rules(t *testing.T) {
 	}
 }
 
-// A rule on one way to say a cluster's size cannot be evaded with the other.
+// A rule on one form of a cluster's size cannot be evaded by using the other form.
 func TestPolicies_size(t *testing.T) {
 	s := newServer(t, WithoutSocket())
 	const base, fixed, scaled = `,"spark_version":"7.3.x-scala2.12","node_type_id":"Standard_DS3_v2"`, `,"num_workers":2`, `,"autoscale":{"min_workers":1,"max_workers":99}`

@@ -173,8 +173,8 @@ func runOn(t *testing.T, server *databrickstest.Server, dryRun bool) string {
 	return out.String()
 }
 
-// The run ends when its new identities are listed, so the next one does not create them
-// again.
+// A run waits until its new identities are listed, so that the next run does not create
+// them again.
 func TestRun_lists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithListLag(time.Minute), databrickstest.WithoutDBFSRoot(), databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))
@@ -184,7 +184,7 @@ func TestRun_lists(t *testing.T) {
 	})
 }
 
-// Whatever is deleted is created again, and what referred to it refers to the new one.
+// The program creates deleted objects again, and updates the references to them.
 func TestRun_deleted(t *testing.T) {
 	for name, row := range map[string]struct {
 		remove func(ctx context.Context, c *databricks.Client) error
@@ -261,7 +261,7 @@ func TestRun_interrupted(t *testing.T) {
 				if fault.Status == 403 {
 					require.ErrorContains(t, first, fmt.Sprintf("%d of 21 steps are done", at))
 				}
-				runOn(t, server, false) // it finds no two of a name
+				runOn(t, server, false) // fails if two objects have the same name
 				assert.Equal(t, "Nothing to do.\n", runOn(t, server, false), "write %d, %+v, the first run: %v", at, fault, first)
 				client, ctx := server.Client(), t.Context()
 				pools, err := client.Pools.List(ctx)
@@ -274,7 +274,7 @@ func TestRun_interrupted(t *testing.T) {
 	}
 }
 
-// What somebody else added stays, unless the plan says that it goes.
+// The program keeps what somebody else added, unless the plan removes it.
 func TestRun_keeps(t *testing.T) {
 	server := start(t)
 	client, ctx := server.Client(), t.Context()
@@ -344,7 +344,7 @@ func TestRun_keeps(t *testing.T) {
 	assert.Contains(t, permissions.Direct(), databricks.AccessControl{UserName: "bob@example.com", PermissionLevel: databricks.CanManage})
 }
 
-// Names are the same in any case, and a member can have an application ID.
+// Names are not case-sensitive, and a member may be given by its application ID.
 func TestRun_names(t *testing.T) {
 	server := start(t)
 	robot, err := scim.NewClient(server.Client()).ServicePrincipals.Create(t.Context(), scim.ServicePrincipal{DisplayName: "robot"})

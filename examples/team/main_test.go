@@ -92,11 +92,11 @@ func TestTeam(t *testing.T) {
 				_, err := v12.NewClient(client).NewSession(ctx, other.cluster, v12.Python)
 				return err
 			},
-			"make a pool cluster without the policy": func() error {
+			"create a cluster from the pool without the policy": func() error {
 				_, err := client.Clusters.Create(ctx, db.CreateCluster{SparkVersion: "15.4.x-scala2.12", InstancePoolID: etl.pool, NumWorkers: new(1)})
 				return err
 			},
-			"make a policy": func() error {
+			"create a policy": func() error {
 				_, err := client.Policies.Create(ctx, db.CreatePolicy{Name: "mine", Definition: "{}"})
 				return err
 			},
