@@ -411,7 +411,7 @@ func TestFaultMatrixSockets(t *testing.T) {
 				})
 			})
 		}
-		for name, protocols := range map[string][]bool{"upload": {false, true}, "import": {false, true}, "secrets": {false}, "provision": {false}, "identities": {false}, "policies and pools": {true}} {
+		for name, protocols := range map[string][]bool{"upload": {false, true}, "import": {false, true}, "secrets": {false}, "provision": {false}, "identities": {false, true}, "policies and pools": {false, true}} {
 			t.Run("scenario "+name, func(t *testing.T) {
 				run(t, func(play func(bool, func(*verdict))) {
 					for _, http2 := range protocols {

@@ -43,7 +43,7 @@ var safe = map[string]bool{
 	"known size": true, "delete file": true, // a stream cannot be read again
 	"close": true,
 	"put":   true, "ACL": true, "revoke": true,
-	"edit policy": true, "permit": true, "delete policy": true, "edit pool": true,
+	"edit policy": true, "permit": true, "forbid": true, "set permissions": true, "enforce": true, "delete policy": true, "edit pool": true, "delete pool": true,
 }
 
 // A world is where a scenario is played.
@@ -328,6 +328,7 @@ var scenarios = map[string]func(*world) []step{
 		var group, user, principal string
 		ctx := w.t.Context()
 		doomed := must(scim.NewClient(w.server.Client()).Users.Create(ctx, scim.User{UserName: "doomed@example.com"})).ID
+		gone := must(scim.NewClient(w.server.Client()).ServicePrincipals.Create(ctx, scim.ServicePrincipal{DisplayName: "doomed"})).ID
 		users := func(name string) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) int {
 				return count(must(scim.NewClient(c).Users.List(ctx, scim.ListOptions{})), func(u scim.User) bool { return u.UserName == name })
@@ -372,6 +373,19 @@ var scenarios = map[string]func(*world) []step{
 			}, func(ctx context.Context, c *databricks.Client) int {
 				return count(must(scim.NewClient(c).Users.List(ctx, scim.ListOptions{})), func(u scim.User) bool { return u.DisplayName == "Changed" })
 			}},
+			{"modify group", func(ctx context.Context) error {
+				return c.Groups.Modify(ctx, group, func(g *scim.Group) { g.Entitlements = scim.Values(scim.WorkspaceAccess) })
+			}, func(ctx context.Context, c *databricks.Client) int {
+				if group == "" {
+					return 0
+				}
+				g := must(scim.NewClient(c).Groups.Get(ctx, scim.GetOptions{ID: group}))
+				return len(g.Entitlements) * (1 + len(g.Members)%2) // with both members
+			}},
+			{"delete principal", func(ctx context.Context) error { return c.ServicePrincipals.Delete(ctx, gone) },
+				func(ctx context.Context, c *databricks.Client) int {
+					return 1 - count(must(scim.NewClient(c).ServicePrincipals.List(ctx, scim.ListOptions{})), func(p scim.ServicePrincipal) bool { return p.ID == gone })
+				}},
 			{"delete user", func(ctx context.Context) error { return c.Users.Delete(ctx, doomed) },
 				func(ctx context.Context, c *databricks.Client) int { return 1 - users("doomed@example.com")(ctx, c) }},
 		}
@@ -396,6 +410,14 @@ var scenarios = map[string]func(*world) []step{
 		permitted := func(ctx context.Context, c *databricks.Client, policy string) int {
 			return len(must(c.Permissions.Get(ctx, on, policy)).Direct())
 		}
+		bounded := must(w.server.Client().Policies.Create(w.t.Context(), databricks.CreatePolicy{Name: "bounded", Definition: "{}"}))
+		bound := spec("bounded")
+		bound.PolicyID = bounded
+		cluster := must(w.server.Client().Clusters.Create(w.t.Context(), bound))
+		must(w.server.Client().Clusters.WaitRunning(w.t.Context(), cluster))
+		must(0, w.server.Client().Policies.Edit(w.t.Context(), databricks.EditPolicy{PolicyID: bounded, CreatePolicy: databricks.CreatePolicy{Name: "bounded",
+			Definition: `{"autotermination_minutes": {"type": "fixed", "value": 77}}`}}))
+		lost := must(w.server.Client().Pools.Create(w.t.Context(), databricks.CreatePool{InstancePoolName: "doomed", NodeTypeID: "Standard_DS3_v2"}))
 		return []step{
 			{"policy", func(ctx context.Context) (err error) {
 				policy, err = c.Policies.Create(ctx, databricks.CreatePolicy{Name: "matrix", Definition: "{}"})
@@ -417,6 +439,21 @@ var scenarios = map[string]func(*world) []step{
 				_, err := c.Permissions.Revoke(ctx, databricks.RevokePermission{Object: on, ID: shared, GroupName: "users"})
 				return err
 			}, func(ctx context.Context, c *databricks.Client) int { return 1 - permitted(ctx, c, shared) }},
+			{"set permissions", func(ctx context.Context) error {
+				_, err := c.Permissions.Set(ctx, databricks.SetPermissions{Object: on, ID: bounded, AccessControlList: use})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int { return permitted(ctx, c, bounded) }},
+			{"enforce", func(ctx context.Context) error {
+				_, err := c.Policies.EnforceCompliance(ctx, databricks.EnforceCompliance{ClusterID: cluster})
+				return err
+			}, func(ctx context.Context, c *databricks.Client) int {
+				edits := 0
+				for event, err := range c.Clusters.AllEvents(ctx, databricks.ListClusterEvents{ClusterID: cluster, EventTypes: []databricks.ClusterEventType{databricks.ClusterEventEdited}}) {
+					must(event, err)
+					edits++
+				}
+				return edits
+			}},
 			{"delete policy", func(ctx context.Context) error { return c.Policies.Delete(ctx, doomed) },
 				func(ctx context.Context, c *databricks.Client) int {
 					return 1 - policies(func(p databricks.ClusterPolicy) bool { return p.PolicyID == doomed })(ctx, c)
@@ -428,6 +465,10 @@ var scenarios = map[string]func(*world) []step{
 			{"edit pool", func(ctx context.Context) error {
 				return c.Pools.Edit(ctx, databricks.EditPool{InstancePoolID: pool, InstancePoolName: "matrix", NodeTypeID: "Standard_DS3_v2", MaxCapacity: 3})
 			}, pools(func(p databricks.InstancePool) bool { return p.MaxCapacity == 3 })},
+			{"delete pool", func(ctx context.Context) error { return c.Pools.Delete(ctx, lost) },
+				func(ctx context.Context, c *databricks.Client) int {
+					return 1 - pools(func(p databricks.InstancePool) bool { return p.InstancePoolID == lost })(ctx, c)
+				}},
 		}
 	},
 }
