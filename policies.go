@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
+
+	"github.com/go-databricks/databricks/internal/redact"
 )
 
 // PoliciesService creates and changes cluster policies. A policy sets, limits
@@ -68,6 +71,13 @@ type PolicyRule struct {
 //	id, err := client.Policies.Create(ctx, databricks.CreatePolicy{Name: "small", Definition: definition.JSON()})
 type PolicyDefinition map[string]PolicyRule
 
+// Format writes the definition as JSON for every verb. It hides the values of
+// attributes that are secrets, such as spark_env_vars and passwords.
+func (d PolicyDefinition) Format(f fmt.State, _ rune) { formatJSON(f, map[string]PolicyRule(d)) }
+
+// LogValue returns the definition without secrets.
+func (d PolicyDefinition) LogValue() slog.Value { return redact.LogValue(map[string]PolicyRule(d)) }
+
 // JSON returns the definition as the JSON text that [CreatePolicy] takes. It
 // returns an empty string if a value cannot be represented in JSON.
 func (d PolicyDefinition) JSON() string {
@@ -114,6 +124,12 @@ type ClusterPolicy struct {
 	IsDefault                       bool      `json:"is_default"`                         // created by the service; it can be edited but not deleted
 }
 
+// Format writes the policy as JSON without secrets, for every verb.
+func (p ClusterPolicy) Format(f fmt.State, _ rune) { formatJSON(f, p) }
+
+// LogValue logs the policy without secrets.
+func (p ClusterPolicy) LogValue() slog.Value { return redact.LogValue(p) }
+
 // CreatePolicy describes a new policy. Set either Definition or PolicyFamilyID.
 type CreatePolicy struct {
 	Name                            string    `json:"name"`                                        // unique; up to 100 characters
@@ -124,6 +140,12 @@ type CreatePolicy struct {
 	Libraries                       []Library `json:"libraries,omitzero"`             // to install when a cluster under the policy starts
 	MaxClustersPerUser              int64     `json:"max_clusters_per_user,omitzero"` // running clusters that each user may have under the policy; 0 for no limit
 }
+
+// Format writes the policy as JSON without secrets, for every verb.
+func (in CreatePolicy) Format(f fmt.State, _ rune) { formatJSON(f, in) }
+
+// LogValue logs the policy without secrets.
+func (in CreatePolicy) LogValue() slog.Value { return redact.LogValue(in) }
 
 func (in CreatePolicy) check() error {
 	switch {
@@ -170,6 +192,12 @@ type EditPolicy struct {
 	PolicyID string `json:"policy_id"`
 	CreatePolicy
 }
+
+// Format writes the policy as JSON without secrets, for every verb.
+func (in EditPolicy) Format(f fmt.State, _ rune) { formatJSON(f, in) }
+
+// LogValue logs the policy without secrets.
+func (in EditPolicy) LogValue() slog.Value { return redact.LogValue(in) }
 
 func (in EditPolicy) check() error {
 	if in.PolicyID == "" {

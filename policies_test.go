@@ -3,7 +3,10 @@ package databricks
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -208,6 +211,36 @@ func TestPolicies_wireFamilies(t *testing.T) {
 		},
 		is: fs.ErrInvalid, fails: "policy_family_id is required",
 	}})
+}
+
+// A definition can contain secrets. Neither fmt, nor a log, nor a dry run shows
+// them.
+func TestPolicies_secrets(t *testing.T) {
+	definition := PolicyDefinition{
+		"docker_image.basic_auth.password": {Type: PolicyFixed, Value: "hush"}, "spark_env_vars.KEY": {Type: PolicyFixed, Value: "hush"},
+		"spark_conf.fs.azure.account.key.x": {Type: PolicyAllowlist, Values: []any{"hush"}, DefaultValue: "hush"}, "num_workers": {Type: PolicyFixed, Value: 7},
+	}
+	create := CreatePolicy{Name: "small", Definition: definition.JSON(), PolicyFamilyDefinitionOverrides: definition.JSON()}
+	var out strings.Builder
+	log := slog.New(slog.NewJSONHandler(&out, nil))
+	for _, value := range []any{definition, create, &create, EditPolicy{PolicyID: "P", CreatePolicy: create}, ClusterPolicy{PolicyID: "P", Definition: definition.JSON()}, PendingEnforcement{TargetSpec: json.RawMessage(definition.JSON())}} {
+		out.Reset()
+		log.Info("x", "value", value)
+		if _, ok := value.(PendingEnforcement); !ok {
+			fmt.Fprintf(&out, "%v %+v %#v %q", value, value, value, value)
+		}
+		assert.NotContains(t, out.String(), "hush", "%T", value)
+		assert.Contains(t, out.String(), "7", "%T", value)
+	}
+	assert.Contains(t, fmt.Sprint(EditPolicy{PolicyID: "P", CreatePolicy: create}), `"policy_id":"P"`)
+
+	var planned []string
+	client := newTestClient(t, "https://workspace.example.com", WithPlan(func(call PlannedCall) { planned = append(planned, string(call.Body)) }))
+	_, err := client.Policies.Create(t.Context(), CreatePolicy{Name: "small", Definition: definition.JSON()})
+	require.NoError(t, err)
+	require.Len(t, planned, 1)
+	assert.NotContains(t, planned[0], "hush")
+	assert.Contains(t, planned[0], "small")
 }
 
 func TestPolicyDefinition(t *testing.T) {

@@ -102,6 +102,15 @@ func formatMap(f fmt.State, m map[string]string, secret func(key string) bool) {
 	io.WriteString(f, "]")
 }
 
+// formatJSON writes the JSON form of a value without its secrets, for every verb.
+func formatJSON(f fmt.State, v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		text = []byte(redact.Mark)
+	}
+	f.Write(redact.JSON(text))
+}
+
 // Types that contain secrets log their JSON form without the secrets. In package
 // fmt, the secrets hide themselves.
 

@@ -39,7 +39,8 @@ var harmless = []string{
 // of a JSON member, a field of a form or query, a header or a Spark property.
 func SensitiveKey(name string) bool {
 	name = strings.ToLower(name)
-	return slices.Contains(sensitive, name) ||
+	head, _, _ := strings.Cut(name, ".") // a rule of a cluster policy has the path of an attribute
+	return slices.Contains(sensitive, head) ||
 		!slices.Contains(harmless, name) && slices.ContainsFunc(telling, func(part string) bool { return strings.Contains(name, part) })
 }
 
@@ -76,8 +77,8 @@ func values(fields map[string][]string) map[string][]string {
 }
 
 // JSON returns a copy of a JSON document without secrets. It replaces all strings,
-// numbers and booleans under a sensitive name, and keeps the structure. It copies
-// everything else byte for byte. If the text is not valid JSON, the copy ends with
+// numbers and booleans under a sensitive name, and keeps the structure. It does the
+// same in strings that are JSON objects. It copies everything else byte for byte. If the text is not valid JSON, the copy ends with
 // the mark at the first error.
 func JSON(text []byte) []byte {
 	s := scanner{in: text, out: make([]byte, 0, len(text))}
@@ -159,10 +160,31 @@ func (s *scanner) value(secret bool, depth int) bool {
 	case '[':
 		return s.list(']', func() bool { return s.value(secret, depth+1) })
 	case '"':
-		_, ok := s.string(!secret)
+		start := len(s.out)
+		text, ok := s.string(!secret)
+		if ok && !secret && depth < maxDepth {
+			s.out = append(s.out[:start], nested(text, s.out[start:])...)
+		}
 		return ok
 	}
 	return s.scalar(secret)
+}
+
+// nested returns a string that is a JSON object, such as the definition of a
+// cluster policy, without secrets. It returns any other string as quoted has it.
+func nested(text string, quoted []byte) []byte {
+	if !strings.HasPrefix(text, "{") || !json.Valid([]byte(text)) {
+		return quoted
+	}
+	clean := JSON([]byte(text))
+	if string(clean) == text {
+		return quoted
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(string(clean)) // a string has a JSON form
+	return bytes.TrimSpace(b.Bytes())
 }
 
 // list copies an object or array. element copies one element.

@@ -20,6 +20,8 @@ func TestJSON(t *testing.T) {
 		`[{"command":"print(1)"},{"page_token":"p","idempotency_token":"i"}]`:      `[{"command":"[redacted]"},{"page_token":"p","idempotency_token":"i"}]`,
 		`{"token\u005fvalue":"x","a":"\"}"}`:                                       `{"token\u005fvalue":"[redacted]","a":"\"}"}`,
 		`{"id": 5631707659504820001, "x":1.50e3 }`:                                 `{"id": 5631707659504820001, "x":1.50e3 }`,
+		`{"definition":"{\"docker_image.basic_auth.password\":{\"value\":\"p\"},\"spark_env_vars.A\":{\"value\":1},\"b\":{\"value\":\"<\"}}"}`: `{"definition":"{\"docker_image.basic_auth.password\":{\"value\":\"[redacted]\"},\"spark_env_vars.A\":{\"value\":\"[redacted]\"},\"b\":{\"value\":\"<\"}}"}`,
+		`{"definition":"{\"b\":{\"value\":\"\u003c\"}}","x":"{password"}`:                                                                      `{"definition":"{\"b\":{\"value\":\"\u003c\"}}","x":"{password"}`,
 		` `:                             ` `,
 		`{"password":"cut of`:           `{"password":[redacted]`,
 		`{"a":"b","password":"p`:        `{"a":"b","password":[redacted]`,
