@@ -244,3 +244,43 @@ func TestFiles_Upload_observed(t *testing.T) {
 	assert.Equal(t, http.StatusNoContent, seen[0].StatusCode)
 	assert.EqualValues(t, 3, seen[0].BytesSent)
 }
+
+// An upload that was canceled before the service had all of its request does not
+// wait for late work, because there is none.
+func TestUpload_canceledBeforeItWasSent(t *testing.T) {
+	overwrite := databricks.UploadOptions{Overwrite: true}
+	for name, upload := range map[string]func(ctx context.Context, c *databricks.Client, from io.Reader) error{
+		"DBFS": func(ctx context.Context, c *databricks.Client, from io.Reader) error {
+			return c.DBFS.Upload(ctx, from, "/f", overwrite)
+		},
+		"DBFS, large": func(ctx context.Context, c *databricks.Client, from io.Reader) error {
+			return databricks.UploadBeside(ctx, c.DBFS, "/f", from, overwrite)
+		},
+		"a volume": func(ctx context.Context, c *databricks.Client, from io.Reader) error {
+			return c.Files.Upload(ctx, from, volumeDir+"/f", overwrite)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				server := newVolume(t)
+				client := clientBefore(server, func(_ int64, r *http.Request) {
+					if r.Method == http.MethodPut || strings.HasSuffix(r.URL.Path, "/put") {
+						cancel()
+					}
+				})
+				began := time.Now()
+				err := upload(ctx, client, strings.NewReader("content"))
+				assert.ErrorIs(t, err, context.Canceled)
+				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
+				assert.False(t, unknown, err)
+				assert.Zero(t, time.Since(began))
+				time.Sleep(time.Hour)
+				_, there := inVolume(t, server.Client(), volumeDir+"/f")
+				assert.False(t, there)
+				assert.Empty(t, dbfsTree(t, server.Client(), "/"))
+			})
+		})
+	}
+}

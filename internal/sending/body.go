@@ -76,11 +76,12 @@ func (s *Sending) Sent(p *Payload) int64 {
 	return int64(len(p.Text))
 }
 
-// Stop stops reading the source. A read in progress continues.
-func (s *Sending) Stop() {
-	if b := s.body.Load(); b != nil {
-		b.stopped.Store(true)
-	}
+// Stop stops reading the source. A read in progress continues, but it does not
+// return the last byte. Stop reports whether the source was cut short, so that
+// nobody has read all of it or ever will.
+func (s *Sending) Stop() bool {
+	b := s.body.Load()
+	return b != nil && b.stop()
 }
 
 // A text is a body in memory.
@@ -113,12 +114,24 @@ type body struct {
 	size    int64         // -1 if unknown
 	read    int64         // bytes read so far
 	busy    chan struct{} // full while a Read is in progress
-	stopped atomic.Bool   // the attempt has ended
-	whole   atomic.Bool   // the source was read completely
+	ended   atomic.Int32  // stopped or whole; 0 while the source is read
 	closed  atomic.Bool
 	sent    atomic.Int64
 	failure atomic.Pointer[error]
 }
+
+// How the reading of a body ends. It ends once.
+const (
+	stopped = iota + 1 // the attempt has ended
+	whole              // the source was read completely
+)
+
+// stop stops reading. It reports whether the source was not read completely.
+func (b *body) stop() bool {
+	return b.ended.CompareAndSwap(0, stopped) || b.ended.Load() == stopped
+}
+
+var errOver = errors.New("the attempt has ended")
 
 func (b *body) fail(err error) { b.failure.CompareAndSwap(nil, &err) }
 
@@ -126,19 +139,21 @@ func (b *body) fail(err error) { b.failure.CompareAndSwap(nil, &err) }
 func (b *body) Read(p []byte) (int, error) {
 	b.busy <- struct{}{}
 	defer func() { <-b.busy }()
-	switch {
-	case b.whole.Load():
+	switch b.ended.Load() {
+	case whole:
 		return 0, io.EOF
-	case b.stopped.Load():
-		return 0, errors.New("the attempt has ended")
+	case stopped:
+		return 0, errOver
 	}
 	n, err := b.readExactly(p)
 	if err != nil && err != io.EOF {
 		b.fail(err)
 		return 0, err
 	}
+	if err == io.EOF && !b.ended.CompareAndSwap(0, whole) {
+		return 0, errOver
+	}
 	b.sent.Add(int64(n))
-	b.whole.Store(err == io.EOF)
 	return n, err
 }
 
@@ -170,7 +185,7 @@ func (b *body) Close() error {
 
 // wait stops reading, and returns when no Read is in progress.
 func (b *body) wait(ctx context.Context) error {
-	b.stopped.Store(true)
+	b.stop()
 	select {
 	case b.busy <- struct{}{}:
 		<-b.busy

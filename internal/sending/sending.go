@@ -52,7 +52,7 @@ func (s *Sending) Trace(ctx context.Context, reads bool) context.Context {
 	s.trace.GotConn = func(httptrace.GotConnInfo) { s.stage.Store(connected) }
 	s.trace.WroteHeaders = func() { s.stage.Store(written) }
 	s.trace.WroteRequest = func(info httptrace.WroteRequestInfo) {
-		if body := s.body.Load(); info.Err != nil && (body == nil || !body.whole.Load()) {
+		if body := s.body.Load(); info.Err != nil && (body == nil || body.ended.Load() != whole) {
 			s.stage.Store(cutShort)
 		}
 	}
@@ -100,6 +100,9 @@ func (s *Sending) judge(ctx context.Context, transport http.RoundTripper, err er
 // provesUnsent reports whether the server certainly did not receive or did not
 // process the complete request.
 func (s *Sending) provesUnsent(ctx context.Context, transport http.RoundTripper, err error) bool {
+	if s.Stop() {
+		return true
+	}
 	alive := ctx.Err() == nil
 	switch s.stage.Load() {
 	case connecting, cutShort:
