@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 
@@ -77,6 +80,84 @@ func TestLeaks_presignedURLs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A download shows neither the credential nor the presigned URL that something on
+// its way sends it to, and requests nothing of the storage.
+func TestLeaks_volumeDownloads(t *testing.T) {
+	const redirect = "https://storage.databrickstest.invalid/bucket/f?X-Amz-Signature=" + leakSignature
+	page := "<html><pre>Authorization: Bearer " + leakToken + "</pre></html>"
+	for name, fault := range map[string]databrickstest.Fault{
+		"redirect to the storage": {Redirect: redirect},
+		"403":                     {Status: 403, Body: `{"error_code":"PERMISSION_DENIED","message":"Bearer ` + leakToken + ` may not"}`},
+		"page":                    {Status: 502, Body: page, ContentType: "text/html"},
+		"sign-in page":            {Status: 200, Body: page, ContentType: "text/html"},
+		"reset":                   {Reset: true},
+		"no way":                  {Refuse: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out := new(sink)
+				logger := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.Level(-100)}))
+				server := newVolume(t, databrickstest.WithToken(leakToken), databrickstest.WithLogger(logger))
+				client := server.Client(databricks.WithLogger(logger), databricks.WithObserver(databricks.Observer{
+					CallEnd:    func(_ context.Context, c databricks.CallInfo) { out.show(c) },
+					AttemptEnd: func(_ context.Context, a databricks.AttemptInfo) { out.show(a) },
+				}), databricks.WithHTTPClient(&http.Client{Transport: chatty{server.Transport()}}))
+				require.NoError(t, client.Files.Upload(t.Context(), bytes.NewReader(noise(9)), volumeDir+"/f", databricks.UploadOptions{}))
+				signed, err := client.Files.CreateDownloadURL(t.Context(), databricks.CreateDownloadURL{Path: volumeDir + "/f"})
+				require.NoError(t, err)
+				out.show(signed, *signed)
+				assert.NotContains(t, out.text.String(), query(t, string(signed.URL)))
+				fault.Times = -1
+				server.Inject(fault)
+				dir := t.TempDir()
+				for name, download := range map[string]func() error{
+					"Download": func() error {
+						return client.Files.Download(t.Context(), volumeDir+"/f", io.Discard, databricks.DownloadOptions{})
+					},
+					"DownloadFile": func() error {
+						return client.Files.DownloadFile(t.Context(), volumeDir+"/f", filepath.Join(dir, "f"), databricks.DownloadOptions{Resume: true})
+					},
+					"DownloadDir": func() error {
+						_, err := client.Files.DownloadDir(t.Context(), volumeDir, dir, databricks.DirOptions{})
+						return err
+					},
+					"Open": func() error {
+						_, err := client.Files.Open(t.Context(), volumeDir+"/f")
+						return err
+					},
+					"Read": func() error {
+						_, err := client.Files.Read(t.Context(), databricks.ReadFile{Path: volumeDir + "/f", Length: 9})
+						return err
+					},
+					"CreateDownloadURL": func() error {
+						_, err := client.Files.CreateDownloadURL(t.Context(), databricks.CreateDownloadURL{Path: volumeDir + "/f"})
+						return err
+					},
+				} {
+					err := download()
+					if name != "Open" || fault.Status != http.StatusOK { // a HEAD has no page
+						require.Error(t, err, name)
+					}
+					out.show(err)
+				}
+				for _, r := range server.Requests() {
+					assert.False(t, inStorage(r), "%s %s", r.Method, r.Host)
+				}
+				assert.Empty(t, out.leaks())
+				assert.Greater(t, out.text.Len(), 1000, "there was something to search")
+			})
+		})
+	}
+}
+
+// query returns the query of a URL.
+func query(t *testing.T, text string) string {
+	u, err := url.Parse(text)
+	require.NoError(t, err)
+	require.NotEmpty(t, u.RawQuery)
+	return u.RawQuery
 }
 
 // chatty is a transport whose errors show what was requested, as those of an
