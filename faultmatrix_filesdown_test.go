@@ -1,6 +1,7 @@
 package databricks_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -32,6 +33,18 @@ func volumeTransfers() map[string]transfer {
 		return map[string]string{volumeDir + "/a.py": content, volumeDir + "/sub/b.py": content}
 	}
 	return map[string]transfer{
+		"download of a volume": {
+			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": newContent}, tree: localTree,
+			setUp: func(ctx context.Context, c *databricks.Client, _ string) { write(ctx, c, newContent, "/f") },
+			do: func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
+				var got bytes.Buffer
+				err := databricks.DownloadInRanges(ctx, c.Files, volumeDir+"/f", &got, databricks.DownloadOptions{}, 5, 4, 2)
+				if err == nil {
+					err = os.WriteFile(filepath.Join(dir, "f"), got.Bytes(), 0o666)
+				}
+				return nil, err
+			},
+		},
 		"download a file of a volume": {
 			alone: true, fixed: true, old: map[string]string{"f": "local"}, new: map[string]string{"f": newContent}, tree: localTree, do: download(true),
 			setUp: func(ctx context.Context, c *databricks.Client, dir string) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -361,6 +362,41 @@ func playOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) 
 	return attempts
 }
 
+// playTransferOver runs a transfer of files of volumes behind a proxy. It returns
+// how many attempts there were.
+func playTransferOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) int {
+	w := &transferWorld{t: t, way: overTCP, dir: must(os.MkdirTemp("", "matrix"))}
+	defer os.RemoveAll(w.dir)
+	w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), anyPart)
+	defer w.server.Close()
+	proxy := newProxy(w.server, http2)
+	defer proxy.Close()
+	ctx := context.Background()
+	tr := transfers()[name]
+	tr.setUp(ctx, w.server.Client(), w.dir)
+	w.client = over(proxy, f, w.server.Token)
+	f.inject(proxy)
+	limited, cancel := context.WithTimeout(ctx, transferLimit)
+	defer cancel()
+	defer context.AfterFunc(limited, proxy.Close)()
+	result, err := tr.do(limited, w.client, newContent, w.dir)
+	attempts := proxy.Attempts()
+	proxy.Close()
+	cell := fmt.Sprintf("%s, HTTP/%d, request %d, %s", name, 1+one(http2), f.Request+1, f.name)
+	if limited.Err() != nil {
+		v.wrong = append(v.wrong, cell+": hangs")
+	}
+	if err != nil && f.clean {
+		v.gaveUp = append(v.gaveUp, fmt.Sprintf("%s: %v", cell, err))
+	}
+	v.compareTrees(cell, &tr, tr.tree(w), result, err)
+	assert.Empty(t, w.server.Panics())
+	return attempts
+}
+
+// transferLimit is socketLimit for uploads, which wait for late work.
+const transferLimit = 2 * time.Minute
+
 func TestFaultMatrixSockets(t *testing.T) {
 	var (
 		mu    sync.Mutex
@@ -423,6 +459,24 @@ func TestFaultMatrixSockets(t *testing.T) {
 								f := f // of this cell
 								f.Request = at
 								play(false, func(v *verdict) { playOver(t, v, name, http2, f) })
+							}
+						}
+					}
+				})
+			})
+		}
+		for _, name := range []string{"upload to a volume", "upload in parts", "download of a volume", "download a file of a volume", "upload a directory to a volume"} {
+			t.Run("transfer "+name, func(t *testing.T) {
+				run(t, func(play func(bool, func(*verdict))) {
+					for _, http2 := range []bool{false, true} {
+						var v verdict
+						attempts := playTransferOver(t, &v, name, http2, none)
+						require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
+						for _, f := range slices.DeleteFunc(socketFaults(http2), func(f socketFault) bool { return f.late }) {
+							for at := range attempts {
+								f := f // of this cell
+								f.Request = at
+								play(false, func(v *verdict) { playTransferOver(t, v, name, http2, f) })
 							}
 						}
 					}
