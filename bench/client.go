@@ -34,7 +34,12 @@ type client interface {
 	// another.
 	UploadToVolume(ctx context.Context, path string, from localFile) error
 	UploadPartsToVolume(ctx context.Context, path string, from localFile) error
-	UploadManyToVolume(ctx context.Context, path string, files []localFile) error
+	UploadDirToVolume(ctx context.Context, dir, path string) error
+
+	// From a volume; "plain" with one GET, with eight ranges, and one after another.
+	DownloadFromVolume(ctx context.Context, path, name string) error
+	DownloadRangesFromVolume(ctx context.Context, path, name string) error
+	DownloadDirFromVolume(ctx context.Context, path, dir string) error
 
 	RunCommand(ctx context.Context, code string) error // in an existing context
 	WaitRunning(ctx context.Context, id string) error

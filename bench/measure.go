@@ -32,6 +32,10 @@ func measure(j job, profile string) (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
+	if j.dir, err = os.MkdirTemp(scratch(), "bench"); err != nil {
+		return s, err
+	}
+	defer os.RemoveAll(j.dir)
 	do, err := works[j.Work](j)
 	if err != nil {
 		return s, err

@@ -1,13 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +26,12 @@ const volume = "/Volumes/main/default/bench"
 func (s *server) fs(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	name, isFile := strings.CutPrefix(r.URL.Path, "/api/2.0/fs/files")
+	dir, isDir := strings.CutPrefix(r.URL.Path, "/api/2.0/fs/directories")
 	switch {
+	case isDir && r.Method == http.MethodGet:
+		s.listVolume(w, dir)
+	case isDir:
+		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodPut && isFile:
 		size, err := io.Copy(io.Discard, r.Body)
 		if err != nil || r.ContentLength >= 0 && size != r.ContentLength {
@@ -41,11 +48,8 @@ func (s *server) fs(w http.ResponseWriter, r *http.Request) {
 		s.files[r.URL.Path] += size
 		s.mu.Unlock()
 		w.Header().Set("Etag", `"e"`)
-	case r.Method == http.MethodHead:
-		s.mu.Lock()
-		size := s.files[name]
-		s.mu.Unlock()
-		w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	case r.Method == http.MethodHead || r.Method == http.MethodGet:
+		s.sendFile(w, r, name)
 	case query.Get("action") == "initiate-upload":
 		fmt.Fprintf(w, `{"multipart_upload":{"session_token":"s-%d"}}`, uploads.Add(1))
 	case query.Get("action") == "complete-upload":
@@ -91,19 +95,9 @@ func (o *ours) UploadPartsToVolume(ctx context.Context, path string, from localF
 	return o.UploadToVolume(ctx, path, from)
 }
 
-// UploadManyToVolume uploads each file separately, 32 concurrently.
-func (o *ours) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
-	var running sync.WaitGroup
-	slots, failed := make(chan struct{}, 32), make([]error, len(files))
-	for i, file := range files {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			failed[i] = o.UploadToVolume(ctx, path+strconv.Itoa(i), file)
-		})
-	}
-	running.Wait()
-	return errors.Join(failed...)
+func (o *ours) UploadDirToVolume(ctx context.Context, dir, path string) error {
+	_, err := o.Files.UploadDir(ctx, dir, path, databricks.DirOptions{})
+	return err
 }
 
 func (p *plain) putTo(ctx context.Context, url string, body io.Reader, size int64, signed bool) error {
@@ -182,10 +176,18 @@ func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from local
 	return nil
 }
 
-// UploadManyToVolume uploads one file after another.
-func (p *plain) UploadManyToVolume(ctx context.Context, path string, files []localFile) error {
-	for i, file := range files {
-		if err := p.UploadToVolume(ctx, path+strconv.Itoa(i), file); err != nil {
+// UploadDirToVolume sends one file after another.
+func (p *plain) UploadDirToVolume(ctx context.Context, dir, path string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return err
+		}
+		if err := p.UploadToVolume(ctx, path+"/"+entry.Name(), io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))); err != nil {
 			return err
 		}
 	}
@@ -201,31 +203,32 @@ func init() {
 	}
 	works["volume-upload"] = one(client.UploadToVolume)
 	works["volume-upload-parts"] = one(client.UploadPartsToVolume)
-	works["volume-upload-many"] = simply(func(ctx context.Context, c client, j job) error {
-		files := make([]localFile, filesInDir)
-		for i := range files {
-			files[i] = io.NewSectionReader(endless{}, 0, fileSize)
-		}
-		return c.UploadManyToVolume(ctx, volume+"/many-", files)
+	works["volume-upload-dir"] = uploadDir(func(c client, ctx context.Context, dir, path string) error {
+		return c.UploadDirToVolume(ctx, dir, volume+path)
 	})
 }
 
-// volumeRows returns the rows for files of volumes.
-func volumeRows() (list []row) {
+// eachVolumeRow calls add for every size and latency of the rows of volumes.
+func eachVolumeRow(add func(name string, j job)) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond} {
 		for _, r := range []struct {
 			name        string
 			size, times int
 		}{{"64 MB", 64 * mega, 8}, {"1 GB", 1024 * mega, 1}} {
-			name := fmt.Sprintf("Files upload, %s at %d ms, beside ", r.name, latency.Milliseconds())
-			job := job{Times: r.times, Size: r.size, Latency: latency}
-			whole, parts := job, job
-			whole.Work, parts.Work = "volume-upload", "volume-upload-parts"
-			list = append(list,
-				row{Name: name + "one PUT", job: whole, figures: []figure{rate(r.size, 0.95), cpu(0), heap(4 * mega)}},
-				row{Name: name + "eight parts by hand", job: parts, figures: []figure{rate(r.size, 0.95), cpu(0)}})
+			add(fmt.Sprintf("%s at %d ms", r.name, latency.Milliseconds()), job{Times: r.times, Size: r.size, Latency: latency})
 		}
 	}
+}
+
+// volumeRows are the rows of uploads to volumes.
+func volumeRows() (list []row) {
+	eachVolumeRow(func(name string, j job) {
+		whole, parts := j, j
+		whole.Work, parts.Work = "volume-upload", "volume-upload-parts"
+		list = append(list,
+			row{Name: "Files upload, " + name + ", beside one PUT", job: whole, figures: []figure{rate(j.Size, 0.95), cpu(0), heap(4 * mega)}},
+			row{Name: "Files upload, " + name + ", beside eight parts by hand", job: parts, figures: []figure{rate(j.Size, 0.95), cpu(0)}})
+	})
 	return append(list, row{Name: "Files upload, 200 files of 64 KB, 5 ms, beside one after another",
-		job: job{Work: "volume-upload-many", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(filesInDir*fileSize, 6), cpu(0)}})
+		job: job{Work: "volume-upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(filesInDir*fileSize, 6), cpu(0)}})
 }

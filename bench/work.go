@@ -27,7 +27,8 @@ type job struct {
 	Gzip     bool          // the server compresses lists
 	TLS      bool          // use HTTP/2
 
-	Host, Control string // addresses of the server
+	Host, Control string // where the server is
+	dir           string // for files, removed afterwards
 }
 
 // commandTime is how long commands run. upTime is how long clusters take to start.
@@ -99,20 +100,7 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 		}
 		return nil
 	}),
-	"download-dir": func(j job) (func(context.Context, client) (any, error), error) {
-		dir, err := os.MkdirTemp(scratch(), "bench")
-		return func(ctx context.Context, c client) (any, error) {
-			to, err := os.MkdirTemp(dir, "")
-			if err != nil {
-				return nil, err
-			}
-			if err := c.DownloadDir(ctx, "/dir", to); err != nil {
-				return nil, err
-			}
-			entries, err := os.ReadDir(to)
-			return nil, counted(len(entries), filesInDir, err)
-		}, err
-	},
+	"download-dir":    downloadDir(client.DownloadDir, "/dir"),
 	"upload-dir":      uploadDir(client.UploadDir),
 	"fast-upload-dir": uploadDir(client.FastUploadDir),
 	"command":         simply(func(ctx context.Context, c client, j job) error { return c.RunCommand(ctx, "1+1") }),
@@ -124,10 +112,28 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 	}),
 }
 
-// uploadDir returns a work that uploads a directory with the given function.
+// downloadDir makes a work of a way to download a directory.
+func downloadDir(download func(c client, ctx context.Context, path, dir string) error, path string) func(j job) (func(context.Context, client) (any, error), error) {
+	return func(j job) (func(context.Context, client) (any, error), error) {
+		dir, err := os.MkdirTemp(j.dir, "")
+		return func(ctx context.Context, c client) (any, error) {
+			to, err := os.MkdirTemp(dir, "")
+			if err != nil {
+				return nil, err
+			}
+			if err := download(c, ctx, path, to); err != nil {
+				return nil, err
+			}
+			entries, err := os.ReadDir(to)
+			return nil, counted(len(entries), filesInDir, err)
+		}, err
+	}
+}
+
+// uploadDir makes a work of a way to upload a directory.
 func uploadDir(upload func(c client, ctx context.Context, dir, path string) error) func(j job) (func(context.Context, client) (any, error), error) {
 	return func(j job) (func(context.Context, client) (any, error), error) {
-		dir, err := os.MkdirTemp(scratch(), "bench")
+		dir, err := os.MkdirTemp(j.dir, "")
 		for i := range filesInDir {
 			if err == nil {
 				err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("part-%05d", i)), pattern[:fileSize], 0o666)
@@ -172,6 +178,12 @@ func (j job) serverFiles() map[string]int64 {
 	switch j.Work {
 	case "download", "small-downloads":
 		files["/files/large"] = int64(j.Size)
+	case "volume-download", "volume-download-ranges":
+		files[volume+"/large"] = int64(j.Size)
+	case "volume-download-dir":
+		for i := range filesInDir {
+			files[fmt.Sprintf("%s/dir/part-%05d", volume, i)] = fileSize
+		}
 	case "download-dir":
 		for i := range filesInDir {
 			files[fmt.Sprintf("/dir/part-%05d", i)] = fileSize
