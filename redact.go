@@ -64,11 +64,18 @@ func (m SparkConf) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(m)
 // unmarshalTexts decodes a JSON object. Numbers and booleans become text, and
 // null becomes an empty string.
 func unmarshalTexts(text []byte, m *map[string]string) error {
+	var texts map[string]string
+	if json.Unmarshal(text, &texts) == nil { // usually all values are strings
+		if texts != nil {
+			*m = texts
+		}
+		return nil
+	}
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(text, &values); err != nil || values == nil {
 		return err
 	}
-	texts := make(map[string]string, len(values))
+	texts = make(map[string]string, len(values))
 	for name, value := range values {
 		switch value[0] {
 		case '"':
