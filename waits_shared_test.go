@@ -31,10 +31,10 @@ func (c *requestCounter) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // between returns the number of requests in a period, counted from now on.
 func (c *requestCounter) between(begin, end time.Duration) (count func() int64) {
-	var before, after int64
-	time.AfterFunc(begin, func() { before = c.requests.Load() })
-	time.AfterFunc(end, func() { after = c.requests.Load() })
-	return func() int64 { return after - before }
+	var before, after atomic.Int64
+	time.AfterFunc(begin, func() { before.Store(c.requests.Load()) })
+	time.AfterFunc(end, func() { after.Store(c.requests.Load()) })
+	return func() int64 { return after.Load() - before.Load() }
 }
 
 func sharing(t *testing.T, test func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, client func(...databricks.Option) *databricks.Client)) {
@@ -67,10 +67,10 @@ func submit(ctx context.Context, t *testing.T, client *databricks.Client, cluste
 	return id
 }
 
-// 1,000 concurrent waits send a few requests per second, with each version of the
+// 1,000 concurrent waits (300 under the race detector) send a few requests per second, with each version of the
 // API. Each wait ends soon after its run. A failed run does not end the other waits.
 func TestJobs_WaitRuns(t *testing.T) {
-	const count = 1000
+	const count = manyWaits
 	for _, version := range []string{"2.0", "2.1"} {
 		sharing(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, newClient func(...databricks.Option) *databricks.Client) {
 			client := newClient(databricks.WithJobsAPI(version))
