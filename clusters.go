@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// ClustersService creates, changes, starts and stops clusters, and waits for
-// them. A cluster keeps its ID for life. A terminated cluster keeps its
-// configuration and can be started again.
+// ClustersService creates, changes, starts and stops clusters, and waits for them.
+// The ID of a cluster never changes. A terminated cluster keeps its configuration
+// and can be started again.
 //
-// A call fails with [ErrResourceDoesNotExist] if the cluster does not exist, with
-// [ErrInvalidState] if the state of the cluster does not allow it, and with
-// [ErrPermissionDenied] if the caller may not make it.
+// A call fails with [ErrResourceDoesNotExist] if the cluster does not exist. It
+// fails with [ErrInvalidState] if the state of the cluster does not allow the call,
+// and with [ErrPermissionDenied] if the caller is not allowed to make it.
 //
 // See https://docs.databricks.com/api/workspace/clusters.
 type ClustersService service
@@ -23,10 +23,11 @@ type ClustersService service
 // CreateCluster describes a new cluster.
 type CreateCluster = ClusterSpec
 
-// Create creates a cluster and returns its ID. It returns at once, while the
-// cluster is still starting. [ClustersService.WaitRunning] waits for it. It fails
-// with [ErrInvalidParameterValue] if the service rejects an attribute. Some
-// invalid attributes show only when the start fails, in a [ClusterError].
+// Create creates a cluster and returns its ID immediately, while the cluster is
+// still starting. [ClustersService.WaitRunning] waits for it. Create fails with
+// [ErrInvalidParameterValue] if the service rejects an attribute. The service
+// detects some invalid attributes only when the cluster starts. The wait then
+// returns a [ClusterError].
 //
 // The request carries an idempotency token, so the client can retry it without
 // creating a second cluster.
@@ -48,10 +49,11 @@ type createdCluster struct {
 func (c *createdCluster) validate() error { return named("cluster_id", c.ClusterID != "") }
 
 // Edit replaces all attributes of a cluster that is RUNNING or TERMINATED.
-// Attributes that are unset in spec return to their defaults. To change only
-// some attributes, use Modify. A running cluster restarts. A terminated one stays
-// terminated. Clusters of jobs cannot be edited. A second request would restart
-// the cluster again, so the client does not retry after a lost response.
+// Attributes that are unset in spec return to their defaults. To change only some
+// attributes, use [ClustersService.Modify]. A running cluster restarts. A
+// terminated cluster stays terminated. Clusters of jobs cannot be edited. The
+// client does not retry Edit after a lost response, because a second request would
+// restart the cluster again.
 func (s *ClustersService) Edit(ctx context.Context, id string, spec ClusterSpec) error {
 	spec.ClusterSource = ""
 	return s.edit(ctx, id, spec, spec.check(), struct {
@@ -88,8 +90,8 @@ type UpdateCluster struct {
 	Cluster ClusterSpec `json:"cluster,omitzero"`
 }
 
-// MarshalJSON writes the attributes that are set, and a zero value for each
-// attribute of the mask that is not.
+// MarshalJSON writes the attributes that are set. It writes a zero value for each
+// other attribute in the mask.
 func (in UpdateCluster) MarshalJSON() ([]byte, error) {
 	cluster := map[string]any{}
 	for name, value := range jsonFields(in.Cluster) {
@@ -143,37 +145,38 @@ func jsonFields(v any) iter.Seq2[string, reflect.Value] {
 }
 
 // Update replaces some attributes of a cluster that is RUNNING or TERMINATED. A
-// running cluster restarts. A terminated one stays terminated. Clusters of jobs
-// cannot be updated. Update needs version 2.1 of the Clusters API. Modify works
-// with all versions. The client does not retry it after a lost response.
+// running cluster restarts. A terminated cluster stays terminated. Clusters of jobs
+// cannot be updated. Update requires version 2.1 of the Clusters API.
+// [ClustersService.Modify] works with all versions. The client does not retry
+// Update after a lost response.
 func (s *ClustersService) Update(ctx context.Context, in UpdateCluster) error {
 	return s.client.Do(ctx, post("/api/2.1/clusters/update").params(in), nil)
 }
 
-// Start starts a TERMINATED cluster with its last configuration, and installs its
-// libraries again. It returns at once. [ClustersService.WaitRunning] waits for
-// the cluster. Clusters of jobs cannot be started. In any other state it fails
-// with [ErrInvalidState], so the client does not retry it after a lost response.
-// [ClustersService.EnsureRunning] handles all states.
+// Start starts a TERMINATED cluster with its last configuration and installs its
+// libraries again. It returns immediately. [ClustersService.WaitRunning] waits for
+// the cluster. Clusters of jobs cannot be started. Start fails with
+// [ErrInvalidState] in any other state, so the client does not retry it after a
+// lost response. [ClustersService.EnsureRunning] handles all states.
 func (s *ClustersService) Start(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/start").required("cluster_id", id), nil)
 }
 
-// RestartCluster names the cluster to restart.
+// RestartCluster selects the cluster to restart.
 type RestartCluster struct {
 	ClusterID   string `json:"cluster_id"`
-	RestartUser string `json:"restart_user,omitzero"` // the user to record as the one who restarted it
+	RestartUser string `json:"restart_user,omitzero"` // the user to record as the cause of the restart
 }
 
-// Restart restarts a RUNNING cluster and returns at once. It fails with
-// [ErrInvalidState] in every other state. The client does not retry it after a
-// lost response.
+// Restart restarts a RUNNING cluster. It returns immediately. It fails with
+// [ErrInvalidState] in any other state. The client does not retry it after a lost
+// response.
 func (s *ClustersService) Restart(ctx context.Context, in RestartCluster) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/restart").required("cluster_id", in.ClusterID).optional("restart_user", in.RestartUser), nil)
 }
 
 // ResizeCluster describes the new size of a cluster. Set NumWorkers or Autoscale.
-// NumWorkers is a pointer because 0 means something.
+// NumWorkers is a pointer because 0 is a valid size.
 type ResizeCluster struct {
 	ClusterID  string     `json:"cluster_id"`
 	NumWorkers *int       `json:"num_workers,omitzero"` // 0 leaves only the driver
@@ -190,25 +193,25 @@ func (in ResizeCluster) check() error {
 	return checkSize(in.NumWorkers, in.Autoscale)
 }
 
-// Resize changes the number of workers of a RUNNING cluster. It returns at
-// once. The cluster stays usable during the resize. In any other state, Resize
-// fails with [ErrInvalidState], so the client does not retry it after a lost
-// response.
+// Resize changes the number of workers of a RUNNING cluster. It returns
+// immediately. The cluster stays usable during the resize. Resize fails with
+// [ErrInvalidState] in any other state, so the client does not retry it after a
+// lost response.
 func (s *ClustersService) Resize(ctx context.Context, in ResizeCluster) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/resize").params(in), nil)
 }
 
-// Delete terminates a cluster: it releases the nodes and keeps the configuration.
-// It returns at once. [ClustersService.WaitTerminated] waits until the cluster is
-// terminated. Terminating a terminated cluster does nothing, so the call is
-// idempotent. The service deletes the configuration 30 days later, unless the
+// Delete terminates a cluster. It releases the nodes and keeps the configuration.
+// It returns immediately. [ClustersService.WaitTerminated] waits until the cluster
+// is terminated. Delete has no effect on a terminated cluster, so the client
+// retries it. The service deletes the configuration after 30 days, unless the
 // cluster is pinned.
 func (s *ClustersService) Delete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/delete").required("cluster_id", id).idempotent(), nil)
 }
 
-// PermanentDelete deletes a cluster and its configuration, whatever its state. A
-// pinned cluster must be unpinned first. The call is idempotent.
+// PermanentDelete deletes a cluster and its configuration, in any state. A pinned
+// cluster must be unpinned first. The call is idempotent, so the client retries it.
 func (s *ClustersService) PermanentDelete(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/permanent-delete").required("cluster_id", id).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
@@ -232,20 +235,22 @@ func (s *ClustersService) Pin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/pin").required("cluster_id", id).idempotent(), nil)
 }
 
-// Unpin reverses Pin. Only administrators can unpin. The service may delete a
-// cluster that was terminated more than 30 days ago. The call is idempotent.
+// Unpin reverses Pin. Only administrators can unpin. The service may then delete
+// the cluster if it was terminated more than 30 days ago. The call is idempotent,
+// so the client retries it.
 func (s *ClustersService) Unpin(ctx context.Context, id string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/unpin").required("cluster_id", id).idempotent(), nil)
 }
 
-// ChangeOwner makes another user or service principal the owner of a TERMINATED
-// cluster. owner is the user's name or the principal's application ID. Only
-// administrators can change owners. The call is idempotent.
+// ChangeOwner changes the owner of a TERMINATED cluster to another user or service
+// principal. owner is the name of the user or the application ID of the service
+// principal. Only administrators can change owners. The call is idempotent, so the
+// client retries it.
 func (s *ClustersService) ChangeOwner(ctx context.Context, id, owner string) error {
 	return s.client.Do(ctx, post("/api/2.0/clusters/change-owner").required("cluster_id", id).required("owner_username", owner).idempotent(), nil)
 }
 
-// A ClusterClient is a kind of work that uses clusters.
+// A ClusterClient is a kind of workload that uses clusters.
 type ClusterClient string
 
 // Clients of clusters.
@@ -263,7 +268,7 @@ const (
 	Descending ListOrder = "DESC"
 )
 
-// A ClusterSortField is the field that a list of clusters is sorted by.
+// A ClusterSortField is the field by which a list of clusters is sorted.
 type ClusterSortField string
 
 // Fields to sort clusters by.
@@ -272,19 +277,19 @@ const (
 	SortByClusterName ClusterSortField = "CLUSTER_NAME"
 )
 
-// ListClusters narrows a list of clusters. Its zero value lists the clusters
-// that [ClustersService.List] describes.
+// ListClusters filters a list of clusters. Its zero value lists the clusters that
+// [ClustersService.List] describes.
 //
-// FilterBy, SortBy, PageSize and PageToken need version 2.1 of the Clusters API,
-// to which they move the call. That version lists all clusters that were
-// terminated in the last 30 days.
+// FilterBy, SortBy, PageSize and PageToken require version 2.1 of the Clusters API.
+// If one of them is set, the request uses that version, which lists all clusters
+// that were terminated in the last 30 days.
 type ListClusters struct {
-	CanUseClient ClusterClient `json:"can_use_client,omitzero"` // only clusters that this client can use; not together with the fields of version 2.1
+	CanUseClient ClusterClient `json:"can_use_client,omitzero"` // only clusters that this client can use; excludes the fields of version 2.1
 	FilterBy     ClusterFilter `json:"filter_by,omitzero"`
 	SortBy       ClusterSort   `json:"sort_by,omitzero"`
 	PageSize     int           `json:"page_size,omitzero"`  // clusters to request at a time; 0 lets the service choose
 	PageToken    string        `json:"page_token,omitzero"` // the page to start with; empty for the first
-	Limit        int           `json:"-"`                   // clusters to return in total; 0 for all
+	Limit        int           `json:"-"`                   // maximum number of clusters to return in total; 0 for all
 }
 
 // A ClusterFilter selects clusters. A cluster must match all fields that are set.
@@ -301,8 +306,8 @@ type ClusterSort struct {
 	Field     ClusterSortField `json:"field,omitzero"`
 }
 
-// request is the request for a page. Only version 2.1 filters, sorts and pages.
-// Version 2.0 would ignore these parameters.
+// request returns the request for a page. Only version 2.1 filters, sorts and
+// pages. Version 2.0 would ignore these parameters.
 func (in ListClusters) request(token string) Request {
 	paged := in.PageSize != 0 || in.PageToken != ""
 	in.PageToken = token
@@ -317,15 +322,15 @@ func (in ListClusters) request(token string) Request {
 }
 
 // List returns all clusters that are not terminated, and all pinned clusters.
-// Of the clusters terminated in the last 30 days, version 2.0 lists only the
-// latest: 70 that users created and 30 that jobs created. [Cluster.Spec] is nil
-// in a list.
+// Version 2.0 also lists the latest clusters that were terminated in the last 30
+// days: 70 all-purpose clusters and 30 job clusters. [Cluster.Spec] is nil in a
+// list.
 func (s *ClustersService) List(ctx context.Context, in ListClusters) ([]Cluster, error) {
 	return listPages(in.PageToken, in.Limit, func(token string) (*Page[Cluster], error) { return s.page(ctx, in, token) })
 }
 
-// ListPage returns one page of [ClustersService.List]. Set PageSize to have the
-// service send pages at all.
+// ListPage returns one page of [ClustersService.List]. Without PageSize, the
+// service may send the whole list as one page.
 func (s *ClustersService) ListPage(ctx context.Context, in ListClusters) (*Page[Cluster], error) {
 	page, err := s.page(ctx, in, in.PageToken)
 	if err != nil {
@@ -345,9 +350,9 @@ func (s *ClustersService) page(ctx context.Context, in ListClusters, token strin
 	return &Page[Cluster]{page.Clusters, page.NextPageToken}, nil
 }
 
-// All yields the clusters that List returns, each as soon as it arrives, and
-// holds one at a time in memory. Each range over the sequence sends new requests.
-// The first error ends it.
+// All yields the clusters that List returns as they arrive. It holds only one of
+// them in memory. Each range over the sequence sends new requests. The first error
+// ends it.
 func (s *ClustersService) All(ctx context.Context, in ListClusters) iter.Seq2[Cluster, error] {
 	return allPages(in.PageToken, in.Limit, func(token string) (iter.Seq2[Cluster, error], func() string) {
 		var next string

@@ -23,20 +23,20 @@ type NodeType struct {
 	NumGPUs               int                `json:"num_gpus"`
 	NodeInfo              *CloudProviderInfo `json:"node_info"`
 	NodeInstanceType      *NodeInstanceType  `json:"node_instance_type"`
-	DisplayOrder          int                `json:"display_order"` // within its category, lowest first
+	DisplayOrder          int                `json:"display_order"` // position within its category, lowest first
 	IsDeprecated          bool               `json:"is_deprecated"`
-	IsHidden              bool               `json:"is_hidden"`   // not shown in the workspace's pages
+	IsHidden              bool               `json:"is_hidden"`   // not shown in the user interface
 	IsGraviton            bool               `json:"is_graviton"` // has an ARM processor
 	IsEncryptedInTransit  bool               `json:"is_encrypted_in_transit"`
-	IsIOCacheEnabled      bool               `json:"is_io_cache_enabled"` // the default for clusters
+	IsIOCacheEnabled      bool               `json:"is_io_cache_enabled"` // the IO cache is on by default
 	PhotonDriverCapable   bool               `json:"photon_driver_capable"`
 	PhotonWorkerCapable   bool               `json:"photon_worker_capable"`
 	SupportClusterTags    bool               `json:"support_cluster_tags"` // a cluster's tags are set on its machines
-	SupportEBSVolumes     bool               `json:"support_ebs_volumes"`  // can have remote disks, on any cloud
+	SupportEBSVolumes     bool               `json:"support_ebs_volumes"`  // supports remote disks, on any cloud
 	SupportPortForwarding bool               `json:"support_port_forwarding"`
 }
 
-// CloudProviderInfo is the cloud's information about a node type.
+// CloudProviderInfo describes whether the cloud provides a node type.
 type CloudProviderInfo struct {
 	Status             []CloudProviderStatus `json:"status"` // why the node type cannot be used; empty if it can
 	AvailableCoreQuota int                   `json:"available_core_quota"`
@@ -53,19 +53,19 @@ const (
 	NodeTypeNotAvailableInRegion     CloudProviderStatus = "NotAvailableInRegion"
 )
 
-// A NodeInstanceType is the machine behind a node type.
+// A NodeInstanceType describes the machine of a node type.
 type NodeInstanceType struct {
 	InstanceTypeID      string `json:"instance_type_id"`
 	InstanceFamily      string `json:"instance_family"`
 	LocalDisks          int    `json:"local_disks"`
-	LocalDiskSizeGB     int    `json:"local_disk_size_gb"` // of each
+	LocalDiskSizeGB     int    `json:"local_disk_size_gb"` // size of each disk
 	LocalNVMeDisks      int    `json:"local_nvme_disks"`
-	LocalNVMeDiskSizeGB int    `json:"local_nvme_disk_size_gb"` // of each
+	LocalNVMeDiskSizeGB int    `json:"local_nvme_disk_size_gb"` // size of each disk
 	SwapSize            string `json:"swap_size"`               // such as 10g
 }
 
 // ListNodeTypes returns all node types of the workspace's region, including those
-// that cannot be used. [ClustersService.SelectNodeType] picks one.
+// that cannot be used. [ClustersService.SelectNodeType] selects one.
 func (s *ClustersService) ListNodeTypes(ctx context.Context) ([]NodeType, error) {
 	response, err := do[struct {
 		NodeTypes []NodeType `json:"node_types"`
@@ -82,9 +82,9 @@ type SparkVersion struct {
 	Name string `json:"name"` // human-readable; contains LTS or Beta where that applies
 }
 
-// SparkVersions returns the runtimes that new clusters can have. Set
-// ClusterSpec.SparkVersion to the Key of one. [ClustersService.SelectSparkVersion]
-// picks one.
+// SparkVersions returns the runtimes that new clusters can use. The Key of a
+// runtime is a value for ClusterSpec.SparkVersion.
+// [ClustersService.SelectSparkVersion] selects one.
 func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, error) {
 	response, err := do[struct {
 		Versions []SparkVersion `json:"versions"`
@@ -98,11 +98,11 @@ func (s *ClustersService) SparkVersions(ctx context.Context) ([]SparkVersion, er
 // SelectSparkVersion describes the runtime to select. The zero value selects the
 // newest long-term support (LTS) runtime of the standard flavor.
 type SelectSparkVersion struct {
-	ML     bool   // the flavor for machine learning
-	GPU    bool   // for node types with GPUs; the service offers it with ML only
-	Photon bool   // the flavor with Photon in its name; ClusterSpec.RuntimeEngine turns Photon on for the others
+	ML     bool   // the runtime for machine learning
+	GPU    bool   // for node types with GPUs; requires ML
+	Photon bool   // a runtime with Photon in its name; for the other ones, ClusterSpec.RuntimeEngine enables Photon
 	ARM    bool   // for node types with ARM processors
-	Scala  string // such as "2.12"; empty selects the lowest that the runtime is offered with
+	Scala  string // such as "2.12"; empty for the lowest version that is available for the runtime
 	NonLTS bool   // also consider releases without long-term support
 	Beta   bool   // also consider beta releases
 }
@@ -111,7 +111,8 @@ type SelectSparkVersion struct {
 var sparkVersionKey = regexp.MustCompile(`^(\d+)\.(\d+)\.x((?:-[a-z0-9]+)*)-scala(\d+\.\d+)$`)
 
 // SelectSparkVersion returns the key of the newest runtime that matches, for
-// ClusterSpec.SparkVersion. The error matches [fs.ErrNotExist] if none does.
+// ClusterSpec.SparkVersion. If no runtime matches, the error matches
+// [fs.ErrNotExist].
 func (s *ClustersService) SelectSparkVersion(ctx context.Context, in SelectSparkVersion) (string, error) {
 	versions, err := s.SparkVersions(ctx)
 	if err != nil {
@@ -159,12 +160,12 @@ func number(digits string) int {
 // smallest node type of the workspace.
 type SelectNodeType struct {
 	MinCores       int
-	MinMemoryGB    int // in GiB
+	MinMemoryGB    int // minimum memory in GiB
 	MinGPUs        int // 0 selects a node type without GPUs
-	MinLocalDiskGB int // of all local disks together; 1 asks for any local disk
+	MinLocalDiskGB int // minimum total size of the local disks; 1 requires any local disk
 	Category       string
-	Photon         bool // can run Photon on the driver and on workers
-	ARM            bool // has an ARM processor; false selects one that has not
+	Photon         bool // must support Photon on the driver and on workers
+	ARM            bool // must have an ARM processor; false selects a node type without one
 }
 
 // SelectNodeType returns the ID of the smallest node type that matches, for
@@ -207,10 +208,10 @@ func (t NodeType) localDiskGB() int {
 	return m.LocalDisks*m.LocalDiskSizeGB + m.LocalNVMeDisks*m.LocalNVMeDiskSizeGB
 }
 
-// AvailabilityZones are the zones of a region of AWS.
+// AvailabilityZones are the availability zones of an AWS region.
 type AvailabilityZones struct {
-	Zones       []string `json:"zones"`        // for AWSAttributes.ZoneID
-	DefaultZone string   `json:"default_zone"` // the zone of clusters that set none
+	Zones       []string `json:"zones"`        // values for AWSAttributes.ZoneID
+	DefaultZone string   `json:"default_zone"` // zone of clusters without a ZoneID
 }
 
 // ListZones returns the zones for clusters. Workspaces on clouds other than AWS

@@ -17,7 +17,7 @@ const (
 	ClusterEventCreating    ClusterEventType = "CREATING"
 	ClusterEventStarting    ClusterEventType = "STARTING"
 	ClusterEventRestarting  ClusterEventType = "RESTARTING"
-	ClusterEventRunning     ClusterEventType = "RUNNING" // created, started or restarted; Reason says why nodes are missing, if any are
+	ClusterEventRunning     ClusterEventType = "RUNNING" // created, started or restarted; Reason says why nodes are missing, if there are fewer than requested
 	ClusterEventTerminating ClusterEventType = "TERMINATING"
 	ClusterEventEdited      ClusterEventType = "EDITED"
 	ClusterEventPinned      ClusterEventType = "PINNED"
@@ -53,10 +53,10 @@ const (
 	ClusterEventSparkException        ClusterEventType = "SPARK_EXCEPTION"
 	ClusterEventDBFSDown              ClusterEventType = "DBFS_DOWN"
 	ClusterEventMetastoreDown         ClusterEventType = "METASTORE_DOWN"
-	ClusterEventUCVolumeMisconfigured ClusterEventType = "UC_VOLUME_MISCONFIGURED" // the volume for logs
+	ClusterEventUCVolumeMisconfigured ClusterEventType = "UC_VOLUME_MISCONFIGURED" // the volume for logs is not accessible
 
-	// Events about changes that the service makes by itself.
-	ClusterEventAutomaticClusterUpdate             ClusterEventType = "AUTOMATIC_CLUSTER_UPDATE" // a restart is required
+	// Events about automatic changes by the service.
+	ClusterEventAutomaticClusterUpdate             ClusterEventType = "AUTOMATIC_CLUSTER_UPDATE" // a restart is necessary
 	ClusterEventClusterMigrated                    ClusterEventType = "CLUSTER_MIGRATED"         // from one compute service of GCP to another
 	ClusterEventDeferredPolicyEnforcementScheduled ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_SCHEDULED"
 	ClusterEventDeferredPolicyEnforcementFailed    ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_FAILED"
@@ -68,7 +68,7 @@ type ResizeCause string
 // Causes of a resize.
 const (
 	ResizeUserRequest     ResizeCause = "USER_REQUEST"
-	ResizeAutorecovery    ResizeCause = "AUTORECOVERY" // nodes were lost
+	ResizeAutorecovery    ResizeCause = "AUTORECOVERY" // nodes were lost and are replaced
 	ResizeReplaceBadNodes ResizeCause = "REPLACE_BAD_NODES"
 	ResizeAutoscale       ResizeCause = "AUTOSCALE"     // load
 	ResizeAutoscaleV2     ResizeCause = "AUTOSCALE_V2"  // load
@@ -94,7 +94,7 @@ const (
 	InitScriptFailedFetch     InitScriptStatus = "FAILED_FETCH"
 	InitScriptFailedExecution InitScriptStatus = "FAILED_EXECUTION" // its exit status was not 0
 	InitScriptNotExecuted     InitScriptStatus = "NOT_EXECUTED"
-	InitScriptSkipped         InitScriptStatus = "SKIPPED" // it does not exist, and is not required to
+	InitScriptSkipped         InitScriptStatus = "SKIPPED" // it does not exist, and is optional
 	InitScriptFuseMountFailed InitScriptStatus = "FUSE_MOUNT_FAILED"
 )
 
@@ -110,18 +110,18 @@ type ClusterEvent struct {
 // ClusterEventDetails hold the details of an event. The type of the event
 // determines which fields are set.
 type ClusterEventDetails struct {
-	User                                string                  `json:"user"`   // who caused the event; empty for the service
+	User                                string                  `json:"user"`   // user who caused the event; empty if the service did
 	Reason                              *TerminationReason      `json:"reason"` // why the cluster terminates, or why nodes are missing
 	Cause                               ResizeCause             `json:"cause"`
 	CurrentNumWorkers                   *int                    `json:"current_num_workers"`
 	TargetNumWorkers                    *int                    `json:"target_num_workers"`
 	CurrentNumVCPUs                     int                     `json:"current_num_vcpus"`
 	TargetNumVCPUs                      int                     `json:"target_num_vcpus"`
-	Attributes                          *ClusterSpec            `json:"attributes"` // the attributes after it was created or edited, without its size
+	Attributes                          *ClusterSpec            `json:"attributes"` // attributes after the cluster was created or edited, without its size
 	PreviousAttributes                  *ClusterSpec            `json:"previous_attributes"`
-	ClusterSize                         *ClusterSize            `json:"cluster_size"` // the size after it was created, edited or resized
+	ClusterSize                         *ClusterSize            `json:"cluster_size"` // size after the cluster was created, edited or resized
 	PreviousClusterSize                 *ClusterSize            `json:"previous_cluster_size"`
-	DiskSize                            int64                   `json:"disk_size"` // in bytes, as the two that follow
+	DiskSize                            int64                   `json:"disk_size"` // in bytes, like the next two fields
 	PreviousDiskSize                    int64                   `json:"previous_disk_size"`
 	FreeSpace                           int64                   `json:"free_space"`
 	DidNotExpandReason                  string                  `json:"did_not_expand_reason"`
@@ -129,11 +129,11 @@ type ClusterEventDetails struct {
 	InitScripts                         *InitScriptEventDetails `json:"init_scripts"`
 	InstanceID                          string                  `json:"instance_id"`
 	JobRunName                          string                  `json:"job_run_name"`
-	AutoscalingStats                    *AutoscalingStats       `json:"autoscaling_stats"`                       // of AUTOSCALING_STATS_REPORT
-	EnableTerminationForNodeBlocklisted bool                    `json:"enable_termination_for_node_blocklisted"` // the node that Spark no longer uses is released
+	AutoscalingStats                    *AutoscalingStats       `json:"autoscaling_stats"`                       // set for AUTOSCALING_STATS_REPORT
+	EnableTerminationForNodeBlocklisted bool                    `json:"enable_termination_for_node_blocklisted"` // whether a node that Spark no longer uses is released
 }
 
-// AutoscalingStats say how much of a cluster's machines was used in an hour.
+// AutoscalingStats report how much of a cluster's capacity was used in an hour.
 type AutoscalingStats struct {
 	TotalInstanceSeconds  float64 `json:"total_instance_seconds"`
 	UnusedInstanceSeconds float64 `json:"unused_instance_seconds"`
@@ -169,7 +169,7 @@ type InitScriptExecution struct {
 	Stderr                   string           `json:"stderr"` // set for a script that failed, if the workspace keeps its output
 }
 
-// ListClusterEvents narrows a list of events of one cluster.
+// ListClusterEvents filters a list of events of one cluster.
 type ListClusterEvents struct {
 	ClusterID  string             `json:"cluster_id"`
 	StartTime  Millis             `json:"start_time,omitzero"`  // zero for the first event
@@ -177,9 +177,9 @@ type ListClusterEvents struct {
 	Order      ListOrder          `json:"order,omitzero"`       // empty for Descending, the latest first
 	EventTypes []ClusterEventType `json:"event_types,omitzero"` // empty for all
 	Offset     int64              `json:"offset,omitzero"`      // events to skip; with the order Descending, EndTime must be set
-	PageSize   int64              `json:"limit,omitzero"`       // events to request at a time, up to 500; 0 for 50
+	PageSize   int64              `json:"limit,omitzero"`       // events to request at a time, at most 500; 0 for 50
 	PageToken  string             `json:"page_token,omitzero"`  // the page to start with; empty for the first
-	Limit      int                `json:"-"`                    // events to return in total; 0 for all
+	Limit      int                `json:"-"`                    // maximum number of events to return in total; 0 for all
 }
 
 func (in ListClusterEvents) check() error {

@@ -12,19 +12,19 @@ import (
 )
 
 // Modify changes some attributes of a cluster that is RUNNING or TERMINATED. It
-// reads the attributes, calls change with them, and edits the cluster if change
-// changed any. All other attributes keep their values, including those that this
-// library has no field for. A running cluster restarts.
+// reads the attributes and passes them to change. If change changed any, it edits
+// the cluster. All other attributes keep their values, including those that this
+// library does not know. A running cluster restarts.
 //
 //	err := client.Clusters.Modify(ctx, id, func(spec *databricks.ClusterSpec) {
 //		spec.AutoterminationMinutes = new(30)
 //	})
 //
-// change gets the attributes that were sent to create or edit the cluster, which
-// are [Cluster.Spec], and its current size. The service cannot prevent another
-// caller from editing the cluster between the two requests. The client does not
-// retry an edit after a lost response. Calling Modify again with the same change
-// is safe.
+// change receives the attributes with which the cluster was created or edited,
+// which are [Cluster.Spec], and the current size. Modify does not detect an edit
+// that somebody else makes between the two requests. The client does not retry the
+// edit after a lost response. You can safely call Modify again with the same
+// change.
 func (s *ClustersService) Modify(ctx context.Context, id string, change func(*ClusterSpec)) error {
 	read, err := do[map[string]json.RawMessage](ctx, s.client, s.get(id))
 	if err != nil {

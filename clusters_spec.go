@@ -6,14 +6,14 @@ type ClusterState string
 
 // States of a cluster.
 const (
-	ClusterPending     ClusterState = "PENDING"     // being created or started; RUNNING or TERMINATING comes next
+	ClusterPending     ClusterState = "PENDING"     // being created or started; next is RUNNING or TERMINATING
 	ClusterRunning     ClusterState = "RUNNING"     // ready for use
-	ClusterRestarting  ClusterState = "RESTARTING"  // RUNNING or TERMINATING comes next
-	ClusterResizing    ClusterState = "RESIZING"    // usable while nodes are added or removed; RUNNING or TERMINATING comes next
-	ClusterTerminating ClusterState = "TERMINATING" // its nodes are being released; TERMINATED comes next
-	ClusterTerminated  ClusterState = "TERMINATED"  // has no nodes; Start moves it to PENDING
-	ClusterInError     ClusterState = "ERROR"       // could not be created; today's servers report TERMINATED instead
-	ClusterUnknown     ClusterState = "UNKNOWN"     // the service does not use it
+	ClusterRestarting  ClusterState = "RESTARTING"  // next is RUNNING or TERMINATING
+	ClusterResizing    ClusterState = "RESIZING"    // usable while nodes are added or removed; next is RUNNING or TERMINATING
+	ClusterTerminating ClusterState = "TERMINATING" // its nodes are being released; next is TERMINATED
+	ClusterTerminated  ClusterState = "TERMINATED"  // has no nodes; Start changes it to PENDING
+	ClusterInError     ClusterState = "ERROR"       // could not be created; newer servers report TERMINATED instead
+	ClusterUnknown     ClusterState = "UNKNOWN"     // not used by the service
 )
 
 // A ClusterSource is what created a cluster. The service may add sources.
@@ -21,7 +21,7 @@ type ClusterSource string
 
 // Sources of clusters.
 const (
-	ClusterSourceUI                  ClusterSource = "UI"  // a user, in the workspace's pages
+	ClusterSourceUI                  ClusterSource = "UI"  // the user interface
 	ClusterSourceAPI                 ClusterSource = "API" // an API call, such as Create
 	ClusterSourceJob                 ClusterSource = "JOB" // a run of a job; the cluster cannot be started or edited
 	ClusterSourceSQL                 ClusterSource = "SQL" // a SQL warehouse
@@ -104,7 +104,7 @@ const (
 	DataSecurityDedicated                DataSecurityMode = "DATA_SECURITY_MODE_DEDICATED" // the newer name of SINGLE_USER
 	DataSecurityStandard                 DataSecurityMode = "DATA_SECURITY_MODE_STANDARD"  // the newer name of USER_ISOLATION
 	DataSecurityAuto                     DataSecurityMode = "DATA_SECURITY_MODE_AUTO"      // the service chooses Dedicated or Standard
-	DataSecurityLegacyTableACL           DataSecurityMode = "LEGACY_TABLE_ACL"             // deprecated, like the three that follow
+	DataSecurityLegacyTableACL           DataSecurityMode = "LEGACY_TABLE_ACL"             // deprecated, like the next three
 	DataSecurityLegacyPassthrough        DataSecurityMode = "LEGACY_PASSTHROUGH"
 	DataSecurityLegacySingleUser         DataSecurityMode = "LEGACY_SINGLE_USER"
 	DataSecurityLegacySingleUserStandard DataSecurityMode = "LEGACY_SINGLE_USER_STANDARD"
@@ -125,29 +125,30 @@ type RuntimeEngine string
 
 // Runtime engines.
 const (
-	RuntimeEngineNull     RuntimeEngine = "NULL" // like an unset field: the name of the runtime decides
+	RuntimeEngineNull     RuntimeEngine = "NULL" // like an unset field: SparkVersion decides
 	RuntimeEngineStandard RuntimeEngine = "STANDARD"
 	RuntimeEnginePhoton   RuntimeEngine = "PHOTON"
 )
 
-// A ComputeKind selects the set of rules and defaults for a cluster's attributes.
+// A ComputeKind selects the rules and defaults for the attributes of a cluster.
 type ComputeKind string
 
 // ComputeClassicPreview selects the newer, simpler rules. With them, IsSingleNode
 // and UseMLRuntime replace several other attributes.
 const ComputeClassicPreview ComputeKind = "CLASSIC_PREVIEW"
 
-// An AutoScale is a range within which the service chooses the number of
-// workers by load.
+// An AutoScale is a range for the number of workers. The service chooses the number
+// by load.
 //
-// MinWorkers is a pointer because 0 means something: AutoScale{MinWorkers:
+// MinWorkers is a pointer because 0 is a valid minimum: AutoScale{MinWorkers:
 // new(1), MaxWorkers: 8}.
 type AutoScale struct {
 	MinWorkers *int `json:"min_workers,omitzero"` // also the initial number of workers; nil lets the service choose
 	MaxWorkers int  `json:"max_workers,omitzero"` // at least MinWorkers
 }
 
-// A StorageLocation is a file or a directory. The field that holds it says where.
+// A StorageLocation is the location of a file or a directory. The field that
+// contains it determines the kind of storage.
 type StorageLocation struct {
 	Destination string `json:"destination"`
 }
@@ -158,21 +159,22 @@ type S3Location struct {
 	Destination      string `json:"destination"`                // s3://bucket/prefix
 	Region           string `json:"region,omitzero"`            // such as us-west-2; required unless Endpoint is set
 	Endpoint         string `json:"endpoint,omitzero"`          // a URL; takes precedence over Region
-	EnableEncryption bool   `json:"enable_encryption,omitzero"` // on the server
+	EnableEncryption bool   `json:"enable_encryption,omitzero"` // encrypt on the server
 	EncryptionType   string `json:"encryption_type,omitzero"`   // sse-s3 (the default) or sse-kms; used with EnableEncryption
 	KMSKey           string `json:"kms_key,omitzero"`           // used with sse-kms
 	CannedACL        string `json:"canned_acl,omitzero"`        // for written objects, such as bucket-owner-full-control
 }
 
-// A ClusterLogConf is where the service copies a cluster's logs every five
-// minutes, into a directory named after the cluster's ID. Set exactly one field.
+// A ClusterLogConf is the location to which the service copies a cluster's logs
+// every five minutes. The logs are in a subdirectory with the cluster's ID. Set
+// exactly one field.
 type ClusterLogConf struct {
 	DBFS    *StorageLocation `json:"dbfs,omitzero"`    // dbfs:/cluster-logs
 	S3      *S3Location      `json:"s3,omitzero"`      // AWS only
 	Volumes *StorageLocation `json:"volumes,omitzero"` // /Volumes/catalog/schema/volume/path
 }
 
-// An InitScript is a shell script that each node runs before Spark starts. If it
+// An InitScript is a shell script that runs on each node before Spark starts. If it
 // fails, the cluster does not start. Set exactly one field.
 type InitScript struct {
 	DBFS      *StorageLocation `json:"dbfs,omitzero"`      // dbfs:/init/a.sh
@@ -184,8 +186,8 @@ type InitScript struct {
 	Workspace *StorageLocation `json:"workspace,omitzero"` // /Shared/a.sh
 }
 
-// A DockerImage is the container image that a cluster's nodes run instead of the
-// runtime's own.
+// A DockerImage is a container image for a cluster's nodes. It replaces the image
+// of the runtime.
 type DockerImage struct {
 	URL       string           `json:"url,omitzero"`
 	BasicAuth *DockerBasicAuth `json:"basic_auth,omitzero"` // nil for a public image
@@ -199,9 +201,9 @@ type DockerBasicAuth struct {
 
 // AzureAttributes are the attributes that only clusters on Azure have.
 type AzureAttributes struct {
-	FirstOnDemand            *int              `json:"first_on_demand,omitzero"`            // number of nodes, from the driver on, that are not spot machines; nil for 1; cannot be edited later
+	FirstOnDemand            *int              `json:"first_on_demand,omitzero"`            // number of nodes, including the driver, that are not spot machines; nil for 1; cannot be edited later
 	Availability             AzureAvailability `json:"availability,omitzero"`               // for the other nodes; empty for AzureOnDemand
-	SpotBidMaxPrice          *float64          `json:"spot_bid_max_price,omitzero"`         // in US dollars an hour; nil for -1, the price on demand
+	SpotBidMaxPrice          *float64          `json:"spot_bid_max_price,omitzero"`         // in US dollars per hour; nil for -1, which allows any price up to the on-demand price
 	LogAnalyticsInfo         *LogAnalyticsInfo `json:"log_analytics_info,omitzero"`         // where the Azure agent reports to
 	CapacityReservationGroup string            `json:"capacity_reservation_group,omitzero"` // a resource ID; needs a workspace in your own virtual network
 }
@@ -214,16 +216,16 @@ type LogAnalyticsInfo struct {
 
 // AWSAttributes are the attributes that only clusters on AWS have.
 type AWSAttributes struct {
-	FirstOnDemand       *int            `json:"first_on_demand,omitzero"`        // number of nodes, from the driver on, that are on demand; nil for 1, 0 for none; cannot be edited later
+	FirstOnDemand       *int            `json:"first_on_demand,omitzero"`        // number of nodes, including the driver, that are on demand; nil for 1, 0 for none; cannot be edited later
 	Availability        AWSAvailability `json:"availability,omitzero"`           // for the other nodes
 	ZoneID              string          `json:"zone_id,omitzero"`                // such as us-west-2a, or auto
 	InstanceProfileARN  string          `json:"instance_profile_arn,omitzero"`   // must be registered in the workspace
-	SpotBidPricePercent int             `json:"spot_bid_price_percent,omitzero"` // percentage of the price on demand; 0 for 100
+	SpotBidPricePercent int             `json:"spot_bid_price_percent,omitzero"` // percentage of the on-demand price; 0 for 100
 	EBSVolumeType       EBSVolumeType   `json:"ebs_volume_type,omitzero"`
-	EBSVolumeCount      *int            `json:"ebs_volume_count,omitzero"` // per node, up to 10; 0 for none; node types without local disks need one
-	EBSVolumeSize       int             `json:"ebs_volume_size,omitzero"`  // in GiB, of each volume
+	EBSVolumeCount      *int            `json:"ebs_volume_count,omitzero"` // volumes per node, at most 10; 0 for none; node types without local disks require one
+	EBSVolumeSize       int             `json:"ebs_volume_size,omitzero"`  // size of each volume in GiB
 	EBSVolumeIOPS       int             `json:"ebs_volume_iops,omitzero"`
-	EBSVolumeThroughput int             `json:"ebs_volume_throughput,omitzero"` // MiB/s
+	EBSVolumeThroughput int             `json:"ebs_volume_throughput,omitzero"` // in MiB/s
 }
 
 // GCPAttributes are the attributes that only clusters on GCP have.
@@ -231,20 +233,20 @@ type GCPAttributes struct {
 	Availability            GCPAvailability         `json:"availability,omitzero"`
 	BootDiskSize            int                     `json:"boot_disk_size,omitzero"` // in GB
 	ConfidentialComputeType ConfidentialComputeType `json:"confidential_compute_type,omitzero"`
-	FirstOnDemand           *int                    `json:"first_on_demand,omitzero"` // number of nodes, from the driver on, that are on demand; nil for 1
+	FirstOnDemand           *int                    `json:"first_on_demand,omitzero"` // number of nodes, including the driver, that are on demand; nil for 1
 	GoogleServiceAccount    string                  `json:"google_service_account,omitzero"`
-	LocalSSDCount           *int                    `json:"local_ssd_count,omitzero"`           // disks of 375 GB each; nil lets the node type decide
+	LocalSSDCount           *int                    `json:"local_ssd_count,omitzero"`           // disks of 375 GB each; nil for the node type's default
 	UsePreemptibleExecutors bool                    `json:"use_preemptible_executors,omitzero"` // deprecated; Availability replaces it
 	ZoneID                  string                  `json:"zone_id,omitzero"`                   // a zone, HA (the default) or AUTO
 }
 
-// A CloneCluster names the cluster whose libraries a new cluster gets.
+// A CloneCluster selects the cluster whose libraries are copied to a new cluster.
 type CloneCluster struct {
 	SourceClusterID string `json:"source_cluster_id"`
 }
 
-// NodeTypeFlexibility lists the node types to fall back to when the cloud runs
-// out of the requested one.
+// NodeTypeFlexibility lists alternative node types, for use when the cloud has none
+// of the requested type.
 type NodeTypeFlexibility struct {
 	AlternateNodeTypeIDs []string `json:"alternate_node_type_ids,omitzero"`
 }
@@ -274,43 +276,45 @@ type NetworkFilesystemInfo struct {
 	MountOptions  string `json:"mount_options,omitzero"`
 }
 
-// A ClusterSpec holds the attributes of a cluster that a user can choose. Create
-// and Edit take it, Modify changes it, jobs describe their new clusters with it,
-// and a [Cluster] contains it. The service chooses the attributes that are unset.
+// A ClusterSpec holds the attributes of a cluster that a user can choose. It is the
+// input of Create, Edit and Modify. Jobs use it for their new clusters, and a
+// [Cluster] contains it. The service chooses values for attributes that are unset.
 //
-// NumWorkers or Autoscale, SparkVersion, and NodeTypeID or InstancePoolID are
-// required, unless PolicyID or Kind is set, which may supply them.
+// SparkVersion, NumWorkers or Autoscale, and NodeTypeID or InstancePoolID are
+// required. If PolicyID or Kind is set, they may be unset, because the policy or
+// the kind may supply them.
 //
-// A field is a pointer where its zero value means something: NumWorkers: new(0).
+// A field is a pointer if its zero value means something other than unset:
+// NumWorkers: new(0).
 type ClusterSpec struct {
-	// NumWorkers is the number of workers, in addition to the driver. 0 is a
-	// cluster with a single node. Leave it nil to set Autoscale.
+	// NumWorkers is the number of workers, in addition to the driver. 0 means a
+	// single-node cluster. Set either NumWorkers or Autoscale.
 	NumWorkers *int       `json:"num_workers,omitzero"`
 	Autoscale  *AutoScale `json:"autoscale,omitzero"`
 
 	ClusterName      string    `json:"cluster_name,omitzero"`        // need not be unique
 	SparkVersion     string    `json:"spark_version,omitzero"`       // the key of a runtime; see SparkVersions and SelectSparkVersion
 	SparkConf        SparkConf `json:"spark_conf,omitzero"`          // Spark properties
-	NodeTypeID       string    `json:"node_type_id,omitzero"`        // of the workers; see ListNodeTypes and SelectNodeType; not together with InstancePoolID
-	DriverNodeTypeID string    `json:"driver_node_type_id,omitzero"` // empty for NodeTypeID; not together with InstancePoolID
+	NodeTypeID       string    `json:"node_type_id,omitzero"`        // node type of the workers; see ListNodeTypes and SelectNodeType; excludes InstancePoolID
+	DriverNodeTypeID string    `json:"driver_node_type_id,omitzero"` // empty for NodeTypeID; excludes InstancePoolID
 
-	SSHPublicKeys  []string          `json:"ssh_public_keys,omitzero"`  // for the user ubuntu at port 2200 of each node; up to 10
+	SSHPublicKeys  []string          `json:"ssh_public_keys,omitzero"`  // for the user ubuntu at port 2200 of each node; at most 10
 	CustomTags     map[string]string `json:"custom_tags,omitzero"`      // on the cloud's machines and disks, in addition to Cluster.DefaultTags
-	ClusterLogConf *ClusterLogConf   `json:"cluster_log_conf,omitzero"` // nil for no copy of the logs
+	ClusterLogConf *ClusterLogConf   `json:"cluster_log_conf,omitzero"` // nil to keep no copy of the logs
 	InitScripts    []InitScript      `json:"init_scripts,omitzero"`     // run in this order
 	DockerImage    *DockerImage      `json:"docker_image,omitzero"`
 	SparkEnvVars   SparkEnvVars      `json:"spark_env_vars,omitzero"` // exported on each node without changes
 
-	// AutoterminationMinutes is how long the cluster may be idle before the
-	// service terminates it, from 10 to 10000. 0 turns this off. So does nil,
-	// unless the workspace has a default.
+	// AutoterminationMinutes is the idle time after which the service terminates
+	// the cluster, from 10 to 10000. 0 disables this. nil also disables it, unless
+	// the workspace has a default.
 	AutoterminationMinutes    *int   `json:"autotermination_minutes,omitzero"`
-	EnableElasticDisk         *bool  `json:"enable_elastic_disk,omitzero"` // add disks to nodes that run low; nil for the cloud's default
+	EnableElasticDisk         *bool  `json:"enable_elastic_disk,omitzero"` // add disks to nodes that run out of space; nil for the cloud's default
 	EnableLocalDiskEncryption *bool  `json:"enable_local_disk_encryption,omitzero"`
 	InstancePoolID            string `json:"instance_pool_id,omitzero"`            // the pool that provides the nodes
 	DriverInstancePoolID      string `json:"driver_instance_pool_id,omitzero"`     // the pool that provides the driver; empty for InstancePoolID
 	PolicyID                  string `json:"policy_id,omitzero"`                   // a policy, which restricts and fixes other fields
-	ApplyPolicyDefaultValues  bool   `json:"apply_policy_default_values,omitzero"` // unset fields take the policy's default values, not only its fixed ones
+	ApplyPolicyDefaultValues  bool   `json:"apply_policy_default_values,omitzero"` // set unset fields to the policy's default values, not only to its fixed values
 
 	AWSAttributes             *AWSAttributes       `json:"aws_attributes,omitzero"` // set the one for the workspace's cloud
 	AzureAttributes           *AzureAttributes     `json:"azure_attributes,omitzero"`
@@ -319,16 +323,16 @@ type ClusterSpec struct {
 	WorkerNodeTypeFlexibility *NodeTypeFlexibility `json:"worker_node_type_flexibility,omitzero"`
 
 	DataSecurityMode DataSecurityMode `json:"data_security_mode,omitzero"`
-	SingleUserName   string           `json:"single_user_name,omitzero"` // the only user, with DataSecuritySingleUser; empty for the creator of the cluster
+	SingleUserName   string           `json:"single_user_name,omitzero"` // the only user of a cluster with DataSecuritySingleUser; empty for its creator
 	WorkloadType     *WorkloadType    `json:"workload_type,omitzero"`
 	DependencyMode   DependencyMode   `json:"dependency_mode,omitzero"`
 	RuntimeEngine    RuntimeEngine    `json:"runtime_engine,omitzero"` // empty lets SparkVersion decide; leave it empty if SparkVersion contains -photon-
 	Kind             ComputeKind      `json:"kind,omitzero"`
-	IsSingleNode     bool             `json:"is_single_node,omitzero"` // no workers; needs ComputeClassicPreview
-	UseMLRuntime     bool             `json:"use_ml_runtime,omitzero"` // the flavor for machine learning; needs ComputeClassicPreview
+	IsSingleNode     bool             `json:"is_single_node,omitzero"` // no workers; requires ComputeClassicPreview
+	UseMLRuntime     bool             `json:"use_ml_runtime,omitzero"` // use the runtime for machine learning; requires ComputeClassicPreview
 
-	RemoteDiskThroughput       int         `json:"remote_disk_throughput,omitzero"`         // in MB/s; only GCP's HYPERDISK_BALANCED
-	TotalInitialRemoteDiskSize int         `json:"total_initial_remote_disk_size,omitzero"` // in GB; only GCP's HYPERDISK_BALANCED
+	RemoteDiskThroughput       int         `json:"remote_disk_throughput,omitzero"`         // in Mb/s; only for GCP's HYPERDISK_BALANCED
+	TotalInitialRemoteDiskSize int         `json:"total_initial_remote_disk_size,omitzero"` // in GB; only for GCP's HYPERDISK_BALANCED
 	ClusterMountInfos          []MountInfo `json:"cluster_mount_infos,omitzero"`
 
 	// ClusterSource is set by the service. Leave it unset for Create. Edit does
@@ -338,8 +342,9 @@ type ClusterSpec struct {
 	CloneFrom *CloneCluster `json:"clone_from,omitzero"` // only for Create
 
 	// IdempotencyToken is only for Create. A second Create with the same token
-	// returns the cluster that the first one created, unless that is terminated.
-	// It has up to 64 characters. If it is empty, Create generates one.
+	// returns the cluster that the first one created, unless it was terminated. The
+	// token has at most 64 characters. Create generates a token if the field is
+	// empty.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
@@ -386,16 +391,16 @@ func checkSize(workers *int, scale *AutoScale) error {
 	return nil
 }
 
-// A Cluster is a cluster as the service describes it. Attributes that were unset
-// when it was created have the values that the service chose.
+// A Cluster is a cluster as the service returns it. Attributes that were unset when
+// it was created have values that the service chose.
 type Cluster struct {
 	ClusterID string `json:"cluster_id"`
 
-	// ClusterSpec holds the attributes in effect. NumWorkers is the target size.
-	// Executors are the current workers.
+	// ClusterSpec holds the current attributes. NumWorkers is the target number of
+	// workers. Executors lists the current workers.
 	ClusterSpec
 
-	// Spec holds the attributes that were sent to create or edit the cluster,
+	// Spec holds the attributes with which the cluster was created or edited,
 	// without values that the service chose. It is nil in lists.
 	Spec *ClusterSpec `json:"spec"`
 
@@ -411,11 +416,11 @@ type Cluster struct {
 	StartTime         Millis `json:"start_time"`           // when it was created; later starts do not change it
 	LastRestartedTime Millis `json:"last_restarted_time"`  // when it was last started or restarted
 	LastStateLossTime Millis `json:"last_state_loss_time"` // when the driver last lost its memory; zero for never
-	LastActivityTime  Millis `json:"last_activity_time"`   // when a command last ran, as far as the service knows
+	LastActivityTime  Millis `json:"last_activity_time"`   // when a command last ran, if the service knows it
 	TerminatedTime    Millis `json:"terminated_time"`
 
 	Driver               *SparkNode      `json:"driver"`           // nil if there is no driver at the moment
-	Executors            []SparkNode     `json:"executors"`        // the current workers
+	Executors            []SparkNode     `json:"executors"`        // current workers
 	SparkContextID       int64           `json:"spark_context_id"` // changes with each restart; zero before the first start
 	JDBCPort             int             `json:"jdbc_port"`        // of the driver
 	ClusterMemoryMB      int64           `json:"cluster_memory_mb"`
@@ -431,8 +436,8 @@ type Cluster struct {
 	InitScriptsSafeMode   bool   `json:"init_scripts_safe_mode"`
 }
 
-// Workers returns the number of workers that the cluster is set to have. It is 0
-// if the cluster scales automatically or has a single node. It works on nil.
+// Workers returns the fixed number of workers. It is 0 if the cluster scales
+// automatically or has a single node. It works on nil.
 func (c *Cluster) Workers() int {
 	if c == nil {
 		return 0
@@ -444,8 +449,8 @@ func (c *Cluster) Workers() int {
 type SparkNode struct {
 	NodeID            string                  `json:"node_id"`
 	InstanceID        string                  `json:"instance_id"`     // the cloud's ID
-	PrivateIP         string                  `json:"private_ip"`      // of Spark's container
-	HostPrivateIP     string                  `json:"host_private_ip"` // of the machine
+	PrivateIP         string                  `json:"private_ip"`      // address of Spark's container
+	HostPrivateIP     string                  `json:"host_private_ip"` // address of the machine
 	PublicDNS         string                  `json:"public_dns"`
 	StartTimestamp    Millis                  `json:"start_timestamp"`
 	NodeAWSAttributes *SparkNodeAWSAttributes `json:"node_aws_attributes"`
@@ -467,7 +472,7 @@ type LogSyncStatus struct {
 type DiskSpec struct {
 	DiskType       *DiskType `json:"disk_type,omitzero"`
 	DiskCount      int       `json:"disk_count,omitzero"`
-	DiskSize       int       `json:"disk_size,omitzero"` // in GB, of each disk
+	DiskSize       int       `json:"disk_size,omitzero"` // size of each disk in GB
 	DiskIOPS       int       `json:"disk_iops,omitzero"`
 	DiskThroughput int       `json:"disk_throughput,omitzero"`
 }
@@ -478,7 +483,7 @@ type DiskType struct {
 	AzureDiskVolumeType AzureDiskVolumeType `json:"azure_disk_volume_type,omitzero"`
 }
 
-// An InstanceSource is where machines come from: a node type or a pool.
+// An InstanceSource is the source of a cluster's machines: a node type or a pool.
 type InstanceSource struct {
 	NodeTypeID     string `json:"node_type_id"`
 	InstancePoolID string `json:"instance_pool_id"`

@@ -21,7 +21,7 @@ type TerminationType string
 // Types of terminations.
 const (
 	TerminationSuccess      TerminationType = "SUCCESS"       // the cluster terminated normally
-	TerminationClientError  TerminationType = "CLIENT_ERROR"  // caused by the user or the configuration; a retry fails again until that is fixed
+	TerminationClientError  TerminationType = "CLIENT_ERROR"  // caused by the user or the configuration; a retry fails until that is fixed
 	TerminationServiceFault TerminationType = "SERVICE_FAULT" // caused by Databricks; a retry may succeed
 	TerminationCloudFailure TerminationType = "CLOUD_FAILURE" // caused by the cloud provider; a retry may succeed later
 )
@@ -35,7 +35,7 @@ const (
 	TerminationUsername                 TerminationParameter = "username" // the user who terminated the cluster
 	TerminationDatabricksErrorMessage   TerminationParameter = "databricks_error_message"
 	TerminationInactivityDurationMin    TerminationParameter = "inactivity_duration_min" // minutes without activity
-	TerminationInstanceID               TerminationParameter = "instance_id"             // the driver's instance
+	TerminationInstanceID               TerminationParameter = "instance_id"             // instance of the driver
 	TerminationInstancePoolID           TerminationParameter = "instance_pool_id"
 	TerminationInstancePoolErrorCode    TerminationParameter = "instance_pool_error_code" // a PoolTerminationCode
 	TerminationInvalidSparkImagePrefix  TerminationParameter = "invalid_spark_image_prefix"
@@ -43,8 +43,8 @@ const (
 	TerminationAzureErrorMessage        TerminationParameter = "azure_error_message"
 	TerminationAWSAPIErrorCode          TerminationParameter = "aws_api_error_code"
 	TerminationAWSErrorMessage          TerminationParameter = "aws_error_message"
-	TerminationAWSInstanceStateReason   TerminationParameter = "aws_instance_state_reason" // why the driver's instance stopped
-	TerminationAWSInstanceStatusEvent   TerminationParameter = "aws_instance_status_event" // the event that AWS scheduled for the driver's instance
+	TerminationAWSInstanceStateReason   TerminationParameter = "aws_instance_state_reason" // why the instance of the driver stopped
+	TerminationAWSInstanceStatusEvent   TerminationParameter = "aws_instance_status_event" // event that AWS scheduled for the instance of the driver
 	TerminationAWSImpairedStatusDetails TerminationParameter = "aws_impaired_status_details"
 	TerminationAWSSpotRequestStatus     TerminationParameter = "aws_spot_request_status"
 	TerminationAWSSpotRequestFaultCode  TerminationParameter = "aws_spot_request_fault_code"
@@ -62,9 +62,9 @@ const (
 	PoolNotFoundFailure    PoolTerminationCode = "INSTANCE_POOL_NOT_FOUND_FAILURE"
 )
 
-// A ClusterError says that a cluster is not in the state that a call waited
+// A ClusterError says that a cluster did not reach the state that a call waited
 // for, and will not reach it. The fields of the [TerminationReason] are zero if
-// the cluster has none.
+// there is no reason.
 type ClusterError struct {
 	Cluster *Cluster // the cluster when it was last polled; StateMessage has details
 	TerminationReason
@@ -78,7 +78,7 @@ func newClusterError(c *Cluster) *ClusterError {
 	return e
 }
 
-// Error names the cluster, its state and the reason.
+// Error states the cluster, its state and the reason in one line.
 func (e *ClusterError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "databricks: cluster %s", e.Cluster.ClusterID)
@@ -110,7 +110,7 @@ type TerminationCode string
 const (
 	// Terminations that are not failures.
 	TerminationUserRequest                     TerminationCode = "USER_REQUEST"                       // Delete was called; TerminationUsername names the user
-	TerminationJobFinished                     TerminationCode = "JOB_FINISHED"                       // the cluster was created for a run, and the run is over
+	TerminationJobFinished                     TerminationCode = "JOB_FINISHED"                       // the cluster was created for a run, and the run has ended
 	TerminationInactivity                      TerminationCode = "INACTIVITY"                         // idle for ClusterSpec.AutoterminationMinutes
 	TerminationServerlessLongRunningTerminated TerminationCode = "SERVERLESS_LONG_RUNNING_TERMINATED" // it ran for longer than allowed
 	TerminationDataAccessConfigChanged         TerminationCode = "DATA_ACCESS_CONFIG_CHANGED"         // the data access configuration of the workspace changed

@@ -97,8 +97,8 @@ const (
 // A JobHealthMetric is a metric that a health rule checks.
 type JobHealthMetric string
 
-// Metrics of health rules. A backlog is the maximum backlog over all streams of
-// a run.
+// Metrics of health rules. The backlog metrics are in preview. A backlog is an
+// estimate of the maximum over all streams of a run.
 const (
 	JobHealthRunDurationSeconds      JobHealthMetric = "RUN_DURATION_SECONDS"
 	JobHealthStreamingBacklogBytes   JobHealthMetric = "STREAMING_BACKLOG_BYTES"
@@ -163,7 +163,7 @@ type JobSettings struct {
 	NotificationSettings *JobNotificationSettings `json:"notification_settings,omitzero"` // suppresses some of the notifications above
 	Health               *JobHealthRules          `json:"health,omitzero"`
 
-	RunAs             *JobRunAs         `json:"run_as,omitzero"`             // never returned by the service: read [Job].RunAsUserName instead; nil in a Reset keeps the identity
+	RunAs             *JobRunAs         `json:"run_as,omitzero"`             // the identity that runs execute as; older servers do not return it, so read [Job].RunAsUserName; nil in a Reset keeps the identity
 	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"` // for serverless tasks, except those on GPUs
 	BudgetPolicyID    string            `json:"budget_policy_id,omitzero"`   // the budget policy that the cost is assigned to
 	UsagePolicyID     string            `json:"usage_policy_id,omitzero"`    // the usage policy that the usage is assigned to
@@ -178,7 +178,7 @@ type JobSettings struct {
 }
 
 // CreateJob describes a new job. To copy a job, pass the settings that Get
-// returned for it.
+// returned.
 type CreateJob = JobSettings
 
 // A Job is a job definition and its metadata.
@@ -273,12 +273,12 @@ type EmailNotifications struct {
 	OnSuccess                          []string `json:"on_success,omitzero"`
 	OnFailure                          []string `json:"on_failure,omitzero"`                             // the run failed, timed out or was skipped
 	OnDurationWarningThresholdExceeded []string `json:"on_duration_warning_threshold_exceeded,omitzero"` // requires a health rule
-	OnStreamingBacklogExceeded         []string `json:"on_streaming_backlog_exceeded,omitzero"`          // requires a health rule; sent every 30 minutes
+	OnStreamingBacklogExceeded         []string `json:"on_streaming_backlog_exceeded,omitzero"`          // requires a health rule; repeated every 30 minutes
 	NoAlertForSkippedRuns              *bool    `json:"no_alert_for_skipped_runs,omitzero"`              // deprecated: use the field of the notification settings; nil for false
 }
 
-// WebhookNotifications are the notification destinations to call about the runs
-// of a job or a task. The service allows 3 for each event.
+// WebhookNotifications are the notification destinations to call about the runs of
+// a job or a task. The service allows 3 destinations for each event.
 type WebhookNotifications struct {
 	OnStart                            []Webhook `json:"on_start,omitzero"`
 	OnSuccess                          []Webhook `json:"on_success,omitzero"`

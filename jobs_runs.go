@@ -24,7 +24,7 @@ type TriggerType string
 const (
 	TriggerPeriodic          TriggerType = "PERIODIC" // a schedule
 	TriggerOneTime           TriggerType = "ONE_TIME" // a user, with the API or in the user interface
-	TriggerRetry             TriggerType = "RETRY"    // an earlier attempt that failed
+	TriggerRetry             TriggerType = "RETRY"    // a retry of a failed attempt
 	TriggerRunJobTask        TriggerType = "RUN_JOB_TASK"
 	TriggerFileArrival       TriggerType = "FILE_ARRIVAL"
 	TriggerContinuous        TriggerType = "CONTINUOUS"
@@ -36,16 +36,15 @@ const (
 // A RunLifeCycleState is the life cycle state of a run.
 type RunLifeCycleState string
 
-// States of a run. The last state is [RunTerminated], [RunSkipped] or
-// [RunInternalError].
+// States of a run. [RunTerminated], [RunSkipped] and [RunInternalError] are final.
 const (
 	RunQueued          RunLifeCycleState = "QUEUED"  // waiting for other runs to end
 	RunPending         RunLifeCycleState = "PENDING" // waiting for its cluster
 	RunBlocked         RunLifeCycleState = "BLOCKED" // a task that waits for other tasks
 	RunWaitingForRetry RunLifeCycleState = "WAITING_FOR_RETRY"
 	RunRunning         RunLifeCycleState = "RUNNING"
-	RunTerminating     RunLifeCycleState = "TERMINATING" // the work is done, and the cluster is shutting down
-	RunTerminated      RunLifeCycleState = "TERMINATED"  // over; the result state says how it ended
+	RunTerminating     RunLifeCycleState = "TERMINATING" // the work is done and the cluster is shutting down
+	RunTerminated      RunLifeCycleState = "TERMINATED"  // ended; the result state says whether it succeeded
 	RunSkipped         RunLifeCycleState = "SKIPPED"     // never ran, because another run was active or an earlier task failed
 	RunInternalError   RunLifeCycleState = "INTERNAL_ERROR"
 
@@ -84,7 +83,7 @@ const (
 	RunStatusWaiting     RunStatusState = "WAITING"
 	RunStatusRunning     RunStatusState = "RUNNING"
 	RunStatusTerminating RunStatusState = "TERMINATING"
-	RunStatusTerminated  RunStatusState = "TERMINATED" // over, whether or not it succeeded
+	RunStatusTerminated  RunStatusState = "TERMINATED" // ended, whether or not it succeeded
 )
 
 // A QueueCode is the reason why a run is queued.
@@ -159,10 +158,10 @@ func (d DurationMillis) Duration() time.Duration { return time.Duration(d) * tim
 
 // A Run is one execution of a job, of a submission, or of one of their tasks.
 //
-// All servers report its state in State, and newer ones in Status as well. Done,
-// Succeeded, Result and Message read whichever is there.
+// All servers report the state in State. Newer servers report it in Status as well.
+// Done, Succeeded, Result and Message read the field that is set.
 type Run struct {
-	JobID                int64         `json:"job_id,omitzero"` // a submitted run also has one, which belongs to no job
+	JobID                int64         `json:"job_id,omitzero"` // a submitted run also has one, but no job has this ID
 	RunID                int64         `json:"run_id"`
 	JobRunID             int64         `json:"job_run_id,omitzero"`              // the run that a task run belongs to; otherwise the same as RunID
 	NumberInJob          int64         `json:"number_in_job,omitzero"`           // deprecated: the same as RunID
@@ -182,7 +181,7 @@ type Run struct {
 	Status *RunStatus `json:"status,omitzero"` // nil on older servers
 
 	StartTime         Millis         `json:"start_time,omitzero"`         // when the run requested its cluster
-	EndTime           Millis         `json:"end_time,omitzero"`           // 0 until the run is over
+	EndTime           Millis         `json:"end_time,omitzero"`           // 0 until the run has ended
 	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`     // time in the queue
 	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`     // time until the cluster was ready; 0 for runs with Tasks
 	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"` // time that the work took; 0 for runs with Tasks
@@ -190,16 +189,16 @@ type Run struct {
 	RunDuration       DurationMillis `json:"run_duration,omitzero"`       // total time of a run with Tasks, including repairs
 
 	Task            *Task            `json:"task,omitzero"`             // the task of a run with a single task; only version 2.0
-	ClusterSpec     *RunCluster      `json:"cluster_spec,omitzero"`     // as it was when the run was created
+	ClusterSpec     *RunCluster      `json:"cluster_spec,omitzero"`     // the cluster that was requested when the run was created
 	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
 
-	Tasks       []RunTask    `json:"tasks,omitzero"`      // all attempts at all tasks
+	Tasks       []RunTask    `json:"tasks,omitzero"`      // all attempts of all tasks
 	Iterations  []RunTask    `json:"iterations,omitzero"` // the iterations of a for-each task's run; from version 2.2 on
 	JobClusters []JobCluster `json:"job_clusters,omitzero"`
 	GitSource   *GitSource   `json:"git_source,omitzero"` // with the commit that was used
 
-	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // the parameters of this run
-	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // with the values that were used
+	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // parameters of this run
+	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // parameters with the values of this run
 	RepairHistory        []RepairHistoryItem `json:"repair_history,omitzero"`        // only with GetRun.IncludeHistory
 
 	EffectivePerformanceTarget PerformanceTarget `json:"effective_performance_target,omitzero"`
@@ -207,22 +206,23 @@ type Run struct {
 	DeploymentID               string            `json:"deployment_id,omitzero"` // of the bundle that deployed the job
 	VersionID                  string            `json:"version_id,omitzero"`    // of the bundle that deployed the job
 
-	// HasMore is true in a list of version 2.2 if lists within the run were cut at
-	// 100 elements. GetRun returns all elements.
+	// HasMore reports, in lists of version 2.2, that lists within the run are cut
+	// off after 100 elements. GetRun returns all elements.
 	HasMore bool `json:"has_more,omitzero"`
 }
 
-// Done reports whether the run is over, whether or not it succeeded.
+// Done reports whether the run has ended, whether or not it succeeded.
 func (r *Run) Done() bool { return r.progress().done() }
 
-// Succeeded reports whether the run is over and succeeded.
+// Succeeded reports whether the run has ended and succeeded.
 func (r *Run) Succeeded() bool { return r.progress().succeeded() }
 
-// Result returns how the run ended. It is empty for a run that is not over or
-// was skipped. It reads State or Status, whichever the server sent, and works on nil.
+// Result returns the result of the run. It is empty for a run that was skipped or
+// has not ended. It works on nil.
 func (r *Run) Result() RunResultState { return r.progress().result() }
 
-// Message returns the service's message about the state of the run. It works on nil.
+// Message returns the service's message about the state of the run. It works on
+// nil.
 func (r *Run) Message() string { return r.progress().message() }
 
 func (r *Run) progress() progress {
@@ -232,8 +232,8 @@ func (r *Run) progress() progress {
 	return progress{r.State, r.Status}
 }
 
-// A RunTask is one attempt at a task of a run: the task and its state. A task that
-// was retried or repaired appears several times.
+// A RunTask is one attempt of a task of a run. A task that was retried or repaired
+// appears several times.
 type RunTask struct {
 	Task
 
@@ -245,7 +245,7 @@ type RunTask struct {
 	Status *RunStatus `json:"status,omitzero"` // nil on older servers
 
 	StartTime         Millis         `json:"start_time,omitzero"` // 0 if the task never started
-	EndTime           Millis         `json:"end_time,omitzero"`   // 0 until the task is over
+	EndTime           Millis         `json:"end_time,omitzero"`   // 0 until the task has ended
 	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`
 	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`
 	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"`
@@ -260,17 +260,18 @@ type RunTask struct {
 	EffectiveServerlessComputeID string            `json:"effective_serverless_compute_id,omitzero"`
 }
 
-// Done reports whether the task is over, whether or not it succeeded.
+// Done reports whether the task has ended, whether or not it succeeded.
 func (t *RunTask) Done() bool { return t.progress().done() }
 
-// Succeeded reports whether the task is over and succeeded.
+// Succeeded reports whether the task has ended and succeeded.
 func (t *RunTask) Succeeded() bool { return t.progress().succeeded() }
 
-// Result returns how the task ended. It is empty for a task that is not over or
-// was skipped. It reads State or Status, whichever the server sent, and works on nil.
+// Result returns the result of the task. It is empty for a task that was skipped or
+// has not ended. It works on nil.
 func (t *RunTask) Result() RunResultState { return t.progress().result() }
 
-// Message returns the service's message about the state of the task. It works on nil.
+// Message returns the service's message about the state of the task. It works on
+// nil.
 func (t *RunTask) Message() string { return t.progress().message() }
 
 func (t *RunTask) progress() progress {
@@ -280,10 +281,10 @@ func (t *RunTask) progress() progress {
 	return progress{t.State, t.Status}
 }
 
-// A RunState is the state of a run, and its result.
+// A RunState is the state of a run and its result.
 type RunState struct {
 	LifeCycleState          RunLifeCycleState `json:"life_cycle_state,omitzero"`
-	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until the run is over
+	ResultState             RunResultState    `json:"result_state,omitzero"`               // empty until the run has ended
 	StateMessage            string            `json:"state_message,omitzero"`              // human-readable; its wording is not stable
 	QueueReason             string            `json:"queue_reason,omitzero"`               // why the run is queued
 	UserCancelledOrTimedout bool              `json:"user_cancelled_or_timedout,omitzero"` // a user or the time limit ended the run
@@ -311,7 +312,7 @@ type RunTerminationDetails struct {
 
 // TriggerInfo has details about what started a run.
 type TriggerInfo struct {
-	RunID        int64            `json:"run_id,omitzero"` // the task run that ran this job
+	RunID        int64            `json:"run_id,omitzero"` // the task run that started this run
 	SQLCondition *RunSQLCondition `json:"sql_condition,omitzero"`
 }
 
@@ -332,17 +333,17 @@ type RunCluster struct {
 
 // A ClusterInstance is the cluster that a run actually runs on.
 type ClusterInstance struct {
-	ClusterID      string `json:"cluster_id,omitzero"`       // set for a new cluster once it was requested
-	SparkContextID string `json:"spark_context_id,omitzero"` // set when the work has started
+	ClusterID      string `json:"cluster_id,omitzero"`       // for a new cluster, set when it was requested
+	SparkContextID string `json:"spark_context_id,omitzero"` // set when the work starts
 }
 
-// RunParameters are parameters for one run. Set the field for the kind of task.
-// The service ignores the others. The JSON form of each may have up to 10,000 bytes.
+// RunParameters are parameters for one run. Set the field for the kind of task. The
+// service ignores the others. Each field may have at most 10,000 bytes in JSON.
 type RunParameters struct {
 	JARParams         []string          `json:"jar_params,omitzero"`          // not together with NotebookParams
-	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // override the task's BaseParameters of the same names
+	NotebookParams    map[string]string `json:"notebook_params,omitzero"`     // override values of the task's BaseParameters
 	PythonParams      []string          `json:"python_params,omitzero"`       // replace the parameters of the task
-	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // for a wheel
+	PythonNamedParams map[string]string `json:"python_named_params,omitzero"` // for a wheel task
 	SparkSubmitParams []string          `json:"spark_submit_params,omitzero"` // replace the parameters of the task
 	SQLParams         map[string]string `json:"sql_params,omitzero"`
 	DBTCommands       []string          `json:"dbt_commands,omitzero"` // replace the commands of the task
@@ -352,7 +353,7 @@ type RunParameters struct {
 // A RepairHistoryItem is the original run or one repair of it.
 type RepairHistoryItem struct {
 	Type                       RepairHistoryItemType `json:"type,omitzero"`
-	ID                         int64                 `json:"id,omitzero"` // of a repair
+	ID                         int64                 `json:"id,omitzero"` // ID of the repair; 0 for the original run
 	StartTime                  Millis                `json:"start_time,omitzero"`
 	EndTime                    Millis                `json:"end_time,omitzero"`
 	State                      *RunState             `json:"state,omitzero"`
@@ -361,8 +362,8 @@ type RepairHistoryItem struct {
 	EffectivePerformanceTarget PerformanceTarget     `json:"effective_performance_target,omitzero"`
 }
 
-// ResolvedValues hold the values of a task after references were resolved. Only
-// the field for the kind of task is set, and in it only values that can contain
+// ResolvedValues hold the values of a task after references were replaced. Only the
+// field for the kind of task is set. It contains only values that can contain
 // references.
 type ResolvedValues struct {
 	NotebookTask    *NotebookTask         `json:"notebook_task,omitzero"`
@@ -379,18 +380,18 @@ type ResolvedValues struct {
 	SimulationTask  *ResolvedParameters   `json:"simulation_task,omitzero"`
 }
 
-// ResolvedRunJobValues are the parameters that another job was run with.
+// ResolvedRunJobValues are the parameters with which another job was run.
 type ResolvedRunJobValues struct {
 	JobParameters map[string]string `json:"job_parameters,omitzero"`
 	Parameters    map[string]string `json:"parameters,omitzero"`
 }
 
-// ResolvedParameters are the parameters that a task was run with.
+// ResolvedParameters are the parameters with which a task was run.
 type ResolvedParameters struct {
 	Parameters map[string]string `json:"parameters,omitzero"`
 }
 
-// RunNow names a job to run, and the parameters of the run.
+// RunNow selects a job to run and sets the parameters of the run.
 type RunNow struct {
 	JobID         int64             `json:"job_id"`
 	JobParameters map[string]string `json:"job_parameters,omitzero"` // values for the job's Parameters
@@ -402,8 +403,8 @@ type RunNow struct {
 	Queue             *QueueSettings    `json:"queue,omitzero"`              // overrides the job's
 
 	// IdempotencyToken identifies the run. A second call with the same token starts
-	// nothing and returns the first run. It has up to 64 characters. If it is empty,
-	// the client generates one, so that it can retry the call.
+	// no run and returns the first run. It has at most 64 characters. RunNow
+	// generates a token if the field is empty.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
@@ -415,19 +416,20 @@ type RunNowResult struct {
 
 func (r *RunNowResult) validate() error { return named("run_id", r.RunID != 0) }
 
-// RunNow starts a run of a job and returns at once. [JobsService.WaitRun] waits
-// for the run. If the job already has its maximum of concurrent runs, the run ends
-// as [RunSkipped] or waits as [RunQueued]. The request carries an idempotency
-// token, so the client can retry it without starting a second run.
+// RunNow starts a run of a job and returns its ID immediately.
+// [JobsService.WaitRun] waits for the run. If the job already has its maximum
+// number of concurrent runs, the run ends as [RunSkipped] or waits as [RunQueued].
+// The request carries an idempotency token, so the client can retry it without
+// starting a second run.
 func (s *JobsService) RunNow(ctx context.Context, in RunNow) (*RunNowResult, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	return do[RunNowResult](ctx, s.client, post(s.path("/jobs/run-now")).params(in).idempotencyToken(in.IdempotencyToken))
 }
 
-// SubmitRun describes a run without a job: a single task at the top level, or
-// Tasks. The fields are those of [JobSettings].
+// SubmitRun describes a run without a job. It has either a single task at the top
+// level, or Tasks. The fields are those of [JobSettings].
 type SubmitRun struct {
-	RunName string `json:"run_name,omitzero"` // empty for Untitled
+	RunName string `json:"run_name,omitzero"` // empty for "Untitled"
 
 	ExistingClusterID string       `json:"existing_cluster_id,omitzero"`
 	NewCluster        *ClusterSpec `json:"new_cluster,omitzero"`
@@ -442,7 +444,7 @@ type SubmitRun struct {
 	DBTTask         *DBTTask         `json:"dbt_task,omitzero"`
 	SQLTask         *SQLTask         `json:"sql_task,omitzero"`
 
-	Tasks        []Task           `json:"tasks,omitzero"`        // up to 100, or 1000 from version 2.2 on
+	Tasks        []Task           `json:"tasks,omitzero"`        // at most 100; at most 1000 from version 2.2 on
 	JobClusters  []JobCluster     `json:"job_clusters,omitzero"` // newer servers do not accept it
 	Environments []JobEnvironment `json:"environments,omitzero"`
 	GitSource    *GitSource       `json:"git_source,omitzero"`
@@ -462,15 +464,14 @@ type SubmitRun struct {
 	UsagePolicyID     string             `json:"usage_policy_id,omitzero"`
 
 	// IdempotencyToken identifies the run. A second call with the same token starts
-	// nothing and returns the first run. It has up to 64 characters. If it is empty,
-	// the client generates one, so that it can retry the call.
+	// no run and returns the first run. It has at most 64 characters. SubmitRun
+	// generates a token if the field is empty.
 	IdempotencyToken string `json:"idempotency_token,omitzero"`
 }
 
-// SubmitRun starts a run without a job and returns its ID at once.
-// [JobsService.WaitRun] waits for the run. The service does not retry such runs.
-// The request carries an idempotency token, so the client can retry it without
-// starting a second run.
+// SubmitRun starts a run without a job and returns its ID immediately.
+// [JobsService.WaitRun] waits for the run. The request carries an idempotency
+// token, so the client can retry it without starting a second run.
 func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error) {
 	in.IdempotencyToken = cmp.Or(in.IdempotencyToken, s.client.newIdempotencyToken())
 	r := post(s.path("/jobs/runs/submit")).params(in).idempotencyToken(in.IdempotencyToken)
@@ -481,24 +482,24 @@ func (s *JobsService) SubmitRun(ctx context.Context, in SubmitRun) (int64, error
 	return out.RunID, nil
 }
 
-// ListRuns narrows a list of runs. Its zero value lists all runs of all jobs in
-// the last 60 days, which is how long the service keeps them.
+// ListRuns filters a list of runs. Its zero value lists all runs of all jobs in the
+// last 60 days, because the service keeps runs for 60 days.
 type ListRuns struct {
 	JobID         int64   `json:"job_id,omitzero"`
-	ActiveOnly    bool    `json:"active_only,omitzero"`    // runs that are not over
-	CompletedOnly bool    `json:"completed_only,omitzero"` // runs that are over; not together with ActiveOnly
+	ActiveOnly    bool    `json:"active_only,omitzero"`    // only runs that have not ended
+	CompletedOnly bool    `json:"completed_only,omitzero"` // only runs that have ended; excludes ActiveOnly
 	RunType       RunType `json:"run_type,omitzero"`
-	StartTimeFrom Millis  `json:"start_time_from,omitzero"` // started then or later
-	StartTimeTo   Millis  `json:"start_time_to,omitzero"`   // started then or earlier
-	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // with tasks and clusters, which are left out otherwise from version 2.1 on
-	Offset        int     `json:"offset,omitzero"`          // runs to skip; the service rejects more than 10,000
-	PageSize      int     `json:"limit"`                    // runs to request at a time; 0 for as many as the service sends
+	StartTimeFrom Millis  `json:"start_time_from,omitzero"` // only runs that started at this time or later
+	StartTimeTo   Millis  `json:"start_time_to,omitzero"`   // only runs that started at this time or earlier
+	ExpandTasks   bool    `json:"expand_tasks,omitzero"`    // include tasks and clusters; only version 2.0 always includes them
+	Offset        int     `json:"offset,omitzero"`          // newest runs to skip; the service rejects more than 10,000
+	PageSize      int     `json:"limit"`                    // runs to request at a time; 0 for the maximum
 	PageToken     string  `json:"page_token,omitzero"`      // the page to start with; empty for the first
-	Limit         int     `json:"-"`                        // runs to return in total; 0 for all
+	Limit         int     `json:"-"`                        // maximum number of runs to return in total; 0 for all
 }
 
-// ListRuns returns runs, the latest first. [JobsService.AllRuns] yields them in
-// constant memory.
+// ListRuns returns the runs, newest first. [JobsService.AllRuns] needs less memory
+// for long lists.
 func (s *JobsService) ListRuns(ctx context.Context, in ListRuns) ([]Run, error) {
 	return collect(s.AllRuns(ctx, in))
 }
@@ -535,7 +536,7 @@ func (s *JobsService) runsPage(ctx context.Context, in ListRuns, token string) (
 	return &Page[Run]{page.Runs, page.next(in.Offset, in.PageToken, len(page.Runs))}, nil
 }
 
-// GetRun names a run, and the optional details to return with it.
+// GetRun selects a run and the optional details to return with it.
 type GetRun struct {
 	RunID                 int64 `json:"run_id"`
 	IncludeHistory        bool  `json:"include_history,omitzero"`
@@ -543,8 +544,8 @@ type GetRun struct {
 }
 
 // GetRun returns a run of a job or of a task. It fails with
-// [ErrResourceDoesNotExist] if there is no such run. Version 2.2 sends a large
-// run in pages, all of which it reads.
+// [ErrResourceDoesNotExist] if the run does not exist. Version 2.2 of the API sends
+// a large run in several pages. GetRun reads all of them.
 func (s *JobsService) GetRun(ctx context.Context, in GetRun) (*Run, error) {
 	type part struct {
 		Run
@@ -571,9 +572,9 @@ func (s *JobsService) GetRun(ctx context.Context, in GetRun) (*Run, error) {
 	return &whole.Run, nil
 }
 
-// CancelRun cancels a run of a job or of a task. It returns before the run ends,
-// which is soon after, with [RunResultCanceled]. Canceling a run that is over does
-// nothing. The call is idempotent.
+// CancelRun starts to cancel a run of a job or of a task. The run then soon ends
+// with [RunResultCanceled]. Canceling a run that has ended has no effect. CancelRun
+// is idempotent, so the client retries it.
 func (s *JobsService) CancelRun(ctx context.Context, runID int64) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel")).required("run_id", runID).idempotent(), nil)
 }
@@ -584,37 +585,38 @@ type CancelAllRuns struct {
 	AllQueuedRuns bool  `json:"all_queued_runs,omitzero"` // only queued runs; without JobID, those of the whole workspace
 }
 
-// CancelAllRuns cancels many runs. It returns before they end. It does not prevent
-// new runs from starting. The call is idempotent.
+// CancelAllRuns starts to cancel many runs. It does not prevent new runs from
+// starting. It is idempotent, so the client retries it.
 func (s *JobsService) CancelAllRuns(ctx context.Context, in CancelAllRuns) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/cancel-all")).params(in).idempotent(), nil)
 }
 
-// DeleteRun deletes a run that is over. It fails if the run is active. It fails
-// with [ErrResourceDoesNotExist] if there is no such run. The call is idempotent.
+// DeleteRun deletes a run that has ended. It fails if the run is active. It fails
+// with [ErrResourceDoesNotExist] if the run does not exist. It is idempotent, so
+// the client retries it.
 func (s *JobsService) DeleteRun(ctx context.Context, runID int64) error {
 	return s.client.Do(ctx, post(s.path("/jobs/runs/delete")).required("run_id", runID).treatAsSuccess(ErrResourceDoesNotExist), nil)
 }
 
 // RepairRun selects the tasks of a run to run again. Set RerunTasks or
-// RerunAllFailedTasks. The service does not reuse the parameters of the run, so
-// set them again.
+// RerunAllFailedTasks. The service does not reuse the parameters of the run, so set
+// them again.
 type RepairRun struct {
-	RunID               int64    `json:"run_id"`                    // a run that is over
-	LatestRepairID      int64    `json:"latest_repair_id,omitzero"` // the previous repair; required if there was one
+	RunID               int64    `json:"run_id"`                    // the run must have ended
+	LatestRepairID      int64    `json:"latest_repair_id,omitzero"` // ID of the previous repair; required if there was one
 	RerunTasks          []string `json:"rerun_tasks,omitzero"`      // keys of tasks
 	RerunAllFailedTasks bool     `json:"rerun_all_failed_tasks,omitzero"`
-	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also the tasks that depend on them, even if they succeeded
+	RerunDependentTasks bool     `json:"rerun_dependent_tasks,omitzero"` // also run the tasks that depend on them, even if they succeeded
 
 	JobParameters map[string]string `json:"job_parameters,omitzero"`
 	RunParameters
 	PerformanceTarget PerformanceTarget `json:"performance_target,omitzero"`
 }
 
-// RepairRun runs tasks of a run again, as part of the same run and with the
-// current settings of the job. It returns the ID of the repair at once. It needs
-// version 2.1 of the Jobs API or later; see [WithJobsAPI]. The client does not
-// retry it after a lost response.
+// RepairRun runs tasks of a run again. They are part of the same run and use the
+// current settings of the job. RepairRun returns the ID of the repair immediately.
+// It requires version 2.1 or 2.2 of the Jobs API; see [WithJobsAPI]. The client
+// does not retry it after a lost response.
 func (s *JobsService) RepairRun(ctx context.Context, in RepairRun) (int64, error) {
 	r := post(s.path("/jobs/runs/repair")).params(in)
 	if s.client.jobsAPI == "2.0" {

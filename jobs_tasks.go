@@ -7,7 +7,7 @@ type RunIf string
 // Conditions on the tasks that a task depends on.
 const (
 	RunIfAllSuccess        RunIf = "ALL_SUCCESS" // the default
-	RunIfAllDone           RunIf = "ALL_DONE"    // all are done, whatever their results
+	RunIfAllDone           RunIf = "ALL_DONE"    // all have ended, regardless of their results
 	RunIfAtLeastOneSuccess RunIf = "AT_LEAST_ONE_SUCCESS"
 	RunIfNoneFailed        RunIf = "NONE_FAILED" // none failed, and at least one ran
 	RunIfAtLeastOneFailed  RunIf = "AT_LEAST_ONE_FAILED"
@@ -67,8 +67,8 @@ const (
 	PowerBIDual        PowerBIStorageMode = "DUAL"
 )
 
-// A Task is one step of a job or of a submitted run. It has exactly one of the
-// task fields, compute to run on, and the tasks that it depends on.
+// A Task is one step of a job or of a submitted run. It has exactly one of the task
+// fields, the compute to run on, and the tasks on which it depends.
 type Task struct {
 	TaskKey     string           `json:"task_key"`             // identifies the task within the job: 1 to 100 letters, digits, - and _
 	Description string           `json:"description,omitzero"` // at most 4096 bytes
@@ -138,7 +138,7 @@ type TaskCompute struct {
 type NotebookTask struct {
 	NotebookPath      string            `json:"notebook_path"`               // an absolute workspace path, or a path relative to the repository for TaskSourceGit
 	BaseParameters    map[string]string `json:"base_parameters,omitzero"`    // values of the notebook's widgets; the parameters of a run override them
-	Source            TaskSource        `json:"source,omitzero"`             // empty for Git if the job has a GitSource, otherwise the workspace
+	Source            TaskSource        `json:"source,omitzero"`             // empty for Git if the job has a GitSource, and otherwise for the workspace
 	WarehouseID       string            `json:"warehouse_id,omitzero"`       // runs a SQL notebook on a SQL warehouse
 	RevisionTimestamp Millis            `json:"revision_timestamp,omitzero"` // runs an older revision; newer servers ignore it
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// WatchRun polls a run until it is over. It yields the run first as it is, and
-// then after each change of its state or of the state of one of its tasks. A
-// failed run is not an error here: WatchRun fails only if the context ends or
-// the run no longer exists.
+// WatchRun polls a run until it ends. It first yields the current run. Then it
+// yields the run after each change of its state or of the state of one of its
+// tasks. A failed run is not an error here. WatchRun fails only if the context ends
+// or the run no longer exists.
 func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run, error] {
 	get := func(ctx context.Context) (*Run, error) { return s.GetRun(ctx, GetRun{RunID: runID}) }
 	return func(yield func(*Run, error) bool) {
@@ -28,10 +28,10 @@ func (s *JobsService) WatchRun(ctx context.Context, runID int64) iter.Seq2[*Run,
 	}
 }
 
-// WaitRun waits until a run is over and returns it if it succeeded. A run that
-// failed, timed out, was canceled or was skipped is a [*RunError]. The wait has
-// no limit other than the context. Any number of waits of one client may be under
-// way: they share their polls.
+// WaitRun waits until a run ends, and returns it if it succeeded. If the run
+// failed, timed out, was canceled or was skipped, the error is a [*RunError]. Only
+// the context limits the wait. Waits of one client share their polls, so there may
+// be any number of them.
 func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
 	same := func(before, after *Run) bool { return !after.Done() }
 	var last *Run
@@ -46,9 +46,9 @@ func (s *JobsService) WaitRun(ctx context.Context, runID int64) (*Run, error) {
 	return s.result(ctx, last)
 }
 
-// WaitRuns waits for many runs, and yields each when it is over. The error of a
-// run that did not succeed is a [*RunError], and the others go on. Any other error
-// says which run it is about. The sequence ends when all runs are over. Ending it
+// WaitRuns waits for many runs and yields each run when it ends. If a run did not
+// succeed, its error is a [*RunError], and the other waits continue. Any other
+// error names the run. The sequence ends when all runs have ended. Leaving the loop
 // early ends the waits.
 func (s *JobsService) WaitRuns(ctx context.Context, runIDs []int64) iter.Seq2[*Run, error] {
 	return func(yield func(*Run, error) bool) {
@@ -111,9 +111,9 @@ func (s *JobsService) pending(ctx context.Context, wanted func(runID int64) bool
 	}
 }
 
-// RunResult is [JobsService.WaitRun] without the wait. It returns a run that
-// succeeded or is not over yet. The error of a run that is over and did not
-// succeed is a [*RunError], which says why.
+// RunResult returns a run, without waiting, if it succeeded or has not ended yet.
+// If the run has ended and did not succeed, the error is a [*RunError], which
+// states the reason.
 func (s *JobsService) RunResult(ctx context.Context, runID int64) (*Run, error) {
 	run, err := s.GetRun(ctx, GetRun{RunID: runID})
 	if err != nil {
@@ -229,10 +229,10 @@ func (p progress) message() string {
 	return ""
 }
 
-// A RunError says why a run that is over did not succeed. [JobsService.WaitRun]
-// and [JobsService.RunResult] return it.
+// A RunError says why a run did not succeed. [JobsService.WaitRun] and
+// [JobsService.RunResult] return it.
 type RunError struct {
-	Run         *Run           // the run as it ended
+	Run         *Run           // the run after it ended
 	Result      RunResultState // empty if the run ended without a result, for example because it was skipped
 	Message     string         // the service's message about the run
 	FailedTasks []FailedTask   // the tasks that failed; tasks skipped because of them are not listed
@@ -244,12 +244,12 @@ type RunError struct {
 // A FailedTask is a task whose last attempt did not succeed.
 type FailedTask struct {
 	TaskKey string
-	RunID   int64 // of its last attempt, for [JobsService.GetRunOutput]
+	RunID   int64 // run ID of the last attempt, for [JobsService.GetRunOutput]
 	Result  RunResultState
 	Message string
 }
 
-// Error says in one line how the run ended and why.
+// Error states the result of the run and its cause in one line.
 func (e *RunError) Error() string {
 	var b strings.Builder
 	run := cmp.Or(e.Run, &Run{})

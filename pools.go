@@ -53,7 +53,7 @@ type PoolAWSAttributes struct {
 // PoolAzureAttributes are the attributes that are specific to pools on Azure.
 type PoolAzureAttributes struct {
 	Availability             PoolAzureAvailability `json:"availability,omitzero"`
-	SpotBidMaxPrice          float64               `json:"spot_bid_max_price,omitzero"`         // in US dollars per hour; -1 for the on-demand price
+	SpotBidMaxPrice          float64               `json:"spot_bid_max_price,omitzero"`         // in US dollars per hour; -1 allows any price up to the on-demand price
 	CapacityReservationGroup string                `json:"capacity_reservation_group,omitzero"` // a resource ID
 }
 
