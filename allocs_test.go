@@ -11,7 +11,7 @@ import (
 	"github.com/go-databricks/databricks"
 )
 
-// canned answers every request with the same reply.
+// canned is a transport that sends the same response to every request.
 type canned string
 
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -22,13 +22,13 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(c))), ContentLength: int64(len(c))}, nil
 }
 
-// What a call allocates is known: a change that makes it more shows here. The
-// bounds leave room for other versions of Go, and not for much else.
+// A change that makes a call allocate more fails this test. The limits leave some
+// room for other versions of Go.
 func TestAllocs(t *testing.T) {
 	for _, row := range []struct {
-		name, reply string
-		bound       float64
-		call        func(*testing.T, *databricks.Client) error
+		name, response string
+		bound          float64
+		call           func(*testing.T, *databricks.Client) error
 	}{
 		{"nothing in, nothing out", `{}`, 30, func(t *testing.T, c *databricks.Client) error {
 			return c.Do(t.Context(), databricks.Request{Method: "GET", Path: "/api/2.0/clusters/list-zones"}, nil)
@@ -64,7 +64,7 @@ func TestAllocs(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			client, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("token"),
-				databricks.WithHTTPClient(&http.Client{Transport: canned(row.reply)}))
+				databricks.WithHTTPClient(&http.Client{Transport: canned(row.response)}))
 			require.NoError(t, err)
 			allocs := testing.AllocsPerRun(200, func() {
 				if err := row.call(t, client); err != nil {

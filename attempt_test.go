@@ -28,7 +28,7 @@ import (
 	"github.com/go-databricks/databricks/internal/sending"
 )
 
-// gate is a source that yields its text only when it is let through.
+// gate is a source that yields its text only after the test opens it.
 type gate struct {
 	io.Reader
 	open <-chan struct{}
@@ -45,8 +45,8 @@ func rawBody(size int64, open func() io.Reader) Request {
 	}}}
 }
 
-// A rejection that arrives before the body was sent leaves a write behind. That
-// write ends with an error, which says nothing about the next attempt.
+// If a rejection arrives before the body was sent, a write is still in progress.
+// Its error must not affect the next attempt.
 func TestAttempt_lateWriteOfAnEarlierAttempt(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -61,8 +61,8 @@ func TestAttempt_lateWriteOfAnEarlierAttempt(t *testing.T) {
 			}
 			in := bufio.NewReader(conn)
 			req, err := http.ReadRequest(in)
-			if err == nil && n == 0 { // the body is still to come
-				rawReply(429, "Retry-After: 0\r\nConnection: close\r\n", "")(conn)
+			if err == nil && n == 0 { // the body has not been sent yet
+				rawResponse(429, "Retry-After: 0\r\nConnection: close\r\n", "")(conn)
 				go func() { io.Copy(io.Discard, conn) }()
 				continue
 			}
@@ -88,7 +88,7 @@ func TestAttempt_lateWriteOfAnEarlierAttempt(t *testing.T) {
 	assert.ErrorAs(t, err, new(*OutcomeUnknownError))
 }
 
-// A body that is not as long as its size is never sent whole.
+// A body whose length differs from its size is never sent completely.
 func TestAttempt_bodyOfAnotherSize(t *testing.T) {
 	for name, text := range map[string]string{"empty": "", "short": "12345678", "one more": "1234567890", "many more": strings.Repeat("x", 200_000)} {
 		for how, reader := range map[string]func(io.Reader) io.Reader{
@@ -116,7 +116,7 @@ func TestAttempt_bodyOfAnotherSize(t *testing.T) {
 			}
 		}
 	}
-	c, s := scriptedClient(t, nil, answer(200, `{}`))
+	c, s := scriptedClient(t, nil, respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), rawBody(0, func() io.Reader { return strings.NewReader("") }), nil))
 	assert.ErrorIs(t, c.Do(t.Context(), rawBody(0, func() io.Reader { return strings.NewReader("x") }), nil), ErrSourceChanged)
 	assert.Equal(t, []string{""}, s.bodies)
@@ -124,7 +124,8 @@ func TestAttempt_bodyOfAnotherSize(t *testing.T) {
 	assert.Equal(t, []string{"", "any"}, s.bodies)
 }
 
-// A source that fails is the failure, and the service never gets it whole.
+// If the source fails, the call fails with its error. The service never receives
+// the complete source.
 func TestAttempt_sourceThatFails(t *testing.T) {
 	broken := errors.New("the disk is gone")
 	for _, size := range []int64{9, -1} {
@@ -144,7 +145,7 @@ func TestAttempt_sourceThatFails(t *testing.T) {
 	}
 }
 
-// Nobody reads a source any more when it is opened again.
+// Nothing reads a source any more when it is opened again.
 func TestAttempt_oneReadOfASourceAtATime(t *testing.T) {
 	released := make(chan struct{})
 	var reading, both atomic.Int64
@@ -168,10 +169,10 @@ func TestAttempt_oneReadOfASourceAtATime(t *testing.T) {
 			go func() { close(started); io.ReadAll(r.Body) }()
 			<-started
 			time.AfterFunc(20*time.Millisecond, func() { close(released) })
-			return answer(429, "", "Retry-After", "0")(r)
+			return respond(429, "", "Retry-After", "0")(r)
 		}
 		io.ReadAll(r.Body)
-		return answer(200, `{}`)(r)
+		return respond(200, `{}`)(r)
 	})
 	require.NoError(t, newTestClient(t, "https://w.example.com", WithHTTPClient(&http.Client{Transport: s})).Do(t.Context(), r, nil))
 	assert.Zero(t, both.Load(), "sources opened while another was read")
@@ -181,7 +182,7 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
-// roundTrips is a transport made of a function, which gets the number of the request.
+// roundTrips is a transport that calls a function with the number of the request.
 func roundTrips(f func(n int, r *http.Request) (*http.Response, error)) http.RoundTripper {
 	var n atomic.Int64
 	return roundTripFunc(func(r *http.Request) (*http.Response, error) { return f(int(n.Add(1)), r) })
@@ -191,7 +192,7 @@ type roundTripFunc func(*http.Request) (*http.Response, error)
 
 func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// Errors of HTTP/2 that prove that the server did not process the request.
+// HTTP/2 errors that prove that the server did not process the request.
 func TestAttempt_notProcessed(t *testing.T) {
 	for text, proof := range map[string]bool{
 		"stream error: stream ID 5; REFUSED_STREAM; received from peer":                                         true,
@@ -207,14 +208,14 @@ func TestAttempt_notProcessed(t *testing.T) {
 	} {
 		c, _ := scriptedClient(t, nil, func(*http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("wrapped: %w", errors.New(text))
-		}, answer(200, `{}`))
+		}, respond(200, `{}`))
 		err := c.Do(t.Context(), aWrite, nil)
 		assert.Equal(t, proof, err == nil, "%s: %v", text, err)
 	}
 }
 
-// A server that goes away now and then, as those do that are replaced, loses no
-// block: what it did not process is sent again.
+// A server that shuts down its connections now and then causes no loss of blocks.
+// The client sends unprocessed blocks again.
 func TestAttempt_serverGoesAway(t *testing.T) {
 	var mu sync.Mutex
 	works := map[string]int{}
@@ -252,12 +253,12 @@ func TestAttempt_serverGoesAway(t *testing.T) {
 	}
 }
 
-// Each attempt has a header of its own: whatever is added is there once.
+// Each attempt has its own header, so an added field appears once.
 func TestAttempt_freshHeader(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	jar.SetCookies(&url.URL{Scheme: "https", Host: "w.example.com"}, []*http.Cookie{{Name: "a", Value: "1"}})
-	s := &scripted{answers: []func(*http.Request) (*http.Response, error){answer(429, ""), answer(429, ""), answer(200, `{}`)}}
+	s := &scripted{responses: []func(*http.Request) (*http.Response, error){respond(429, ""), respond(429, ""), respond(200, `{}`)}}
 	c, err := NewClient(WithHost("https://w.example.com"), WithRetryPolicy(fast), WithHTTPClient(&http.Client{Transport: s, Jar: jar}),
 		WithAuth(func(r *http.Request) error {
 			r.Header.Add("X-Credential", "secret")
@@ -274,12 +275,12 @@ func TestAttempt_freshHeader(t *testing.T) {
 	}
 }
 
-// ways are the ways in which a response is read.
+// ways are the ways to read a response.
 var ways = map[string]func(c *Client, r Request) error{
 	"dropped":       func(c *Client, r Request) error { return c.Do(context.Background(), r, nil) },
 	"into a struct": func(c *Client, r Request) error { return c.Do(context.Background(), r, &struct{ ID string }{}) },
 	"into a list":   func(c *Client, r Request) error { return c.Do(context.Background(), r, &[]string{}) },
-	"with an id":    func(c *Client, r Request) error { return c.Do(context.Background(), r, new(checkedReply)) },
+	"with an id":    func(c *Client, r Request) error { return c.Do(context.Background(), r, new(checkedResponse)) },
 	"by a function": func(c *Client, r Request) error {
 		return c.Do(context.Background(), r, func(in io.Reader) error { _, err := io.ReadAll(in); return err })
 	},
@@ -302,7 +303,7 @@ func TestDo_rejectionWithSuccess(t *testing.T) {
 			`{"error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED","message":"too big"}`,
 			"\n {\"message\":\"too big\",\"details\":[],\n\"error_code\":\"MAX_NOTEBOOK_SIZE_EXCEEDED\"}\n",
 		} {
-			c, s := scriptedClient(t, nil, answer(200, body))
+			c, s := scriptedClient(t, nil, respond(200, body))
 			err := do(c, aWrite)
 			e, ok := err.(*APIError)
 			require.True(t, ok, "%s: %v", way, err)
@@ -312,9 +313,9 @@ func TestDo_rejectionWithSuccess(t *testing.T) {
 			assert.Len(t, s.sent, 1, way)
 		}
 	}
-	c, _ := scriptedClient(t, nil, answer(200, `{"error_code":"X","message":"a file"}`, "Content-Type", "application/octet-stream"))
+	c, _ := scriptedClient(t, nil, respond(200, `{"error_code":"X","message":"a file"}`, "Content-Type", "application/octet-stream"))
 	assert.NoError(t, ways["by a function"](c, aRead), "a file may hold anything")
-	c, _ = scriptedClient(t, nil, answer(200, `{"error_code":null,"id":"1","nested":{"error_code":"X"}}`))
+	c, _ = scriptedClient(t, nil, respond(200, `{"error_code":null,"id":"1","nested":{"error_code":"X"}}`))
 	assert.NoError(t, ways["into a struct"](c, aRead))
 }
 
@@ -325,7 +326,7 @@ func TestDo_successWithoutContent(t *testing.T) {
 			nothing := name == "nothing" || name == "blank"
 			fine := strings.HasPrefix(way, "by a function") || nothing && way == "dropped"
 			for _, r := range []Request{aRead, aWrite} {
-				c, s := scriptedClient(t, nil, answer(200, body))
+				c, s := scriptedClient(t, nil, respond(200, body))
 				err := do(c, r)
 				if fine {
 					assert.NoError(t, err, "%s, %s", name, way)
@@ -343,25 +344,25 @@ func TestDo_successWithoutContent(t *testing.T) {
 		}
 	}
 	for _, body := range []string{"{}", "null", "[]", `"done"`, "{\"a\":1}\n", strings.Repeat(" ", 100_000)} {
-		c, _ := scriptedClient(t, nil, answer(200, body))
+		c, _ := scriptedClient(t, nil, respond(200, body))
 		assert.NoError(t, c.Do(t.Context(), aWrite, nil), "%.10s", body)
 	}
 }
 
-// Failures that certainly did nothing are retried while there is time.
+// Failures without effect are retried until the time is up.
 func TestRetry_budget(t *testing.T) {
 	refused := func(*http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	}
-	notReady := answer(400, `{"error_code":"BAD_REQUEST","message":"Current organization 7 does not have any associated worker environments"}`)
+	notReady := respond(400, `{"error_code":"BAD_REQUEST","message":"Current organization 7 does not have any associated worker environments"}`)
 	for name, failure := range map[string]func(*http.Request) (*http.Response, error){
-		"refused": refused, "429": answer(429, ""), "429 at once": answer(429, "", "Retry-After", "0"), "not ready": notReady, "503 with Retry-After": answer(503, "", "Retry-After", "2"),
+		"refused": refused, "429": respond(429, ""), "429 at once": respond(429, "", "Retry-After", "0"), "not ready": notReady, "503 with Retry-After": respond(503, "", "Retry-After", "2"),
 	} {
 		for _, row := range []struct {
 			policy    RetryPolicy
-			deadline  time.Duration // 0: none
-			from, to  time.Duration // when the call ends
-			most, few int           // attempts
+			deadline  time.Duration // 0 for none
+			from, to  time.Duration // limits for the time at which the call ends
+			most, few int           // limits for the number of attempts
 		}{
 			{RetryPolicy{}, 0, 4 * time.Minute, 5 * time.Minute, 1000, 8},
 			{RetryPolicy{}, time.Minute, 25 * time.Second, time.Minute, 300, 6},
@@ -391,7 +392,7 @@ func TestRetry_budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, refused, answer(502, ""), refused, answer(500, ""), refused, answer(502, ""), refused, refused, answer(502, ""), answer(502, ""))
+		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, refused, respond(502, ""), refused, respond(500, ""), refused, respond(502, ""), refused, refused, respond(502, ""), respond(502, ""))
 		assert.Error(t, c.Do(ctx, aRead, nil))
 		assert.Len(t, s.sent, 10, "the fifth that may have done something is the last")
 	})
@@ -405,14 +406,14 @@ func TestRetry_errorTellsAttempts(t *testing.T) {
 			r       Request
 			want    string
 		}{
-			{answer(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow down"}`, "Retry-After", "2"), aWrite, "databricks: POST /api/2.0/things/make: 429 REQUEST_LIMIT_EXCEEDED: slow down (3 attempts in 4s)"},
-			{answer(400, `{"error_code":"BAD_REQUEST","message":"no"}`), aWrite, "databricks: POST /api/2.0/things/make: 400 BAD_REQUEST: no"},
-			{answer(503, `{}`, "Retry-After", "1"), aRead, "databricks: GET /api/2.0/things/get: 503: Service Unavailable (3 attempts in 2s)"},
+			{respond(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow down"}`, "Retry-After", "2"), aWrite, "databricks: POST /api/2.0/things/make: 429 REQUEST_LIMIT_EXCEEDED: slow down (3 attempts in 4s)"},
+			{respond(400, `{"error_code":"BAD_REQUEST","message":"no"}`), aWrite, "databricks: POST /api/2.0/things/make: 400 BAD_REQUEST: no"},
+			{respond(503, `{}`, "Retry-After", "1"), aRead, "databricks: GET /api/2.0/things/get: 503: Service Unavailable (3 attempts in 2s)"},
 		} {
 			c, _ := scriptedClient(t, []Option{WithRetryPolicy(policy)}, row.failure)
 			assert.EqualError(t, c.Do(t.Context(), row.r, nil), row.want)
 		}
-		c, _ := scriptedClient(t, []Option{WithRetryPolicy(policy)}, answer(503, `{}`, "Retry-After", "1"), lose)
+		c, _ := scriptedClient(t, []Option{WithRetryPolicy(policy)}, respond(503, `{}`, "Retry-After", "1"), lose)
 		assert.EqualError(t, c.Do(t.Context(), aWrite, nil),
 			"databricks: POST /api/2.0/things/make: outcome unknown, it may have been done: connection reset by peer (2 attempts in 1s)")
 	})
@@ -421,7 +422,7 @@ func TestRetry_errorTellsAttempts(t *testing.T) {
 func TestDo_needsAMethodAndAPath(t *testing.T) {
 	planned := 0
 	for _, opts := range [][]Option{nil, {WithPlan(func(PlannedCall) { planned++ })}} {
-		c, s := scriptedClient(t, opts, answer(200, `{}`))
+		c, s := scriptedClient(t, opts, respond(200, `{}`))
 		for _, r := range []Request{{Path: "/x"}, {Method: "GE T", Path: "/x"}, {Method: "POST\r\nX: 1", Path: "/x"}, {Method: "POST", Path: "x"}, {Method: "POST"}, {Method: "POST", Path: "/x?a=b"}} {
 			err := c.Do(t.Context(), r, nil)
 			assert.ErrorAs(t, err, new(*ArgumentError), "%+v", r)
@@ -432,7 +433,8 @@ func TestDo_needsAMethodAndAPath(t *testing.T) {
 	assert.Zero(t, planned)
 }
 
-// A proxy's refusal is the proxy's, and is final. Its password is sent once.
+// A rejection by the proxy is final and is reported as such. The proxy's password
+// is sent once.
 func TestAttempt_proxyRefuses(t *testing.T) {
 	for _, status := range []int{403, 407} {
 		for _, scheme := range []string{"https", "http"} {
@@ -466,8 +468,8 @@ func TestAttempt_proxyRefuses(t *testing.T) {
 	}
 }
 
-// Without TLS, a proxy responds in the place of the workspace. What it says of its
-// own is not the workspace's. What it passes on is.
+// Without TLS, a proxy can respond in place of the workspace. Its own responses are
+// attributed to the proxy, and forwarded ones to the workspace.
 func TestAttempt_proxyWithoutTLS(t *testing.T) {
 	const page = "<html><title>Access denied by policy 7</title></html>"
 	type header map[string]string
@@ -538,7 +540,7 @@ func TestAttempt_proxyWithoutTLS(t *testing.T) {
 	}
 }
 
-// An error that comes with a context is someone else's.
+// The cause of a context belongs to another operation.
 func TestAttempt_causeOfTheContextDecidesNothing(t *testing.T) {
 	other := &APIError{Method: "GET", Path: "/other", StatusCode: 404, Code: ErrResourceDoesNotExist}
 	for _, r := range []Request{aWrite, post("/x").required("id", "1").treatAsSuccess(ErrResourceDoesNotExist)} {
@@ -577,7 +579,7 @@ func TestAttempt_causeOfTheContextDecidesNothing(t *testing.T) {
 	}
 }
 
-// Where nothing was sent, the outcome is known.
+// If nothing was sent, the outcome is known.
 func TestAttempt_nothingWasSent(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { requests.Add(1); io.WriteString(w, "{}") }))
@@ -615,8 +617,8 @@ func TestAttempt_nothingWasSent(t *testing.T) {
 	}
 }
 
-// A response that never ends does not hold a call: not one that is neither
-// success nor error, and no other once the context ends.
+// An endless response does not block a call. A response that is neither success nor
+// error ends it, and so does the end of the context.
 func TestAttempt_responsesWithoutEnd(t *testing.T) {
 	for name, head := range map[string]string{
 		"101": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframes",
@@ -648,13 +650,14 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// The Timeout of the user's client bounds each attempt, and says so.
+// The Timeout of the caller's http.Client limits each attempt, and the error says
+// so.
 func TestAttempt_timeout(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if requests.Add(1) < 3 {
-			w.(http.Flusher).Flush() // also while the response is read
+			w.(http.Flusher).Flush() // the timeout also applies while the response is read
 			<-r.Context().Done()
 			return
 		}
@@ -680,12 +683,12 @@ func TestAttempt_transportsThatBreakTheRules(t *testing.T) {
 	}
 }
 
-// Messages count where the service sends them, and not as a part of a name.
+// A message counts only where the service sends it, and not as a part of a name.
 func TestAPIError_meaning(t *testing.T) {
 	for _, row := range []struct {
 		path, body string
 		status     int
-		sent       int // of a write; 3: it is retried
+		sent       int // requests of a write; 3 means that it is retried
 	}{
 		{"/api/1.2/commands/execute", `{"error":"ClusterNotReadyException: Cluster not ready"}`, 500, 3},
 		{"/api/1.2/commands/execute", `{"error":"com.databricks.x.ClusterNotReadyException"}`, 500, 3},
@@ -701,7 +704,7 @@ func TestAPIError_meaning(t *testing.T) {
 		{"/api/2.0/jobs/create", `{"error_code":"X","message":"com.databricks.backend.manager.util.UnknownWorkerEnvironmentException: no"}`, 500, 3},
 		{"/api/2.0/jobs/create", `{"error_code":"X","message":"RuntimeException: Unknown worker environment 7"}`, 500, 3},
 	} {
-		c, s := scriptedClient(t, nil, answer(row.status, row.body), answer(row.status, row.body), answer(200, `{}`))
+		c, s := scriptedClient(t, nil, respond(row.status, row.body), respond(row.status, row.body), respond(200, `{}`))
 		err := c.Do(t.Context(), post(row.path).required("id", "1"), nil)
 		assert.Len(t, s.sent, row.sent, row.body)
 		assert.Equal(t, row.sent == 3, err == nil, row.body)

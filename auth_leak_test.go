@@ -18,8 +18,8 @@ import (
 	"github.com/go-databricks/databricks"
 )
 
-// An echo is a transport whose servers send back all that they were sent: those
-// who issue tokens, or the API. It remembers the secrets that went through it.
+// An echo is a transport whose servers, token issuers as well as the API, send back
+// everything that they received. It records the secrets that were sent.
 type echo struct {
 	*identityFixture
 	issuers, api bool
@@ -62,7 +62,7 @@ func (e *echo) plant(secret string) {
 	}
 }
 
-// found lists the secrets of a text, in clear and in the usual codes.
+// found returns the secrets in a text, in plain form or in a common encoding.
 func (e *echo) found(text string) (found []string) {
 	for _, secret := range e.secrets {
 		for _, form := range []string{secret, url.QueryEscape(secret), hex.EncodeToString([]byte(secret)), strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(secret)), "=")} {
@@ -74,8 +74,8 @@ func (e *echo) found(text string) (found []string) {
 	return found
 }
 
-// Whatever the kind, however it is configured, whoever rejects it and sends it
-// back: no output has a token, a secret, an assertion or a header.
+// No output contains a token, a secret, an assertion or a header. This holds for
+// every kind of credential, every configuration and every server that rejects it.
 func TestLeaks_credentials(t *testing.T) {
 	rows := len(credentialRows(newIdentityFixture(t)))
 	for i := range rows {
@@ -126,7 +126,7 @@ func TestLeaks_credentials(t *testing.T) {
 	}
 }
 
-// Errors of settings do not show them.
+// Errors about settings do not show the settings.
 func TestLeaks_badCredentials(t *testing.T) {
 	out := new(sink)
 	show := func(opts ...databricks.Option) {

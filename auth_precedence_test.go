@@ -84,7 +84,7 @@ azure_use_msi = false
 	precedenceNetrc = "machine adb-1.1.azuredatabricks.net login token password net\n"
 )
 
-// A config file with secrets that others can read is worth a warning.
+// A config file with secrets that other users can read causes a warning.
 func TestNewClient_warnsOfAFileThatOthersCanRead(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there are no such modes")
@@ -122,11 +122,11 @@ func TestCredentialPrecedence(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		opts  []databricks.Option
-		env   string // NAME=value, separated by blanks
-		files string // config, netrc, az, databricks
-		host  string // default: that of at
-		wins  string // client.Credential()
-		err   string // part of the error
+		env   string // NAME=value, separated by spaces
+		files string // any of config, netrc, az and databricks
+		host  string // empty for the host of at
+		wins  string // expected value of client.Credential()
+		err   string // part of the expected error
 	}{
 		// Code.
 		{name: "code over all", opts: []databricks.Option{at, token}, env: "DATABRICKS_TOKEN=env " + armSecret + " " + github, files: "config netrc az databricks", wins: wantsCode},
@@ -148,7 +148,7 @@ func TestCredentialPrecedence(t *testing.T) {
 		{name: "own auth", opts: []databricks.Option{at, databricks.WithAuth(func(*http.Request) error { return nil })}, env: "DATABRICKS_TOKEN=env", wins: "WithAuth"},
 		{name: "netrc in code", opts: []databricks.Option{at, databricks.WithNetrc("")}, env: "DATABRICKS_TOKEN=env", files: "netrc", wins: netrc},
 
-		// A profile that code names.
+		// A profile named by code.
 		{name: "profile in code over the environment", opts: []databricks.Option{profile("prod")}, env: "DATABRICKS_TOKEN=env DATABRICKS_HOST=env.example.com " + armSecret, files: "config", host: "adb-2.2.azuredatabricks.net", wins: "pat: token from profile prod of FILE"},
 		{name: "profile in code over auth_type of the environment", opts: []databricks.Option{profile("prod")}, env: "DATABRICKS_AUTH_TYPE=azure-cli", files: "config az", host: "adb-2.2.azuredatabricks.net", wins: "pat: token from profile prod of FILE"},
 		{name: "the environment supplies what it leaves unset", opts: []databricks.Option{profile("only-host")}, env: "DATABRICKS_TOKEN=env", files: "config", wins: wantsEnv},
@@ -187,7 +187,7 @@ func TestCredentialPrecedence(t *testing.T) {
 		{name: "a secret over an ID token", opts: []databricks.Option{at}, env: "DATABRICKS_OIDC_TOKEN=jwt " + ownM2M, wins: "oauth-m2m: client_id from DATABRICKS_CLIENT_ID, client_secret from DATABRICKS_CLIENT_SECRET"},
 		{name: "a metadata service elsewhere", opts: []databricks.Option{at}, env: "DATABRICKS_METADATA_SERVICE_URL=http://metadata.example.com/", err: `metadata-service: DATABRICKS_METADATA_SERVICE_URL: "http://metadata.example.com/" is not a URL of this machine`},
 
-		// Other tools, and the machine.
+		// Other tools and the machine.
 		{name: "a token over variables of another tool", opts: []databricks.Option{at}, env: "DATABRICKS_TOKEN=env ARM_CLIENT_ID=id ARM_CLIENT_SECRET=s ARM_USE_MSI=nonsense ARM_ENVIRONMENT=dev", wins: wantsEnv},
 		{name: "the default profile over variables of another tool", env: armSecret, files: "config", wins: defaults},
 		{name: "a secret of Entra in the default profile over that of another tool", env: "DATABRICKS_CONFIG_PROFILE=entra " + armSecret, files: "config", host: "adb-5.5.azuredatabricks.net", wins: "azure-client-secret: azure_client_id from profile entra of FILE, azure_client_secret from profile entra of FILE, azure_tenant_id from ARM_TENANT_ID"},
@@ -208,7 +208,7 @@ func TestCredentialPrecedence(t *testing.T) {
 		{name: "the identity of a pod over that of its node", opts: []databricks.Option{at}, env: "ARM_USE_MSI=true AZURE_CLIENT_ID=id AZURE_TENANT_ID=t AZURE_FEDERATED_TOKEN_FILE=/f", wins: "azure-workload-identity: azure_federated_token_file from AZURE_FEDERATED_TOKEN_FILE, azure_client_id from AZURE_CLIENT_ID, azure_tenant_id from AZURE_TENANT_ID"},
 		{name: "azure_use_msi = false", opts: []databricks.Option{profile("msi-off")}, files: "config netrc", wins: netrc},
 
-		// .netrc, and programs.
+		// .netrc and programs.
 		{name: ".netrc after profiles", env: "DATABRICKS_HOST=adb-1.1.azuredatabricks.net", files: "config netrc az", wins: defaults},
 		{name: ".netrc before programs, which may not be signed in", opts: []databricks.Option{at}, files: "netrc az databricks", wins: netrc},
 		{name: "programs", opts: []databricks.Option{at}, files: "az databricks", wins: "databricks-cli or azure-cli: found on the path, because no credential is configured"},

@@ -21,14 +21,15 @@ const (
 	tokenPath    = "/oidc/v1/token"
 )
 
-// A signedIn is a client of a service principal, on a bubble's clock.
+// A signedIn is a client of a service principal in a synctest bubble.
 type signedIn struct {
 	*databricks.Client
 	server *databrickstest.Server
 	t      *testing.T
 }
 
-// withServicePrincipal runs a test in a bubble, with a client that has no token yet.
+// withServicePrincipal runs a test in a bubble, with a client that has no token
+// yet.
 func withServicePrincipal(t *testing.T, run func(context.Context, signedIn), opts ...databricks.Option) {
 	emptyHome(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +51,7 @@ func (s signedIn) call(ctx context.Context) error {
 	return err
 }
 
-// asked counts the requests for a token that there have been.
+// asked returns the number of token requests so far.
 func (s signedIn) asked() (n int) {
 	for _, r := range s.server.Requests() {
 		if r.Path == tokenPath {
@@ -60,7 +61,7 @@ func (s signedIn) asked() (n int) {
 	return n
 }
 
-// slow makes the next requests for a token take long.
+// slow delays the responses to the next token requests.
 func (s signedIn) slow(d time.Duration, times int) {
 	s.server.Inject(databrickstest.Fault{Path: tokenPath, Latency: d, Times: times})
 }
@@ -106,7 +107,7 @@ func TestRenewal_eachCallerLeavesAlone(t *testing.T) {
 			assert.ErrorIs(s.t, err, context.DeadlineExceeded)
 			assert.Equal(s.t, time.Second, time.Since(began))
 		})
-		synctest.Wait() // the short call asked first
+		synctest.Wait() // the short call requested the token first
 		wg.Go(func() {
 			assert.NoError(s.t, s.call(ctx))
 			assert.Equal(s.t, 10*time.Second, time.Since(began))
@@ -194,7 +195,7 @@ func TestRenewal_keepsNoFailure(t *testing.T) {
 	})
 }
 
-// The service did nothing, so even a call that is not idempotent is sent again.
+// The service did nothing, so even a call that is not idempotent is retried.
 func TestRenewal_afterRevocation(t *testing.T) {
 	withServicePrincipal(t, func(ctx context.Context, s signedIn) {
 		require.NoError(s.t, s.call(ctx))
@@ -216,7 +217,8 @@ func TestRenewal_afterRevocation(t *testing.T) {
 	})
 }
 
-// A service that rejects every token is not asked for one with each call.
+// If the service rejects every token, the client does not request a new one for
+// each call.
 func TestRenewal_afterRejectionOfEveryToken(t *testing.T) {
 	withServicePrincipal(t, func(ctx context.Context, s signedIn) {
 		require.NoError(s.t, s.call(ctx))
@@ -249,7 +251,7 @@ func TestRenewal_retries(t *testing.T) {
 		{"too many for long", databrickstest.Fault{Status: 429, RetryAfter: "600"}, false},
 		{"reset", databrickstest.Fault{Reset: true, Times: 2}, true},
 		{"refused", databrickstest.Fault{Refuse: true}, true},
-		{"breaks off", databrickstest.Fault{Truncate: true, Keep: 10}, true},
+		{"is interrupted", databrickstest.Fault{Truncate: true, Keep: 10}, true},
 		{"hangs", databrickstest.Fault{Latency: time.Hour}, true},
 		{"unavailable forever", databrickstest.Fault{Status: 503, Times: -1}, false},
 		{"refused forever", databrickstest.Fault{Refuse: true, Times: -1}, false},

@@ -36,7 +36,7 @@ const (
 	devopsIssuer = "https://vstoken.dev.azure.com/o"
 )
 
-// Secrets, one of each kind.
+// One secret of each kind.
 const (
 	secretPAT      = "dapi-secret-of-alice"
 	secretPassword = `pa#ss;w%rd\ "1`
@@ -47,8 +47,8 @@ const (
 	secretIdentity = "secret-of-the-identity-header"
 )
 
-// An identityFixture is a workspace on an Azure host and all who issue tokens for it. It
-// is the transport of the clients under test.
+// An identityFixture is a workspace on an Azure host with all its token issuers. It
+// is the transport of the tested clients.
 type identityFixture struct {
 	*databrickstest.Server
 	t     *testing.T
@@ -56,11 +56,11 @@ type identityFixture struct {
 	serve map[string]http.HandlerFunc // by host
 
 	mu       sync.Mutex
-	requests []string // to issuers of tokens, as request prints them
+	requests []string // token requests, as request formats them
 	signed   []http.Header
 }
 
-// newIdentityFixture makes a fixture in which no environment variable and no program is set.
+// newIdentityFixture returns a fixture without environment variables and programs.
 func newIdentityFixture(t *testing.T, opts ...databrickstest.Option) *identityFixture {
 	w := &identityFixture{t: t, home: emptyHome(t)}
 	w.Server = databrickstest.NewServer(append([]databrickstest.Option{
@@ -87,8 +87,8 @@ func newIdentityFixture(t *testing.T, opts ...databrickstest.Option) *identityFi
 	return w
 }
 
-// emptyHome makes an empty home directory and takes everything out of the
-// environment that NewClient reads.
+// emptyHome creates an empty home directory and unsets all variables that NewClient
+// reads.
 func emptyHome(t *testing.T) string {
 	home := t.TempDir()
 	for _, setting := range os.Environ() {
@@ -135,7 +135,7 @@ func (w *identityFixture) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// request prints a request and restores its body.
+// request formats a request and restores its body.
 func request(r *http.Request) string {
 	text := r.Method + " " + r.URL.String()
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
@@ -157,7 +157,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	json.NewEncoder(w).Encode(value)
 }
 
-// entra is Microsoft's, for the application that robot is there.
+// entra simulates Microsoft Entra with robot's application.
 func (w *identityFixture) entra(out http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	reject := func(code, description string) {
@@ -178,7 +178,7 @@ func (w *identityFixture) entra(out http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// azureToken answers with a token for a resource, in the form of v1.
+// azureToken responds with a token for a resource, in the v1 format.
 func (w *identityFixture) azureToken(out http.ResponseWriter, resource string) {
 	token := "management-token"
 	if resource == azureApp {
@@ -205,22 +205,22 @@ func (w *identityFixture) devops(out http.ResponseWriter, r *http.Request) {
 	writeJSON(out, http.StatusOK, map[string]any{"oidcToken": idToken(devopsIssuer, "p://o/p/1", "api://AzureADTokenExchange")})
 }
 
-// identityService is IMDS, App Service, Azure ML, Cloud Shell and the metadata
-// service of a program: they answer alike.
+// identityService simulates IMDS, App Service, Azure ML, Cloud Shell and the
+// metadata service of a program. All of them send similar responses.
 func (w *identityFixture) identityService(out http.ResponseWriter, r *http.Request) {
 	r.ParseForm()
 	w.azureToken(out, r.Form.Get("resource")+map[bool]string{true: azureApp}[r.URL.Host == "localhost:8099"])
 }
 
-// idToken is an ID token without a signature.
+// idToken returns an ID token without a signature.
 func idToken(issuer, subject, audience string) string {
 	claims, _ := json.Marshal(map[string]any{"iss": issuer, "sub": subject, "aud": audience, "exp": time.Now().Add(time.Minute).Unix()})
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"RS256"}`)) + "." + encode(claims) + "." + encode([]byte("signature"))
 }
 
-// program installs a program on the path that appends its arguments to the file
-// calls, and does what a shell script says.
+// program installs a program on the path. It appends its arguments to the file
+// calls and then runs a shell script.
 func (w *identityFixture) program(name, script string) (path string) {
 	if runtime.GOOS == "windows" {
 		w.t.Skip("the programs of this test are shell scripts")
@@ -250,7 +250,7 @@ func (w *identityFixture) newClient(opts ...databricks.Option) (*databricks.Clie
 	return databricks.NewClient(append([]databricks.Option{databricks.WithHTTPClient(&http.Client{Transport: w})}, opts...)...)
 }
 
-// setenv sets variables, given as NAME=value.
+// setenv sets variables. Each setting is NAME=value.
 func setenv(t *testing.T, settings ...string) {
 	for _, setting := range settings {
 		name, value, _ := strings.Cut(setting, "=")
@@ -274,19 +274,19 @@ const (
 	asserted   = "client_assertion=JWT&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_id=" + robot + "&grant_type=client_credentials&scope=" + appScope
 )
 
-// A credentialRow is a kind, the three ways to configure it, what it sends to
-// get a token, and what else the requests of the API carry.
+// A credentialRow is a kind of credential with three ways to configure it. It has
+// the expected token requests and the expected headers of API requests.
 type credentialRow struct {
 	kind     string
-	name     string // of the row, if the kind has several
+	name     string // name of the row if the kind has several
 	option   databricks.Option
 	env      []string
 	profile  string
-	around   []string // environment that the kind needs in all three ways
-	requests []string // with JWT in place of each ID token
-	calls    []string // of programs
+	around   []string // variables that the kind needs in addition to its settings
+	requests []string // token requests, with JWT in place of each ID token
+	calls    []string // arguments of the programs that were run
 	headers  map[string]string
-	static   string // the Authorization that is sent, if it does not change
+	static   string // the Authorization header if it never changes
 }
 
 func credentialRows(w *identityFixture) []credentialRow {
@@ -469,7 +469,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-// withoutJWT puts JWT in place of ID tokens, which differ each time.
+// withoutJWT replaces ID tokens by JWT, because they differ each time.
 func withoutJWT(requests []string) []string {
 	var out []string
 	for _, r := range requests {

@@ -13,8 +13,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// Do makes calls that have no method, or gives access to members of a reply
-// that have no field.
+// Use Do for a call without a method, or to read members of a response that have no
+// field.
 func ExampleClient_Do() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -29,7 +29,7 @@ func ExampleClient_Do() {
 	}
 	fmt.Println(len(versions.Versions) > 0)
 
-	// Errors are those of all other calls.
+	// Errors are the same as those of all other calls.
 	err = client.Do(ctx, databricks.Request{
 		Method: http.MethodGet,
 		Path:   "/api/2.0/clusters/get",
@@ -74,13 +74,13 @@ func ExampleWithPlan() {
 	// would send POST /api/2.0/secrets/put {"scope":"db","key":"password","string_value":"[redacted]"}
 }
 
-// The function is asked before each attempt, so a token that was renewed is
-// used at once. It should keep a token for as long as that lasts.
+// The client calls the function before each attempt, so it uses a renewed token
+// immediately. The function should cache its token.
 func ExampleWithTokenFunc() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
 
-	renew := func(context.Context) (string, error) { // of an identity library
+	renew := func(context.Context) (string, error) { // function of an identity library
 		fmt.Println("a token is asked for")
 		return workspace.Token, nil
 	}
@@ -98,8 +98,8 @@ func ExampleWithTokenFunc() {
 	// [admins users]
 }
 
-// A secret scope is made, and the answer is lost on its way. Nobody but the
-// caller can say whether to try again, so the client does not.
+// Create a secret scope whose response is lost. The client does not retry this
+// call, because only the caller can decide whether a retry is safe.
 func ExampleOutcomeUnknownError() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

@@ -20,8 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clean takes everything out of the environment that NewClient looks at, and
-// makes an empty home directory.
+// clean unsets all variables that NewClient reads, and creates an empty home
+// directory.
 func clean(t *testing.T) (home string) {
 	home = t.TempDir()
 	t.Setenv("HOME", home)
@@ -42,9 +42,10 @@ func write(t *testing.T, path, content string) {
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
-// authorization is what a client sends to whom.
+// authorization returns the host and the Authorization header of a client's
+// request.
 func authorization(t *testing.T, opts ...Option) (host, authorization string) {
-	s := &scripted{answers: []func(*http.Request) (*http.Response, error){answer(200, `{}`)}}
+	s := &scripted{responses: []func(*http.Request) (*http.Response, error){respond(200, `{}`)}}
 	c, err := NewClient(append(opts, WithHTTPClient(&http.Client{Transport: s}))...)
 	require.NoError(t, err)
 	require.NoError(t, c.Do(t.Context(), aRead, nil))
@@ -95,7 +96,7 @@ func TestNewClient_orderOfSettings(t *testing.T) {
 	}
 }
 
-// A profile's token goes to the profile's host and to no other.
+// The token of a profile is sent only to the host of the profile.
 func TestNewClient_profileOfAnotherHost(t *testing.T) {
 	home := clean(t)
 	write(t, filepath.Join(home, ".databrickscfg"), "[DEFAULT]\nhost = https://file.example.com\ntoken = dapi-very-secret\n")
@@ -188,7 +189,7 @@ func TestNewClient_hostForms(t *testing.T) {
 		{"https://h.example.com:80", "https://h.example.com:80", ""},
 		{"10.1.2.3:8443", "https://10.1.2.3:8443", ""},
 	} {
-		c, s := scriptedClient(t, []Option{WithHost(row.in)}, answer(200, `{}`))
+		c, s := scriptedClient(t, []Option{WithHost(row.in)}, respond(200, `{}`))
 		assert.Equal(t, row.host, c.Host(), row.in)
 		require.NoError(t, c.Do(t.Context(), aRead, nil))
 		assert.Equal(t, row.id, s.sent[0].Header.Get("X-Databricks-Workspace-Id"), row.in)
@@ -205,9 +206,9 @@ func TestNewClient_leavesWhatItWasGivenAlone(t *testing.T) {
 	assert.Equal(t, http.Client{Timeout: time.Second}, *hc)
 }
 
-// signedClient is a client that signs in as an option says.
-func signedClient(t *testing.T, option Option, answers ...func(*http.Request) (*http.Response, error)) (*Client, *scripted) {
-	s := &scripted{answers: answers}
+// signedClient returns a client with an option for its credential.
+func signedClient(t *testing.T, option Option, responses ...func(*http.Request) (*http.Response, error)) (*Client, *scripted) {
+	s := &scripted{responses: responses}
 	c, err := NewClient(WithHost("https://w.example.com"), option, WithRetryPolicy(fast), WithHTTPClient(&http.Client{Transport: s}))
 	require.NoError(t, err)
 	return c, s
@@ -216,7 +217,7 @@ func signedClient(t *testing.T, option Option, answers ...func(*http.Request) (*
 func TestWithTokenFunc_askedAtEachAttempt(t *testing.T) {
 	tokens := []string{"first", "second"}
 	asked := 0
-	c, s := signedClient(t, WithTokenFunc(func(context.Context) (string, error) { asked++; return tokens[asked-1], nil }), answer(429, ""), answer(200, `{}`))
+	c, s := signedClient(t, WithTokenFunc(func(context.Context) (string, error) { asked++; return tokens[asked-1], nil }), respond(429, ""), respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), aWrite, nil))
 	assert.Equal(t, "Bearer first", s.sent[0].Header.Get("Authorization"))
 	assert.Equal(t, "Bearer second", s.sent[1].Header.Get("Authorization"))
@@ -224,7 +225,7 @@ func TestWithTokenFunc_askedAtEachAttempt(t *testing.T) {
 
 func TestWithTokenFunc_failureSendsNothing(t *testing.T) {
 	expired := errors.New("the sign-in ran out")
-	c, s := signedClient(t, WithTokenFunc(func(context.Context) (string, error) { return "", expired }), answer(200, `{}`))
+	c, s := signedClient(t, WithTokenFunc(func(context.Context) (string, error) { return "", expired }), respond(200, `{}`))
 	err := c.Do(t.Context(), aWrite, nil)
 	assert.ErrorIs(t, err, expired)
 	assert.NotErrorAs(t, err, new(*OutcomeUnknownError))
@@ -247,7 +248,7 @@ func TestClient_redirectIsAnError(t *testing.T) {
 }
 
 func TestClient_headers(t *testing.T) {
-	c, s := scriptedClient(t, []Option{WithUserAgent("my-tool", "1.2.3")}, answer(200, `{}`))
+	c, s := scriptedClient(t, []Option{WithUserAgent("my-tool", "1.2.3")}, respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), aWrite, nil))
 	h := s.sent[0].Header
 	assert.Regexp(t, `^my-tool/1\.2\.3 databricks-go/\S+ go/1\.\S+ os/\w+$`, h.Get("User-Agent"))
@@ -255,12 +256,12 @@ func TestClient_headers(t *testing.T) {
 	assert.Equal(t, "application/json", h.Get("Accept"))
 }
 
-// No form in which a client can be printed or logged shows its credential.
+// Printing or logging a client never shows its credential.
 func TestClient_doesNotShowItsToken(t *testing.T) {
 	var log bytes.Buffer
 	const secret = "dapi-very-secret"
-	echo := answer(400, `{"error_code":"BAD_REQUEST","message":"not `+secret+`!","details":[{"@type":"x","a":"`+secret+`"}]}`)
-	s := &scripted{answers: []func(*http.Request) (*http.Response, error){answer(429, secret), lose, echo}}
+	echo := respond(400, `{"error_code":"BAD_REQUEST","message":"not `+secret+`!","details":[{"@type":"x","a":"`+secret+`"}]}`)
+	s := &scripted{responses: []func(*http.Request) (*http.Response, error){respond(429, secret), lose, echo}}
 	c, err := NewClient(WithHost("w.example.com"), WithToken(secret), WithRetryPolicy(fast), WithHTTPClient(&http.Client{Transport: s}),
 		WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.Level(-100)}))))
 	require.NoError(t, err)
@@ -273,7 +274,7 @@ func TestClient_doesNotShowItsToken(t *testing.T) {
 }
 
 func TestClient_requestsThatCannotBe(t *testing.T) {
-	c, s := scriptedClient(t, nil, answer(200, `{}`))
+	c, s := scriptedClient(t, nil, respond(200, `{}`))
 	for _, r := range []Request{get("x"), get("/x?token=abc"), {Method: "POST", Path: "/x", Body: func() {}}, post("/x").required("id", ""), get("/x").required("id", int64(0))} {
 		err := c.Do(t.Context(), r, nil)
 		assert.Error(t, err)
@@ -287,7 +288,7 @@ func TestClient_requestsThatCannotBe(t *testing.T) {
 
 func TestPlan(t *testing.T) {
 	var calls []PlannedCall
-	c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) { calls = append(calls, p) })}, answer(200, `{"id":"7"}`))
+	c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) { calls = append(calls, p) })}, respond(200, `{"id":"7"}`))
 	var out struct{ ID string }
 	require.NoError(t, c.Do(t.Context(), post("/api/2.0/secrets/put").params(map[string]any{"scope": "s", "string_value": "hush"}), &out))
 	assert.ErrorIs(t, c.Do(t.Context(), get("/api/2.0/x/get").required("id", ""), &out), fs.ErrInvalid, "a dry run finds what is missing")
@@ -308,8 +309,9 @@ func TestPlan(t *testing.T) {
 	assert.Equal(t, "DELETE /api/2.0/x?force=true", PlannedCall{Method: "DELETE", Path: "/api/2.0/x", Query: url.Values{"force": {"true"}}}.String())
 }
 
-// The IDs of what a dry run would create are placeholders, which later calls
-// show. Nothing that a program dereferences is nil, and no two dry runs differ.
+// In a dry run, the IDs of new objects are placeholders, which later calls show.
+// Values that a program dereferences are not nil, and two dry runs show the same
+// calls.
 func TestPlan_placeholders(t *testing.T) {
 	run := func() (plan []string) {
 		c, s := scriptedClient(t, []Option{WithPlan(func(p PlannedCall) {

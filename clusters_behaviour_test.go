@@ -27,7 +27,7 @@ const (
 	editPath  = "/api/2.0/clusters/edit"
 )
 
-// A lab is a workspace in a bubble, where a cluster starts in 5 minutes,
+// A lab is an in-memory workspace in a bubble. A cluster starts in 5 minutes,
 // restarts in 3, resizes in 2 and terminates in 1.
 type lab struct {
 	*testing.T
@@ -54,7 +54,7 @@ var aCluster = databricks.CreateCluster{
 	ClusterName: "nightly", NumWorkers: new(2), SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_DS3_v2", AutoterminationMinutes: new(0),
 }
 
-// create makes a cluster that is still PENDING.
+// create creates a cluster that is still PENDING.
 func (l lab) create() (id string) {
 	l.Helper()
 	id, err := l.Create(l.ctx, aCluster)
@@ -62,7 +62,7 @@ func (l lab) create() (id string) {
 	return id
 }
 
-// running makes a cluster that is RUNNING.
+// running creates a cluster that is RUNNING.
 func (l lab) running() (id string) {
 	l.Helper()
 	id = l.create()
@@ -71,7 +71,7 @@ func (l lab) running() (id string) {
 	return id
 }
 
-// terminated makes a cluster that is TERMINATED.
+// terminated creates a cluster that is TERMINATED.
 func (l lab) terminated() (id string) {
 	l.Helper()
 	id = l.running()
@@ -82,7 +82,7 @@ func (l lab) terminated() (id string) {
 	return id
 }
 
-// sent counts the requests that the server received.
+// sent returns the number of requests that the server received.
 func (l lab) sent(path string) (n int) {
 	for _, r := range l.server.Requests() {
 		if r.Path == path {
@@ -92,7 +92,7 @@ func (l lab) sent(path string) (n int) {
 	return n
 }
 
-// events lists the types of a cluster's events, the first one first.
+// events returns the types of a cluster's events, oldest first.
 func (l lab) events(id string) (types []databricks.ClusterEventType) {
 	l.Helper()
 	for event, err := range l.AllEvents(l.ctx, databricks.ListClusterEvents{ClusterID: id, Order: databricks.Ascending}) {
@@ -102,7 +102,7 @@ func (l lab) events(id string) (types []databricks.ClusterEventType) {
 	return types
 }
 
-// starts counts how often the cluster was told to start and took it.
+// starts returns how many starts of the cluster the server accepted.
 func (l lab) starts(id string) (n int) {
 	l.Helper()
 	for _, event := range l.events(id) {
@@ -189,7 +189,7 @@ func TestClusters_WaitRunning_failure(t *testing.T) {
 	})
 }
 
-// An end of the context is reported as such, and with where things stood.
+// If the context ends, the error says so and contains the last known state.
 func TestClusters_waits_endWithTheContext(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.create()
@@ -267,7 +267,7 @@ func TestClusters_Watch(t *testing.T) {
 			case 4:
 				require.NoError(l, l.Delete(l.ctx, id))
 			case 6:
-				require.NoError(l, l.Start(l.ctx, id)) // a watch goes on
+				require.NoError(l, l.Start(l.ctx, id)) // the watch continues
 			}
 			if len(states) == 8 {
 				break
@@ -280,7 +280,7 @@ func TestClusters_Watch(t *testing.T) {
 	})
 }
 
-// EnsureRunning copes with every state, and starts only what is terminated.
+// EnsureRunning handles every state, and starts only terminated clusters.
 func TestClusters_EnsureRunning_states(t *testing.T) {
 	for _, row := range []struct {
 		state  databricks.ClusterState
@@ -344,7 +344,7 @@ func TestClusters_EnsureRunning_byManyAtOnce(t *testing.T) {
 	})
 }
 
-// transport runs before at each request that it sends on.
+// transport calls before for each request and then sends it.
 type transport struct {
 	http.RoundTripper
 	before func(*http.Request)
@@ -355,7 +355,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.RoundTripper.RoundTrip(r)
 }
 
-// Somebody else starts the cluster between the look and the order to start.
+// Another client starts the cluster between the poll and the start.
 func TestClusters_EnsureRunning_somebodyIsFaster(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		inLab(t, func(l lab) {
@@ -381,8 +381,8 @@ func TestClusters_EnsureRunning_somebodyIsFaster(t *testing.T) {
 	}
 }
 
-// The order to start may be lost before or after it was carried out.
-func TestClusters_EnsureRunning_lostAnswers(t *testing.T) {
+// The request to start may be lost before or after it was processed.
+func TestClusters_EnsureRunning_lostResponses(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		fault    databrickstest.Fault
@@ -416,7 +416,7 @@ func TestClusters_EnsureRunning_startThatFails(t *testing.T) {
 		l.assertOutOfCores(err)
 		assert.Equal(l, 1, l.starts(id), "it is not started again and again")
 	})
-	// One that fails so fast that nobody sees it come up is no old end.
+	// A cluster that fails too fast to be seen starting is not an old termination.
 	inLab(t, func(l lab) {
 		id := l.terminated()
 		l.server.FailNextCluster(outOfCores)
@@ -424,7 +424,7 @@ func TestClusters_EnsureRunning_startThatFails(t *testing.T) {
 		l.assertOutOfCores(err)
 		assert.Equal(l, 1, l.starts(id))
 	}, databrickstest.WithTimings(databrickstest.Timings{ClusterStart: time.Nanosecond, ClusterTerminate: time.Nanosecond}))
-	// Likewise with one that was under way already.
+	// The same holds if the cluster was already starting.
 	inLab(t, func(l lab) {
 		l.server.FailNextCluster(outOfCores)
 		id := l.create()
@@ -446,7 +446,7 @@ func TestClusters_EnsureRunning_terminatedMeanwhile(t *testing.T) {
 	})
 }
 
-// A service that goes on to show the old end for a while is given the time.
+// The service may show the old termination for a while.
 func TestClusters_EnsureRunning_oldNews(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.terminated()
@@ -487,7 +487,7 @@ func TestClusters_EnsureRunning_refusals(t *testing.T) {
 		}
 		assert.Zero(l, l.sent(startPath), "requests")
 	})
-	// What is not known is waited out.
+	// EnsureRunning waits until the outcome is known.
 	inLab(t, func(l lab) {
 		id := l.running()
 		l.server.Inject(databrickstest.Fault{Path: getPath, Times: 9, Status: 200, Body: `{"cluster_id": "1", "state": "DREAMING"}`, ContentType: "application/json"})
@@ -496,7 +496,7 @@ func TestClusters_EnsureRunning_refusals(t *testing.T) {
 	})
 }
 
-// raw reads the attributes that were last sent, fields unknown here included.
+// raw returns the attributes that were last sent, including unknown ones.
 func (l lab) raw(id string) map[string]any {
 	l.Helper()
 	var cluster struct {
@@ -541,7 +541,7 @@ func TestClusters_Modify_losesNothing(t *testing.T) {
 		_, err = l.WaitRunning(l.ctx, made.ID)
 		require.NoError(l, err)
 
-		// A resize is no edit, and is not undone by one.
+		// A resize is not an edit, and an edit does not undo it.
 		require.NoError(l, l.Resize(l.ctx, databricks.ResizeCluster{ClusterID: made.ID, Autoscale: &databricks.AutoScale{MinWorkers: new(1), MaxWorkers: 7}}))
 		_, err = l.WaitRunning(l.ctx, made.ID)
 		require.NoError(l, err)
@@ -554,8 +554,8 @@ func TestClusters_Modify_losesNothing(t *testing.T) {
 	}, databrickstest.WithUnknownAttributes())
 }
 
-// An edit whose answer was lost is not made twice; Modify can be called again.
-func TestClusters_Modify_lostAnswer(t *testing.T) {
+// An edit is not retried after a lost response. Modify can be called again.
+func TestClusters_Modify_lostResponse(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.terminated()
 		change := func(spec *databricks.ClusterSpec) { spec.ClusterName = "other" }
@@ -570,7 +570,7 @@ func TestClusters_Modify_lostAnswer(t *testing.T) {
 	})
 }
 
-// However the answer is lost, there is one cluster, and its id is known.
+// If responses are lost, there is only one cluster, and its ID is known.
 func TestClusters_Create_onceForAll(t *testing.T) {
 	for _, fault := range []databrickstest.Fault{
 		{Reset: true, WorkDone: true}, {Reset: true}, {Status: 502, WorkDone: true}, {Truncate: true, Keep: 5, WorkDone: true}, {Status: 429}, {Refuse: true},
@@ -587,8 +587,8 @@ func TestClusters_Create_onceForAll(t *testing.T) {
 	}
 }
 
-// What may have been done is not done again, and what can be done again is.
-func TestClusters_lostAnswers(t *testing.T) {
+// Calls that may have taken effect are not retried, and idempotent calls are.
+func TestClusters_lostResponses(t *testing.T) {
 	for path, row := range map[string]struct {
 		make   func(lab) string
 		call   func(l lab, id string) error
@@ -675,7 +675,7 @@ func TestClusters_lists(t *testing.T) {
 	})
 }
 
-// Pages of events do not shift when new ones come, and filters hold on all of them.
+// New events do not shift pages, and filters apply to all pages.
 func TestClusters_Events(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.running()
@@ -737,7 +737,7 @@ func TestClusters_catalogue(t *testing.T) {
 	})
 }
 
-// Whoever may not is told so.
+// A caller without permission gets the corresponding error.
 func TestClusters_permissions(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.terminated()

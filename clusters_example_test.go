@@ -12,9 +12,9 @@ import (
 )
 
 func ExampleClustersService() {
-	workspace := databrickstest.NewServer() // a workspace in memory, to try things out
+	workspace := databrickstest.NewServer() // an in-memory workspace
 	defer workspace.Close()
-	client := workspace.Client() // of a real one: databricks.NewClient
+	client := workspace.Client() // for a real workspace: databricks.NewClient
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
 
@@ -47,7 +47,7 @@ func ExampleClustersService() {
 	// nightly is TERMINATED
 }
 
-// What went wrong with a cluster is part of the error.
+// The error contains the reason why a cluster failed.
 func ExampleClustersService_EnsureRunning() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -74,7 +74,7 @@ func ExampleClustersService_EnsureRunning() {
 	// Try again later.
 }
 
-// A watch shows how things go, until it has seen enough.
+// Watch the state of a cluster and stop early.
 func ExampleClustersService_Watch() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -98,7 +98,7 @@ func ExampleClustersService_Watch() {
 	// RUNNING
 }
 
-// Modify changes what it is told to, and leaves the rest.
+// Modify changes some attributes and keeps the others.
 func ExampleClustersService_Modify() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// every is a spec with every field that goes with the others, and everyJSON
-// the same on the wire.
+// every is a spec with every field that can be combined with the others. everyJSON
+// is its JSON form.
 var every = ClusterSpec{
 	NumWorkers:       new(0),
 	ClusterName:      "nightly",
@@ -152,7 +152,7 @@ const pooledJSON = `
 	"cluster_source": "API",
 	"idempotency_token": "token"`
 
-// read is a cluster with every field, and readJSON the same on the wire.
+// read is a cluster with every field. readJSON is its JSON form.
 var read = Cluster{
 	ClusterID:             "1122-185335-bonk12",
 	ClusterSpec:           every,
@@ -222,7 +222,7 @@ const readJSON = `{
 	"init_scripts_safe_mode": true
 }`
 
-// small is the least that Create takes.
+// small returns the minimal input of Create.
 func small(change func(*ClusterSpec)) ClusterSpec {
 	spec := ClusterSpec{NumWorkers: new(1), SparkVersion: "15.4.x-scala2.12", NodeTypeID: "Standard_D3_v2", IdempotencyToken: "token"}
 	if change != nil {
@@ -293,7 +293,7 @@ func TestClusters_wire(t *testing.T) {
 		wire: []wireStep{{"POST /api/2.0/clusters/create", `{"idempotency_token": "token", "runtime_engine": "WARP", ` + smallJSON + `}`, created}},
 		want: "1122-185335-bonk12",
 	}, {
-		name: "create without an id in the reply is lost",
+		name: "create without an id in the response is lost",
 		call: create(small(nil)),
 		wire: []wireStep{{made[0].request, made[0].body, `{}`}}, fails: "outcome unknown",
 	}, {
@@ -419,7 +419,7 @@ func TestClusters_wire(t *testing.T) {
 		wire: []wireStep{{"GET /api/2.0/clusters/get?cluster_id=1", "", `400 {"error_code": "INVALID_STATE", "message": "Cannot access cluster 1 that was terminated or unpinned more than 30 days ago."}`}},
 		is:   ErrInvalidState,
 	}, {
-		name: "get with nothing in the reply",
+		name: "get with nothing in the response",
 		call: get,
 		wire: []wireStep{{"GET /api/2.0/clusters/get?cluster_id=1", "", `{}`}}, want: &Cluster{},
 	}, {
@@ -614,7 +614,8 @@ func TestClusters_wire(t *testing.T) {
 		is:   ErrResourceDoesNotExist,
 	}}
 
-	// What is certain to be refused is refused here, with a remedy.
+	// Input that the service would certainly reject is rejected with a useful
+	// message.
 	for _, bad := range []struct {
 		name string
 		spec ClusterSpec
@@ -737,7 +738,7 @@ const eventJSON = `{
 	"data_plane_event_details": {"event_type": "NODE_BLACKLISTED", "executor_failures": 3, "host_id": "host", "timestamp": 1618263108825}
 }`
 
-// A cluster that a program keeps as JSON is the same when it is read again.
+// A cluster that was encoded as JSON is the same after decoding.
 func TestCluster_roundTrip(t *testing.T) {
 	text, err := json.Marshal(read)
 	require.NoError(t, err)
@@ -746,7 +747,7 @@ func TestCluster_roundTrip(t *testing.T) {
 	assert.Equal(t, read, again)
 }
 
-// A sequence can be ranged over again, and begins with the first page then.
+// A sequence can be ranged over again. It then starts with the first page.
 func TestClusters_sequencesBeginAnew(t *testing.T) {
 	list := []wireStep{
 		{"GET /api/2.1/clusters/list?page_size=1&page_token=x", "", `{"next_page_token": "a", "clusters": [{"cluster_id": "1"}]}`},
@@ -761,7 +762,7 @@ func TestClusters_sequencesBeginAnew(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			seq := c.Clusters.All(ctx, ListClusters{PageSize: 1, PageToken: "x"})
 			for range seq {
-				break // the first request of three
+				break // after the first of three requests
 			}
 			if _, err := elements(seq); err != nil {
 				return nil, err
@@ -784,9 +785,9 @@ func TestClusters_sequencesBeginAnew(t *testing.T) {
 	}})
 }
 
-// A token is made up for each Create, and is the same in its repeats.
+// Create generates a token for each call, and retries send the same token.
 func TestClusters_Create_token(t *testing.T) {
-	c, s := scriptedClient(t, nil, lose, answer(502, ""), answer(200, `{"cluster_id": "1"}`))
+	c, s := scriptedClient(t, nil, lose, respond(502, ""), respond(200, `{"cluster_id": "1"}`))
 	in := small(func(s *ClusterSpec) { s.IdempotencyToken = "" })
 	for range 2 {
 		id, err := c.Clusters.Create(t.Context(), in)
@@ -809,22 +810,22 @@ func TestClusters_Create_token(t *testing.T) {
 	assert.NotEqual(t, tokens[0], tokens[3])
 }
 
-// A repeat of PermanentDelete that finds nothing found the work done.
-func TestClusters_PermanentDelete_lostAnswer(t *testing.T) {
-	c, s := scriptedClient(t, nil, lose, answer(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "Cluster 1 does not exist"}`))
+// If a retry of PermanentDelete finds no cluster, the call succeeds.
+func TestClusters_PermanentDelete_lostResponse(t *testing.T) {
+	c, s := scriptedClient(t, nil, lose, respond(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "Cluster 1 does not exist"}`))
 	require.NoError(t, c.Clusters.PermanentDelete(t.Context(), "1"))
 	assert.Len(t, s.sent, 2)
 }
 
-// Modify sends what was there, with the change and nothing else.
+// Modify sends the existing attributes with the change, and nothing else.
 func TestClusters_Modify(t *testing.T) {
 	idle := func(s *ClusterSpec) { s.AutoterminationMinutes = new(30) }
 	const spec = `"spark_version": "15.4.x-scala2.12", "node_type_id": "n"`
 	for _, row := range []struct {
 		name   string
-		read   string // of the cluster, but its id
+		read   string // members of the cluster, except for its ID
 		change func(*ClusterSpec)
-		sent   string // but the id; empty for no request
+		sent   string // members of the request, except for the ID; empty for no request
 	}{
 		{"nothing changed", `"spec": {"num_workers": 1, ` + spec + `}`, func(*ClusterSpec) {}, ""},
 		{"something changed and changed back", `"spec": {"num_workers": 1, "custom_tags": {"a": "b"}, ` + spec + `}`,
@@ -869,7 +870,7 @@ func TestClusters_Modify(t *testing.T) {
 			func(s *ClusterSpec) { s.ClusterName = "<a&b>" }, `"num_workers": "1", "autotermination_minutes": "60", "cluster_name": "<a&b>", ` + spec},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			c, s := scriptedClient(t, nil, answer(200, `{"cluster_id": "1", `+row.read+`}`), answer(200, `{}`))
+			c, s := scriptedClient(t, nil, respond(200, `{"cluster_id": "1", `+row.read+`}`), respond(200, `{}`))
 			require.NoError(t, c.Clusters.Modify(t.Context(), "1", row.change))
 			assert.Equal(t, "/api/2.0/clusters/get", s.sent[0].URL.Path)
 			if row.sent == "" {
@@ -887,7 +888,7 @@ func TestClusters_Modify(t *testing.T) {
 	}
 }
 
-// Limits that the service may change are not the client's: the request is sent.
+// The client does not enforce limits that the service may change.
 func TestClusters_limitsAreTheServices(t *testing.T) {
 	for name, change := range map[string]func(*ClusterSpec){
 		"a short idle time":              func(s *ClusterSpec) { s.AutoterminationMinutes = new(1) },
@@ -898,7 +899,7 @@ func TestClusters_limitsAreTheServices(t *testing.T) {
 	} {
 		spec := ClusterSpec{NumWorkers: new(1), SparkVersion: "15.4.x-scala2.12", NodeTypeID: "n"}
 		change(&spec)
-		c, s := scriptedClient(t, nil, answer(200, `{"cluster_id": "1"}`))
+		c, s := scriptedClient(t, nil, respond(200, `{"cluster_id": "1"}`))
 		_, err := c.Clusters.Create(t.Context(), spec)
 		assert.NoError(t, err, name)
 		assert.Len(t, s.sent, 1, name)
@@ -913,34 +914,34 @@ func TestClusters_Modify_refuses(t *testing.T) {
 		"idempotency_token is only for":                     func(s *ClusterSpec) { s.IdempotencyToken = "t" },
 		"POST /api/2.0/clusters/edit: clone_from":           func(s *ClusterSpec) { s.CloneFrom = &CloneCluster{"2"} },
 	} {
-		c, s := scriptedClient(t, nil, answer(200, cluster))
+		c, s := scriptedClient(t, nil, respond(200, cluster))
 		err := c.Clusters.Modify(t.Context(), "1", change)
 		assert.ErrorContains(t, err, want)
 		assert.ErrorIs(t, err, fs.ErrInvalid)
 		assert.Len(t, s.sent, 1, "requests")
 	}
 
-	c, s := scriptedClient(t, nil, answer(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "Cluster 1 does not exist"}`))
+	c, s := scriptedClient(t, nil, respond(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "Cluster 1 does not exist"}`))
 	assert.ErrorIs(t, c.Clusters.Modify(t.Context(), "1", func(*ClusterSpec) {}), ErrResourceDoesNotExist)
 	assert.Len(t, s.sent, 1, "requests")
 
-	c, _ = scriptedClient(t, nil, answer(200, `{"cluster_id": "1", "spec": 7}`))
+	c, _ = scriptedClient(t, nil, respond(200, `{"cluster_id": "1", "spec": 7}`))
 	assert.ErrorContains(t, c.Clusters.Modify(t.Context(), "1", func(*ClusterSpec) {}), "modifying cluster 1: its spec cannot be decoded")
 
-	c, s = scriptedClient(t, nil, answer(200, cluster), lose)
+	c, s = scriptedClient(t, nil, respond(200, cluster), lose)
 	err := c.Clusters.Modify(t.Context(), "1", func(s *ClusterSpec) { s.ClusterName = "n" })
 	assert.ErrorAs(t, err, new(*OutcomeUnknownError))
 	assert.Len(t, s.sent, 2, "an edit that may have been made is not made again")
 }
 
-// Plans show what would be sent, and wait for nothing.
+// A dry run shows what would be sent, and does not wait.
 func TestClusters_plan(t *testing.T) {
 	var plan []string
 	planned := WithPlan(func(call PlannedCall) { plan = append(plan, call.Path+" "+string(call.Body)) })
 	cluster := func(state, more string) func(*testing.T) (*Client, *scripted) {
 		return func(t *testing.T) (*Client, *scripted) {
 			plan = nil
-			return scriptedClient(t, []Option{planned}, answer(200, `{"cluster_id": "1", "state": "`+state+`"`+more+`}`))
+			return scriptedClient(t, []Option{planned}, respond(200, `{"cluster_id": "1", "state": "`+state+`"`+more+`}`))
 		}
 	}
 
@@ -959,14 +960,14 @@ func TestClusters_plan(t *testing.T) {
 	assert.Empty(t, plan)
 	assert.Len(t, s.sent, 2, "requests")
 
-	c, s = cluster("RUNNING", `, "spec": {"num_workers": 1, "spark_version": "v", "node_type_id": "n", "spark_env_vars": {"KEY": "canary"}}`)(t)
+	c, s = cluster("RUNNING", `, "spec": {"num_workers": 1, "spark_version": "v", "node_type_id": "n", "spark_env_vars": {"KEY": "planted"}}`)(t)
 	require.NoError(t, c.Clusters.Modify(t.Context(), "1", func(s *ClusterSpec) { s.ClusterName = "n" }))
 	require.Len(t, plan, 1)
 	assert.Contains(t, plan[0], `"cluster_name":"n"`)
-	assert.NotContains(t, plan[0], "canary")
+	assert.NotContains(t, plan[0], "planted")
 	assert.Len(t, s.sent, 1, "requests")
 
-	// A cluster that is itself planned has a placeholder for an ID.
+	// A planned cluster has a placeholder for its ID.
 	c, s = cluster("RUNNING", "")(t)
 	id, err := c.Clusters.Create(t.Context(), small(nil))
 	require.NoError(t, err)
@@ -994,17 +995,17 @@ func TestClusterError(t *testing.T) {
 	assert.Equal(t, TerminationCloudProviderLaunchFailure, err.Code)
 }
 
-// No secret of a cluster shows in what fmt prints, nested or not.
+// Package fmt does not print the secrets of a cluster, at any depth.
 func TestCluster_secrets(t *testing.T) {
 	c := Cluster{ClusterSpec: ClusterSpec{
-		SparkEnvVars:    SparkEnvVars{"A": "canary"},
-		SparkConf:       SparkConf{"fs.azure.account.key.a.dfs.core.windows.net": "canary"},
-		DockerImage:     &DockerImage{BasicAuth: &DockerBasicAuth{Password: "canary"}},
-		AzureAttributes: &AzureAttributes{LogAnalyticsInfo: &LogAnalyticsInfo{LogAnalyticsPrimaryKey: "canary"}},
+		SparkEnvVars:    SparkEnvVars{"A": "planted"},
+		SparkConf:       SparkConf{"fs.azure.account.key.a.dfs.core.windows.net": "planted"},
+		DockerImage:     &DockerImage{BasicAuth: &DockerBasicAuth{Password: "planted"}},
+		AzureAttributes: &AzureAttributes{LogAnalyticsInfo: &LogAnalyticsInfo{LogAnalyticsPrimaryKey: "planted"}},
 	}}
 	for _, v := range []any{c, &c, c.DockerImage.BasicAuth, *c.DockerImage.BasicAuth, c.AzureAttributes.LogAnalyticsInfo, UpdateCluster{Cluster: c.ClusterSpec}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-			assert.NotContains(t, fmt.Sprintf(verb, v), "canary", verb)
+			assert.NotContains(t, fmt.Sprintf(verb, v), "planted", verb)
 			assert.NotContains(t, fmt.Sprintf(verb, v), "63616e617279", verb)
 		}
 	}
@@ -1036,12 +1037,12 @@ func TestClusters_SelectSparkVersion(t *testing.T) {
 		"15.4.x-photon-scala2.12":  {Photon: true},
 		"16.4.x-aarch64-scala2.12": {ARM: true},
 	} {
-		c, _ := scriptedClient(t, nil, answer(200, runtimes))
+		c, _ := scriptedClient(t, nil, respond(200, runtimes))
 		got, err := c.Clusters.SelectSparkVersion(t.Context(), in)
 		require.NoError(t, err, want)
 		assert.Equal(t, want, got)
 	}
-	c, _ := scriptedClient(t, nil, answer(200, runtimes))
+	c, _ := scriptedClient(t, nil, respond(200, runtimes))
 	_, err := c.Clusters.SelectSparkVersion(t.Context(), SelectSparkVersion{Scala: "3"})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	assert.ErrorContains(t, err, "no runtime of the workspace's 12 matches {ML:false")
@@ -1068,20 +1069,20 @@ func TestClusters_SelectNodeType(t *testing.T) {
 		"gpu":     {MinGPUs: 1},
 		"arm":     {ARM: true},
 	} {
-		c, _ := scriptedClient(t, nil, answer(200, types))
+		c, _ := scriptedClient(t, nil, respond(200, types))
 		got, err := c.Clusters.SelectNodeType(t.Context(), in)
 		require.NoError(t, err, want)
 		assert.Equal(t, want, got)
 	}
 	for _, in := range []SelectNodeType{{MinCores: 9}, {MinMemoryGB: 33, Photon: true}, {MinGPUs: 2}} {
-		c, _ := scriptedClient(t, nil, answer(200, types))
+		c, _ := scriptedClient(t, nil, respond(200, types))
 		_, err := c.Clusters.SelectNodeType(t.Context(), in)
 		assert.ErrorIs(t, err, fs.ErrNotExist)
 		assert.ErrorContains(t, err, "no node type of the workspace's 9 matches")
 	}
 }
 
-// The REST manual's own sample has values that are not strings.
+// The sample of the REST manual has values that are not strings.
 func TestClusterSpec_sparkConf(t *testing.T) {
 	var spec ClusterSpec
 	require.NoError(t, json.Unmarshal([]byte(`{"spark_conf": {"spark.speculation": true, "n": 1.50, "s": "a\"b", "null": null, "o": {"a": 1}},

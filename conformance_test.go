@@ -31,15 +31,16 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// The suite makes every call of the contract, against the workspace in memory
-// and, if asked for, against a real one:
+// The suite makes every call of the contract, against the in-memory workspace and,
+// on request, against a real one:
 //
 //	DATABRICKS_HOST=… DATABRICKS_TOKEN=… go test -v -run 'TestConformance$' . -args -workspace -compute
 //
-// There it touches only what it made, under a name that nobody else uses, and
-// removes that on every way out but SIGKILL. What the workspace refuses, for want
-// of a right or a feature, is logged and left out. Without -compute nothing is
-// started that costs money; with it, one cluster of one node, for a while of two.
+// In a real workspace, it changes only objects that it created, under unique names.
+// It deletes them in every case except SIGKILL. Calls that the workspace rejects
+// because of a missing right or feature are logged and skipped. Without -compute,
+// it starts nothing that costs money. With -compute, it uses one single-node
+// cluster, and briefly two nodes.
 var (
 	onWorkspace = flag.Bool("workspace", false, "run the conformance suite against the workspace of DATABRICKS_HOST and DATABRICKS_TOKEN")
 	withCompute = flag.Bool("compute", false, "with -workspace: also start a cluster, which costs money")
@@ -53,19 +54,19 @@ type conformance struct {
 	}
 	ctx    context.Context
 	c      *databricks.Client
-	client func(...databricks.Option) *databricks.Client // makes others
+	client func(...databricks.Option) *databricks.Client // creates additional clients
 	v12    *v12.Client
 	scim   *scim.Client
-	real   bool   // what is there before is somebody's
-	name   string // is in the names of all that it makes
-	where  string // what it is doing
-	me     string // the user, once somebody said so
+	real   bool   // existing objects belong to somebody
+	name   string // part of the names of all objects that it creates
+	where  string // the current part
+	me     string // the user, once it is known
 
-	cluster string  // that runs
-	runs    []int64 // to be removed
+	cluster string  // a running cluster
+	runs    []int64 // runs to delete
 }
 
-// What ends a part of the suite.
+// The panics that end a part of the suite.
 type (
 	failed  struct{}
 	refused struct{}
@@ -75,10 +76,11 @@ func (s *conformance) Errorf(format string, args ...any) {
 	s.log.Errorf("%s: "+format, append([]any{s.where}, args...)...)
 }
 
-// FailNow is for package require: it ends the part.
+// FailNow is for package require. It ends the part.
 func (s *conformance) FailNow() { panic(failed{}) }
 
-// part does one thing. If that fails, or the workspace refuses it, the suite goes on.
+// part runs one part. If the part fails, or the workspace rejects it, the suite
+// continues.
 func (s *conformance) part(name string, do func()) {
 	before := s.where
 	s.where = strings.TrimPrefix(before+" / "+name, " / ")
@@ -126,10 +128,10 @@ func all[T any](s *conformance, seq iter.Seq2[T, error]) (list []T) {
 	return list
 }
 
-// is checks a value.
+// is compares a value.
 func (s *conformance) is(want, have any, what string) { assert.Equal(s, want, have, what) }
 
-// holds checks that exactly one element of a list is such, and returns it.
+// holds checks that exactly one element of a list matches, and returns it.
 func holds[T any](s *conformance, list []T, what string, such func(T) bool) (found T) {
 	n := 0
 	for _, v := range list {
@@ -141,12 +143,12 @@ func holds[T any](s *conformance, list []T, what string, such func(T) bool) (fou
 	return found
 }
 
-// gone checks that what was removed is not there.
+// gone checks that an object does not exist after it was deleted.
 func (s *conformance) gone(err error) {
 	assert.ErrorIs(s, err, fs.ErrNotExist)
 }
 
-// run is the whole suite.
+// run runs the whole suite.
 func (s *conformance) run() {
 	s.name = "conformance-" + strings.ToLower(rand.Text()[:12])
 	defer s.sweep()
@@ -179,11 +181,11 @@ func (s *conformance) run() {
 	}
 }
 
-// sweep removes what the suite made, whatever became of it.
+// sweep deletes everything that the suite created, even after a failure.
 func (s *conformance) sweep() {
 	ctx := s.ctx
 	if ctx.Err() != nil {
-		time.Sleep(2 * time.Second) // what was interrupted may still be on its way to the service
+		time.Sleep(2 * time.Second) // interrupted requests may still arrive at the service
 	}
 	var cancel context.CancelFunc
 	s.ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
@@ -234,7 +236,7 @@ func (s *conformance) sweep() {
 			}
 		}
 	})
-	each("notebooks", func() { gone(s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.folder(), Recursive: true})) })
+	each("notebooks", func() { gone(s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.dir(), Recursive: true})) })
 	each("files", func() { gone(s.c.DBFS.Delete(s.ctx, databricks.DeleteFile{Path: s.directory(), Recursive: true})) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-inner")) })
 	each("a group", func() { gone(s.c.Groups.Delete(s.ctx, s.name+"-outer")) })
@@ -276,8 +278,8 @@ func (s *conformance) sweep() {
 	})
 }
 
-func (s *conformance) folder() string    { return "/Shared/" + s.name }
-func (s *conformance) notebook() string  { return s.folder() + "/notebook" }
+func (s *conformance) dir() string       { return "/Shared/" + s.name }
+func (s *conformance) notebook() string  { return s.dir() + "/notebook" }
 func (s *conformance) directory() string { return "/" + s.name }
 
 func (s *conformance) groups() {
@@ -300,8 +302,8 @@ func (s *conformance) groups() {
 	s.gone(err)
 }
 
-// identities needs no compute, and invites nobody: a user that it makes in a real
-// workspace has an address that receives no mail.
+// identities needs no compute. It invites nobody: the address of a user that it
+// creates in a real workspace receives no mail.
 func (s *conformance) identities() {
 	me := got[*scim.User](s)(s.scim.Me(s.ctx, scim.GetMe{}))
 	assert.NotEmpty(s, me.UserName)
@@ -370,7 +372,7 @@ func (s *conformance) policies() {
 	s.gone(err)
 }
 
-// compliance is of the cluster that runs.
+// compliance checks the running cluster.
 func (s *conformance) compliance() {
 	id := got[string](s)(s.c.Policies.Create(s.ctx, databricks.CreatePolicy{Name: s.name, Definition: "{}"}))
 	s.ok(s.c.Clusters.Modify(s.ctx, s.cluster, func(spec *databricks.ClusterSpec) { spec.PolicyID = id }))
@@ -472,8 +474,8 @@ func (s *conformance) tokens() {
 }
 
 func (s *conformance) workspace() {
-	s.ok(s.c.Workspace.Mkdirs(s.ctx, s.folder()))
-	other := s.folder() + "/other"
+	s.ok(s.c.Workspace.Mkdirs(s.ctx, s.dir()))
+	other := s.dir() + "/other"
 	for path, multipart := range map[string]bool{s.notebook(): false, other: true} {
 		got[int64](s)(s.c.Workspace.Import(s.ctx, databricks.ImportObject{
 			Path: path, Format: databricks.ImportSource, Language: databricks.LanguagePython, Content: []byte("print('" + path + "')\n"), Multipart: multipart}))
@@ -485,8 +487,8 @@ func (s *conformance) workspace() {
 		}
 	}
 	for _, list := range [][]databricks.WorkspaceObject{
-		got[[]databricks.WorkspaceObject](s)(s.c.Workspace.List(s.ctx, databricks.ListObjects{Path: s.folder()})),
-		all(s, s.c.Workspace.All(s.ctx, databricks.ListObjects{Path: s.folder()})),
+		got[[]databricks.WorkspaceObject](s)(s.c.Workspace.List(s.ctx, databricks.ListObjects{Path: s.dir()})),
+		all(s, s.c.Workspace.All(s.ctx, databricks.ListObjects{Path: s.dir()})),
 	} {
 		var paths []string
 		for _, object := range list {
@@ -494,7 +496,7 @@ func (s *conformance) workspace() {
 		}
 		assert.ElementsMatch(s, []string{s.notebook(), other}, paths)
 	}
-	assert.ErrorIs(s, s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.folder()}), databricks.ErrDirectoryNotEmpty)
+	assert.ErrorIs(s, s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: s.dir()}), databricks.ErrDirectoryNotEmpty)
 	s.ok(s.c.Workspace.Delete(s.ctx, databricks.DeleteObject{Path: other}))
 	_, err := s.c.Workspace.GetStatus(s.ctx, databricks.GetObjectStatus{Path: other})
 	s.gone(err)
@@ -537,7 +539,7 @@ func (s *conformance) catalogs() {
 	s.part("runtimes", func() {
 		assert.NotEmpty(s, got[[]databricks.SparkVersion](s)(s.c.Clusters.SparkVersions(s.ctx)))
 	})
-	s.part("zones", func() { // which not every cloud has
+	s.part("zones", func() { // not available on every cloud
 		zones, err := s.c.Clusters.ListZones(s.ctx)
 		if e, ok := errors.AsType[*databricks.APIError](err); ok && s.real {
 			s.log.Logf("LEFT OUT: %s: %v", s.where, e)
@@ -548,7 +550,7 @@ func (s *conformance) catalogs() {
 	})
 }
 
-// spec is the smallest cluster: one node.
+// spec returns the smallest cluster, which has one node.
 func (s *conformance) spec() databricks.ClusterSpec {
 	nodes := got[[]databricks.NodeType](s)(s.c.Clusters.ListNodeTypes(s.ctx))
 	nodes = slices.DeleteFunc(nodes, func(n databricks.NodeType) bool {
@@ -587,7 +589,7 @@ func (s *conformance) startCluster() {
 	s.cluster = id
 }
 
-// clusters does to the cluster what ends with its end.
+// clusters tests calls that end with the termination of the cluster.
 func (s *conformance) clusters() {
 	id, clusters := s.cluster, s.c.Clusters
 	one := got[*databricks.Cluster](s)
@@ -622,7 +624,7 @@ func (s *conformance) clusters() {
 		s.is(30, *running().AutoterminationMinutes, "autotermination")
 	})
 	s.part("resize", func() {
-		// One that was made for a single node may refuse to be more.
+		// A single-node cluster may reject a resize.
 		if err := clusters.Resize(s.ctx, databricks.ResizeCluster{ClusterID: id, NumWorkers: new(1)}); s.real && err != nil {
 			s.log.Logf("LEFT OUT: %s: %v", s.where, err)
 			return
@@ -684,7 +686,7 @@ func (s *conformance) libraries() {
 	s.is(databricks.LibraryUninstallOnRestart, of(one(s.c.Libraries.ClusterStatus(s.ctx, s.cluster))), "status in the end")
 }
 
-// until polls.
+// until polls until done returns true.
 func (s *conformance) until(what string, done func() bool) {
 	for pause := 10 * time.Millisecond; !done(); pause = min(2*pause, 5*time.Second) {
 		select {
@@ -753,9 +755,9 @@ func (s *conformance) commands() {
 
 func (s *conformance) oldLibraries() {
 	libraries := s.v12.Libraries
-	id := got[string](s)(libraries.Upload(s.ctx, v12.UploadLibrary{LibType: v12.LibraryPythonPyPI, Name: s.name, Folder: s.folder(), File: v12.FileFromBytes("package", []byte("simplejson"))}))
+	id := got[string](s)(libraries.Upload(s.ctx, v12.UploadLibrary{LibType: v12.LibraryPythonPyPI, Name: s.name, Folder: s.dir(), File: v12.FileFromBytes("package", []byte("simplejson"))}))
 	listed := holds(s, got[[]v12.Library](s)(libraries.List(s.ctx)), "the library", func(l v12.Library) bool { return l.ID == id })
-	s.is(v12.Library{ID: id, Name: s.name, Folder: s.folder()}, listed, "in the list")
+	s.is(v12.Library{ID: id, Name: s.name, Folder: s.dir()}, listed, "in the list")
 	s.ok(libraries.Attach(s.ctx, id, s.cluster))
 	s.ok(libraries.WaitAttached(s.ctx, id, s.cluster))
 	status := got[*v12.LibraryStatus](s)(libraries.Status(s.ctx, id))
@@ -775,7 +777,7 @@ func (s *conformance) jobs(version string) {
 	jobs := s.client(databricks.WithJobsAPI(version)).Jobs
 	name := s.name + "-" + version
 	task := databricks.Task{TaskKey: "only", ExistingClusterID: s.cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: s.notebook()}}
-	if s.cluster == "" { // then it is never run
+	if s.cluster == "" { // it cannot run
 		spec := s.spec()
 		spec.ClusterName, spec.AutoterminationMinutes = "", nil
 		task.NewCluster = &spec
@@ -878,7 +880,8 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 	})
 }
 
-// fakeConformance is a suite for a workspace in memory. It must be run in a bubble.
+// fakeConformance returns a suite for an in-memory workspace. It must run in a
+// bubble.
 func fakeConformance(t *testing.T) (*conformance, *databrickstest.Server) {
 	ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 	t.Cleanup(cancel)
@@ -908,7 +911,7 @@ func TestConformance(t *testing.T) {
 		requests := server.Requests()
 		assert.Empty(t, notCalled(t, requests, ""), "operations of the contract that were not called with success")
 
-		// That must notice each call that is not made.
+		// The check must notice each call that is not made.
 		keys := map[string]bool{}
 		for _, r := range requests {
 			keys[callKey(r)] = true
@@ -924,7 +927,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// realConformance is the suite for the workspace of the environment.
+// realConformance returns the suite for the workspace in the environment.
 func realConformance(t *testing.T) {
 	for _, name := range []string{"DATABRICKS_HOST", "DATABRICKS_TOKEN"} {
 		if os.Getenv(name) == "" {
@@ -933,7 +936,7 @@ func realConformance(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
 	defer stop()
-	if deadline, ok := t.Deadline(); ok { // with time to clean up
+	if deadline, ok := t.Deadline(); ok { // leave time to clean up
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/4))
 		defer cancel()
@@ -947,10 +950,10 @@ func realConformance(t *testing.T) {
 	(&conformance{log: t, ctx: ctx, c: c, client: client, v12: v12.NewClient(c), scim: scim.NewClient(c), real: true}).run()
 }
 
-// patterns are the keys of calls with parameters in the path.
+// patterns match the paths of calls with parameters in the path.
 var patterns = map[string]*regexp.Regexp{}
 
-// callKey is what the contract calls a request.
+// callKey returns the contract's key for a request.
 func callKey(r databrickstest.Request) string {
 	key := r.Method + " " + r.Path
 	for call, pattern := range patterns {
@@ -964,8 +967,8 @@ func callKey(r databrickstest.Request) string {
 	return key
 }
 
-// inScope lists the calls that the suite must make: those of version 2.1 of the
-// Jobs API are there at 2.2 as well.
+// inScope returns the calls that the suite must make. Calls of version 2.1 of the
+// Jobs API also exist in 2.2.
 func inScope(t *testing.T) (keys []string) {
 	areas, err := contract.Load("testdata/contract", "clusters", "cluster-policies", "dbfs", "groups", "instance-pools", "jobs", "jobs-2.1-delta", "libraries", "permissions", "scim", "secrets", "tokens", "workspace", "v12")
 	require.NoError(t, err)
@@ -991,8 +994,8 @@ func inScope(t *testing.T) (keys []string) {
 
 var parameter = regexp.MustCompile(`\\\{\w+\\\}`)
 
-// notCalled lists the calls in scope that no request made with success. Requests
-// with the key that is left out do not count.
+// notCalled returns the calls in scope for which no request succeeded. It ignores
+// requests with the key except.
 func notCalled(t *testing.T, requests []databrickstest.Request, leftOut string) (missing []string) {
 	for _, key := range inScope(t) {
 		if !slices.ContainsFunc(requests, func(r databrickstest.Request) bool {
@@ -1004,7 +1007,7 @@ func notCalled(t *testing.T, requests []databrickstest.Request, leftOut string) 
 	return missing
 }
 
-// quiet takes the failures of a suite that is meant to fail.
+// quiet collects the failures of a suite that must fail.
 type quiet struct{ errors []string }
 
 func (q *quiet) Errorf(format string, args ...any) {
@@ -1012,7 +1015,7 @@ func (q *quiet) Errorf(format string, args ...any) {
 }
 func (q *quiet) Logf(string, ...any) {}
 
-// Wherever the suite is interrupted, nothing of it is left in the workspace.
+// If the suite is interrupted at any point, it leaves nothing in the workspace.
 func TestConformance_cleansUp(t *testing.T) {
 	for at := int64(1); at < 450; at += 27 {
 		synctest.Test(t, func(t *testing.T) {
@@ -1048,7 +1051,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// inventory is what there is in a workspace.
+// inventory returns the number of objects of each kind in a workspace.
 func inventory(t *testing.T, c *databricks.Client) map[string]int {
 	ctx := t.Context()
 	return map[string]int{

@@ -10,18 +10,18 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests hold the services against the contract in testdata/contract:
-// what calls there are, what goes in, what comes out, what may be repeated.
-// See contract.Row for what a row says; most need no more than Call and Go.
+// These tests compare the services with the contract in testdata/contract: calls,
+// requests, responses and retries. contract.Row documents the rows. Most rows need
+// only Call and Go.
 
-// contractOutOfScope are calls that belong to areas of their own.
+// contractOutOfScope are calls that belong to other areas.
 var contractOutOfScope = []string{
-	"cluster-policies permissions/*", "instance-pools permissions/*", // calls of permissions
+	"cluster-policies permissions/*", "instance-pools permissions/*", // belong to permissions
 	"jobs permissions/*", "jobs policies/*", "tokens token-management/*", "tokens update",
 }
 
-// contractDepartures are the places where the types differ from the contract
-// on purpose.
+// contractDepartures are places where the types deliberately differ from the
+// contract.
 var contractDepartures = map[string]string{
 	"zero clusters.UpdateClusterResource.*":      "what the mask names is sent, zero or not",
 	"databricks.CreatePool.IdempotencyToken":     "named by the service's rules for retries, not by the call's own description",
@@ -170,8 +170,8 @@ var contractRetries = map[string]string{
 	"POST /api/2.0/token/delete":                        "ids are never given twice, and a repeat that finds no token found it revoked",
 }
 
-// contractNames are the members without which the reply to a create is of no use:
-// nobody could find what was made, if anything was.
+// contractNames are the members that a response to a create must have. Without
+// them, the new object cannot be found, and may not exist.
 var contractNames = map[string]string{
 	"POST /api/2.0/clusters/create":          "cluster_id",
 	"POST /api/2.0/dbfs/create":              "handle",

@@ -25,9 +25,9 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// makeFolder makes a local folder of files by their names; names that end in a
-// slash are folders.
-func makeFolder(t testing.TB, files map[string]string) string {
+// makeTree creates a local directory with files. Names that end with a slash are
+// directories.
+func makeTree(t testing.TB, files map[string]string) string {
 	dir := t.TempDir()
 	for name, content := range files {
 		full := filepath.Join(dir, filepath.FromSlash(name))
@@ -41,8 +41,8 @@ func makeFolder(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// folderTree is the reverse: folders are there if they are empty.
-func folderTree(t testing.TB, dir string) map[string]string {
+// readTree is the reverse of makeTree. It includes only empty directories.
+func readTree(t testing.TB, dir string) map[string]string {
 	tree := map[string]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(full string, d fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(dir, full)
@@ -65,7 +65,7 @@ func folderTree(t testing.TB, dir string) map[string]string {
 	return tree
 }
 
-// problems is what was not copied, and why.
+// problems returns the errors of files that were not copied, by path.
 func problems(result *databricks.DirResult) map[string]error {
 	all := map[string]error{}
 	for _, s := range result.Skipped {
@@ -84,7 +84,7 @@ func skippedPaths(result *databricks.DirResult) (paths []string) {
 	return paths
 }
 
-func TestDBFS_folders(t *testing.T) {
+func TestDBFS_dirs(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
@@ -92,7 +92,7 @@ func TestDBFS_folders(t *testing.T) {
 		"a": "one", "b/c": "two", "b/d/e": "", "b/d/large": string(noise(2*mebibyte + 5)), "empty/": "", "x/y/empty/": "",
 		"sp ace/ü&#%2F.txt": "odd", "ts=12%3A00/part-0": "as Hive has it", ".hidden": "h",
 	}
-	from := makeFolder(t, files)
+	from := makeTree(t, files)
 	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	put(t, client, "/new/dir/"+left, []byte("by an upload that was killed"))
 	for _, parallel := range []int{0, 1, 3} {
@@ -106,7 +106,7 @@ func TestDBFS_folders(t *testing.T) {
 		assert.Equal(t, up.Bytes, last.Bytes)
 		entries, err := client.DBFS.List(t.Context(), "/new/dir/x/y")
 		require.NoError(t, err)
-		assert.Len(t, entries, 1, "an empty folder")
+		assert.Len(t, entries, 1, "an empty directory")
 
 		to := filepath.Join(t.TempDir(), "not", "there")
 		down, err := client.DBFS.DownloadDir(t.Context(), "dbfs:/new/dir", to, opts)
@@ -114,14 +114,14 @@ func TestDBFS_folders(t *testing.T) {
 		assert.Equal(t, []string{"/new/dir/" + left}, skippedPaths(down))
 		down.Skipped = nil
 		assert.Equal(t, up, down)
-		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
+		assert.True(t, maps.Equal(files, readTree(t, to)), "it came back changed")
 		require.NoError(t, client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/new", Recursive: true}))
 		put(t, client, "/new/dir/"+left, nil)
 	}
 }
 
-// Names from elsewhere stay in the folder, are safe everywhere, and get back
-// what they were.
+// Unusual names do not lead outside of the directory, are valid on every system,
+// and are restored by an upload.
 func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -143,7 +143,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	assert.Empty(t, result.Skipped)
 	assert.Equal(t, len(names), result.Files)
 
-	local := folderTree(t, outer)
+	local := readTree(t, outer)
 	assert.Len(t, local, len(names))
 	folded := map[string]bool{}
 	for name := range local {
@@ -161,7 +161,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	for _, name := range names {
 		parts := strings.Split(name, "/")
 		if slices.Contains(parts, "..") || slices.Contains(parts, ".") {
-			delete(want, "/to/"+name) // it leads elsewhere, and is not sent
+			delete(want, "/to/"+name) // its path leads elsewhere, so it is not copied
 		}
 	}
 	assert.Equal(t, want, dbfsTree(t, client, "/to"))
@@ -170,7 +170,7 @@ func TestDBFS_DownloadDir_hostileNames(t *testing.T) {
 	}
 }
 
-// A listing that says something else than what is in the directory.
+// The list of a directory differs from its real content.
 func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -181,13 +181,13 @@ func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
 	outer := t.TempDir()
 	result, err := server.Client().DBFS.DownloadDir(t.Context(), "/from", filepath.Join(outer, "dir"), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrNotExist)
-	assert.Empty(t, folderTree(t, filepath.Join(outer, "dir")))
+	assert.Empty(t, readTree(t, filepath.Join(outer, "dir")))
 	assert.ElementsMatch(t, []string{"/../../../etc/secret", "", "/"}, skippedPaths(result), "what is not believed is reported as it is")
 	require.Len(t, result.Failed, 1)
 	assert.Equal(t, "/from/..", result.Failed[0].Path)
 }
 
-func TestDBFS_DownloadDir_staysInItsFolder(t *testing.T) {
+func TestDBFS_DownloadDir_staysInItsDir(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege")
 	}
@@ -196,13 +196,13 @@ func TestDBFS_DownloadDir_staysInItsFolder(t *testing.T) {
 	client := server.Client()
 	put(t, client, "/from/link/file", []byte("new"))
 	put(t, client, "/from/other", []byte("new"))
-	outside := makeFolder(t, map[string]string{"file": "old", "other": "old"})
+	outside := makeTree(t, map[string]string{"file": "old", "other": "old"})
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
 	require.NoError(t, os.Symlink(filepath.Join(outside, "other"), filepath.Join(dir, "other")))
 	_, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.DirOptions{Overwrite: true})
 	assert.Error(t, err)
-	assert.Equal(t, map[string]string{"file": "old", "other": "old"}, folderTree(t, outside))
+	assert.Equal(t, map[string]string{"file": "old", "other": "old"}, readTree(t, outside))
 }
 
 func TestDBFS_UploadDir_skips(t *testing.T) {
@@ -213,14 +213,14 @@ func TestDBFS_UploadDir_skips(t *testing.T) {
 	defer server.Close()
 	client := server.Client()
 	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	dir := makeFolder(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new",
+	dir := makeTree(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new",
 		left: "left", ".databricks-connect": "mine", ".databricks-dir/x": "mine"})
 	require.NoError(t, os.Symlink("file", filepath.Join(dir, "link")))
 	require.NoError(t, os.Symlink("/etc", filepath.Join(dir, "linked")))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken")))
 	put(t, client, "/to/old", []byte("old"))
-	put(t, client, "/to/sub/old/x", []byte("old")) // a directory where a file should go
-	put(t, client, "/to/dir", []byte("old"))       // and the other way round
+	put(t, client, "/to/sub/old/x", []byte("old")) // a directory in place of a file
+	put(t, client, "/to/dir", []byte("old"))       // a file in place of a directory
 	for _, overwrite := range []bool{false, true} {
 		result, err := client.DBFS.UploadDir(t.Context(), dir, "/to", databricks.DirOptions{Overwrite: overwrite})
 		want := map[string]string{"/to/file": "new", "/to/old": "new", "/to/sub/old/x": "old", "/to/dir": "old", "/to/.databricks-connect": "mine", "/to/.databricks-dir/x": "mine"}
@@ -248,14 +248,14 @@ func TestDBFS_UploadDir_skips(t *testing.T) {
 	}
 }
 
-func TestDBFS_folders_goOn(t *testing.T) {
+func TestDBFS_dirs_goOn(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	from := makeFolder(t, map[string]string{"a": "1", "b": "22", "c/d": "333"})
+	from := makeTree(t, map[string]string{"a": "1", "b": "22", "c/d": "333"})
 	for _, name := range []string{"a", "b", "c/d"} {
-		// Times in DBFS have no part of a millisecond, so that a file that was
-		// written in the one of its upload may be newer.
+		// Times in DBFS have a precision of one millisecond. A file that was
+		// written in the millisecond of its upload may therefore be newer.
 		before := time.Now().Add(-time.Hour)
 		require.NoError(t, os.Chtimes(filepath.Join(from, filepath.FromSlash(name)), before, before))
 	}
@@ -275,27 +275,27 @@ func TestDBFS_folders_goOn(t *testing.T) {
 	assert.Equal(t, &databricks.DirResult{Files: 3, Bytes: 6}, down())
 	server.ForgetRequests()
 	assert.Equal(t, &databricks.DirResult{Unchanged: 3}, up())
-	assert.Equal(t, []string{"list", "list"}, calls(server), "nothing but a look")
+	assert.Equal(t, []string{"list", "list"}, calls(server), "the directories are only listed")
 	assert.Equal(t, &databricks.DirResult{Unchanged: 3}, down())
 	assert.Equal(t, []string{"list", "list"}, calls(server))
 
 	later := time.Now().Add(time.Hour)
 	require.NoError(t, os.Chtimes(filepath.Join(from, "a"), later, later)) // newer
 	require.NoError(t, os.WriteFile(filepath.Join(from, "b"), []byte("4444"), 0o666))
-	require.NoError(t, os.Chtimes(filepath.Join(from, "b"), time.Unix(1, 0), time.Unix(1, 0))) // older, of another size
+	require.NoError(t, os.Chtimes(filepath.Join(from, "b"), time.Unix(1, 0), time.Unix(1, 0))) // older, with another size
 	assert.Equal(t, &databricks.DirResult{Files: 2, Bytes: 5, Unchanged: 1}, up())
 	require.NoError(t, os.Remove(filepath.Join(to, "c", "d")))
-	time.Sleep(2 * time.Millisecond) // so that the times in DBFS are others
+	time.Sleep(2 * time.Millisecond) // so that the times in DBFS differ
 	put(t, client, "/dir/a", []byte("5"))
 	assert.Equal(t, &databricks.DirResult{Files: 3, Bytes: 8}, down())
-	assert.Equal(t, map[string]string{"a": "5", "b": "4444", "c/d": "333"}, folderTree(t, to))
+	assert.Equal(t, map[string]string{"a": "5", "b": "4444", "c/d": "333"}, readTree(t, to))
 }
 
-func TestDBFS_folders_refuse(t *testing.T) {
+func TestDBFS_dirs_refuse(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
-	dir := makeFolder(t, map[string]string{"file": "x"})
+	dir := makeTree(t, map[string]string{"file": "x"})
 	put(t, client, "/file", []byte("x"))
 	for name, try := range map[string]func() (*databricks.DirResult, error){
 		"not a directory": func() (*databricks.DirResult, error) {
@@ -326,8 +326,9 @@ func TestDBFS_folders_refuse(t *testing.T) {
 	}
 }
 
-// Whatever happens to a request, what is there is whole and what is not is told.
-func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
+// With a fault at any request, existing files are complete, and missing ones are
+// reported.
+func TestDBFS_dirs_withEveryMishapAtEveryRequest(t *testing.T) {
 	files := map[string]string{"a": "one", "sub/b": "two"}
 	check := func(t *testing.T, got map[string]string, result *databricks.DirResult, err error, name string) {
 		for path, content := range got {
@@ -339,7 +340,7 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 		}
 	}
 	t.Run("up", func(t *testing.T) {
-		dir := makeFolder(t, files)
+		dir := makeTree(t, files)
 		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
 			client := server.Client()
 			arm()
@@ -357,7 +358,8 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 		})
 	})
 	t.Run("down", func(t *testing.T) {
-		// A directory that is not there when its turn comes was deleted meanwhile.
+		// A directory that does not exist when it is copied was deleted in the
+		// meantime.
 		mishaps := slices.DeleteFunc(slices.Clone(mishaps), func(m mishap) bool { return m.name == "404" })
 		eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
 			client, dir := server.Client(), t.TempDir()
@@ -367,9 +369,9 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 			arm()
 			result, err := client.DBFS.DownloadDir(ctx, "/dir", dir, databricks.DirOptions{Concurrency: 1})
 			if result != nil && slices.Equal(skippedPaths(result), []string{"/dir/sub"}) {
-				result.Skipped = append(result.Skipped, databricks.Skipped{})[1:] // and with it what is in it
+				result.Skipped = append(result.Skipped, databricks.Skipped{})[1:] // its content is missing as well
 			}
-			got := folderTree(t, dir)
+			got := readTree(t, dir)
 			delete(got, "sub/")
 			check(t, got, result, err, name)
 			return err
@@ -377,7 +379,7 @@ func TestDBFS_folders_withEveryMishapAtEveryRequest(t *testing.T) {
 	})
 }
 
-// A client that plans says what it would write, and writes nothing.
+// In a dry run, an upload reports what it would write, and writes nothing.
 func TestDBFS_Upload_planned(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -406,21 +408,21 @@ func TestDBFS_Upload_planned(t *testing.T) {
 	assert.Equal(t, []string{"put"}, plan(client.DBFS.Upload(t.Context(), from, "/new", databricks.UploadOptions{InPlace: true})))
 	assert.ErrorIs(t, client.DBFS.Upload(t.Context(), from, "/there", databricks.UploadOptions{}), fs.ErrExist, "reads are made")
 	planned = nil
-	_, err := client.DBFS.UploadDir(t.Context(), makeFolder(t, map[string]string{"a": "1"}), "/dir", databricks.DirOptions{})
+	_, err := client.DBFS.UploadDir(t.Context(), makeTree(t, map[string]string{"a": "1"}), "/dir", databricks.DirOptions{})
 	assert.Equal(t, []string{"put"}, plan(err))
 	assert.Equal(t, []string{"delete"}, plan(client.DBFS.Delete(t.Context(), databricks.DeleteFile{Path: "/there", Recursive: true})))
 	assert.Equal(t, map[string]string{"/there": "old"}, dbfsTree(t, server.Client(), "/"))
 }
 
-// A folder that is interrupted leaves whole files only, and can go on.
-func TestDBFS_folders_interrupted(t *testing.T) {
+// An interrupted copy leaves only complete files, and can be continued.
+func TestDBFS_dirs_interrupted(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	files := map[string]string{}
 	for i := range 40 {
 		files[fmt.Sprintf("dir%d/file%d", i%3, i)] = strings.Repeat("x", i*1000)
 	}
-	from := makeFolder(t, files)
+	from := makeTree(t, files)
 	to := t.TempDir()
 	for _, op := range []string{"put", "read"} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -449,12 +451,12 @@ func TestDBFS_folders_interrupted(t *testing.T) {
 		assert.Greater(t, result.Unchanged, 10)
 		assert.Equal(t, 40, result.Unchanged+result.Files)
 	}
-	assert.True(t, maps.Equal(files, folderTree(t, to)))
+	assert.True(t, maps.Equal(files, readTree(t, to)))
 	assert.Len(t, dbfsTree(t, server.Client(), "/"), 40)
 }
 
-// Every field called Concurrency means the same: 0 is the default, and a negative
-// number is an error before anything is sent or made.
+// Every field called Concurrency has the same meaning: 0 is the default, and a
+// negative number is rejected before anything is sent or created.
 func TestConcurrency(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()

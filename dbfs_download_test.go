@@ -30,13 +30,13 @@ func put(t testing.TB, client *databricks.Client, path string, data []byte) {
 	require.NoError(t, client.DBFS.PutFile(t.Context(), path, bytes.NewReader(data), databricks.PutFileOptions{Overwrite: true}))
 }
 
-// withTicks makes a clock that is a second further each time that it is looked at,
-// so that no two versions of a file have the same time.
+// withTicks sets a clock that advances by one second with each use. Two versions of
+// a file therefore have different times.
 func withTicks(clock *atomic.Int64) databrickstest.Option {
 	return databrickstest.WithClock(func() time.Time { return time.Unix(1_700_000_000+clock.Add(1), 0) })
 }
 
-// before calls a function before each request that a client sends, with its number.
+// before is a transport that calls a function before each request, with its number.
 type before struct {
 	http.RoundTripper
 	count atomic.Int64
@@ -109,7 +109,7 @@ func TestDBFS_Download(t *testing.T) {
 	}
 }
 
-// A large file with holes, there and back.
+// Upload and download a large file with holes.
 func TestDBFS_largeFile(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -147,7 +147,7 @@ func TestDBFS_Download_takesFewCalls(t *testing.T) {
 	assert.Equal(t, []string{"get-status", "get-status", "read", "read", "read", "read"}, calls(server))
 }
 
-// brokenWriter fails after so many bytes, as a full disk does.
+// brokenWriter fails after some bytes, like a full disk.
 type brokenWriter struct{ left int }
 
 var errNoSpace = errors.New("no space left on device")
@@ -160,7 +160,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// shortWriter forgets to say that it failed.
+// shortWriter writes less without an error.
 type shortWriter struct{}
 
 func (shortWriter) Write(p []byte) (int, error) { return len(p) - 1, nil }
@@ -219,7 +219,7 @@ func TestDBFS_Download_fileThatChangesUnderneath(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for at := int64(2); at <= 4; at++ { // after the first look, up to the second
+			for at := int64(2); at <= 4; at++ { // after the first status and before the second one
 				var clock atomic.Int64
 				server := databrickstest.NewServer(databrickstest.WithoutSocket(), withTicks(&clock))
 				defer server.Close()
@@ -286,7 +286,8 @@ func TestDBFS_DownloadFile_refuses(t *testing.T) {
 	assert.Len(t, entries, 2)
 }
 
-// Whatever happens, the file is there and whole, or nothing is and the error says so.
+// With a fault at any request, the file is complete, or there is no file and the
+// error says so.
 func TestDBFS_DownloadFile_withEveryMishapAtEveryRequest(t *testing.T) {
 	data := noise(mebibyte + 1)
 	eachMishap(t, mishaps, nil, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error {
@@ -352,7 +353,7 @@ func TestDBFS_FS(t *testing.T) {
 	assert.ErrorContains(t, err, "is a directory")
 }
 
-// What a listing says that cannot be opened is not in the file system.
+// An entry of a list that cannot be opened is not in the file system.
 func TestDBFS_FS_hostileListing(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -435,7 +436,7 @@ func TestFile(t *testing.T) {
 
 type onlyReader struct{ io.Reader }
 
-// The beginning of a file takes one call, and what is read to its end is read ahead.
+// Reading the start of a file takes one call. Reading to the end reads ahead.
 func TestFile_readsAhead(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -455,7 +456,7 @@ func TestFile_readsAhead(t *testing.T) {
 	assert.Empty(t, calls(server), "it is in the block at hand")
 	_, err = io.Copy(io.Discard, onlyReader{f})
 	require.NoError(t, err)
-	assert.Len(t, calls(server), 8, "seven blocks, and a last look")
+	assert.Len(t, calls(server), 8, "seven blocks, and a last status")
 }
 
 func TestFile_thatChangesUnderneath(t *testing.T) {

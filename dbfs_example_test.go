@@ -39,8 +39,8 @@ func ExampleDBFSService() {
 	// Output: /data/b.csv 8
 }
 
-// Any reader will do. One with an end to seek to, such as a file, goes out in
-// one call and can be sent again if the connection breaks.
+// Upload accepts any reader. If the reader can seek, such as a file, Upload can
+// retry after a connection error.
 func ExampleDBFSService_Upload() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -66,7 +66,7 @@ func ExampleDBFSService_Download() {
 		log.Fatal(err)
 	}
 
-	var to bytes.Buffer // DownloadFile writes to a file of this machine
+	var to bytes.Buffer // DownloadFile writes to a local file
 	err := client.DBFS.Download(ctx, "/data/large.bin", &to, databricks.DownloadOptions{Concurrency: 4})
 	if err != nil {
 		log.Fatal(err)
@@ -75,7 +75,7 @@ func ExampleDBFSService_Download() {
 	// Output: 3145728 bytes
 }
 
-// What is opened is an io.Reader, io.ReaderAt, io.Seeker and io.WriterTo.
+// Open returns an io.Reader, io.ReaderAt, io.Seeker and io.WriterTo.
 func ExampleDBFSService_Open() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -102,7 +102,7 @@ func ExampleDBFSService_Open() {
 	// 2,Grace
 }
 
-// As a file system, DBFS can be given to all that takes one.
+// Use DBFS as an fs.FS.
 func ExampleDBFSService_FS() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -121,8 +121,8 @@ func ExampleDBFSService_FS() {
 	// Output: [2024/a.csv 2025/b.csv]
 }
 
-// A directory is copied, many files at a time. SkipUnchanged continues a copy that
-// was interrupted.
+// Copy a directory, several files concurrently. SkipUnchanged continues an
+// interrupted copy.
 func ExampleDBFSService_UploadDir() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()
@@ -149,8 +149,8 @@ func ExampleDBFSService_UploadDir() {
 	// Output: 2 files, 16 bytes
 }
 
-// To synchronize two directories, SkipUnchanged copies what changed, and Delete
-// deletes what is gone. A dry run shows what that would do.
+// Synchronize two directories: SkipUnchanged copies only changed files, and Delete
+// deletes files that no longer exist. A dry run shows the changes.
 func ExampleDBFSService_UploadDir_synchronize() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

@@ -7,14 +7,12 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadInBlocks is Upload that takes no source for small enough to be sent in
-// one request.
+// UploadInBlocks is Upload that never sends a source in one request.
 func UploadInBlocks(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions) error {
 	return uploadAs(ctx, s, path, from, opts, func(u *upload) { u.small, u.most = -1, -1 })
 }
 
-// UploadBeside is Upload that takes no source for small enough to be sent
-// straight to its path.
+// UploadBeside is Upload that never writes a source directly to its path.
 func UploadBeside(ctx context.Context, s *DBFSService, path string, from io.Reader, opts UploadOptions) error {
 	return uploadAs(ctx, s, path, from, opts, func(u *upload) { u.small = -1 })
 }

@@ -30,7 +30,7 @@ func TestDBFS_wire(t *testing.T) {
 		wire: []wireStep{{"POST /api/2.0/dbfs/create", `{"path": "/a"}`, `{"handle": 9007199254740993, "unknown": 1}`}},
 		want: int64(9007199254740993),
 	}, {
-		name: "create overwrites if told so, and drops dbfs: from the path",
+		name: "create overwrites on request, and drops dbfs: from the path",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.DBFS.Create(ctx, CreateFile{Path: "dbfs:/a b", Overwrite: true})
 		},
@@ -252,7 +252,7 @@ func TestDBFS_paths(t *testing.T) {
 			transport := httpmock.NewMockTransport()
 			transport.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 				got = pathSent(t, r, member)
-				return wireReply(`{"handle": 1}`), nil
+				return wireResponse(`{"handle": 1}`), nil
 			})
 			client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: transport}))
 			for _, path := range []string{
@@ -289,7 +289,7 @@ func TestDBFS_paths(t *testing.T) {
 	}
 }
 
-// pathSent finds a path in a request, whatever its form.
+// pathSent returns the path in a request, in any form of body.
 func pathSent(t *testing.T, r *http.Request, member string) string {
 	if r.Method == http.MethodGet {
 		return r.URL.Query().Get(member)
@@ -309,21 +309,21 @@ func pathSent(t *testing.T, r *http.Request, member string) string {
 	return path
 }
 
-// Deleting a tree takes long, so it outlasts what a wait outlasts.
+// Deleting a tree takes long, so it tolerates the same outages as a wait.
 func TestDBFS_DeleteTree_outlastsOutages(t *testing.T) {
-	partly := answer(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining."}`)
-	down := answer(500, `{"error_code": "INTERNAL_ERROR", "message": "x"}`)
+	partly := respond(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining."}`)
+	down := respond(500, `{"error_code": "INTERNAL_ERROR", "message": "x"}`)
 	for _, row := range []struct {
-		name    string
-		answers []func(*http.Request) (*http.Response, error)
-		fails   ErrorCode
+		name      string
+		responses []func(*http.Request) (*http.Response, error)
+		fails     ErrorCode
 	}{
-		{"midway", append(append(slices.Repeat([]func(*http.Request) (*http.Response, error){partly}, 20), slices.Repeat([]func(*http.Request) (*http.Response, error){down}, 12)...), partly, answer(200, `{}`)), ""},
+		{"midway", append(append(slices.Repeat([]func(*http.Request) (*http.Response, error){partly}, 20), slices.Repeat([]func(*http.Request) (*http.Response, error){down}, 12)...), partly, respond(200, `{}`)), ""},
 		{"for good", append(slices.Repeat([]func(*http.Request) (*http.Response, error){partly}, 20), slices.Repeat([]func(*http.Request) (*http.Response, error){down}, 10_000)...), ErrInternalError},
-		{"a refusal", []func(*http.Request) (*http.Response, error){partly, answer(400, `{"error_code": "INVALID_STATE"}`)}, ErrInvalidState},
+		{"a refusal", []func(*http.Request) (*http.Response, error){partly, respond(400, `{"error_code": "INVALID_STATE"}`)}, ErrInvalidState},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			c, _ := scriptedClient(t, nil, row.answers...)
+			c, _ := scriptedClient(t, nil, row.responses...)
 			began := time.Now()
 			err := c.DBFS.DeleteTree(t.Context(), "/big", nil)
 			if row.fails == "" {
@@ -338,36 +338,36 @@ func TestDBFS_DeleteTree_outlastsOutages(t *testing.T) {
 
 func TestDBFS_Delete_goesOnUntilAllIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		partly := answer(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining. You must make another request to delete more."}`)
-		answers := []func(*http.Request) (*http.Response, error){}
-		for range 20 { // more than the attempts that any call has
-			answers = append(answers, partly)
+		partly := respond(503, `{"error_code": "PARTIAL_DELETE", "message": "The requested operation has deleted 324 files. There are more files remaining. You must make another request to delete more."}`)
+		responses := []func(*http.Request) (*http.Response, error){}
+		for range 20 { // more than the maximum attempts of a call
+			responses = append(responses, partly)
 		}
-		c, s := scriptedClient(t, nil, append(answers, answer(200, `{}`))...)
-		var told []int64
-		require.NoError(t, c.DBFS.DeleteTree(t.Context(), "/big", func(files int64) { told = append(told, files) }))
+		c, s := scriptedClient(t, nil, append(responses, respond(200, `{}`))...)
+		var reported []int64
+		require.NoError(t, c.DBFS.DeleteTree(t.Context(), "/big", func(files int64) { reported = append(reported, files) }))
 		assert.Len(t, s.sent, 21)
 		for _, body := range s.bodies {
 			assert.JSONEq(t, `{"path": "/big", "recursive": true}`, body)
 		}
-		require.Len(t, told, 20)
-		assert.EqualValues(t, 324, told[0])
-		assert.EqualValues(t, 20*324, told[19])
+		require.Len(t, reported, 20)
+		assert.EqualValues(t, 324, reported[0])
+		assert.EqualValues(t, 20*324, reported[19])
 	})
 }
 
-// A size that no file has is an error, and one that only the service has a reason
-// to believe takes no memory.
+// A negative size is an error. A huge size does not make the client allocate
+// memory.
 func TestFS_absurdSizes(t *testing.T) {
 	for size, want := range map[string]string{"-1": "file_size is -1", "4611686018427387904": "changed"} {
-		reply := func(r *http.Request) (*http.Response, error) {
+		response := func(r *http.Request) (*http.Response, error) {
 			body := `{"path":"/a","is_dir":false,"file_size":` + size + `}`
 			if strings.HasSuffix(r.URL.Path, "/read") {
 				body = `{"bytes_read":0,"data":""}`
 			}
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 		}
-		client := newTestClient(t, "https://w.example.com", WithHTTPClient(&http.Client{Transport: roundTripFunc(reply)}))
+		client := newTestClient(t, "https://w.example.com", WithHTTPClient(&http.Client{Transport: roundTripFunc(response)}))
 		_, err := fs.ReadFile(client.DBFS.FS(t.Context(), "/"), "a")
 		assert.ErrorContains(t, err, want, size)
 	}

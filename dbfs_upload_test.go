@@ -30,7 +30,7 @@ import (
 
 const mebibyte = 1 << 20
 
-// noise returns n bytes that are the same each time, and no two blocks alike.
+// noise returns n bytes that are always the same. Its blocks all differ.
 func noise(n int) []byte {
 	source := rand.NewChaCha8([32]byte{1})
 	data := make([]byte, n)
@@ -38,7 +38,7 @@ func noise(n int) []byte {
 	return data
 }
 
-// only hides all that a reader can do but Read.
+// only hides all methods except Read.
 func only(r io.Reader) io.Reader { return io.MultiReader(r) }
 
 // dbfsTree returns the content of all files below path, by path.
@@ -65,7 +65,7 @@ func dbfsTree(t testing.TB, client *databricks.Client, path string) map[string]s
 	return tree
 }
 
-// assertTree compares without printing megabytes.
+// assertTree compares files without printing megabytes.
 func assertTree(t testing.TB, client *databricks.Client, want map[string]string, format string, args ...any) {
 	t.Helper()
 	got := dbfsTree(t, client, "/")
@@ -100,13 +100,13 @@ func TestDBFS_Upload_anySource(t *testing.T) {
 			"halves":         iotest.HalfReader(bytes.NewReader(data)),
 			"data and EOF":   iotest.DataErrReader(bytes.NewReader(data)),
 		} {
-			var told []int64
+			var reported []int64
 			require.NoError(t, client.DBFS.Upload(t.Context(), from, "dbfs:/new/file", databricks.UploadOptions{Progress: func(done, total int64) {
-				told = append(told, done, total)
+				reported = append(reported, done, total)
 			}}), "%s of %d bytes", kind, size)
 			assertTree(t, client, map[string]string{"/new/file": string(data)}, "%s of %d bytes", kind, size)
-			require.NotEmpty(t, told)
-			assert.EqualValues(t, size, told[len(told)-2], kind)
+			require.NotEmpty(t, reported)
+			assert.EqualValues(t, size, reported[len(reported)-2], kind)
 			rest, err := io.ReadAll(from)
 			require.NoError(t, err)
 			assert.Empty(t, rest, "%s was not read to its end", kind)
@@ -115,7 +115,7 @@ func TestDBFS_Upload_anySource(t *testing.T) {
 	}
 }
 
-// calls lists what the server was asked since the last time.
+// calls returns the requests that the server received since the last call.
 func calls(server *databrickstest.Server) (calls []string) {
 	for _, r := range server.Requests() {
 		calls = append(calls, strings.TrimPrefix(r.Path, "/api/2.0/dbfs/"))
@@ -184,16 +184,16 @@ func TestDBFS_Upload_refuses(t *testing.T) {
 	}
 }
 
-// A mishap is something that goes wrong with one request or more.
+// A mishap is a fault of one or more requests.
 type mishap struct {
 	name  string
 	fault databrickstest.Fault
-	then  databrickstest.Fault // of the next request
+	then  databrickstest.Fault // fault of the next request
 }
 
 var none databrickstest.Fault
 
-// mishaps are the ways in which a request can fail, and then some more.
+// mishaps are the possible faults of a request, and some combinations.
 var mishaps = []mishap{
 	{"refused", databrickstest.Fault{Refuse: true}, none},
 	{"reset before the work", databrickstest.Fault{Reset: true}, none},
@@ -210,8 +210,8 @@ var mishaps = []mishap{
 	{"400", databrickstest.Fault{Status: 400}, none},
 	{"403", databrickstest.Fault{Status: 403}, none},
 	{"404", databrickstest.Fault{Status: 404}, none},
-	{"an answer that breaks off", databrickstest.Fault{Truncate: true, Keep: 1}, none},
-	{"no answer at all", databrickstest.Fault{Truncate: true, WorkDone: true}, none},
+	{"an interrupted response", databrickstest.Fault{Truncate: true, Keep: 1}, none},
+	{"no response at all", databrickstest.Fault{Truncate: true, WorkDone: true}, none},
 	{"a sign-in page", databrickstest.Fault{Status: 200, Body: "<html>Sign in</html>"}, none},
 	{"a redirect", databrickstest.Fault{Redirect: "https://login.example.com/"}, none},
 	{"latency", databrickstest.Fault{Latency: time.Minute}, none},
@@ -220,8 +220,8 @@ var mishaps = []mishap{
 	{"502 six times after the work", databrickstest.Fault{Status: 502, WorkDone: true, Times: 6}, none},
 }
 
-// lateMishaps are those in which the work is done after the client was told that
-// something went wrong.
+// lateMishaps are faults in which the service processes the request after the
+// client received an error.
 var lateMishaps = []mishap{
 	{"504, the work 200 ms later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 200 * time.Millisecond}, none},
 	{"504, the work 2 s later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: 2 * time.Second}, none},
@@ -233,8 +233,8 @@ var lateMishaps = []mishap{
 	{"504 with the work an hour later", databrickstest.Fault{Status: 504, WorkDone: true, WorkLate: time.Hour}, none},
 }
 
-// eachMishap tries a transfer with each mishap at every one of its requests,
-// and with a context that ends there. The transfer calls arm when it is ready.
+// eachMishap runs a transfer with each mishap at each of its requests, and with a
+// context that ends there. The transfer calls arm when it is ready.
 func eachMishap(t *testing.T, mishaps []mishap, opts []databrickstest.Option,
 	try func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), name string) error) {
 	for _, m := range append([]mishap{{name: "the context ends"}}, mishaps...) {
@@ -280,16 +280,16 @@ func eachMishap(t *testing.T, mishaps []mishap, opts []databrickstest.Option,
 	}
 }
 
-// succeeded reports whether an upload says that the file is there.
+// succeeded reports whether an upload reports that the file exists.
 func succeeded(err error) bool {
 	left, ok := errors.AsType[*databricks.LeftoverError](err)
 	return err == nil || ok && left.Err == nil
 }
 
-// assertUpload compares what is there after an upload, and after all late work,
-// with what the upload reported: a success is the new file; a failure is what
-// was there before, or an error that says what may be where. Whatever else is
-// there must be named.
+// assertUpload compares the files after an upload, and after all late requests,
+// with the reported result. After a success there is the new file. After a failure
+// there is the previous file, or the error says which file may be where. The error
+// must name all other files.
 func assertUpload(t *testing.T, server *databrickstest.Server, path, old, data string, err error, name string) {
 	t.Helper()
 	synctest.Wait()
@@ -305,7 +305,7 @@ func assertUpload(t *testing.T, server *databrickstest.Server, path, old, data s
 		require.True(t, there && got == data, "%s: lost: %d bytes: %v", name, len(got), err)
 	case unknown && there:
 		require.True(t, got == data || got == old && old != "", "%s: neither the old nor the new file: %v", name, err)
-	case unknown && old != "": // it must be somewhere that the error names
+	case unknown && old != "": // it must be at a path that the error names
 		require.Contains(t, slices.Collect(maps.Values(tree)), old, "%s: the old file is lost: %v", name, err)
 	default:
 		require.Equal(t, old != "", there, "%s: %v", name, err)
@@ -316,9 +316,9 @@ func assertUpload(t *testing.T, server *databrickstest.Server, path, old, data s
 	}
 }
 
-// Whatever happens at any request, however late the work of it is done, and
-// whatever happens to the next one, the file is there and complete; or what was
-// there before is, and the error says so.
+// With a fault at any request, and another one at the next request, the file exists
+// and is complete. Otherwise the previous file exists, and the error says so. The
+// service may process requests at any later time.
 func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 	small, two := []byte("hello"), noise(mebibyte+1)
 	early := []databrickstest.Option{databrickstest.WithEarlyFiles()}
@@ -331,7 +331,7 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		data    []byte
-		how     string // "straight", "beside", "blocks": those of a source that can be read again; or "stream"
+		how     string // "straight", "beside" or "blocks" for a source that can be read again, or "stream"
 		old     string
 		mishaps []mishap
 		opts    []databrickstest.Option
@@ -368,7 +368,7 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 				case "blocks":
 					err = databricks.UploadInBlocks(ctx, client.DBFS, "/dir/f", bytes.NewReader(tt.data), opts)
 				}
-				// A mishap that comes once is no reason to give up.
+				// A single mishap does not make the upload fail.
 				if m := strings.Split(name, " at request")[0]; tt.how != "stream" && (strings.HasPrefix(m, "reset ") || strings.HasPrefix(m, "502 after")) &&
 					!(tt.old != "" && strings.HasPrefix(m, "reset") && strings.Contains(m, "before")) {
 					require.True(t, succeeded(err), "%s: %v", name, err)
@@ -380,8 +380,8 @@ func TestDBFS_Upload_withEveryMishapAtEveryRequest(t *testing.T) {
 	}
 }
 
-// A block whose answer was lost is sent again only from the beginning, and not
-// at all if the source cannot be read again.
+// After the response to a block was lost, the upload starts again, or fails if the
+// source cannot be read again.
 func TestDBFS_Upload_lostBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer()
@@ -401,7 +401,7 @@ func TestDBFS_Upload_lostBlock(t *testing.T) {
 	})
 }
 
-// What changes the size of the file on the way is noticed.
+// Upload detects that the size of the file is wrong.
 func TestDBFS_Upload_sizeIsChecked(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -479,7 +479,7 @@ func (b *brokenSeeker) Read(p []byte) (int, error) {
 	return b.ReadSeeker.Read(p)
 }
 
-// Upload does not leave somebody behind who reads from its source.
+// When Upload returns, nothing reads from its source any more.
 func TestDBFS_Upload_waitsForTheRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer()
@@ -511,19 +511,19 @@ func TestDBFS_Upload_inPlace(t *testing.T) {
 		want := map[string]string{"/old": "old", "/f": "two", "/g": "three"}
 		assertTree(t, client, want, "in place")
 
-		// What is there now is what was sent.
+		// The file has the content that was sent.
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
 		assert.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("four"), "/h", here))
 		want["/h"] = "four"
 		assertTree(t, client, want, "in place, and lost")
 
-		// With Overwrite it can be done again.
+		// With Overwrite, the caller can retry.
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Reset: true, WorkDone: true})
 		require.NoError(t, client.DBFS.Upload(t.Context(), strings.NewReader("five"), "/h", over))
 		want["/h"] = "five"
 		assertTree(t, client, want, "in place, done again")
 
-		// Half a file is ours, and goes.
+		// Upload deletes its own incomplete file.
 		broken := io.MultiReader(bytes.NewReader(noise(mebibyte+1)), iotest.ErrReader(errors.New("broken")))
 		assert.Error(t, client.DBFS.Upload(t.Context(), broken, "/half", here))
 		assert.ErrorIs(t, client.DBFS.Upload(t.Context(), only(strings.NewReader("new")), "/old", here), fs.ErrExist)
@@ -531,7 +531,7 @@ func TestDBFS_Upload_inPlace(t *testing.T) {
 	})
 }
 
-// The service takes up to 2 GiB less a byte in one piece.
+// The service accepts at most 2 GiB minus one byte in one request.
 func TestDBFS_Upload_bound(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -550,7 +550,7 @@ func TestDBFS_Upload_bound(t *testing.T) {
 			if r.Method == http.MethodPost && seen == "" {
 				seen = filepath.Base(r.URL.Path)
 				r.Body.Close()
-				r.Body, r.ContentLength = http.NoBody, 0 // it would not be read anyway
+				r.Body, r.ContentLength = http.NoBody, 0 // the body would not be read anyway
 			}
 		})
 		assert.Error(t, client.DBFS.Upload(t.Context(), f, "/f", databricks.UploadOptions{}))
@@ -570,7 +570,7 @@ func (hugeSeeker) Seek(_ int64, whence int) (int64, error) {
 	return 0, nil
 }
 
-// The late work of one upload does not undo a later one.
+// Late requests of one upload do not undo a later upload.
 func TestDBFS_Upload_lateWorkMeetsTheNextUpload(t *testing.T) {
 	for _, m := range lateMishaps[:5] {
 		for name, upload := range map[string]func(context.Context, *databricks.DBFSService, string, io.Reader, databricks.UploadOptions) error{
@@ -602,8 +602,8 @@ func TestDBFS_Upload_lateWorkMeetsTheNextUpload(t *testing.T) {
 	}
 }
 
-// Several writers replace a file at the same time. One of their files is there
-// afterwards, and all reports are right.
+// Several writers replace a file concurrently. In the end, one of their files
+// exists, and all reported results are correct.
 func TestDBFS_Upload_concurrentWriters(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -648,7 +648,7 @@ func TestDBFS_Upload_concurrentWriters(t *testing.T) {
 	}
 }
 
-// What is buffered is sent whole, whatever its size.
+// A buffered source of any size is sent completely.
 func TestDBFS_Upload_buffers(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()

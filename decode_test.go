@@ -2,11 +2,12 @@ package databricks
 
 import "testing"
 
-// What servers of other ages answer is borne; see [contract.Suite.Decoding].
+// Responses of older and newer servers are tolerated; see
+// [contract.Suite.Decoding].
 
 func TestDecode(t *testing.T) { contractSuite.Decoding(t) }
 
-// A few bytes that claim to be many take little memory.
+// A response that expands from a few bytes must not use much memory.
 func TestDecode_hostile(t *testing.T) { contractSuite.Hostile(t, *EveryCell) }
 
 func FuzzDecode(f *testing.F) { contractSuite.Fuzz(f) }

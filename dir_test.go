@@ -23,13 +23,13 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A dirArea is an area for the tests of what all areas share.
+// A dirArea is an area for tests of the features that all areas share.
 type dirArea struct {
 	up   func(ctx context.Context, dir, path string, opts databricks.DirOptions) (*databricks.DirResult, error)
 	down func(ctx context.Context, path, dir string, opts databricks.DirOptions) (*databricks.DirResult, error)
 	root string // an existing directory
 	put  func(path, content string)
-	tree func(path string) map[string]string // relative
+	tree func(path string) map[string]string // its names are relative to path
 }
 
 func dirAreas(t *testing.T, server *databrickstest.Server, client *databricks.Client) map[string]dirArea {
@@ -71,7 +71,7 @@ func dirAreas(t *testing.T, server *databrickstest.Server, client *databricks.Cl
 	}
 }
 
-// eachDirArea runs a test for all areas.
+// eachDirArea runs a test for every area.
 func eachDirArea(t *testing.T, test func(t *testing.T, server *databrickstest.Server, a dirArea)) {
 	for _, name := range []string{"DBFS", "Volumes", "Workspace"} {
 		t.Run(name, func(t *testing.T) {
@@ -88,15 +88,15 @@ func changes(result *databricks.DirResult) (all []string) {
 	return all
 }
 
-// A synchronization copies what changed, deletes what is gone, touches nothing
-// that is ignored, and does what its dry run says.
+// A synchronization copies changed files, deletes files that no longer exist, and
+// does not change ignored files. It does the same as its dry run reports.
 func TestDir_synchronize(t *testing.T) {
 	sync := databricks.DirOptions{SkipUnchanged: true, Delete: true, Ignore: []string{"*.log", "/keep/"}}
 	dry := sync
 	dry.DryRun = true
 	eachDirArea(t, func(t *testing.T, server *databrickstest.Server, a dirArea) {
 		to := a.root + "/to"
-		from := makeFolder(t, map[string]string{"a": "1", "sub/b": "2", "sub/x.log": "no", "keep/c": "no", "new/deep/d": "3"})
+		from := makeTree(t, map[string]string{"a": "1", "sub/b": "2", "sub/x.log": "no", "keep/c": "no", "new/deep/d": "3"})
 		a.put(to+"/gone", "old")
 		a.put(to+"/sub/gone", "old")
 		a.put(to+"/sub/b", "old content")
@@ -130,20 +130,20 @@ func TestDir_synchronize(t *testing.T) {
 		assert.Equal(t, 6, result.Deleted)
 		assert.Equal(t, 2, result.Ignored)
 
-		// And back, into a directory that has other things.
-		dir := makeFolder(t, map[string]string{"a": "1", "gone": "x", "sub/gone/deep": "x", "sub/q.log": "stays", "dead/deep": "x", "keep/own": "stays", "empty/": ""})
-		local := folderTree(t, dir)
+		// Download into a directory with other content.
+		dir := makeTree(t, map[string]string{"a": "1", "gone": "x", "sub/gone/deep": "x", "sub/q.log": "stays", "dead/deep": "x", "keep/own": "stays", "empty/": ""})
+		local := readTree(t, dir)
 		plan, err = a.down(t.Context(), to, dir, dry)
 		require.NoError(t, err)
-		assert.Equal(t, local, folderTree(t, dir), "a dry run changed something")
+		assert.Equal(t, local, readTree(t, dir), "a dry run changed something")
 		result, err = a.down(t.Context(), to, dir, sync)
 		require.NoError(t, err)
-		assert.Equal(t, map[string]string{"a": "1", "sub/b": "2", "new/deep/d": "3", "sub/q.log": "stays", "keep/own": "stays", "dead/": ""}, folderTree(t, dir))
+		assert.Equal(t, map[string]string{"a": "1", "sub/b": "2", "new/deep/d": "3", "sub/q.log": "stays", "keep/own": "stays", "dead/": ""}, readTree(t, dir))
 		assert.Len(t, plan.Changes, result.Files+result.Deleted)
 		plan.Changes = nil
 		assert.Equal(t, plan, result, "the dry run said something else")
 
-		// Into nothing at all.
+		// Download to a directory that does not exist.
 		none := filepath.Join(t.TempDir(), "none")
 		plan, err = a.down(t.Context(), to, none, dry)
 		require.NoError(t, err)
@@ -157,14 +157,14 @@ func TestDir_synchronize(t *testing.T) {
 	})
 }
 
-// Nothing is deleted if the copy is not complete: what could not be listed may
-// be at the source.
+// Nothing is deleted after an incomplete copy, because directories that could not
+// be listed may contain the files.
 func TestDir_Delete_onlyAfterSuccess(t *testing.T) {
 	eachDirArea(t, func(t *testing.T, server *databrickstest.Server, a dirArea) {
 		from := a.root + "/from"
 		a.put(from+"/a", "1")
 		a.put(from+"/sub/b", "2")
-		dir := makeFolder(t, map[string]string{"old": "x", "sub/b": "2"})
+		dir := makeTree(t, map[string]string{"old": "x", "sub/b": "2"})
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/*", Match: func(r *http.Request) bool {
 			return strings.HasSuffix(r.URL.Path, "/list") && strings.HasSuffix(r.URL.Query().Get("path"), "/sub") ||
 				r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/2.0/fs/directories/") && strings.HasSuffix(r.URL.Path, "/sub")
@@ -172,13 +172,13 @@ func TestDir_Delete_onlyAfterSuccess(t *testing.T) {
 		result, err := a.down(t.Context(), from, dir, databricks.DirOptions{SkipUnchanged: true, Delete: true})
 		assert.ErrorIs(t, err, fs.ErrPermission)
 		require.NotNil(t, result)
-		assert.Equal(t, map[string]string{"a": "1", "old": "x", "sub/b": "2"}, folderTree(t, dir))
+		assert.Equal(t, map[string]string{"a": "1", "old": "x", "sub/b": "2"}, readTree(t, dir))
 		assert.Zero(t, result.Deleted)
 	})
 }
 
-// What the service refuses is an error, for every file, and says so in the
-// result. It ends neither the other files nor what they leave.
+// Each file that the service rejects is reported as an error in the result. Other
+// files are still copied.
 func TestDir_refusedFiles(t *testing.T) {
 	eachDirArea(t, func(t *testing.T, server *databrickstest.Server, a dirArea) {
 		files := map[string]string{}
@@ -190,7 +190,7 @@ func TestDir_refusedFiles(t *testing.T) {
 				return strings.HasPrefix(r.URL.Path, "/api/2.0/fs/files/") || strings.HasSuffix(r.URL.Path, "/put") || strings.HasSuffix(r.URL.Path, "/import") || strings.HasSuffix(r.URL.Path, "/read") || strings.HasSuffix(r.URL.Path, "/export")
 			}, Times: times, Status: 403, Body: `{"error_code":"PERMISSION_DENIED","message":"not here"}`})
 		}
-		from := makeFolder(t, files)
+		from := makeTree(t, files)
 		for times, want := range map[int]int{-1: 30, 3: 3} {
 			refuse(times)
 			result, err := a.up(t.Context(), from, fmt.Sprint(a.root, "/up", want), databricks.DirOptions{})
@@ -210,18 +210,18 @@ func TestDir_refusedFiles(t *testing.T) {
 		result, err := a.down(t.Context(), a.root+"/down", dir, databricks.DirOptions{})
 		assert.ErrorIs(t, err, fs.ErrPermission)
 		assert.Len(t, result.Failed, 30)
-		assert.Empty(t, folderTree(t, dir))
+		assert.Empty(t, readTree(t, dir))
 	})
 }
 
-// A directory that is refused ends nothing else: no upload loses its response
-// to it, and no temporary file is left.
+// If the service rejects a directory, other files are still copied, and no
+// temporary file remains.
 func TestDBFS_UploadDir_leavesNothing(t *testing.T) {
 	files := map[string]string{"refused/x": "x"}
 	for i := range 6 {
 		files[fmt.Sprint("large", i)] = string(noise(mebibyte + 1))
 	}
-	from := makeFolder(t, files)
+	from := makeTree(t, files)
 	for range 5 {
 		server := databrickstest.NewServer(databrickstest.WithoutSocket())
 		server.Inject(databrickstest.Fault{Path: "/api/2.0/dbfs/put", Match: func(r *http.Request) bool { return r.ContentLength < mebibyte }, Times: -1,
@@ -234,8 +234,8 @@ func TestDBFS_UploadDir_leavesNothing(t *testing.T) {
 	}
 }
 
-// A name that a listing gives and that cannot be copied is in the result as the
-// service said it.
+// If a name in a list cannot be copied, the result contains it as the service sent
+// it.
 func TestDir_namesThatCannotBeCopied(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -246,16 +246,16 @@ func TestDir_namesThatCannotBeCopied(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"/Shared/d/a/b", "/elsewhere"}, skippedPaths(result))
 	assert.ErrorContains(t, result.Skipped[0].Err, `its name "a/b" contains a slash`)
-	assert.Empty(t, folderTree(t, dir))
+	assert.Empty(t, readTree(t, dir))
 }
 
-// A file that has become a pipe by the time it is opened does not hang the copy.
+// A file that was replaced by a pipe does not block the copy.
 func TestDir_fileThatBecomesAPipe(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no named pipes in directories")
 	}
 	eachDirArea(t, func(t *testing.T, server *databrickstest.Server, a dirArea) {
-		dir := makeFolder(t, map[string]string{"a": "1", "b": "2", "c": "3"})
+		dir := makeTree(t, map[string]string{"a": "1", "b": "2", "c": "3"})
 		var once sync.Once
 		swap := func() {
 			require.NoError(t, os.Remove(filepath.Join(dir, "c")))
@@ -270,7 +270,7 @@ func TestDir_fileThatBecomesAPipe(t *testing.T) {
 	})
 }
 
-// Of several downloads to one name without Overwrite, one succeeds.
+// Of several concurrent downloads to one name without Overwrite, one succeeds.
 func TestDBFS_DownloadFile_concurrently(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -304,14 +304,14 @@ func TestDBFS_DownloadFile_concurrently(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with one request of a copy, and however late its work is
-// done, what is there is complete, what is not there is in the result, and what
-// else is left is named.
+// With a fault at any request, all existing files are complete, the result contains
+// the missing ones, and errors name all other files. The service may process
+// requests late.
 func TestDir_withEveryMishapAtEveryRequest(t *testing.T) {
 	files := map[string]string{"a": "one", "sub/b": "two", "sub/c": string(noise(mebibyte + 1))}
 	for _, name := range []string{"DBFS", "Volumes", "Workspace"} {
 		t.Run(name, func(t *testing.T) {
-			from := makeFolder(t, files)
+			from := makeTree(t, files)
 			eachMishap(t, lateMishaps, []databrickstest.Option{databrickstest.WithVolume("main.default.files")}, func(t *testing.T, ctx context.Context, server *databrickstest.Server, arm func(), at string) error {
 				a := dirAreas(t, server, server.Client())[name]
 				a.put(a.root+"/to/a", "old")

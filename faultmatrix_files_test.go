@@ -26,11 +26,11 @@ import (
 
 // The scenarios of files of volumes in the fault matrices.
 
-// matrixVolume is the directory that they use.
+// matrixVolume is the directory for these scenarios.
 const matrixVolume = "/Volumes/main/default/matrix"
 
-// matrixTree returns the content of all files of a directory of a volume.
-func matrixTree(w *transferWorld, dir string) map[string]string {
+// matrixTree returns the content of all files in a directory of a volume.
+func matrixTree(w *transferFixture, dir string) map[string]string {
 	c, ctx, tree := w.server.Client(), context.Background(), map[string]string{}
 	for _, e := range must(c.Files.List(ctx, databricks.ListDirectory{Path: dir})) {
 		if e.IsDirectory {
@@ -42,11 +42,11 @@ func matrixTree(w *transferWorld, dir string) map[string]string {
 	return tree
 }
 
-// toVolume is a transfer that writes one file of a volume.
+// toVolume returns a transfer that writes one file to a volume.
 func toVolume(overwrite bool, how func(ctx context.Context, c *databricks.Client, from io.Reader, path string, opts databricks.UploadOptions) error) transfer {
 	const file = matrixVolume + "/f"
 	tr := transfer{alone: true, old: map[string]string{}, new: map[string]string{file: newContent}}
-	tr.tree = func(w *transferWorld) map[string]string { return matrixTree(w, matrixVolume) }
+	tr.tree = func(w *transferFixture) map[string]string { return matrixTree(w, matrixVolume) }
 	tr.do = func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
 		return nil, how(ctx, c, strings.NewReader(content), file, databricks.UploadOptions{Overwrite: overwrite})
 	}
@@ -62,7 +62,7 @@ func toVolume(overwrite bool, how func(ctx context.Context, c *databricks.Client
 	return tr
 }
 
-// fileTransfers are the transfers of files of volumes.
+// fileTransfers returns the transfers of files in volumes.
 func fileTransfers() map[string]transfer {
 	put := func(ctx context.Context, c *databricks.Client, from io.Reader, path string, opts databricks.UploadOptions) error {
 		return c.Files.PutFile(ctx, path, from.(io.ReadSeeker), databricks.PutFileOptions{Overwrite: opts.Overwrite})
@@ -80,7 +80,7 @@ func fileTransfers() map[string]transfer {
 		var last *databricks.PendingUpload
 		opts.Save = func(p databricks.PendingUpload) error { last = &p; return nil }
 		var err error
-		for range 3 { // as a program does that is run again
+		for range 3 { // as if a program were run again
 			file := must(os.Open(filepath.Join(dir, "f")))
 			opts.Resume = last
 			err = databricks.UploadInParts(ctx, c.Files, file, path, opts, 5)
@@ -105,8 +105,8 @@ func fileTransfers() map[string]transfer {
 	}
 }
 
-// newProxy puts a proxy before a workspace without a socket, and its storage at
-// the same address.
+// newProxy starts a proxy for a workspace without a socket, with its storage at the
+// same address.
 func newProxy(server *databrickstest.Server, http2 bool) *faultproxy.Server {
 	const storage = "storage.databrickstest.invalid"
 	var proxy *faultproxy.Server
@@ -128,8 +128,8 @@ func newProxy(server *databrickstest.Server, http2 bool) *faultproxy.Server {
 	return proxy
 }
 
-// Chunks in order, as Google Cloud has them, have a size that is a multiple of
-// 256 KiB, so that their matrix has a larger file.
+// Google Cloud requires chunks whose size is a multiple of 256 KiB. This matrix
+// therefore uses a larger file.
 func TestFaultMatrixTransfers_inOrder(t *testing.T) {
 	data, old := noise(2*unit+5), "old"
 	all := faultPairs()

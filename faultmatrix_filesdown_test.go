@@ -10,11 +10,11 @@ import (
 	"github.com/go-databricks/databricks"
 )
 
-// volumeTransfers are the transfers of volumes: downloads, in several ranges, and
-// copies of directories in both directions.
+// volumeTransfers returns the transfers of volumes: downloads in several ranges,
+// and copies of directories in both directions.
 func volumeTransfers() map[string]transfer {
 	one := databricks.DirOptions{Overwrite: true, Concurrency: 1}
-	there := func(w *transferWorld) map[string]string { return volumeTree(w.t, w.server.Client(), volumeDir) }
+	there := func(w *transferFixture) map[string]string { return volumeTree(w.t, w.server.Client(), volumeDir) }
 	download := func(overwrite bool) func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
 		return func(ctx context.Context, c *databricks.Client, _, dir string) (any, error) {
 			return nil, databricks.DownloadFileInRanges(ctx, c.Files, volumeDir+"/f", filepath.Join(dir, "f"), databricks.DownloadOptions{Overwrite: overwrite}, 5, 4, 2)

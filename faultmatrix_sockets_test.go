@@ -24,23 +24,23 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// The second matrix does over real sockets what the first one does in memory:
-// HTTP/1.1 over TCP and HTTP/2 over TLS, with bodies that are slow, are not of
-// the size that was announced, or cannot be opened twice.
+// The second matrix uses real sockets instead of memory: HTTP/1.1 over TCP and
+// HTTP/2 over TLS. The bodies of its requests are slow, have a wrong size, or
+// cannot be opened twice.
 
-// A socketFault is what goes wrong, and what it leaves a client to do.
+// A socketFault is a fault, and what a client may do about it.
 type socketFault struct {
 	name string
 	faultproxy.Fault
-	passes bool              // a call that is idempotent gets over it
-	clean  bool              // it proves that nothing was done: every call gets over it whose body can be sent again
-	then   faultproxy.Action // what happens to the next attempt, after the work
-	late   bool              // a write of this attempt fails while the next one is under way
-	more   bool              // it says more about retries than about bodies
-	only   int               // the version of HTTP that it can happen in; 0 is both
+	passes bool              // a retry of an idempotent call succeeds
+	clean  bool              // it proves that the request had no effect, so every call is retried if its body can be sent again
+	then   faultproxy.Action // effect on the next attempt, after the work
+	late   bool              // a write of this attempt fails during the next attempt
+	more   bool              // it tests retries more than bodies
+	only   int               // HTTP version in which it can happen; 0 for both
 }
 
-// socketFaults are what can happen with a version of HTTP.
+// socketFaults returns the faults for an HTTP version.
 func socketFaults(http2 bool) []socketFault {
 	type f = faultproxy.Fault
 	status := func(at faultproxy.Moment, code int, body string, header ...string) f {
@@ -120,12 +120,12 @@ func socketFaults(http2 bool) []socketFault {
 			late.name, late.clean, late.then, late.late, late.only = f.name+", writes fail late, then reset after", false, faultproxy.Reset, true, 1
 			all = append(all, late)
 		}
-		if f.Do != faultproxy.Stall && (!f.clean || f.only == 0) { // so that no retry helps; net/http itself would go on for long
+		if f.Do != faultproxy.Stall && (!f.clean || f.only == 0) { // a permanent fault; net/http would retry some of these for too long
 			good := f
 			good.name, good.Times, good.passes, good.clean, good.more = f.name+", for good", 1000, false, false, true
 			all = append(all, good)
 		}
-		if f.Do != faultproxy.Stall && (f.At < before || f.At == after) { // the retry is done, and its response lost
+		if f.Do != faultproxy.Stall && (f.At < before || f.At == after) { // the retry is processed, and its response is lost
 			f.name, f.clean, f.then, f.more = f.name+", then reset after", false, faultproxy.Reset, true
 			all = append(all, f)
 		}
@@ -133,7 +133,7 @@ func socketFaults(http2 bool) []socketFault {
 	return slices.DeleteFunc(all, func(f socketFault) bool { return f.only != 0 && f.only != 1+one(http2) })
 }
 
-// inject lets the proxy do f.
+// inject injects f into the proxy.
 func (f socketFault) inject(proxy *faultproxy.Server) {
 	next := faultproxy.Fault{Request: f.Request + 1, At: faultproxy.AfterWork, Do: f.then}
 	if f.late {
@@ -146,15 +146,15 @@ func (f socketFault) inject(proxy *faultproxy.Server) {
 	proxy.Inject(f.Fault, next)
 }
 
-// A socketCall is a call whose effects are counted by a server that does
-// nothing else: each complete request is one.
+// A socketCall is a call to a server that only counts its effects. Each complete
+// request has one effect.
 type socketCall struct {
 	do         func(context.Context, *databricks.Client, databricks.FilePart) error
-	idempotent bool // more than one effect is as good as one
-	reads      bool // there is no effect
+	idempotent bool // several effects are as good as one
+	reads      bool // it has no effect
 }
 
-// fileContent is what calls with a body send.
+// fileContent is the body of the calls.
 var fileContent = bytes.Repeat([]byte("0123456789abcdef"), 1024)
 
 var socketCalls = map[string]socketCall{
@@ -206,14 +206,14 @@ var socketCalls = map[string]socketCall{
 	}},
 }
 
-// errWrongContent is a success that is none.
+// errWrongContent reports a false success.
 var errWrongContent = errors.New("the call returned something else")
 
-// A socketBody is how the body of a call behaves.
+// A socketBody describes the body of a call.
 type socketBody struct {
-	extra   int  // bytes more than its size
-	unknown bool // its size is not announced
-	pause   bool // it stops for a moment in its midst
+	extra   int  // number of bytes in addition to its size
+	unknown bool // no size is announced
+	pause   bool // it pauses in the middle
 	once    bool // it cannot be opened again
 }
 
@@ -242,7 +242,7 @@ func (b socketBody) part() databricks.FilePart {
 		half := len(fileContent) / 2
 		pause := readerFunc(func([]byte) (int, error) {
 			if b.pause {
-				time.Sleep(time.Duration(opened) * 15 * time.Millisecond) // longer each time, so that one attempt ends within the next
+				time.Sleep(time.Duration(opened) * 15 * time.Millisecond) // longer each time, so that one attempt ends during the next one
 			}
 			return 0, io.EOF
 		})
@@ -254,7 +254,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A counter does each complete request that it gets, and remembers its body.
+// A counter processes each complete request and records its body.
 type counter struct {
 	mu     sync.Mutex
 	bodies [][]byte
@@ -273,15 +273,15 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"cluster_id":"c","cluster_name":"matrix","state":"RUNNING"}`)
 		return
 	}
-	body, _ := io.ReadAll(r.Body) // it is complete
+	body, _ := io.ReadAll(r.Body) // without an error, it is complete
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bodies = append(c.bodies, body)
 	_, _ = io.WriteString(w, `{"id":"7","cluster_id":"c","group_name":"data"}`)
 }
 
-// over makes a client of a workspace behind a proxy. Unless each request is to
-// open a connection, there is one already.
+// over returns a client of a workspace behind a proxy. It opens a connection in
+// advance, unless each request must open one.
 func over(proxy *faultproxy.Server, f socketFault, token string) *databricks.Client {
 	hc := proxy.Client(f.At == faultproxy.AtDial)
 	must(0, must(hc.Get(proxy.URL+"/")).Body.Close())
@@ -292,10 +292,10 @@ func over(proxy *faultproxy.Server, f socketFault, token string) *databricks.Cli
 		databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 4, MinDelay: time.Millisecond, MaxDelay: time.Millisecond})))
 }
 
-// socketLimit is how long a cell may take before it counts as one that hangs.
+// socketLimit is the time after which a cell counts as hanging.
 const socketLimit = 20 * time.Second
 
-// playCall makes one call with a fault, and compares.
+// playCall makes one call with a fault, and compares the result.
 func playCall(v *verdict, name, body string, http2 bool, f socketFault) {
 	call, file := socketCalls[name], socketBodies[body]
 	work := &counter{}
@@ -304,7 +304,7 @@ func playCall(v *verdict, name, body string, http2 bool, f socketFault) {
 	c := over(proxy, f, "dapi0123456789abcdef")
 	ctx, cancel := context.WithTimeout(context.Background(), socketLimit)
 	defer cancel()
-	defer context.AfterFunc(ctx, proxy.Close)() // also what does not end with its context ends
+	defer context.AfterFunc(ctx, proxy.Close)() // also ends calls that do not end with their context
 	f.inject(proxy)
 	err := call.do(ctx, c, file.part())
 	hangs := ctx.Err() != nil
@@ -324,7 +324,7 @@ func playCall(v *verdict, name, body string, http2 bool, f socketFault) {
 	is(&v.wrong, hangs)
 	is(&v.wrong, err != nil && n > 0 && !unknown)
 	is(&v.wrong, !sized && (n > 0 || err == nil || proxy.Attempts() == 1 && !errors.Is(err, databricks.ErrSourceChanged) && f.At == 0))
-	is(&v.wrong, errors.Is(err, errWrongContent) && name != "read to a function") // which takes whatever comes
+	is(&v.wrong, errors.Is(err, errWrongContent) && name != "read to a function") // this call accepts any content
 	is(&v.wrong, call.reads && unknown)
 	is(&v.wrong, f.clean && n == 0 && unknown)
 	is(&v.wrong, slices.ContainsFunc(work.bodies, func(b []byte) bool { return !slices.Equal(b, work.bodies[0]) }))
@@ -332,10 +332,10 @@ func playCall(v *verdict, name, body string, http2 bool, f socketFault) {
 	is(&v.gaveUp, err != nil && sized && !file.once && (f.clean || f.passes && (call.idempotent || call.reads)))
 }
 
-// playOver runs a scenario of the first matrix behind a proxy. It returns how
-// many attempts there were.
+// playOver runs a scenario of the first matrix behind a proxy. It returns the
+// number of attempts.
 func playOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) int {
-	w := &world{t: t, ran: map[string]int{}}
+	w := &fixture{t: t, ran: map[string]int{}}
 	w.server = databrickstest.NewServer(databrickstest.WithExecutor(w), databrickstest.WithoutSocket(),
 		databrickstest.WithTimings(databrickstest.Timings{ClusterStart: -1, LibraryInstall: -1}))
 	defer w.server.Close()
@@ -404,7 +404,7 @@ func TestFaultMatrixSockets(t *testing.T) {
 		cells int
 	)
 	none := socketFault{name: "no fault", Fault: faultproxy.Fault{Request: -1}, passes: true, clean: true}
-	// run plays cells until there are no more. Most of the time, a cell waits.
+	// run runs all cells concurrently, because they mostly wait.
 	run := func(t *testing.T, each func(play func(always bool, cell func(*verdict)))) {
 		t.Parallel()
 		slots := make(chan struct{}, 24)

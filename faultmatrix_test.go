@@ -23,13 +23,12 @@ import (
 	v12 "github.com/go-databricks/databricks/v12"
 )
 
-// The matrix runs each scenario once for each fault at each of its requests.
-// Afterwards the workspace is asked what really happened, and that is compared
-// with what the client reported.
+// The matrix runs each scenario with each fault at each of its requests. It
+// compares the reported result with the real state of the workspace.
 
-// A step is one call of a scenario, and how often its effect can be seen in the
-// workspace: 0 or 1, and anything above is work done twice. One that is safe to
-// repeat gets over a fault that passes.
+// A step is one call of a scenario. Its effect is visible in the workspace 0 times
+// or once. More than one effect is an error. A call that is safe to retry succeeds
+// after a transient fault.
 type step struct {
 	name   string
 	do     func(context.Context) error
@@ -37,7 +36,7 @@ type step struct {
 }
 
 var safe = map[string]bool{
-	"folder": true, "cluster": true, "library": true, // of provision
+	"folder": true, "cluster": true, "library": true, // calls of provision
 	"wait": true, "wait again": true, "ensure running": true, "pin": true, "unpin": true, "terminate": true, "wait for the end": true,
 	"run now": true, "submit": true, "wait for that": true, "delete run": true, "delete job": true,
 	"known size": true, "delete file": true, // a stream cannot be read again
@@ -46,17 +45,17 @@ var safe = map[string]bool{
 	"edit policy": true, "permit": true, "forbid": true, "set permissions": true, "enforce": true, "delete policy": true, "edit pool": true, "delete pool": true,
 }
 
-// A world is where a scenario is played.
-type world struct {
+// A fixture is the workspace of a scenario.
+type fixture struct {
 	t       *testing.T
 	server  *databrickstest.Server
-	client  *databricks.Client // meets faults
-	cluster string             // one that runs, for scenarios that need it
-	ran     map[string]int     // commands that the cluster ran, by code
-	left    []string           // what nobody asked for
+	client  *databricks.Client // client with faults
+	cluster string             // a running cluster, for scenarios that need it
+	ran     map[string]int     // number of runs of each command, by its code
+	left    []string           // objects that nothing created explicitly
 }
 
-// must is for what a scenario finds out with a client that meets no faults.
+// must is for calls of a scenario with a client without faults.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -71,8 +70,8 @@ func one(is bool) int {
 	return 0
 }
 
-var scenarios = map[string]func(*world) []step{
-	"provision": func(w *world) []step {
+var scenarios = map[string]func(*fixture) []step{
+	"provision": func(w *fixture) []step {
 		var cluster string
 		c := w.client
 		return []step{
@@ -108,7 +107,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"cluster life": func(w *world) []step {
+	"cluster life": func(w *fixture) []step {
 		c := w.client
 		events := func(kind databricks.ClusterEventType) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) (n int) {
@@ -129,7 +128,7 @@ var scenarios = map[string]func(*world) []step{
 			{"restart", func(ctx context.Context) error {
 				return c.Clusters.Restart(ctx, databricks.RestartCluster{ClusterID: w.cluster})
 			},
-				func(ctx context.Context, c *databricks.Client) int { // an edit restarts it as well
+				func(ctx context.Context, c *databricks.Client) int { // an edit also restarts the cluster
 					return events(databricks.ClusterEventRestarting)(ctx, c) - events(databricks.ClusterEventEdited)(ctx, c)
 				}},
 			{"wait again", running, nothing},
@@ -138,7 +137,7 @@ var scenarios = map[string]func(*world) []step{
 			}, events(databricks.ClusterEventEdited)},
 			{"ensure running", func(ctx context.Context) error { _, err := c.Clusters.EnsureRunning(ctx, w.cluster); return err }, nothing},
 			{"pin", func(ctx context.Context) error { return c.Clusters.Pin(ctx, w.cluster) },
-				func(ctx context.Context, c *databricks.Client) int { // it is idempotent, and done once more by what comes after unpin
+				func(ctx context.Context, c *databricks.Client) int { // it is idempotent, and another step after unpin repeats it
 					return min(events(databricks.ClusterEventPinned)(ctx, c), 1)
 				}},
 			{"unpin", func(ctx context.Context) error { return c.Clusters.Unpin(ctx, w.cluster) }, events(databricks.ClusterEventUnpinned)},
@@ -147,7 +146,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"run job": func(w *world) []step {
+	"run job": func(w *fixture) []step {
 		c := w.client
 		clean := w.server.Client()
 		job := must(clean.Jobs.Create(w.t.Context(), databricks.CreateJob{Name: "matrix", ExistingClusterID: w.cluster, NotebookTask: &databricks.NotebookTask{NotebookPath: "/Shared/x"}}))
@@ -190,9 +189,9 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"upload": func(w *world) []step {
+	"upload": func(w *fixture) []step {
 		c := w.client
-		content := bytes.Repeat([]byte("0123456789abcdef"), 1000) // uploads of many blocks have a matrix of their own
+		content := bytes.Repeat([]byte("0123456789abcdef"), 1000) // uploads of many blocks have their own matrix
 		stands := func(path string) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) int {
 				for _, f := range must(c.DBFS.List(ctx, "/data")) {
@@ -231,7 +230,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"command session": func(w *world) []step {
+	"command session": func(w *fixture) []step {
 		var session *v12.Session
 		ran := func(code string) func(context.Context, *databricks.Client) int {
 			return func(context.Context, *databricks.Client) int { return w.ran[code] }
@@ -257,7 +256,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"secrets": func(w *world) []step {
+	"secrets": func(w *fixture) []step {
 		c := w.client
 		var token *databricks.CreatedToken
 		keys := func(ctx context.Context, c *databricks.Client) int {
@@ -286,14 +285,14 @@ var scenarios = map[string]func(*world) []step{
 				if n := tokens(ctx, c); n > 0 || token == nil {
 					return n
 				}
-				return 1 // revoked since
+				return 1 // it was revoked
 			}},
 			{"revoke", func(ctx context.Context) error { return c.Tokens.Delete(ctx, token.TokenInfo.TokenID) },
 				func(ctx context.Context, c *databricks.Client) int { return one(token != nil && tokens(ctx, c) == 0) }},
 		}
 	},
 
-	"import": func(w *world) []step {
+	"import": func(w *fixture) []step {
 		c := w.client
 		content := func(path, want string) func(context.Context, *databricks.Client) int {
 			return func(ctx context.Context, c *databricks.Client) int {
@@ -323,7 +322,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"identities": func(w *world) []step {
+	"identities": func(w *fixture) []step {
 		c := scim.NewClient(w.client)
 		var group, user, principal string
 		ctx := w.t.Context()
@@ -391,7 +390,7 @@ var scenarios = map[string]func(*world) []step{
 		}
 	},
 
-	"policies and pools": func(w *world) []step {
+	"policies and pools": func(w *fixture) []step {
 		c := w.client
 		var policy, pool string
 		pools := func(which func(databricks.InstancePool) bool) func(context.Context, *databricks.Client) int {
@@ -484,7 +483,7 @@ func spec(name string) databricks.ClusterSpec {
 	return databricks.ClusterSpec{ClusterName: name, SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1)}
 }
 
-// faults are what can go wrong with one request.
+// faults returns the possible faults of a request.
 func faults() []databrickstest.Fault {
 	const page = "<html><pre>upstream went away</pre></html>"
 	once := []databrickstest.Fault{
@@ -509,19 +508,19 @@ func faults() []databrickstest.Fault {
 		{Name: "wrong content type", ContentType: "text/plain"},
 	}
 	all := slices.Concat(once, lateFaults())
-	for _, f := range once { // and so that no repeat helps
+	for _, f := range once { // permanent, so that no retry helps
 		f.Name, f.Times = f.Name+", for good", 6
 		all = append(all, f)
 	}
 	return all
 }
 
-// passes reports whether a repeat meets the fault no more, and is called for.
+// passes reports whether a retry is correct and does not meet the fault again.
 func passes(f *databrickstest.Fault) bool {
 	return f.Times <= 1 && f.Status != 200 && f.Redirect == ""
 }
 
-// everyCell is what make matrix does. It takes minutes.
+// everyCell is set by make matrix, which takes minutes.
 var everyCell = databricks.EveryCell
 
 var cellsSeen atomic.Int64
@@ -530,15 +529,16 @@ var cellsSeen atomic.Int64
 // cells changes from run to run, and so do those that are.
 func tried() bool { return cellsSeen.Add(1)%23 == 0 || *everyCell }
 
-// A verdict is what the comparison of a cell found.
+// A verdict holds the problems of a cell.
 type verdict struct{ doubled, lost, wrong, gaveUp []string }
 
-// play runs a scenario with a fault at request number at, and compares. Without
-// a fault it returns the numbers of the requests to try: each kind of request
-// up to three times, for polls are many and alike.
+// play runs a scenario with a fault at the request with number at, and compares the
+// result. Without a fault, it returns the numbers of the requests to try. It
+// returns each kind of request at most three times, because there are many similar
+// polls.
 func play(t *testing.T, name string, fault *databrickstest.Fault, at int, opts ...databricks.Option) (v verdict, requests []int) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, ran: map[string]int{}}
+		w := &fixture{t: t, ran: map[string]int{}}
 		w.server = databrickstest.NewServer(databrickstest.WithExecutor(w), databrickstest.WithAnySource())
 		defer w.server.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
@@ -591,9 +591,9 @@ func runSteps(ctx context.Context, steps []step) (done int, failure error) {
 	return done, failure
 }
 
-// compare asks the workspace what really happened, and holds it against what
-// the client reported: done steps, and a failure of the next one.
-func (v *verdict) compare(ctx context.Context, w *world, cell string, steps []step, done int, failure error, passes bool) {
+// compare compares the state of the workspace with the reported result: done steps,
+// and a failure of the next step.
+func (v *verdict) compare(ctx context.Context, w *fixture, cell string, steps []step, done int, failure error, passes bool) {
 	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](failure)
 	for i, s := range steps {
 		n := s.effect(ctx, w.server.Client())
@@ -614,8 +614,8 @@ func (v *verdict) compare(ctx context.Context, w *world, cell string, steps []st
 			v.gaveUp = append(v.gaveUp, say)
 		}
 	}
-	// What was made by a call without a known outcome is what nobody can find;
-	// what could not be cleaned up must be named.
+	// A call with an unknown outcome may leave an object that nobody can find.
+	// Errors must name all other objects that are left.
 	for _, left := range w.left {
 		if !unknown && (failure == nil || !strings.Contains(failure.Error(), left)) {
 			v.wrong = append(v.wrong, fmt.Sprintf("%s: left behind: %s (error: %v)", cell, left, failure))
@@ -623,13 +623,13 @@ func (v *verdict) compare(ctx context.Context, w *world, cell string, steps []st
 	}
 }
 
-// add adds what another cell found.
+// add adds the problems of another cell.
 func (v *verdict) add(other verdict) {
 	v.doubled, v.lost = append(v.doubled, other.doubled...), append(v.lost, other.lost...)
 	v.wrong, v.gaveUp = append(v.wrong, other.wrong...), append(v.gaveUp, other.gaveUp...)
 }
 
-// report fails the test for all that was found, and prints the line of a matrix.
+// report fails the test for all problems, and prints the line of a matrix.
 func (v *verdict) report(t *testing.T, matrix string, cells int) {
 	for _, found := range [][]string{v.doubled, v.lost, v.wrong, v.gaveUp} {
 		slices.Sort(found)
@@ -642,7 +642,7 @@ func (v *verdict) report(t *testing.T, matrix string, cells int) {
 }
 
 // Execute counts the commands that a cluster ran.
-func (w *world) Execute(c databrickstest.Command) databrickstest.CommandResult {
+func (w *fixture) Execute(c databrickstest.Command) databrickstest.CommandResult {
 	w.ran[c.Code]++
 	return databrickstest.CommandResult{}
 }
@@ -678,7 +678,7 @@ func TestFaultMatrix(t *testing.T) {
 	total.report(t, "fault matrix", cells)
 }
 
-// A policy that repeats whatever fails must be caught: the matrix can see.
+// The matrix must detect a policy that retries every failure.
 func TestFaultMatrix_seesAnUnsafePolicy(t *testing.T) {
 	unsafe := databricks.WithRetryPolicy(databricks.RetryPolicy{Retry: func(databricks.Attempt) bool { return true }})
 	fault := databrickstest.Fault{Name: "reset after the work", Reset: true, WorkDone: true}

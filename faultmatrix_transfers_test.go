@@ -27,23 +27,23 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A transfer copies files from here to the workspace or back. The matrices run
-// it with one fault and with two in a row at each of its requests, of which some
-// let the work be done late, then again after another transfer of the same kind,
-// and with four writers at the same time. They compare what is there afterwards
-// with what the client reported. A row in the table transfers is all it takes.
+// A transfer copies files to or from the workspace. The matrices run it with one
+// fault and with two consecutive faults at each of its requests. After some faults,
+// the service processes the request late. The matrices also run another transfer
+// afterwards, and four writers concurrently. They compare the final files with the
+// reported results. A new transfer needs only a row in the table transfers.
 type transfer struct {
-	old, new map[string]string // what is there before, and after a success with newContent, by path
-	fixed    bool              // what is written does not depend on the writer
-	alone    bool              // a single file: after an error that is no OutcomeUnknownError, all is as before
+	old, new map[string]string // content before and after a success with newContent, by path
+	fixed    bool              // the content does not depend on the writer
+	alone    bool              // a single file; any error except OutcomeUnknownError leaves it unchanged
 	once     bool              // it does not replace a file
-	inPlace  bool              // after an error that names a file, a part of it may be there, or nothing
+	inPlace  bool              // after an error that names a file, the file may be incomplete or missing
 	do       func(ctx context.Context, c *databricks.Client, content, dir string) (result any, err error)
-	tree     func(w *transferWorld) map[string]string
+	tree     func(w *transferFixture) map[string]string
 	setUp    func(ctx context.Context, c *databricks.Client, dir string)
 }
 
-// A way is how a client reaches the workspace.
+// A way is the connection between the client and the workspace.
 type way int
 
 const (
@@ -54,23 +54,24 @@ const (
 
 func (w way) String() string { return [...]string{"in memory", "HTTP/1", "HTTP/2"}[w] }
 
-// speed is how much faster the workspace's clock is over sockets, where a test
-// would have to wait.
+// speed is the factor by which the workspace's clock is faster with sockets, where
+// the test waits in real time.
 const speed = 100
 
-// A transferWorld is where a transfer happens.
-type transferWorld struct {
+// A transferFixture is the environment of a transfer.
+type transferFixture struct {
 	t      testing.TB
 	way    way
 	server *databrickstest.Server
 	client *databricks.Client
-	dir    string // of this machine
+	dir    string // a local directory
 }
 
-// inWorld calls do, in memory within a bubble. around may change the transport.
-func inWorld(t *testing.T, way way, around func(http.RoundTripper) http.RoundTripper, do func(ctx context.Context, w *transferWorld)) {
+// withTransfers calls do with a fixture. In memory, do runs in a bubble. around may
+// replace the transport.
+func withTransfers(t *testing.T, way way, around func(http.RoundTripper) http.RoundTripper, do func(ctx context.Context, w *transferFixture)) {
 	play := func(t *testing.T) {
-		w := &transferWorld{t: t, way: way, dir: t.TempDir()}
+		w := &transferFixture{t: t, way: way, dir: t.TempDir()}
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
 		if way == inMemory {
@@ -93,8 +94,8 @@ func inWorld(t *testing.T, way way, around func(http.RoundTripper) http.RoundTri
 	}
 }
 
-// settle returns when all late work is done.
-func (w *transferWorld) settle(faults []databrickstest.Fault) {
+// settle waits until all late requests have been processed.
+func (w *transferFixture) settle(faults []databrickstest.Fault) {
 	var late time.Duration
 	for _, f := range faults {
 		late += f.WorkLate
@@ -108,9 +109,9 @@ func (w *transferWorld) settle(faults []databrickstest.Fault) {
 	w.server.ClearFaults()
 }
 
-// remoteTree returns the content of all files of DBFS and of all objects of the
-// workspace that the transfers use.
-func remoteTree(w *transferWorld) map[string]string {
+// remoteTree returns the content of all files in DBFS and all workspace objects
+// that the transfers use.
+func remoteTree(w *transferFixture) map[string]string {
 	c, ctx := w.server.Client(), context.Background()
 	tree := dbfsTree(w.t, c, "/data")
 	for o, err := range c.Workspace.Walk(ctx, "/Shared") {
@@ -123,8 +124,8 @@ func remoteTree(w *transferWorld) map[string]string {
 	return tree
 }
 
-// localTree returns the content of all files of a directory of this machine.
-func localTree(w *transferWorld) map[string]string {
+// localTree returns the content of all files in a local directory.
+func localTree(w *transferFixture) map[string]string {
 	tree := map[string]string{}
 	must(0, filepath.WalkDir(w.dir, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
@@ -140,7 +141,7 @@ const (
 	newContent = "print('new')"
 )
 
-// upload is a transfer that writes one file of DBFS.
+// upload returns a transfer that writes one file to DBFS.
 func upload(overwrite bool, how func(ctx context.Context, c *databricks.Client, path, content string, opts databricks.UploadOptions) error) transfer {
 	tr := transfer{alone: true, once: !overwrite, old: map[string]string{}, new: map[string]string{"/data/f": newContent}, tree: remoteTree}
 	tr.do = func(ctx context.Context, c *databricks.Client, content, _ string) (any, error) {
@@ -156,7 +157,7 @@ func upload(overwrite bool, how func(ctx context.Context, c *databricks.Client, 
 	return tr
 }
 
-// writeDir makes a local directory with some files, below dir.
+// writeDir creates a local directory with some files in dir.
 func writeDir(dir, content string) string {
 	dir = must(os.MkdirTemp(dir, "from"))
 	for _, name := range []string{"a.py", "sub/b.py"} {
@@ -222,8 +223,8 @@ func transfers() map[string]transfer {
 		}
 		return tr
 	}
-	// read is a transfer that returns the content of one remote file. It writes it
-	// to a file of its own, for the comparison.
+	// read returns a transfer that reads a remote file. It writes the content to a
+	// separate file for the comparison.
 	read := func(setUp func(ctx context.Context, c *databricks.Client, dir string), want string, get func(ctx context.Context, c *databricks.Client) ([]byte, error)) transfer {
 		return transfer{
 			alone: true, fixed: true, old: map[string]string{}, new: map[string]string{"f": want}, tree: localTree, setUp: setUp,
@@ -243,13 +244,13 @@ func transfers() map[string]transfer {
 				switch {
 				case err != nil:
 					return nil, err
-				case !strings.HasPrefix(string(e.Content), "# Databricks"): // a direct download may be somebody's page
+				case !strings.HasPrefix(string(e.Content), "# Databricks"): // a direct download may return the page of a proxy
 					return nil, errWrongContent
 				}
 				return e.Content, nil
 			})
 	}
-	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than a block
+	large := strings.Repeat("0123456789abcdef", 1<<16+1) // more than one block
 	remote := func(content string) func(ctx context.Context, c *databricks.Client, _ string) {
 		return func(ctx context.Context, c *databricks.Client, _ string) {
 			must(0, c.DBFS.Upload(ctx, strings.NewReader(content), "/data/f", databricks.UploadOptions{}))
@@ -366,7 +367,8 @@ func transfers() map[string]transfer {
 	return all
 }
 
-// lateFaults lose a response, and let the work be done later.
+// lateFaults returns faults in which the response is lost and the request is
+// processed later.
 func lateFaults() (faults []databrickstest.Fault) {
 	const page = "<html><pre>upstream went away</pre></html>"
 	for _, late := range []time.Duration{200 * time.Millisecond, 2 * time.Second, 20 * time.Second, time.Minute} {
@@ -377,7 +379,8 @@ func lateFaults() (faults []databrickstest.Fault) {
 	return faults
 }
 
-// faultPairs are two faults in a row. Each kind of loss meets each other kind.
+// faultPairs returns pairs of consecutive faults. Each kind of loss is combined
+// with each other kind.
 func faultPairs() (pairs [][]databrickstest.Fault) {
 	late := lateFaults()
 	kinds := []databrickstest.Fault{
@@ -406,15 +409,15 @@ func describe(faults []databrickstest.Fault) string {
 	return strings.Join(names, ", then ")
 }
 
-// playTransfer runs a transfer with faults in a row, the first at request number
-// at, and compares. It returns how many requests there were.
+// playTransfer runs a transfer with consecutive faults, the first at the request
+// with number at, and compares the result. It returns the number of requests.
 func playTransfer(t *testing.T, v *verdict, way way, name string, faults []databrickstest.Fault, at int) (requests int) {
-	inWorld(t, way, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferWorld) {
+	withTransfers(t, way, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferFixture) {
 		tr := transfers()[name]
 		must(0, w.server.Client().DBFS.Mkdirs(ctx, "/data"))
 		tr.setUp(ctx, w.server.Client(), w.dir)
 		w.server.ForgetRequests()
-		for _, f := range faults { // each is hit when those before it were
+		for _, f := range faults { // each fault is injected after the previous one
 			f.Skip = at
 			w.server.Inject(f)
 		}
@@ -426,7 +429,7 @@ func playTransfer(t *testing.T, v *verdict, way way, name string, faults []datab
 	return requests
 }
 
-// compareTrees holds what is there against what a transfer reported.
+// compareTrees compares the final files with the reported result of a transfer.
 func (v *verdict) compareTrees(cell string, tr *transfer, tree map[string]string, result any, err error) {
 	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
 	text := fmt.Sprintf("%v; result %+v", err, result)
@@ -436,14 +439,14 @@ func (v *verdict) compareTrees(cell string, tr *transfer, tree map[string]string
 		say := fmt.Sprintf("%s: %s has %q (%s)", cell, name, got, text)
 		switch asBefore := there == existed && got == before; {
 		case there && got == want:
-			if err != nil && !unknown && tr.alone && !asBefore && !beside(err) && !(tr.inPlace && strings.Contains(text, name)) {
+			if err != nil && !unknown && tr.alone && !asBefore && !onlyLeftovers(err) && !(tr.inPlace && strings.Contains(text, name)) {
 				v.wrong = append(v.wrong, say)
 			}
-		case err == nil || beside(err):
+		case err == nil || onlyLeftovers(err):
 			v.lost = append(v.lost, say)
 		case asBefore:
 		case tr.inPlace && strings.Contains(text, name):
-		case !there && nameOf(tree, text, before): // moved away, and the error says where
+		case !there && nameOf(tree, text, before): // it was moved, and the error says where
 		default:
 			v.lost = append(v.lost, say)
 		}
@@ -456,8 +459,9 @@ func (v *verdict) compareTrees(cell string, tr *transfer, tree map[string]string
 	}
 }
 
-// beside reports whether an error says only what may be left beside a success.
-func beside(err error) bool {
+// onlyLeftovers reports whether an error only says which files may remain after a
+// success.
+func onlyLeftovers(err error) bool {
 	left, ok := errors.AsType[*databricks.LeftoverError](err)
 	return ok && left.Err == nil
 }
@@ -508,7 +512,7 @@ func TestFaultMatrixTransfers(t *testing.T) {
 	total.report(t, "fault matrix of transfers", cells)
 }
 
-// The late work of a transfer that succeeded does not undo the next one.
+// Late requests of a successful transfer do not undo the next one.
 func TestFaultMatrixNext(t *testing.T) {
 	late := append(lateFaults(), databrickstest.Fault{Name: "504, done an hour later", Status: 504, WorkDone: true, WorkLate: time.Hour})
 	var all [][]databrickstest.Fault
@@ -546,11 +550,11 @@ func TestFaultMatrixNext(t *testing.T) {
 	total.report(t, "fault matrix of the next transfer", cells)
 }
 
-// playNext runs a transfer with faults in a row and then another without, and
-// compares when all late work is done. It returns the number of requests of the
-// first.
+// playNext runs a transfer with consecutive faults and then another one without
+// faults. It compares the files after all late requests. It returns the number of
+// requests of the first transfer.
 func playNext(t *testing.T, v *verdict, name string, faults []databrickstest.Fault, at int) (requests int) {
-	inWorld(t, inMemory, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferWorld) {
+	withTransfers(t, inMemory, func(r http.RoundTripper) http.RoundTripper { return r }, func(ctx context.Context, w *transferFixture) {
 		tr := transfers()[name]
 		tr.setUp(ctx, w.server.Client(), w.dir)
 		time.Sleep(time.Hour)
@@ -570,10 +574,10 @@ func playNext(t *testing.T, v *verdict, name string, faults []databrickstest.Fau
 				content = "print('next')"
 			}
 			say := fmt.Sprintf("%s, request %d, %s: %s has %q\n\tfirst: %v\n\tsecond: %v", name, at+1, describe(faults), file, tree[file], first, second)
-			if succeeds := first == nil || beside(first); succeeds && tree[file] != content {
+			if succeeds := first == nil || onlyLeftovers(first); succeeds && tree[file] != content {
 				v.lost = append(v.lost, say)
 			}
-			if second != nil && !beside(second) && !(len(tr.old) == 0 && errors.Is(second, fs.ErrExist)) {
+			if second != nil && !onlyLeftovers(second) && !(len(tr.old) == 0 && errors.Is(second, fs.ErrExist)) {
 				v.wrong = append(v.wrong, say)
 			}
 		}
@@ -581,7 +585,7 @@ func playNext(t *testing.T, v *verdict, name string, faults []databrickstest.Fau
 	return requests
 }
 
-// jitter makes requests of several writers come in another order each time.
+// jitter changes the order in which requests of several writers arrive.
 type jitter struct {
 	http.RoundTripper
 	mu     sync.Mutex
@@ -596,10 +600,11 @@ func (j *jitter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return j.RoundTripper.RoundTrip(r)
 }
 
-// writers are the transfers that four do at the same time, to the same files.
+// writers returns the transfers that four writers run concurrently, to the same
+// files.
 func writers() []string { return slices.Sorted(maps.Keys(transfers())) }
 
-// writerFaults are what they meet, at a request of one of them.
+// writerFaults returns the faults for a request of one of them.
 func writerFaults() [][]databrickstest.Fault {
 	all := [][]databrickstest.Fault{nil, {{Name: "reset after", Reset: true, WorkDone: true}}, {{Name: "504 after", Status: 504, WorkDone: true}}}
 	for _, f := range lateFaults() {
@@ -608,8 +613,9 @@ func writerFaults() [][]databrickstest.Fault {
 	return all
 }
 
-// Four writers of one path at the same time, with and without faults: the last
-// word is that of one of them, and whoever may not replace a file does not.
+// Four writers write to one path concurrently, with and without faults. The final
+// file is complete and from one of them. A writer without Overwrite replaces no
+// file.
 func TestFaultMatrixWriters(t *testing.T) {
 	const rounds = 24
 	var total verdict
@@ -631,7 +637,7 @@ func playWriters(t *testing.T, v *verdict, way way, name string, faults []databr
 	shuffle := func(r http.RoundTripper) http.RoundTripper {
 		return &jitter{RoundTripper: r, chance: rand.New(rand.NewPCG(uint64(round), 7))}
 	}
-	inWorld(t, way, shuffle, func(ctx context.Context, w *transferWorld) {
+	withTransfers(t, way, shuffle, func(ctx context.Context, w *transferFixture) {
 		tr := transfers()[name]
 		tr.setUp(ctx, w.server.Client(), w.dir)
 		for _, f := range faults {
@@ -649,20 +655,21 @@ func playWriters(t *testing.T, v *verdict, way way, name string, faults []databr
 		text, succeeded := "", 0
 		for i, err := range errs {
 			text += fmt.Sprintf("\n\t%d: %v; result %+v", i, err, results[i])
-			succeeded += one(err == nil || beside(err))
+			succeeded += one(err == nil || onlyLeftovers(err))
 		}
 		for file, content := range tr.new {
 			got, there := tree[file]
 			old, existed := tr.old[file]
-			possible := existed && content == old && got == old // it is not written
+			possible := existed && content == old && got == old // nothing was written
 			for i, err := range errs {
 				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
-				wrote := err == nil || beside(err) || unknown || !tr.alone
+				wrote := err == nil || onlyLeftovers(err) || unknown || !tr.alone
 				possible = possible || wrote && (got == fmt.Sprintf("writer %d", i) || tr.fixed && got == content ||
-					!there && nameOf(tree, text, fmt.Sprintf("writer %d", i))) // the late work of another moved it, whose error says where
+					!there && nameOf(tree, text, fmt.Sprintf("writer %d", i))) // a late request of another writer moved it, and the error of that writer says where
 			}
 			say := fmt.Sprintf("%s, %s, round %d, %s: %s has %q%s", name, way, round, describe(faults), file, got, text)
-			// In place, a writer that fails may take what another wrote. Its error says so.
+			// With InPlace, a failed writer may damage the file of another one. Its
+			// error says so.
 			possible = possible || tr.inPlace && strings.Contains(text, file)
 			switch {
 			case tr.once && succeeded > 1:
@@ -681,8 +688,8 @@ func playWriters(t *testing.T, v *verdict, way way, name string, faults []databr
 	})
 }
 
-// The same over sockets, where requests really are concurrent. What never does
-// its work is left to the matrices in memory: an upload waits for it for long.
+// The same with sockets, where requests are really concurrent. Faults without late
+// work are covered by the matrices in memory, because an upload waits long for it.
 func TestFaultMatrixSockets_transfers(t *testing.T) {
 	var (
 		mu    sync.Mutex
@@ -690,7 +697,7 @@ func TestFaultMatrixSockets_transfers(t *testing.T) {
 		cells int
 		group sync.WaitGroup
 	)
-	slots := make(chan struct{}, 48) // most of the time, a cell waits
+	slots := make(chan struct{}, 48) // a cell waits most of the time
 	play := func(cell func(*verdict)) {
 		if !tried() {
 			return

@@ -14,8 +14,8 @@ func withFileRanges(s *FilesService, path string, concurrency, first, most, buff
 	return f, err
 }
 
-// DownloadInRanges is Download that requests first bytes with the first request,
-// and not more than most, in whole buffers, with each of the others.
+// DownloadInRanges is Download with small ranges. The first request is for first
+// bytes, and each of the others is for at most most bytes, in whole buffers.
 func DownloadInRanges(ctx context.Context, s *FilesService, path string, to io.Writer, opts DownloadOptions, first, most, buffer int) error {
 	f, err := withFileRanges(s, path, opts.Concurrency, first, most, buffer)
 	if err == nil {
@@ -24,7 +24,7 @@ func DownloadInRanges(ctx context.Context, s *FilesService, path string, to io.W
 	return err
 }
 
-// DownloadFileInRanges is DownloadFile with ranges as of DownloadInRanges.
+// DownloadFileInRanges is DownloadFile with the ranges of DownloadInRanges.
 func DownloadFileInRanges(ctx context.Context, s *FilesService, path, name string, opts DownloadOptions, first, most, buffer int) error {
 	stat := func(known bool) (*remoteFile, error) {
 		f, err := withFileRanges(s, path, opts.Concurrency, first, most, buffer)

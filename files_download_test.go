@@ -33,7 +33,7 @@ func putVolume(t testing.TB, client *databricks.Client, path string, data []byte
 }
 
 // volumeTree returns the content of all files below a directory of a volume, and
-// its empty directories, which have a slash at the end.
+// its empty directories. Names of directories end with a slash.
 func volumeTree(t testing.TB, client *databricks.Client, path string) map[string]string {
 	tree := map[string]string{}
 	entries, err := client.Files.List(context.WithoutCancel(t.Context()), databricks.ListDirectory{Path: path})
@@ -65,7 +65,7 @@ func ranges(server *databrickstest.Server) (all []string) {
 	return all
 }
 
-// Sizes of what the tests request at a time.
+// Sizes of requests in the tests.
 const (
 	smallFirst, smallMost, smallBuffer = 1000, 300, 100
 )
@@ -209,10 +209,10 @@ func TestFiles_Download_fails(t *testing.T) {
 	assert.ErrorIs(t, client.Files.DownloadFile(t.Context(), volumeDir+"/dir/f", old, databricks.DownloadOptions{}), fs.ErrExist)
 	assert.ErrorIs(t, client.Files.DownloadFile(t.Context(), volumeDir+"/dir/f", filepath.Join(dir, "folder"), overwrite), fs.ErrExist)
 	assert.ErrorIs(t, client.Files.DownloadFile(t.Context(), volumeDir+"/none", old, overwrite), fs.ErrNotExist)
-	assert.Equal(t, map[string]string{"old": "old", "folder/": ""}, folderTree(t, dir))
+	assert.Equal(t, map[string]string{"old": "old", "folder/": ""}, readTree(t, dir))
 }
 
-// A file that changes between two of the requests is an error, and leaves nothing.
+// If a file changes between two requests, the download fails and leaves no file.
 func TestFiles_Download_fileThatChangesUnderneath(t *testing.T) {
 	const path = volumeDir + "/f"
 	size := 3 * smallFirst
@@ -243,7 +243,7 @@ func TestFiles_Download_fileThatChangesUnderneath(t *testing.T) {
 					opts := databricks.DownloadOptions{Concurrency: 1}
 					err := databricks.DownloadFileInRanges(t.Context(), client.Files, path, filepath.Join(dir, "f"), opts, smallFirst, smallMost, smallBuffer)
 					require.ErrorIs(t, err, databricks.ErrSourceChanged, "before request %d", at)
-					assert.Empty(t, folderTree(t, dir))
+					assert.Empty(t, readTree(t, dir))
 					err = databricks.DownloadInRanges(t.Context(), client.Files, path, io.Discard, opts, smallFirst, smallMost, smallBuffer)
 					if err != nil {
 						require.True(t, errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "is a directory"), "%v", err)
@@ -254,8 +254,8 @@ func TestFiles_Download_fileThatChangesUnderneath(t *testing.T) {
 	}
 }
 
-// clientWithout returns a client that calls do before each of its requests, and
-// gets no response with the header hidden.
+// clientWithout returns a client that calls do before each request. It removes the
+// header hidden from responses.
 func clientWithout(server *databrickstest.Server, hidden string, do func(n int64, r *http.Request)) *databricks.Client {
 	around := &before{RoundTripper: server.Transport(), do: do}
 	return server.Client(databricks.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -267,7 +267,8 @@ func clientWithout(server *databrickstest.Server, hidden string, do func(n int64
 	})}))
 }
 
-// Whatever happens, the file is there and whole, or nothing is and the error says so.
+// With a fault at any request, the file is complete, or there is no file and the
+// error says so.
 func TestFiles_DownloadFile_withEveryMishapAtEveryRequest(t *testing.T) {
 	data := noise(3 * smallFirst)
 	opts := []databrickstest.Option{databrickstest.WithVolume("main.default.files")}
@@ -276,7 +277,7 @@ func TestFiles_DownloadFile_withEveryMishapAtEveryRequest(t *testing.T) {
 		putVolume(t, client, volumeDir+"/f", data)
 		arm()
 		failed := databricks.DownloadFileInRanges(ctx, client.Files, volumeDir+"/f", filepath.Join(dir, "f"), databricks.DownloadOptions{}, smallFirst, smallMost, smallBuffer)
-		tree := folderTree(t, dir)
+		tree := readTree(t, dir)
 		if failed != nil {
 			require.Empty(t, tree, "%s: %v", name, failed)
 			return failed
@@ -287,8 +288,8 @@ func TestFiles_DownloadFile_withEveryMishapAtEveryRequest(t *testing.T) {
 	})
 }
 
-// A response that breaks off continues where it stopped: no byte is requested
-// twice, and as long as there is progress, nothing gives up.
+// After an interrupted response, the download requests only the rest. It does not
+// fail while it makes progress.
 func TestFiles_Download_continues(t *testing.T) {
 	server := newVolume(t)
 	data := noise(16 * mebibyte)
@@ -317,7 +318,7 @@ func TestFiles_Download_continues(t *testing.T) {
 			assert.True(t, bytes.Equal(data, buffer.Bytes()))
 		}
 	}
-	// Without progress, the retry policy decides.
+	// Without progress, the retry policy applies.
 	stuck := server.Client(databricks.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		resp, err := server.Transport().RoundTrip(r)
 		if err == nil {
@@ -435,14 +436,14 @@ func TestFiles_FS(t *testing.T) {
 	assert.Equal(t, top+"/dir/large", info.Sys().(databricks.FileEntry).Path)
 }
 
-func TestFiles_folders(t *testing.T) {
+func TestFiles_dirs(t *testing.T) {
 	server := newVolume(t)
 	client := server.Client()
 	files := map[string]string{
 		"a": "one", "b/c": "two", "b/d/e": "", "b/d/large": string(noise(2*mebibyte + 5)), "empty/": "", "x/y/empty/": "",
 		"sp ace/ü&#%2F.txt": "odd", "ts=12%3A00/part-0": "as Hive has it", ".hidden": "h",
 	}
-	from := makeFolder(t, files)
+	from := makeTree(t, files)
 	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for _, parallel := range []int{0, 1, 3} {
 		putVolume(t, client, volumeDir+"/new/dir/"+left, nil)
@@ -460,7 +461,7 @@ func TestFiles_folders(t *testing.T) {
 		assert.Equal(t, []string{volumeDir + "/new/dir/" + left}, skippedPaths(down))
 		down.Skipped = nil
 		assert.Equal(t, up, down)
-		assert.True(t, maps.Equal(files, folderTree(t, to)), "it came back changed")
+		assert.True(t, maps.Equal(files, readTree(t, to)), "it came back changed")
 
 		var counts []int64
 		require.NoError(t, client.Files.DeleteTree(t.Context(), volumeDir+"/new/", func(n int64) { counts = append(counts, n) }))
@@ -517,7 +518,7 @@ func TestFiles_DeleteTree(t *testing.T) {
 	assert.Len(t, volumeTree(t, client, volumeDir), 2)
 }
 
-// A listing that says something else than what is in the directory.
+// The list of a directory differs from its real content.
 func TestFiles_DownloadDir_hostileListing(t *testing.T) {
 	server := newVolume(t)
 	putVolume(t, server.Client(), volumeDir+"/from/x", []byte("mine"))
@@ -527,7 +528,7 @@ func TestFiles_DownloadDir_hostileListing(t *testing.T) {
 	outer := t.TempDir()
 	result, err := server.Client().Files.DownloadDir(t.Context(), volumeDir+"/from", filepath.Join(outer, "dir"), databricks.DirOptions{})
 	assert.ErrorIs(t, err, fs.ErrInvalid)
-	assert.Empty(t, folderTree(t, filepath.Join(outer, "dir")))
+	assert.Empty(t, readTree(t, filepath.Join(outer, "dir")))
 	assert.ElementsMatch(t, []string{"/../../../etc/secret", "", volumeDir + "/from/a/../../x"}, skippedPaths(result), "what is not believed is reported as it is")
 	require.Len(t, result.Failed, 1)
 	assert.Equal(t, volumeDir+"/from/..", result.Failed[0].Path)
@@ -547,5 +548,5 @@ func TestFiles_DownloadDir_fileThatChanges(t *testing.T) {
 	dir := t.TempDir()
 	_, err := client.Files.DownloadDir(t.Context(), volumeDir+"/d", dir, databricks.DirOptions{})
 	assert.ErrorIs(t, err, databricks.ErrSourceChanged)
-	assert.Empty(t, folderTree(t, dir))
+	assert.Empty(t, readTree(t, dir))
 }

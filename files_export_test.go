@@ -7,7 +7,8 @@ import (
 	"github.com/go-databricks/databricks/internal/source"
 )
 
-// UploadInParts is FilesService.Upload that sends everything in parts of a size.
+// UploadInParts is FilesService.Upload that sends everything in parts of a given
+// size.
 func UploadInParts(ctx context.Context, s *FilesService, from io.Reader, path string, opts UploadOptions, partSize int64) error {
 	src := source.New(from)
 	defer src.Close()

@@ -20,17 +20,17 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// killSize is how large the file is whose upload is killed.
+// killSize is the size of the file whose upload is killed.
 var killSize = flag.Int64("kill-size", 64, "the size in MiB of the file in the tests that kill processes")
 
-// Environment of a process that is to be killed.
+// Environment of the process that is killed.
 const killedHost, killedFile, killedState = "TEST_KILLED_HOST", "TEST_KILLED_FILE", "TEST_KILLED_STATE"
 
 // killedPart is the size of its parts.
 const killedPart = mebibyte
 
-// uploadUntilKilled is a program that uploads a file, stores how far it is, and
-// continues where it was. It writes a byte for each report of progress.
+// uploadUntilKilled uploads a file, saves its progress, and continues an earlier
+// upload. It prints a byte for each report of progress.
 func uploadUntilKilled(ctx context.Context, host, name, state string) error {
 	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithToken("dapi-killed"))
 	if err != nil {
@@ -63,7 +63,7 @@ func uploadUntilKilled(ctx context.Context, host, name, state string) error {
 	return databricks.UploadInParts(ctx, client.Files, file, volumeDir+"/f", opts, killedPart)
 }
 
-// TestKilledUpload is the process that is killed.
+// TestKilledUpload runs in the process that is killed.
 func TestKilledUpload(t *testing.T) {
 	host := os.Getenv(killedHost)
 	if host == "" {
@@ -76,8 +76,9 @@ func TestKilledUpload(t *testing.T) {
 	os.Exit(0)
 }
 
-// A process that is killed at any moment of an upload leaves nothing under the
-// name. Those after it continue: no kill makes them send more than one part again.
+// A process that is killed at any point of an upload leaves no file under the name.
+// Later processes continue the upload. Each kill makes them send at most one part
+// again.
 func TestFiles_Upload_killed(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithVolume("main.default.files"), databrickstest.WithToken("dapi-killed"),
 		databrickstest.WithFilesLimits(databrickstest.FilesLimits{MinPart: -1}), databrickstest.WithRecording(databrickstest.Recording{BodyBytes: -1}))
@@ -93,7 +94,7 @@ func TestFiles_Upload_killed(t *testing.T) {
 		_, err := file.Write(block)
 		require.NoError(t, err)
 	}
-	reports := *killSize * mebibyte / (32 << 10) // about, of an upload that is not killed
+	reports := *killSize * mebibyte / (32 << 10) // approximate number of reports of a complete upload
 	kills := 0
 	for {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledUpload$")
@@ -114,13 +115,13 @@ func TestFiles_Upload_killed(t *testing.T) {
 		} else if stderr.Len() > 0 {
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
-		if len(server.UnfinishedUploads()) > 0 { // else it was killed after it was done
+		if len(server.UnfinishedUploads()) > 0 { // otherwise the upload was already complete
 			_, there := inVolume(t, server.Client(), volumeDir+"/f")
 			require.False(t, there)
 		}
 	}
 	part := int64(killedPart)
-	for *killSize*mebibyte > 1000*part { // as Upload has it
+	for *killSize*mebibyte > 1000*part { // the same rule as in Upload
 		part *= 2
 	}
 	sent, twice := map[string]int{}, 0

@@ -27,17 +27,17 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// unit is the size of parts in tests; Google takes multiples of it.
+// unit is the size of parts in tests. Google Cloud requires a multiple of it.
 const unit = 256 << 10
 
 var anyPart = databrickstest.WithFilesLimits(databrickstest.FilesLimits{MinPart: -1, PartURLs: 3})
 
-// clouds are the two ways in which a cloud takes parts.
+// clouds are the two ways in which clouds accept parts.
 var clouds = map[string][]databrickstest.Option{
 	"any order": {anyPart}, "in order": {anyPart, databrickstest.WithResumableUploads()},
 }
 
-// eachCloud runs a test against both.
+// eachCloud runs a test with both ways.
 func eachCloud(t *testing.T, test func(t *testing.T, cloud []databrickstest.Option)) {
 	for name, opts := range clouds {
 		t.Run(name, func(t *testing.T) { test(t, opts) })
@@ -46,10 +46,10 @@ func eachCloud(t *testing.T, test func(t *testing.T, cloud []databrickstest.Opti
 
 const partsPath = volumeDir + "/new/ä f"
 
-// inStorage reports whether a request went to the cloud's storage.
+// inStorage reports whether a request was sent to the storage of the cloud.
 func inStorage(r databrickstest.Request) bool { return strings.HasPrefix(r.Host, "storage.") }
 
-// partsSent counts how often each part came in whole.
+// partsSent returns how often each part was received completely.
 func partsSent(server *databrickstest.Server) map[string]int {
 	sent := map[string]int{}
 	for _, r := range server.Requests() {
@@ -72,12 +72,12 @@ func TestFiles_Upload_inParts(t *testing.T) {
 				"reader":       iotest.HalfReader(bytes.NewReader(data)),
 			} {
 				server := newVolume(t, cloud...)
-				var told []int64
-				opts := databricks.UploadOptions{Progress: func(done, total int64) { told = append(told, done, total) }}
+				var reported []int64
+				opts := databricks.UploadOptions{Progress: func(done, total int64) { reported = append(reported, done, total) }}
 				require.NoError(t, databricks.UploadInParts(t.Context(), server.Client().Files, from, partsPath, opts, unit), "%s of %d bytes", kind, size)
 				got, there := inVolume(t, server.Client(), partsPath)
 				require.True(t, there && bytes.Equal(data, got), "%s of %d bytes", kind, size)
-				assert.EqualValues(t, size, told[len(told)-2], kind)
+				assert.EqualValues(t, size, reported[len(reported)-2], kind)
 				assert.Empty(t, server.UnfinishedUploads())
 				rest, err := io.ReadAll(from)
 				require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestFiles_Upload_inParts(t *testing.T) {
 	})
 }
 
-// What is sent to the storage is what belongs to the URL, and nothing else.
+// Requests to the storage contain only what belongs to the URL.
 func TestFiles_Upload_storageGetsNoCredential(t *testing.T) {
 	eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {
 		server := newVolume(t, append(cloud, databrickstest.WithRecording(databrickstest.Recording{Secrets: true}))...)
@@ -113,7 +113,7 @@ func TestFiles_Upload_storageGetsNoCredential(t *testing.T) {
 	})
 }
 
-// A stream of which nobody knows the size goes in parts, held in memory one by one.
+// A stream of unknown size is sent in parts. Memory holds one part at a time.
 func TestFiles_Upload_longStream(t *testing.T) {
 	eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {
 		for _, size := range []int{8*mebibyte + 1, 9 * mebibyte, 9*mebibyte + 1} {
@@ -127,7 +127,7 @@ func TestFiles_Upload_longStream(t *testing.T) {
 	})
 }
 
-// slowStorage takes a while for each request to the storage.
+// slowStorage delays each request to the storage.
 type slowStorage struct {
 	http.RoundTripper
 	pause time.Duration
@@ -154,7 +154,7 @@ func TestFiles_Upload_renewsExpiredURLs(t *testing.T) {
 		}
 		assert.Greater(t, renewals, 4)
 
-		// One that is expired whenever it is used is not renewed forever.
+		// A URL that has always expired is not renewed forever.
 		client = server.Client(databricks.WithHTTPClient(&http.Client{Transport: slowStorage{server.Transport(), time.Minute}}))
 		server.ForgetRequests()
 		require.NoError(t, databricks.UploadInParts(t.Context(), client.Files, bytes.NewReader(data[:unit]), partsPath, databricks.UploadOptions{Overwrite: true}, unit), "there is another way")
@@ -162,7 +162,7 @@ func TestFiles_Upload_renewsExpiredURLs(t *testing.T) {
 	})
 }
 
-// Where the parts cannot be sent, the file is sent in one request.
+// If the parts cannot be sent, the file is sent in one request.
 func TestFiles_Upload_fallsBack(t *testing.T) {
 	page := databrickstest.Fault{Match: atStorage, Method: "PUT", Times: -1, Status: 403, Body: "<html>firewall</html>", ContentType: "text/html"}
 	unreachable := databrickstest.Fault{Match: atStorage, Times: -1, Refuse: true}
@@ -202,7 +202,7 @@ func TestFiles_Upload_fallsBack(t *testing.T) {
 						}
 					}
 					assert.Len(t, put, 1)
-					if name != "no way, in order" { // where the abort needs the storage as well
+					if name != "no way, in order" { // where the abort also requires the storage
 						server.ClearFaults()
 						assert.Equal(t, strings.HasPrefix(name, "no way"), len(server.UnfinishedUploads()) > 0)
 					}
@@ -214,7 +214,8 @@ func TestFiles_Upload_fallsBack(t *testing.T) {
 
 func atStorage(r *http.Request) bool { return strings.HasPrefix(r.Host, "storage.") }
 
-// Whatever ends an upload, it is aborted, and nothing is under the name.
+// An upload that fails for any reason is aborted, and there is no file under the
+// name.
 func TestFiles_Upload_aborts(t *testing.T) {
 	broken := errors.New("broken disk")
 	for name, tt := range map[string]struct {
@@ -241,7 +242,7 @@ func TestFiles_Upload_aborts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {
 				if strings.HasSuffix(t.Name(), "in_order") && (name == "no more URLs" || name == "not completed") {
-					return // there is no such call
+					return // this cloud does not use this call
 				}
 				synctest.Test(t, func(t *testing.T) {
 					server := newVolume(t, cloud...)
@@ -290,7 +291,8 @@ func TestFiles_Upload_storageError(t *testing.T) {
 	assert.NotErrorIs(t, err, fs.ErrPermission)
 }
 
-// interrupt uploads a file until save was called n times, and returns what it got.
+// interrupt uploads a file until save was called n times, and returns the saved
+// state.
 func interrupt(t *testing.T, client *databricks.Client, file *os.File, n int, opts databricks.UploadOptions) *databricks.PendingUpload {
 	_, err := file.Seek(0, io.SeekStart)
 	require.NoError(t, err)
@@ -374,8 +376,8 @@ func TestFiles_Upload_startsOver(t *testing.T) {
 	}
 }
 
-// A process that was killed when all was done, and before it could say so,
-// finds that out. It uploads nothing.
+// If a process was killed after its upload was complete, the next process detects
+// this and uploads nothing.
 func TestFiles_Upload_resumesWhatIsDone(t *testing.T) {
 	eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {
 		server := newVolume(t, cloud...)
@@ -423,7 +425,7 @@ func TestFiles_Upload_badResume(t *testing.T) {
 	assert.Empty(t, server.UnfinishedUploads())
 }
 
-// What cannot be saved is not uploaded.
+// If saving fails, the upload fails.
 func TestFiles_Upload_saveFails(t *testing.T) {
 	full := errors.New("the disk is full")
 	eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {

@@ -20,27 +20,27 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// A filesRow is a call of the Files API: what it sends, header included, and what
-// it makes of the reply. Many of these calls have no JSON, so that the tables of the
-// other areas do not fit.
+// A filesRow is a call of the Files API with its request, including the header, and
+// its result. Many of these calls have no JSON, so the tables of other areas do not
+// fit.
 type filesRow struct {
-	name   string
-	op     string // of the contract
-	call   func(ctx context.Context, c *Client) (any, error)
-	sent   string // "PUT /api/2.0/fs/files/Volumes/…?overwrite=true"; empty if nothing is
-	header map[string]string
-	body   string
-	status int
-	reply  http.Header
-	text   string
-	want   any
-	is     error
-	fails  string
+	name     string
+	op       string // operation of the contract
+	call     func(ctx context.Context, c *Client) (any, error)
+	sent     string // "PUT /api/2.0/fs/files/Volumes/…?overwrite=true"; empty if nothing is sent
+	header   map[string]string
+	body     string
+	status   int
+	response http.Header
+	text     string
+	want     any
+	is       error
+	fails    string
 }
 
 const oddPath = "/Volumes/main/default/files/a b/ü?#%;,+.txt"
 
-// onWire is oddPath as it is in a URL.
+// onWire is oddPath as it appears in a URL.
 const onWire = "/Volumes/main/default/files/a%20b/%C3%BC%3F%23%25%3B%2C+.txt"
 
 const filePathURL, dirPathURL = "/api/2.0/fs/files" + onWire, "/api/2.0/fs/directories" + onWire
@@ -65,13 +65,13 @@ var filesRows = []filesRow{{
 	},
 	sent: "GET " + filePathURL, header: map[string]string{
 		"Range": "bytes=3-6", "If-Unmodified-Since": "Fri, 02 Jan 2026 03:04:05 GMT", "Accept": "application/octet-stream"},
-	status: 206, reply: http.Header{"Content-Range": {"bytes 3-6/10"}}, text: `{"er`, want: []byte(`{"er`),
+	status: 206, response: http.Header{"Content-Range": {"bytes 3-6/10"}}, text: `{"er`, want: []byte(`{"er`),
 }, {
 	name: "read what is another part", op: "files/download",
 	call: func(ctx context.Context, c *Client) (any, error) {
 		return c.Files.Read(ctx, ReadFile{Path: oddPath, Offset: 3, Length: 4})
 	},
-	sent: "GET " + filePathURL, status: 206, reply: http.Header{"Content-Range": {"bytes 0-3/10"}}, text: "0123",
+	sent: "GET " + filePathURL, status: 206, response: http.Header{"Content-Range": {"bytes 0-3/10"}}, text: "0123",
 	fails: `is not the requested part of the file: Content-Range is "bytes 0-3/10"`,
 }, {
 	name: "read a file that was modified", op: "files/download",
@@ -87,8 +87,8 @@ var filesRows = []filesRow{{
 	name: "metadata", op: "files/get-metadata",
 	call: func(ctx context.Context, c *Client) (any, error) { return c.Files.GetMetadata(ctx, oddPath) },
 	sent: "HEAD " + filePathURL, status: 200,
-	reply: http.Header{"Content-Length": {"10"}, "Content-Type": {"text/csv"}, "Last-Modified": {"Fri, 02 Jan 2026 03:04:05 GMT"}, "Etag": {`"e"`}},
-	want:  &FileMetadata{10, "text/csv", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), `"e"`},
+	response: http.Header{"Content-Length": {"10"}, "Content-Type": {"text/csv"}, "Last-Modified": {"Fri, 02 Jan 2026 03:04:05 GMT"}, "Etag": {`"e"`}},
+	want:     &FileMetadata{10, "text/csv", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), `"e"`},
 }, {
 	name: "metadata of nothing", op: "files/get-metadata",
 	call: func(ctx context.Context, c *Client) (any, error) { return c.Files.GetMetadata(ctx, oddPath) },
@@ -190,7 +190,7 @@ var filesRows = []filesRow{{
 	want: &PresignedURL{"u", 0, []PresignedHeader{{"n", "v"}}},
 }}
 
-// transportFunc is a function that is a transport.
+// transportFunc is a transport that calls a function.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
@@ -215,7 +215,7 @@ func TestFiles_wire(t *testing.T) {
 						for name, value := range row.header {
 							assert.Equal(t, value, header.Get(name), name)
 						}
-						return &http.Response{StatusCode: row.status, Header: row.reply.Clone(), Body: io.NopCloser(strings.NewReader(row.text)), ContentLength: -1}, nil
+						return &http.Response{StatusCode: row.status, Header: row.response.Clone(), Body: io.NopCloser(strings.NewReader(row.text)), ContentLength: -1}, nil
 					})}))
 				got, err := row.call(t.Context(), client)
 				assert.Equal(t, row.sent, sent)
@@ -236,8 +236,8 @@ func TestFiles_wire(t *testing.T) {
 	}
 }
 
-// Each operation of the contract has a row, which sends every field of its request
-// and returns every field of its response.
+// Each operation of the contract has a row. The row sends every field of the
+// request and returns every field of the response.
 func TestContract_files(t *testing.T) {
 	areas, err := contract.Load("testdata/contract", "files")
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestContract_files(t *testing.T) {
 				}
 				fmt.Fprint(&sent, row.sent, row.header, row.body)
 				fmt.Fprintf(&returned, "%+v %s", row.want, row.text)
-				fmt.Fprint(&returned, row.reply)
+				fmt.Fprint(&returned, row.response)
 				method, url, _ := strings.Cut(row.sent, " ")
 				if row.sent == "" {
 					continue
@@ -273,7 +273,7 @@ func TestContract_files(t *testing.T) {
 				}
 			}
 			for _, f := range areas[0].Types[op.Response] {
-				// Read checks the header of a part, and returns the content alone.
+				// Read checks the header of a part, and returns only the content.
 				if f.Name != "contents" && op.Name != "files/download" {
 					assert.Contains(t, words(returned.String()), words(f.Name))
 				}

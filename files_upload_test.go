@@ -26,14 +26,14 @@ import (
 
 const volumeDir = "/Volumes/main/default/files"
 
-// newVolume returns a workspace in memory with a volume.
+// newVolume returns an in-memory workspace with a volume.
 func newVolume(t testing.TB, opts ...databrickstest.Option) *databrickstest.Server {
 	server := databrickstest.NewServer(append([]databrickstest.Option{databrickstest.WithoutSocket(), databrickstest.WithVolume("main.default.files")}, opts...)...)
 	t.Cleanup(server.Close)
 	return server
 }
 
-// inVolume returns the content of a file of a volume, and whether there is one.
+// inVolume returns the content of a file of a volume, and whether it exists.
 func inVolume(t testing.TB, client *databricks.Client, path string) (content []byte, there bool) {
 	ctx := context.WithoutCancel(t.Context())
 	m, err := client.Files.GetMetadata(ctx, path)
@@ -79,14 +79,14 @@ func TestFiles_Upload_anySource(t *testing.T) {
 				if unbuffered {
 					from = only(bytes.NewReader(data))
 				}
-				var told []int64
+				var reported []int64
 				require.NoError(t, client.Files.Upload(t.Context(), from, "dbfs:"+path, databricks.UploadOptions{Unbuffered: unbuffered, Progress: func(done, total int64) {
-					told = append(told, done, total)
+					reported = append(reported, done, total)
 				}}), "%s of %d bytes", kind, size)
 				got, there := inVolume(t, client, path)
 				require.True(t, there && bytes.Equal(data, got), "%s of %d bytes", kind, size)
-				require.NotEmpty(t, told)
-				assert.EqualValues(t, size, told[len(told)-2], kind)
+				require.NotEmpty(t, reported)
+				assert.EqualValues(t, size, reported[len(reported)-2], kind)
 				rest, err := io.ReadAll(from)
 				require.NoError(t, err)
 				assert.Empty(t, rest, "%s was not read to its end", kind)
@@ -96,7 +96,7 @@ func TestFiles_Upload_anySource(t *testing.T) {
 	}
 }
 
-// A small file is one request, which says whether it overwrites.
+// A small file takes one request, which says whether it overwrites.
 func TestFiles_Upload_oneRequest(t *testing.T) {
 	server := newVolume(t)
 	for _, overwrite := range []bool{false, true} {
@@ -146,7 +146,8 @@ func TestFiles_Upload_badPaths(t *testing.T) {
 
 func long(n int) string { return strings.Repeat("n", n) }
 
-// A source that changes while it is sent is not written, even if its size stays.
+// A source that changes during the upload is not written, even if its size stays
+// the same.
 func TestFiles_Upload_sourceChanges(t *testing.T) {
 	for name, change := range map[string]func(f *os.File) error{
 		"shrinks":    func(f *os.File) error { return f.Truncate(3) },
@@ -171,7 +172,8 @@ func TestFiles_Upload_sourceChanges(t *testing.T) {
 	}
 }
 
-// A response that is lost is no reason to fail if what is there is what was sent.
+// If a response is lost and the file has the content that was sent, the upload
+// succeeds.
 func TestFiles_Upload_lostResponse(t *testing.T) {
 	for _, fault := range faults() {
 		for _, late := range []time.Duration{0, 200 * time.Millisecond, 20 * time.Second} {
@@ -232,7 +234,7 @@ func TestFiles_Upload_plan(t *testing.T) {
 	assert.Equal(t, 3, from.Len(), "a dry run reads nothing")
 }
 
-// An observer learns nothing of paths from operations and templates.
+// Operations and path templates for observers do not contain paths of files.
 func TestFiles_Upload_observed(t *testing.T) {
 	server := newVolume(t)
 	var seen []databricks.CallInfo

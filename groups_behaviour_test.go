@@ -25,15 +25,16 @@ func as(t *testing.T, server *databrickstest.Server, token string, opts ...datab
 	return client
 }
 
-// losing makes the answer to the next call of path get lost: the work is done,
-// and nobody hears of it.
+// losing makes the service lose the response to the next call of path, after it did
+// the work.
 func losing(server *databrickstest.Server, path string) {
 	server.ForgetRequests()
 	server.Inject(databrickstest.Fault{Path: path, Reset: true, WorkDone: true})
 }
 
-// assertNotRepeated says that a call whose answer was lost ended at that.
-func assertNotRepeated(t *testing.T, server *databrickstest.Server, err error) {
+// assertNotRetried checks that the server received one request, and that the
+// outcome is reported as unknown.
+func assertNotRetried(t *testing.T, server *databrickstest.Server, err error) {
 	t.Helper()
 	_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
 	assert.True(t, unknown, "%v", err)
@@ -69,7 +70,7 @@ func TestGroupsService(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"users", "data"}, parents)
 
-	// Membership of admins works at once, both ways.
+	// Changes of the members of admins apply immediately.
 	require.NoError(t, groups.AddMember(ctx, "admins", databricks.GroupMember{GroupName: "ops"}))
 	ofAlice := as(t, server, "dapi-alice").Groups
 	_, err = ofAlice.List(ctx)
@@ -88,7 +89,7 @@ func TestGroupsService(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestGroupsService_lostAnswers(t *testing.T) {
+func TestGroupsService_lostResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer()
 		defer server.Close()
@@ -97,17 +98,17 @@ func TestGroupsService_lostAnswers(t *testing.T) {
 
 		losing(server, "/api/2.0/groups/create")
 		err := groups.Create(ctx, "data")
-		assertNotRepeated(t, server, err)
+		assertNotRetried(t, server, err)
 		err = groups.Create(ctx, "ops")
 		require.NoError(t, err)
 		losing(server, "/api/2.0/groups/add-member")
-		assertNotRepeated(t, server, groups.AddMember(ctx, "ops", member))
+		assertNotRetried(t, server, groups.AddMember(ctx, "ops", member))
 		losing(server, "/api/2.0/groups/remove-member")
-		assertNotRepeated(t, server, groups.RemoveMember(ctx, "ops", member))
+		assertNotRetried(t, server, groups.RemoveMember(ctx, "ops", member))
 		losing(server, "/api/2.0/groups/delete")
-		assertNotRepeated(t, server, groups.Delete(ctx, "data"))
+		assertNotRetried(t, server, groups.Delete(ctx, "data"))
 
-		// Reads are repeated, and so is what was never received.
+		// Reads are retried, and so are requests that the service did not receive.
 		losing(server, "/api/2.0/groups/list")
 		all, err := groups.List(ctx)
 		require.NoError(t, err)

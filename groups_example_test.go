@@ -31,7 +31,7 @@ func ExampleGroupsService() {
 	// Output: alice@example.com
 }
 
-// Everybody is in users.
+// All users are members of users.
 func ExampleGroupsService_ListParents() {
 	workspace := databrickstest.NewServer(databrickstest.WithUser(databrickstest.User{
 		Name: "alice@example.com", Groups: []string{"analysts"},

@@ -53,7 +53,7 @@ func TestGroups_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Create(ctx, "data") },
 		wire: []wireStep{{"POST /api/2.0/groups/create", `{"group_name": "data"}`, `{"group_name": "Data", "brand_new": 1}`}},
 	}, {
-		name: "create without a name in the reply",
+		name: "create without a name in the response",
 		call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Groups.Create(ctx, "data") },
 		wire: []wireStep{{"POST /api/2.0/groups/create", `{"group_name": "data"}`, ""}},
 	}, {
@@ -196,22 +196,23 @@ func TestGroups_hostileNames(t *testing.T) {
 	})
 }
 
-// hostileNames are names that change on their way if anybody is careless.
+// hostileNames are names that careless encoding would change.
 var hostileNames = []string{
 	"two words", "a&b=c", "100%2Fdone", "#top", "a?b", "a+b", "a;b", "ünï 日本 🚀", ".", "..", "../../etc/passwd", "a/b", "//", `"quoted"\`,
 	"<script>", "line\nbreak\ttab\x00", "\u2028", " padded ", strings.Repeat("n", 4096),
 }
 
-// A hostileRow is a call with an argument that can be any text.
+// A hostileRow is a call with an argument that may be any text.
 type hostileRow struct {
 	request string // method and path
-	arg     string // the argument's name on the wire
+	arg     string // JSON name of the argument
 	rest    string // the other arguments, as a query
 	call    func(ctx context.Context, c *Client, name string) error
 }
 
-// runHostile makes each call with each of the names, those above if there are
-// none, which must arrive as they are, and change nothing else about the request.
+// runHostile makes each call with each name, by default with hostileNames. The
+// service must receive the name unchanged, and the rest of the request must not
+// change.
 func runHostile(t *testing.T, rows []hostileRow, names ...string) {
 	if names == nil {
 		names = hostileNames
@@ -245,7 +246,7 @@ func runHostile(t *testing.T, rows []hostileRow, names ...string) {
 						}
 					}
 					got = fields
-					return wireReply(`{"content":""}`), nil
+					return wireResponse(`{"content":""}`), nil
 				})
 				client := newTestClient(t, "https://workspace.example.com",
 					WithHTTPClient(&http.Client{Transport: transport}), WithRetryPolicy(RetryPolicy{MaxAttempts: 1}))

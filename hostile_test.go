@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hostileCalls are the methods that have no row in the contract's table. They are
-// tried with responses that claim to be more than they are; see
-// [contract.Suite.Hostile], which fails for a method that is in neither.
+// hostileCalls are the methods without a row in the contract's table. They receive
+// responses that expand from a few bytes. [contract.Suite.Hostile] fails for a
+// method that is in neither table.
 var hostileCalls = map[string]func(ctx context.Context, client any) error{
 	"Do": on(func(ctx context.Context, c *Client) error { return c.Do(ctx, get("/api/2.0/x"), new(any)) }),
 
@@ -212,7 +212,7 @@ func each[T any](call func(ctx context.Context, c *Client) iter.Seq2[T, error]) 
 	})
 }
 
-// inDir is for a method that needs a directory of this machine.
+// inDir adapts a call that needs a local directory.
 func inDir(call func(ctx context.Context, c *Client, dir string) error) func(ctx context.Context, client any) error {
 	return on(func(ctx context.Context, c *Client) error {
 		dir, err := os.MkdirTemp("", "")
@@ -224,7 +224,7 @@ func inDir(call func(ctx context.Context, c *Client, dir string) error) func(ctx
 	})
 }
 
-// zippedClient is one of a service that compresses its only response.
+// zippedClient returns a client of a service with a single, compressed response.
 func zippedClient(t *testing.T, text string) *Client {
 	var zip bytes.Buffer
 	w := gzip.NewWriter(&zip)
@@ -243,7 +243,7 @@ func zippedClient(t *testing.T, text string) *Client {
 	return client
 }
 
-// What people have is not taken for hostile, however well it compresses.
+// Real data is not rejected, however well it compresses.
 func TestDecode_large(t *testing.T) {
 	n := 20_000
 	if *EveryCell {

@@ -16,8 +16,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// jobsBubble runs a test in virtual time, against a workspace of its own and
-// with a deadline.
+// jobsBubble runs a test in a bubble, with a new workspace and a deadline.
 func jobsBubble(t *testing.T, version string, test func(context.Context, *testing.T, *databrickstest.Server, *databricks.JobsService)) {
 	t.Run(version, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -37,7 +36,7 @@ func notebook(path string) *databricks.NotebookTask {
 	return &databricks.NotebookTask{NotebookPath: path}
 }
 
-// etl is a job of one task, in the form of a version.
+// etl returns a job with one task, in the form of an API version.
 func etl(version, name string) databricks.CreateJob {
 	if version == "2.0" {
 		return databricks.CreateJob{Name: name, NewCluster: smallCluster, NotebookTask: notebook("/etl")}
@@ -45,7 +44,7 @@ func etl(version, name string) databricks.CreateJob {
 	return databricks.CreateJob{Name: name, Tasks: []databricks.Task{{TaskKey: "main", NewCluster: smallCluster, NotebookTask: notebook("/etl")}}}
 }
 
-// All that one does with a job, in each version.
+// The usual calls for a job, in each version.
 func TestJobsService(t *testing.T) {
 	for _, version := range []string{"2.0", "2.1", "2.2"} {
 		jobsBubble(t, version, func(ctx context.Context, t *testing.T, server *databrickstest.Server, jobs *databricks.JobsService) {
@@ -146,7 +145,7 @@ func TestJobsService_SubmitRun(t *testing.T) {
 	}
 }
 
-// A failed run says in one error all that there is to know.
+// The error of a failed run contains all known facts.
 func TestJobsService_RunError(t *testing.T) {
 	for _, version := range []string{"2.0", "2.1", "2.2"} {
 		jobsBubble(t, version, func(ctx context.Context, t *testing.T, server *databrickstest.Server, jobs *databricks.JobsService) {
@@ -179,7 +178,8 @@ func TestJobsService_RunError(t *testing.T) {
 			}
 			assert.NotContains(t, err.Error(), "\n")
 
-			// What cannot be read does not take the place of what failed.
+			// If the output cannot be read, the error still describes the failed
+			// run.
 			server.Inject(databrickstest.Fault{Path: "/api/" + version + "/jobs/runs/get-output", Status: 403, Times: 10})
 			_, err = jobs.WaitRun(ctx, started.RunID)
 			e, ok = errors.AsType[*databricks.RunError](err)
@@ -211,7 +211,7 @@ func TestJobsService_RepairRun(t *testing.T) {
 			broken = false
 			losing(server, "/api/"+version+"/jobs/runs/repair")
 			_, err = jobs.RepairRun(ctx, databricks.RepairRun{RunID: run, RerunAllFailedTasks: true})
-			assertNotRepeated(t, server, err)
+			assertNotRetried(t, server, err)
 			repaired, err := jobs.WaitRun(ctx, run)
 			require.NoError(t, err)
 			assert.Equal(t, databricks.RunResultSuccess, repaired.State.ResultState)
@@ -230,8 +230,8 @@ func TestJobsService_RepairRun(t *testing.T) {
 	}
 }
 
-// Answers get lost; nothing is done twice, and what was done is known or said to be unknown.
-func TestJobsService_lostAnswers(t *testing.T) {
+// After lost responses, nothing is done twice, and unknown outcomes are reported.
+func TestJobsService_lostResponses(t *testing.T) {
 	jobsBubble(t, "2.0", func(ctx context.Context, t *testing.T, server *databrickstest.Server, jobs *databricks.JobsService) {
 		count := func(in databricks.ListRuns) int {
 			runs, err := jobs.ListRuns(ctx, in)
@@ -240,7 +240,7 @@ func TestJobsService_lostAnswers(t *testing.T) {
 		}
 		losing(server, "/api/2.0/jobs/create")
 		_, err := jobs.Create(ctx, etl("2.0", "lost"))
-		assertNotRepeated(t, server, err)
+		assertNotRetried(t, server, err)
 		list, err := jobs.List(ctx, databricks.ListJobs{})
 		require.NoError(t, err)
 		require.Len(t, list, 1)
@@ -294,7 +294,7 @@ func TestJobsService_lostAnswers(t *testing.T) {
 	})
 }
 
-// clusterOf returns a cluster of the workspace, making one if there is none.
+// clusterOf returns a cluster of the workspace. It creates one if there is none.
 func clusterOf(ctx context.Context, t *testing.T, server *databrickstest.Server) string {
 	t.Helper()
 	clusters := server.Client().Clusters
@@ -325,7 +325,7 @@ func TestJobsService_AllRuns(t *testing.T) {
 				start()
 			}
 			runs := jobs.AllRuns(ctx, databricks.ListRuns{JobID: id, PageSize: 10})
-			for range 2 { // a second range begins anew
+			for range 2 { // a second range starts again
 				seen := map[int64]bool{}
 				for run, err := range runs {
 					require.NoError(t, err)
@@ -381,7 +381,7 @@ func TestJobsService_largeJob(t *testing.T) {
 	})
 }
 
-// A wait survives bad moments and ends with its context.
+// A wait tolerates faults, and ends with its context.
 func TestJobsService_WaitRun(t *testing.T) {
 	jobsBubble(t, "2.1", func(ctx context.Context, t *testing.T, server *databrickstest.Server, jobs *databricks.JobsService) {
 		server.ScriptRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
@@ -408,7 +408,7 @@ func TestJobsService_WaitRun(t *testing.T) {
 	})
 }
 
-// A client that plans starts nothing and waits for nothing.
+// A dry run starts nothing and waits for nothing.
 func TestJobsService_plan(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()

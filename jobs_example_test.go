@@ -26,7 +26,7 @@ func ExampleJobsService() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Other settings stay as they are.
+	// Other settings do not change.
 	err = client.Jobs.Update(ctx, databricks.UpdateJob{
 		JobID: id, NewSettings: databricks.JobSettings{MaxConcurrentRuns: new(3)}, FieldsToRemove: []string{"schedule"},
 	})
@@ -42,7 +42,7 @@ func ExampleJobsService() {
 	// Output: nightly 3 true
 }
 
-// A run is started, waited for, and what its notebook returned is printed.
+// Start a run, wait for it, and print what its notebook returned.
 func ExampleJobsService_RunNow() {
 	workspace := databrickstest.NewServer(databrickstest.WithRuns(func(run databrickstest.RunSpec) databrickstest.RunOutcome {
 		return databrickstest.RunOutcome{Output: "42 rows of " + run.Params["day"]}
@@ -72,7 +72,7 @@ func ExampleJobsService_RunNow() {
 	// Output: 42 rows of 2024-02-29
 }
 
-// A run that fails is an error, which has what the service knows about it.
+// The error of a failed run contains what the service knows about it.
 func ExampleJobsService_WaitRun() {
 	workspace := databrickstest.NewServer(databrickstest.WithRuns(func(databrickstest.RunSpec) databrickstest.RunOutcome {
 		return databrickstest.RunOutcome{Error: "ValueError: no rows", Trace: "Traceback (most recent call last):\n…"}

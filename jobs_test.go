@@ -23,8 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The files of testdata/jobs hold every field of the contract once: what a
-// file has and the type has not, or the other way round, is a mistake.
+// The files in testdata/jobs have every field of the contract once. A field that
+// only the file or only the type has is an error.
 func TestJobs_everyField(t *testing.T) {
 	var (
 		job    Job
@@ -43,7 +43,7 @@ func TestJobs_everyField(t *testing.T) {
 		dec.DisallowUnknownFields()
 		require.NoError(t, dec.Decode(into), name)
 		if name == "run" || name == "output" {
-			continue // the service writes these
+			continue // set by the service
 		}
 		again, err := json.Marshal(into)
 		require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestJobs_everyField(t *testing.T) {
 		noteFields(reflect.ValueOf(v), noted, met)
 	}
 	for place := range met {
-		// The clusters' own tests have every field of theirs.
+		// The tests of clusters cover the fields of clusters.
 		if owner, _, _ := strings.Cut(place, "."); owner == "ClusterSpec" || owner == "Library" {
 			continue
 		}
@@ -83,7 +83,7 @@ func TestJobs_wire(t *testing.T) {
 			"libraries": [{"jar": "dbfs:/jars/etl.jar"}],
 			"spark_jar_task": {"main_class_name": "com.example.ETL", "parameters": ["--full"]},
 			"schedule": {"quartz_cron_expression": "0 30 6 * * ?", "timezone_id": "Europe/Berlin"}}`, `{"job_id": 9007199254740993}`}},
-		want: int64(9007199254740993), // no float64 has it
+		want: int64(9007199254740993), // a float64 cannot represent it
 	}, {
 		name: "zero is sent where it says something",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -105,7 +105,7 @@ func TestJobs_wire(t *testing.T) {
 			"parameters": [{"name": "day", "default": ""}],
 			"email_notifications": {"on_failure": [], "no_alert_for_skipped_runs": false},
 			"health": {"rules": [{"metric": "RUN_DURATION_SECONDS", "op": "GREATER_THAN", "value": 0}]}}`, `{"job_id": "12"}`}},
-		want: int64(12), // a server that writes ids as text
+		want: int64(12), // some servers send IDs as text
 	}, {
 		name: "a job over its quota is the service's to refuse",
 		call: func(ctx context.Context, c *Client) (any, error) {
@@ -131,12 +131,12 @@ func TestJobs_wire(t *testing.T) {
 			`{"job_id": 7, "trigger_state": {"file_arrival": {"using_file_events": true}}}`}},
 		want: &Job{JobID: 7, TriggerState: &TriggerState{FileArrival: &FileArrivalState{UsingFileEvents: true}}},
 	}, {
-		name: "a missing job is told with 400",
+		name: "a job that does not exist has status 400",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "Job 7 does not exist."}`}},
 		is:   ErrResourceDoesNotExist,
 	}, {
-		name: "a missing job is told with 404 by newer servers",
+		name: "a job that does not exist has status 404 by newer servers",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.Get(ctx, GetJob{JobID: 7}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `404 {"message": "Job 7 does not exist."}`}},
 		is:   fs.ErrNotExist,
@@ -234,7 +234,7 @@ func TestJobs_wire(t *testing.T) {
 		},
 		wire: []wireStep{
 			{"GET /api/2.0/jobs/runs/list?limit=2", "", `{"runs": [{"run_id": 5}, {"run_id": 4}], "has_more": true}`},
-			{"GET /api/2.0/jobs/runs/list?limit=2&offset=2", "", `{"runs": [{"run_id": 5}, {"run_id": 4}], "has_more": true}`}, // two came
+			{"GET /api/2.0/jobs/runs/list?limit=2&offset=2", "", `{"runs": [{"run_id": 5}, {"run_id": 4}], "has_more": true}`}, // two items arrived
 			{"GET /api/2.0/jobs/runs/list?limit=2&offset=4", "", `{"runs": [{"run_id": 4}, {"run_id": 3}], "has_more": false}`},
 		},
 		want: []Run{{RunID: 5}, {RunID: 4}, {RunID: 3}},
@@ -421,7 +421,7 @@ func TestJobs_wire21(t *testing.T) {
 		wire: []wireStep{
 			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=a", "", `{"has_more": true, "next_page_token": "b"}`},
 			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=b", "", `{"runs": [{"run_id": 2}], "has_more": true, "next_page_token": "c"}`},
-			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=c", "", `{"has_more": true}`}, // without a token, it is
+			{"GET /api/2.1/jobs/runs/list?limit=0&page_token=c", "", `{"has_more": true}`}, // the last page has no token
 		},
 		want: []Run{{RunID: 2}},
 	}, {
@@ -532,7 +532,7 @@ func TestJobs_wire22(t *testing.T) {
 	}}, WithJobsAPI("2.2"))
 }
 
-// Every call that names a path has it under the version that was asked for.
+// The path of every call contains the selected version of the API.
 func TestJobs_versions(t *testing.T) {
 	task := []Task{{TaskKey: "a", NotebookTask: &NotebookTask{NotebookPath: "/n"}}}
 	calls := map[string]func(context.Context, *JobsService) error{
@@ -581,7 +581,7 @@ func TestJobs_versions(t *testing.T) {
 	}
 }
 
-// Limits that the service may change are not the client's: the request is sent.
+// The client does not enforce limits that the service may change.
 func TestJobs_limitsAreTheServices(t *testing.T) {
 	long := strings.Repeat("x", 30_000)
 	many := make([]Task, 1001)
@@ -747,19 +747,19 @@ func TestJobs_refused(t *testing.T) {
 	assert.ErrorContains(t, s.Update(ctx, UpdateJob{JobID: 1, NewSettings: acl}), "access_control_list is accepted by Create only")
 }
 
-// scriptedRuns answers runs/get with one reply after another, the last one for
-// ever, and runs/get-output with output.
-func scriptedRuns(t *testing.T, output string, replies ...string) *Client {
+// scriptedRuns responds to runs/get with the responses in their order. It repeats
+// the last one. It responds to runs/get-output with output.
+func scriptedRuns(t *testing.T, output string, responses ...string) *Client {
 	transport := httpmock.NewMockTransport()
 	transport.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 		if strings.HasSuffix(r.URL.Path, "/get-output") {
-			return wireReply(cmp.Or(output, `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "no output"}`)), nil
+			return wireResponse(cmp.Or(output, `400 {"error_code": "INVALID_PARAMETER_VALUE", "message": "no output"}`)), nil
 		}
-		reply := replies[0]
-		if len(replies) > 1 {
-			replies = replies[1:]
+		response := responses[0]
+		if len(responses) > 1 {
+			responses = responses[1:]
 		}
-		return wireReply(reply), nil
+		return wireResponse(response), nil
 	})
 	return newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: transport}), WithRetryPolicy(RetryPolicy{MaxAttempts: 1}))
 }
@@ -767,19 +767,19 @@ func scriptedRuns(t *testing.T, output string, replies ...string) *Client {
 func TestJobs_WaitRun_ends(t *testing.T) {
 	const both = `"run_id": 5, "run_page_url": "https://w/#job/7/run/5"`
 	for _, row := range []struct {
-		name, reply, output string
-		want                string // of the error; empty for none
-		check               func(*testing.T, *RunError)
+		name, response, output string
+		want                   string // expected error; empty for none
+		check                  func(*testing.T, *RunError)
 	}{{
-		name: "success", reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}}`,
+		name: "success", response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}}`,
 	}, {
-		name: "success with failures", reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS_WITH_FAILURES"}}`,
+		name: "success with failures", response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS_WITH_FAILURES"}}`,
 	}, {
-		name: "success by status alone", reply: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "SUCCESS", "type": "SUCCESS"}}}`,
+		name: "success by status alone", response: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "SUCCESS", "type": "SUCCESS"}}}`,
 	}, {
-		name:   "a single task that failed",
-		reply:  `{` + both + `, "run_name": "nightly", "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed,\nsee run output"}}`,
-		output: `{"error": "ZeroDivisionError: division by zero", "error_trace": "Traceback\n  line 1"}`,
+		name:     "a single task that failed",
+		response: `{` + both + `, "run_name": "nightly", "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed,\nsee run output"}}`,
+		output:   `{"error": "ZeroDivisionError: division by zero", "error_trace": "Traceback\n  line 1"}`,
 		want: "databricks: run 5 (nightly) ended FAILED: Workload failed, see run output: ZeroDivisionError: division by zero; " +
 			"see https://w/#job/7/run/5",
 		check: func(t *testing.T, e *RunError) {
@@ -788,17 +788,17 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 			assert.Equal(t, int64(5), e.Run.RunID)
 		},
 	}, {
-		name:   "a cause between rules, with tags and colors",
-		reply:  `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "<b>Workload</b> failed"}}`,
-		output: `{"error": "---------------\n\u001b[31mThe library failed to load\u001b[0m\n---------------"}`,
-		want:   "databricks: run 5 ended FAILED: Workload failed: The library failed to load",
+		name:     "a cause between rules, with tags and colors",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "<b>Workload</b> failed"}}`,
+		output:   `{"error": "---------------\n\u001b[31mThe library failed to load\u001b[0m\n---------------"}`,
+		want:     "databricks: run 5 ended FAILED: Workload failed: The library failed to load",
 	}, {
-		name:  "a failure without a readable output",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed"}}`,
-		want:  "databricks: run 5 ended FAILED: Workload failed",
+		name:     "a failure without a readable output",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "Workload failed"}}`,
+		want:     "databricks: run 5 ended FAILED: Workload failed",
 	}, {
 		name: "tasks of which some failed, one not after a retry, one not after a repair",
-		reply: `{` + both + `, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED", "state_message": "Task b failed."}, "tasks": [
+		response: `{` + both + `, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "FAILED", "state_message": "Task b failed."}, "tasks": [
 			{"task_key": "a", "run_id": 10, "start_time": 1, "attempt_number": 0, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
 			{"task_key": "a", "run_id": 11, "start_time": 1, "attempt_number": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "SUCCESS"}},
 			{"task_key": "e", "run_id": 15, "start_time": 1, "attempt_number": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
@@ -814,7 +814,7 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 		},
 	}, {
 		name: "more failed tasks than a line should hold",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}, "tasks": [` +
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}, "tasks": [` +
 			`{"task_key": "a", "run_id": 1, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
 			{"task_key": "b", "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
 			{"task_key": "c", "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}},
@@ -822,55 +822,55 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 			{"task_key": "e", "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}}]}`,
 		want: "databricks: run 5 ended FAILED; task a FAILED; task b FAILED; task c FAILED; and 2 more tasks",
 	}, {
-		name:  "timed out",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT", "state_message": "Run timed out."}}`,
-		want:  "databricks: run 5 ended TIMEDOUT: Run timed out.",
+		name:     "timed out",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT", "state_message": "Run timed out."}}`,
+		want:     "databricks: run 5 ended TIMEDOUT: Run timed out.",
 	}, {
-		name:  "cancelled",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "CANCELED", "user_cancelled_or_timedout": true}}`,
-		want:  "databricks: run 5 ended CANCELED",
+		name:     "cancelled",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "CANCELED", "user_cancelled_or_timedout": true}}`,
+		want:     "databricks: run 5 ended CANCELED",
 	}, {
-		name:  "skipped as servers of 2020 tell it",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "SKIPPED", "state_message": "Skipping this run"}}`,
-		want:  "databricks: run 5 ended SKIPPED: Skipping this run",
+		name:     "skipped as servers of 2020 report it",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "SKIPPED", "state_message": "Skipping this run"}}`,
+		want:     "databricks: run 5 ended SKIPPED: Skipping this run",
 	}, {
-		name:  "skipped as servers of today tell it",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "SKIPPED", "result_state": "MAXIMUM_CONCURRENT_RUNS_REACHED"}}`,
-		want:  "databricks: run 5 ended MAXIMUM_CONCURRENT_RUNS_REACHED",
+		name:     "skipped as current servers report it",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "SKIPPED", "result_state": "MAXIMUM_CONCURRENT_RUNS_REACHED"}}`,
+		want:     "databricks: run 5 ended MAXIMUM_CONCURRENT_RUNS_REACHED",
 	}, {
-		name:   "an internal error, whatever the result says",
-		reply:  `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "state_message": "the service is unwell"}}`,
-		output: `{"error": "and so is the cluster"}`,
-		want:   "databricks: run 5 ended INTERNAL_ERROR: the service is unwell: and so is the cluster",
+		name:     "an internal error, whatever the result says",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "state_message": "the service is unwell"}}`,
+		output:   `{"error": "and so is the cluster"}`,
+		want:     "databricks: run 5 ended INTERNAL_ERROR: the service is unwell: and so is the cluster",
 	}, {
-		name:  "a success of which the service is not sure",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "SUCCESS"}}`,
-		want:  "databricks: run 5 ended SUCCESS, and INTERNAL_ERROR",
+		name:     "a success of which the service is not sure",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "INTERNAL_ERROR", "result_state": "SUCCESS"}}`,
+		want:     "databricks: run 5 ended SUCCESS, and INTERNAL_ERROR",
 	}, {
-		name:  "a result of tomorrow",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "ABDUCTED"}}`,
-		want:  "databricks: run 5 ended ABDUCTED",
+		name:     "a result of tomorrow",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "ABDUCTED"}}`,
+		want:     "databricks: run 5 ended ABDUCTED",
 	}, {
-		name:  "no result at all",
-		reply: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED"}}`,
-		want:  "databricks: run 5 ended TERMINATED",
+		name:     "no result at all",
+		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED"}}`,
+		want:     "databricks: run 5 ended TERMINATED",
 	}, {
-		name:   "a failure by status alone",
-		reply:  `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "DRIVER_ERROR", "type": "INTERNAL_ERROR", "message": "the driver left"}}}`,
-		output: `{"error": "out of memory"}`,
-		want:   "databricks: run 5 ended FAILED: the driver left: out of memory",
+		name:     "a failure by status alone",
+		response: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "DRIVER_ERROR", "type": "INTERNAL_ERROR", "message": "the driver left"}}}`,
+		output:   `{"error": "out of memory"}`,
+		want:     "databricks: run 5 ended FAILED: the driver left: out of memory",
 	}, {
-		name:  "cancelled by status alone",
-		reply: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "USER_CANCELED"}}}`,
-		want:  "databricks: run 5 ended CANCELED",
+		name:     "cancelled by status alone",
+		response: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "USER_CANCELED"}}}`,
+		want:     "databricks: run 5 ended CANCELED",
 	}, {
-		name:  "skipped by status alone",
-		reply: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "SKIPPED"}}}`,
-		want:  "databricks: run 5 ended SKIPPED",
+		name:     "skipped by status alone",
+		response: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "SKIPPED"}}}`,
+		want:     "databricks: run 5 ended SKIPPED",
 	}} {
 		t.Run(row.name, func(t *testing.T) {
-			run, err := scriptedRuns(t, row.output, row.reply).Jobs.WaitRun(t.Context(), 5)
-			result, resultErr := scriptedRuns(t, row.output, row.reply).Jobs.RunResult(t.Context(), 5)
+			run, err := scriptedRuns(t, row.output, row.response).Jobs.WaitRun(t.Context(), 5)
+			result, resultErr := scriptedRuns(t, row.output, row.response).Jobs.RunResult(t.Context(), 5)
 			assert.Equal(t, run, result, "the result without a wait")
 			assert.Equal(t, err, resultErr, "the result without a wait")
 			if row.want == "" {
@@ -892,7 +892,7 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 	}
 }
 
-// A run that is not over has no reason yet, and is no error.
+// A run that has not ended has no reason yet, and is not an error.
 func TestJobs_RunResult_active(t *testing.T) {
 	run, err := scriptedRuns(t, "", `{"run_id": 5, "state": {"life_cycle_state": "RUNNING"}}`).Jobs.RunResult(t.Context(), 5)
 	require.NoError(t, err)
@@ -900,8 +900,8 @@ func TestJobs_RunResult_active(t *testing.T) {
 }
 
 func TestJobs_AllRunOutputs(t *testing.T) {
-	collectAll := func(reply string, stop int) (keys []string, err error) {
-		for output, err := range scriptedRuns(t, `{"notebook_output": {"result": "r"}}`, reply).Jobs.AllRunOutputs(t.Context(), 5) {
+	collectAll := func(response string, stop int) (keys []string, err error) {
+		for output, err := range scriptedRuns(t, `{"notebook_output": {"result": "r"}}`, response).Jobs.AllRunOutputs(t.Context(), 5) {
 			if err != nil {
 				return keys, err
 			}
@@ -930,7 +930,7 @@ func TestJobs_AllRunOutputs(t *testing.T) {
 	}
 }
 
-// The accessors that examples dereference work on nil.
+// The accessors for values that examples dereference work on nil.
 func TestAccessors_nil(t *testing.T) {
 	var run *Run
 	var task *RunTask
@@ -986,8 +986,8 @@ func TestJobs_WaitRun_context(t *testing.T) {
 	})
 }
 
-// Whatever a server sends, decoding and the questions about a run do not panic.
-func FuzzRunReply(f *testing.F) {
+// No response causes a panic in decoding or in the accessors of a run.
+func FuzzRunResponse(f *testing.F) {
 	f.Add([]byte(`{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED", "state_message": "a\nb"}, "end_time": 7}`))
 	f.Add([]byte(`{"run_id": 5, "tasks": [{"task_key": "a", "run_id": 6, "status": {"state": "TERMINATED", "termination_details": {"code": "SKIPPED"}}}]}`))
 	f.Add([]byte(`{"status": {"state": "TERMINATED", "termination_details": {"code": "SUCCESS"}}}`))

@@ -20,13 +20,13 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// What presigned URLs hold is seen nowhere, whatever the storage and the way to it
-// make of it.
+// The content of presigned URLs is never visible, regardless of the storage's
+// response.
 func TestLeaks_presignedURLs(t *testing.T) {
 	const url = "https://storage.databrickstest.invalid/bucket/f?X-Amz-Signature=" + leakSignature + "&partNumber=1"
 	const signed = `{"url":"` + url + `","part_number":1,"headers":[{"name":"X-Amz-Server-Side-Encryption-Customer-Key","value":"` + leakHeader + `"}]}`
 	echo := "<Error><Code>SignatureDoesNotMatch</Code><Message>No: " + leakSignature + " " + leakHeader + "</Message><StringToSign>" + url + "</StringToSign><RequestId>" + leakSignature + "</RequestId></Error>"
-	answer := func(path, body string) databrickstest.Fault {
+	respond := func(path, body string) databrickstest.Fault {
 		return databrickstest.Fault{Path: path, Times: -1, Status: 200, ContentType: "application/json", Body: body}
 	}
 	for name, fault := range map[string]databrickstest.Fault{
@@ -49,9 +49,9 @@ func TestLeaks_presignedURLs(t *testing.T) {
 					}
 					server.Inject(databrickstest.Fault{Times: -1, Status: 200, ContentType: "application/json", Body: `{"` + kind + `":{"session_token":"` + leakSession + `"}}`,
 						Match: func(r *http.Request) bool { return r.URL.Query().Get("action") == "initiate-upload" }})
-					server.Inject(answer("/api/2.0/fs/create-upload-part-urls", `{"upload_part_urls":[`+signed+`]}`))
-					server.Inject(answer("/api/2.0/fs/create-resumable-upload-url", `{"resumable_upload_url":`+signed+`}`))
-					server.Inject(answer("/api/2.0/fs/create-abort-upload-url", `{"abort_upload_url":`+signed+`}`))
+					server.Inject(respond("/api/2.0/fs/create-upload-part-urls", `{"upload_part_urls":[`+signed+`]}`))
+					server.Inject(respond("/api/2.0/fs/create-resumable-upload-url", `{"resumable_upload_url":`+signed+`}`))
+					server.Inject(respond("/api/2.0/fs/create-abort-upload-url", `{"abort_upload_url":`+signed+`}`))
 					server.Inject(fault)
 					observe := func(values ...any) { out.show(values...) }
 					client := server.Client(databricks.WithLogger(logger), databricks.WithObserver(databricks.Observer{
@@ -62,7 +62,7 @@ func TestLeaks_presignedURLs(t *testing.T) {
 						Save: func(p databricks.PendingUpload) error { out.show(p, &p); return nil },
 					}, unit)
 					out.show(err)
-					if !google { // where the last chunk may have been taken
+					if !google { // because the last chunk may have been accepted
 						require.NoError(t, err, "it is sent in one request")
 					}
 					err = client.Files.AbortUpload(t.Context(), databricks.PendingUpload{Path: volumeDir + "/f", SessionToken: leakSession, InOrder: google})
@@ -82,8 +82,8 @@ func TestLeaks_presignedURLs(t *testing.T) {
 	}
 }
 
-// A download shows neither the credential nor the presigned URL that something on
-// its way sends it to, and requests nothing of the storage.
+// A download shows neither the credential nor a presigned URL to which it is
+// redirected, and sends no request to the storage.
 func TestLeaks_volumeDownloads(t *testing.T) {
 	const redirect = "https://storage.databrickstest.invalid/bucket/f?X-Amz-Signature=" + leakSignature
 	page := "<html><pre>Authorization: Bearer " + leakToken + "</pre></html>"
@@ -160,7 +160,7 @@ func query(t *testing.T, text string) string {
 	return u.RawQuery
 }
 
-// chatty is a transport whose errors show what was requested, as those of an
+// chatty is a transport whose errors contain the request, as those of an
 // http.Client do.
 type chatty struct{ http.RoundTripper }
 

@@ -27,7 +27,7 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// Secrets that the leak test plants, one of each kind.
+// Secrets that the leak test uses, one of each kind.
 const (
 	leakToken    = "dapi-planted-token-0001"
 	leakSecret   = "planted-secret-0002"
@@ -45,7 +45,7 @@ const (
 
 var leakSecrets = []string{leakToken, leakSecret, leakBytes, leakEnv, leakConf, leakDocker, leakCommand, leakPassword, leakSignature, leakHeader, leakSession}
 
-// A sink is where everything goes that a program may show. It can be searched.
+// A sink collects everything that a program may show. It can be searched.
 type sink struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -57,15 +57,15 @@ func (c *sink) Write(p []byte) (int, error) {
 	return c.text.Write(p)
 }
 
-// show prints values and errors in all the ways that there are. Verbs that do
-// not fit, such as %s for a struct with pointers, are none: package fmt then
-// asks no type how it wants to be printed, and vet reports them.
+// show prints values and errors in all possible ways. It skips verbs that do not
+// fit, such as %s for a struct with pointers, because package fmt then ignores
+// formatting methods, and vet reports them.
 func (c *sink) show(values ...any) {
 	text, js := slog.New(slog.NewTextHandler(c, nil)), slog.New(slog.NewJSONHandler(c, nil))
 	for _, v := range values {
 		fmt.Fprintf(c, "%v %+v %#v\n", v, v, v)
 		text.Info("shown", "value", v)
-		if list := reflect.ValueOf(v); list.Kind() == reflect.Slice { // which encoding/json writes
+		if list := reflect.ValueOf(v); list.Kind() == reflect.Slice { // encoding/json encodes its elements
 			for i := range list.Len() {
 				js.Info("shown", "value", list.Index(i).Interface())
 			}
@@ -81,8 +81,8 @@ func (c *sink) show(values ...any) {
 	}
 }
 
-// encode writes values with encoding/json, which writes the types of the wire in
-// clear: requests must hold their secrets.
+// encode encodes values with encoding/json. It encodes requests in plain form,
+// because they must contain their secrets.
 func (c *sink) encode(values ...any) {
 	for _, v := range values {
 		if text, err := json.Marshal(v); err == nil {
@@ -93,7 +93,7 @@ func (c *sink) encode(values ...any) {
 	}
 }
 
-// observer shows what it receives of each call and attempt.
+// observer shows everything that it receives of each call and attempt.
 func (c *sink) observer() databricks.Option {
 	call := func(_ context.Context, info databricks.CallInfo) {
 		c.show(info)
@@ -111,7 +111,7 @@ func (c *sink) observer() databricks.Option {
 	})
 }
 
-// leaks lists the planted secrets that can be seen, in clear or in the usual codes.
+// leaks returns the visible secrets, in plain form or in a common encoding.
 func (c *sink) leaks() (seen []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +129,7 @@ func (c *sink) leaks() (seen []string) {
 	return seen
 }
 
-// everything makes calls that carry secrets, and some that fail with them.
+// everything makes calls that contain secrets, including some that fail.
 func everything(ctx context.Context, c *databricks.Client, out *sink) {
 	in := databricks.ClusterSpec{
 		ClusterName: "leakSecrets", SparkVersion: "7.3.x-scala2.12", NodeTypeID: "Standard_DS3_v2", NumWorkers: new(1),
@@ -233,7 +233,7 @@ func TestLeaks_everyCall(t *testing.T) {
 	}
 }
 
-// A client that cannot sign in shows neither its password nor its token.
+// A client whose credential is rejected shows neither its password nor its token.
 func TestLeaks_staticCredentials(t *testing.T) {
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
@@ -251,7 +251,7 @@ func TestLeaks_staticCredentials(t *testing.T) {
 	}
 }
 
-// The search itself finds what is there.
+// The search finds secrets that are visible.
 func TestLeaks_areFound(t *testing.T) {
 	out := new(sink)
 	io.Copy(out, bytes.NewReader([]byte("log: password="+leakPassword+" "+base64.StdEncoding.EncodeToString([]byte(leakSecret)))))

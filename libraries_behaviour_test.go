@@ -23,8 +23,8 @@ var (
 	jsoup = databricks.Library{Maven: &databricks.MavenLibrary{Coordinates: "org.jsoup:jsoup:1.7.2", Exclusions: []string{"slf4j:slf4j"}}}
 )
 
-// withCluster runs a test in a bubble, with a cluster that is up within a
-// second. No wait of a test goes on for more than an hour.
+// withCluster runs a test in a bubble, with a cluster that starts within a second.
+// Each wait is limited to one hour.
 func withCluster(t *testing.T, test func(ctx context.Context, t *testing.T, server *databrickstest.Server, client *databricks.Client, id string)) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{ClusterStart: time.Second, LibraryInstall: time.Minute}))
@@ -39,7 +39,7 @@ func withCluster(t *testing.T, test func(ctx context.Context, t *testing.T, serv
 	})
 }
 
-// libraryErrors are what a wait failed with, by library.
+// libraryErrors returns the errors of a wait by library.
 func libraryErrors(err error) map[string]*databricks.LibraryError {
 	found := map[string]*databricks.LibraryError{}
 	all := []error{err}
@@ -94,8 +94,8 @@ func TestLibrariesService_WaitInstalled_looksAtTheNamedOnly(t *testing.T) {
 		require.NoError(t, client.Libraries.Install(ctx, id, []databricks.Library{jar, numpy, jsoup}))
 		begun := time.Now()
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar}))
-		// One is installed after the other, and the first is the only one waited for:
-		// the end is noticed within a tenth of the time that it took.
+		// The libraries are installed one after another, and the wait is only for
+		// the first. It must end soon after that.
 		assert.Less(t, time.Since(begun), 70*time.Second)
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, nil), "nothing to wait for")
 		for _, r := range server.Requests()[1:] {
@@ -121,7 +121,7 @@ func TestLibrariesService_WaitInstalled_failures(t *testing.T) {
 		assert.Equal(t, "databricks: cluster "+id+": library pypi numpy is FAILED: no network", failed["pypi numpy"].Error())
 		assert.Equal(t, "databricks: cluster "+id+": library cran ada is not installed, and its installation was not requested", failed["cran ada"].Error())
 
-		// Alone, what nobody asked for is given up soon.
+		// A library that was never requested makes the wait fail soon.
 		begun = time.Now()
 		err = client.Libraries.WaitInstalled(ctx, id, []databricks.Library{never})
 		assert.Len(t, libraryErrors(err), 1)
@@ -136,11 +136,11 @@ func TestLibrariesService_WaitInstalled_statuses(t *testing.T) {
 			databricks.LibraryInstalled: "done", databricks.LibrarySkipped: "done", databricks.LibraryUninstallOnRestart: "done", databricks.LibraryRestored: "done",
 			databricks.LibraryFailed: "fails", databricks.LibraryInError: "fails",
 		} {
-			answer := func(status databricks.LibraryInstallStatus) databrickstest.Fault {
+			respond := func(status databricks.LibraryInstallStatus) databrickstest.Fault {
 				return databrickstest.Fault{Path: "/api/2.0/libraries/cluster-status", Status: 200, Body: fmt.Sprintf(
 					`{"cluster_id": %q, "library_statuses": [{"library": {"egg": "e"}, "status": "FAILED"}, {"library": {"jar": "dbfs:/a.jar"}, "status": %q}]}`, id, status)}
 			}
-			server.Inject(answer(status), answer(databricks.LibraryInstalled))
+			server.Inject(respond(status), respond(databricks.LibraryInstalled))
 			server.ForgetRequests()
 			err := client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar})
 			server.ClearFaults()
@@ -185,7 +185,7 @@ func TestLibrariesService_WaitInstalled_survivesBadLooks(t *testing.T) {
 	})
 }
 
-func TestLibrariesService_lostAnswers(t *testing.T) {
+func TestLibrariesService_lostResponses(t *testing.T) {
 	withCluster(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, client *databricks.Client, id string) {
 		losing(server, "/api/2.0/libraries/install")
 		require.NoError(t, client.Libraries.Install(ctx, id, []databricks.Library{jar, numpy}))

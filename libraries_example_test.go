@@ -19,7 +19,7 @@ func ExampleLibrariesService() {
 		log.Fatal(err)
 	}
 
-	// A cluster that does not run yet installs them when it does.
+	// If the cluster is not running, the libraries are installed when it starts.
 	err = client.Libraries.Install(ctx, clusterID, []databricks.Library{
 		{PyPI: &databricks.PyPILibrary{Package: "simplejson==3.8.0"}},
 		{JAR: "dbfs:/FileStore/jars/etl.jar"},
@@ -39,7 +39,7 @@ func ExampleLibrariesService() {
 	// jar dbfs:/FileStore/jars/etl.jar PENDING
 }
 
-// Each library that could not be installed is an error of its own.
+// Each library that could not be installed has its own error.
 func ExampleLibrariesService_WaitInstalled() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

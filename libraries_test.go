@@ -146,7 +146,7 @@ func TestLibraries_wire(t *testing.T) {
 	})
 }
 
-// What libraries are named must arrive as it is, wherever it stands.
+// Names of libraries must be sent unchanged in every field.
 func TestLibraries_hostileNames(t *testing.T) {
 	var rows []wireRow
 	for i, name := range hostileNames {
@@ -199,7 +199,7 @@ func TestLibrary_same(t *testing.T) {
 			assert.Equal(t, i == j, l.same(m), "%v and %v", l, m)
 		}
 	}
-	// Not only the same pointers.
+	// Libraries are compared by value, not by pointer.
 	assert.True(t, pypi("a", "r").same(pypi("a", "r")))
 	assert.True(t, maven("a", "r", "x").same(maven("a", "r", "x")))
 	assert.True(t, maven("a", "r").same(Library{Maven: &MavenLibrary{"a", "r", []string{}}}))

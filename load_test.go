@@ -26,7 +26,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// noLeaks fails the test if goroutines are left that it did not find.
+// noLeaks fails the test if it leaves additional goroutines.
 func noLeaks(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
@@ -41,9 +41,9 @@ func noLeaks(t *testing.T) {
 	})
 }
 
-// Many goroutines share a client while one request in twenty meets a fault.
-// Each call ends in its result or in a typed error, and the workspace holds
-// what the calls reported.
+// Many goroutines share a client while one request in twenty has a fault. Each call
+// returns its result or a typed error. The workspace agrees with the reported
+// results.
 func TestLoad(t *testing.T) {
 	noLeaks(t)
 	const goroutines, rounds = 64, 12
@@ -62,7 +62,7 @@ func TestLoad(t *testing.T) {
 	require.NoError(t, err)
 
 	var mu sync.Mutex
-	reported := map[string]error{} // by the name of what was made
+	reported := map[string]error{} // by the name of the new object
 	var group sync.WaitGroup
 	for g := range goroutines {
 		group.Go(func() {
@@ -113,7 +113,7 @@ func TestLoad(t *testing.T) {
 	assert.Empty(t, server.Panics())
 }
 
-// A thousand goroutines and one limit: no more than it says come through.
+// A thousand goroutines share one rate limit, and the limit holds.
 func TestRateLimit_thousandGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -135,14 +135,14 @@ func TestRateLimit_thousandGoroutines(t *testing.T) {
 	})
 }
 
-// A call gives its connection back before it returns, so that goroutines that
-// have a connection each need no other. On a busy machine a few do all the same:
-// net/http closes a connection if the end of the write is not noticed within 50 ms
-// of the response.
+// A call returns its connection before it returns, so that goroutines with a
+// connection each need no further ones. On a busy machine, a few more are needed:
+// net/http closes a connection if it does not notice the end of the write within 50
+// ms of the response.
 func TestConnections_areReused(t *testing.T) {
 	const goroutines = 32
 	var opened atomic.Int64
-	var first sync.WaitGroup // the first request of each goroutine, all under way at once
+	var first sync.WaitGroup // the first request of each goroutine, all of them concurrently
 	first.Add(goroutines)
 	var requests atomic.Int64
 	server := databrickstest.NewServer()
@@ -179,7 +179,7 @@ func TestConnections_areReused(t *testing.T) {
 	assert.Less(t, opened.Load(), int64(4*goroutines), "connections for %d calls", requests.Load())
 }
 
-// A certificate that nobody vouches for ends a call at once; nothing was sent.
+// An untrusted certificate ends a call immediately, and nothing was sent.
 func TestTLS_unknownCertificate(t *testing.T) {
 	received, dials := 0, atomic.Int64{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { received++ }))
@@ -201,8 +201,8 @@ func TestTLS_unknownCertificate(t *testing.T) {
 	assert.EqualValues(t, 1, dials.Load())
 }
 
-// Proxies are those of the environment, which net/http reads once in a
-// process, so that this test needs one of its own.
+// net/http reads the proxies in the environment once per process, so this test runs
+// in its own process.
 func TestProxy_ofTheEnvironment(t *testing.T) {
 	if os.Getenv("TEST_PROXY_CHILD") != "" {
 		client, err := databricks.NewClient(databricks.WithHost("http://workspace.example.com"), databricks.WithToken("x"), databricks.WithInsecureHTTP())

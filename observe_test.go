@@ -20,7 +20,7 @@ import (
 
 type spanKey struct{}
 
-// recorder notes what an observer is told, one line each.
+// recorder records what an observer receives, one line for each call of it.
 type recorder struct{ lines []string }
 
 func (r *recorder) note(format string, args ...any) {
@@ -58,9 +58,9 @@ func TestObserver(t *testing.T) {
 			}
 		}
 		c, _ := scriptedClient(t, []Option{WithObserver(rec.observer()), WithObserver(Observer{}), WithRateLimit(1, 1), WithRetryPolicy(RetryPolicy{})},
-			slow(answer(503, `{"error_code":"TEMPORARILY_UNAVAILABLE"}`, "Retry-After", "2", "X-Request-Id", "r-1")),
-			slow(answer(429, ``, "Retry-After", "0")),
-			slow(answer(200, `{"a":1}`, "X-Request-Id", "r-3")))
+			slow(respond(503, `{"error_code":"TEMPORARILY_UNAVAILABLE"}`, "Retry-After", "2", "X-Request-Id", "r-1")),
+			slow(respond(429, ``, "Retry-After", "0")),
+			slow(respond(200, `{"a":1}`, "X-Request-Id", "r-3")))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		require.NoError(t, c.Do(ctx, post("/api/2.0/clusters/delete").required("cluster_id", "1"), nil))
@@ -88,18 +88,18 @@ func TestObserver_errorClasses(t *testing.T) {
 		play play
 		opts []Option
 	}{
-		"":                        {answer(200, `{}`), nil},
-		"RESOURCE_DOES_NOT_EXIST": {answer(404, `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`), nil},
-		"401":                     {answer(401, `{"error_code":401,"message":"no"}`), nil},
-		ErrorInvalidResponse:      {answer(200, `{"a"`), nil},
+		"":                        {respond(200, `{}`), nil},
+		"RESOURCE_DOES_NOT_EXIST": {respond(404, `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`), nil},
+		"401":                     {respond(401, `{"error_code":401,"message":"no"}`), nil},
+		ErrorInvalidResponse:      {respond(200, `{"a"`), nil},
 		ErrorConnectionLost:       {lose, nil},
 		ErrorNotSent: {func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
 		}, nil},
-		ErrorProxy:      {answer(407, ``), nil},
+		ErrorProxy:      {respond(407, ``), nil},
 		ErrorTimeout:    {over, nil},
 		ErrorCanceled:   {over, nil},
-		ErrorCredential: {answer(200, `{}`), nil},
+		ErrorCredential: {respond(200, `{}`), nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var attempt, call ErrorClass
@@ -129,10 +129,10 @@ func TestObserver_errorClasses(t *testing.T) {
 	}
 }
 
-// What does not reach the network is not observed.
+// Requests that do not reach the network are not observed.
 func TestObserver_onlyWhatIsSent(t *testing.T) {
 	rec := &recorder{}
-	c, _ := scriptedClient(t, []Option{WithObserver(rec.observer()), WithPlan(func(PlannedCall) {})}, answer(200, `{}`))
+	c, _ := scriptedClient(t, []Option{WithObserver(rec.observer()), WithPlan(func(PlannedCall) {})}, respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), aWrite, nil))
 	require.Error(t, c.Do(t.Context(), post("/x").required("id", ""), nil))
 	assert.Empty(t, rec.lines)
@@ -159,7 +159,7 @@ func TestRequest_pathTemplate(t *testing.T) {
 }
 
 func TestDo_responseInfo(t *testing.T) {
-	c, _ := scriptedClient(t, nil, answer(429, ``, "X-Request-Id", "r-1"), answer(201, `{}`, "X-Request-Id", "r-2", "ETag", "7"), answer(404, ``))
+	c, _ := scriptedClient(t, nil, respond(429, ``, "X-Request-Id", "r-1"), respond(201, `{}`, "X-Request-Id", "r-2", "ETag", "7"), respond(404, ``))
 	var info ResponseInfo
 	r := Request{Method: "POST", Path: "/x", Response: &info}
 	require.NoError(t, c.Do(t.Context(), r, nil))
@@ -169,10 +169,10 @@ func TestDo_responseInfo(t *testing.T) {
 	assert.Equal(t, 1, info.Attempts)
 }
 
-// A source counts as far as it was sent.
+// The bytes of a source count as far as they were sent.
 func TestObserver_bytesOfASource(t *testing.T) {
 	var sent int64
-	c, _ := scriptedClient(t, []Option{WithObserver(Observer{CallEnd: func(_ context.Context, c CallInfo) { sent = c.BytesSent }})}, answer(200, `{}`))
+	c, _ := scriptedClient(t, []Option{WithObserver(Observer{CallEnd: func(_ context.Context, c CallInfo) { sent = c.BytesSent }})}, respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), rawBody(5, func() io.Reader { return strings.NewReader("12345") }), nil))
 	assert.EqualValues(t, 5, sent)
 }
@@ -183,7 +183,7 @@ func BenchmarkDo_observed(b *testing.B) {
 		AttemptStart: func(ctx context.Context, _ AttemptInfo) context.Context { return ctx }, AttemptEnd: func(context.Context, AttemptInfo) {},
 	})}} {
 		b.Run(name, func(b *testing.B) {
-			s := roundTripFunc(answer(200, `{}`))
+			s := roundTripFunc(respond(200, `{}`))
 			c, err := NewClient(append(opts, WithHost("https://w.example.com"), WithToken("t"), WithHTTPClient(&http.Client{Transport: s}))...)
 			require.NoError(b, err)
 			b.ReportAllocs()
@@ -196,8 +196,8 @@ func BenchmarkDo_observed(b *testing.B) {
 	}
 }
 
-// What an observer is told does not lift the bounds on what a response does to
-// memory. Bytes are counted as they came.
+// With an observer, the limits on the memory for a response still apply. Received
+// bytes are counted before decompression.
 func TestObserver_compressed(t *testing.T) {
 	zip := func(text string) string {
 		var b bytes.Buffer
@@ -209,7 +209,7 @@ func TestObserver_compressed(t *testing.T) {
 	bomb, small := zip(`{"a":"`+strings.Repeat("x", 32<<20)+`"}`), zip(`{"a":"x"}`)
 	var received []int64
 	c, _ := scriptedClient(t, []Option{WithObserver(Observer{CallEnd: func(_ context.Context, c CallInfo) { received = append(received, c.BytesReceived) }})},
-		answer(200, bomb, "Content-Encoding", "gzip"), answer(200, small, "Content-Encoding", "gzip"))
+		respond(200, bomb, "Content-Encoding", "gzip"), respond(200, small, "Content-Encoding", "gzip"))
 	var out struct {
 		A string `json:"a"`
 	}
@@ -219,11 +219,11 @@ func TestObserver_compressed(t *testing.T) {
 	assert.EqualValues(t, len(small), received[1])
 }
 
-// A call without an observer allocates nothing for observers, and one with an
-// observer little.
+// A call without an observer allocates nothing for observers. A call with one
+// allocates little.
 func TestObserver_allocations(t *testing.T) {
 	allocs := func(opts ...Option) float64 {
-		c, err := NewClient(append(opts, WithHost("https://w.example.com"), WithToken("t"), WithHTTPClient(&http.Client{Transport: roundTripFunc(answer(200, `{}`))}))...)
+		c, err := NewClient(append(opts, WithHost("https://w.example.com"), WithToken("t"), WithHTTPClient(&http.Client{Transport: roundTripFunc(respond(200, `{}`))}))...)
 		require.NoError(t, err)
 		r := Request{Method: "GET", Path: "/api/2.0/clusters/list-zones", Idempotent: true}
 		return testing.AllocsPerRun(200, func() {

@@ -24,8 +24,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// stopAfter returns a client whose responses break off, and that sends nothing
-// any more, once so many bytes have arrived.
+// stopAfter returns a client whose responses are interrupted after a total number
+// of bytes. It then sends no more requests.
 func stopAfter(server *databrickstest.Server, n int64) *databricks.Client {
 	var left atomic.Int64
 	left.Store(n)
@@ -53,7 +53,7 @@ func stopAfter(server *databrickstest.Server, n int64) *databricks.Client {
 	})}), databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
 }
 
-// resumeAreas are the ways to download a file so that it can be resumed.
+// resumeAreas are the ways to download a file that can be resumed.
 var resumeAreas = map[string]struct {
 	path     string
 	put      func(t testing.TB, client *databricks.Client, path string, data []byte)
@@ -85,7 +85,7 @@ func TestDownloadFile_resumes(t *testing.T) {
 				assert.EqualValues(t, len(data), total)
 			}
 			was := int64(0)
-			for range 4 { // each gets some way
+			for range 4 { // each makes some progress
 				first = -1
 				require.Error(t, area.download(t.Context(), stopAfter(server, 5*mebibyte), area.path, target, opts))
 				assert.GreaterOrEqual(t, first, was)
@@ -100,7 +100,7 @@ func TestDownloadFile_resumes(t *testing.T) {
 			first = -1
 			require.NoError(t, area.download(t.Context(), server.Client(), area.path, target, opts))
 			assert.GreaterOrEqual(t, first, was)
-			tree := folderTree(t, dir)
+			tree := readTree(t, dir)
 			assert.Len(t, tree, 1)
 			assert.True(t, tree["target"] == string(data))
 			if name == "Volumes" {
@@ -110,7 +110,7 @@ func TestDownloadFile_resumes(t *testing.T) {
 	}
 }
 
-// requested is how many bytes were requested from a volume.
+// requested returns the number of bytes that were requested from a volume.
 func requested(t testing.TB, server *databrickstest.Server) (n int64) {
 	for _, r := range server.Requests() {
 		var from, to int64
@@ -128,7 +128,7 @@ func TestDownloadFile_resumesWhatCannotBeTrusted(t *testing.T) {
 	data := noise(6 * mebibyte)
 	for name, tt := range map[string]struct {
 		change func(t *testing.T, server *databrickstest.Server, partial string) (want []byte)
-		all    bool // everything is requested
+		all    bool // the complete file is requested
 	}{
 		"nothing changed": {func(t *testing.T, _ *databrickstest.Server, _ string) []byte { return data }, false},
 		"the source was replaced by another of its size": {func(t *testing.T, server *databrickstest.Server, _ string) []byte {
@@ -175,7 +175,7 @@ func TestDownloadFile_resumesWhatCannotBeTrusted(t *testing.T) {
 			want := tt.change(t, server, filepath.Join(dir, entries[0].Name()))
 			server.ForgetRequests()
 			require.NoError(t, server.Client().Files.DownloadFile(t.Context(), path, target, opts))
-			tree := folderTree(t, dir)
+			tree := readTree(t, dir)
 			assert.Len(t, tree, 1)
 			assert.True(t, tree["target"] == string(want))
 			assert.Equal(t, tt.all, requested(t, server) == int64(len(want)), "%d bytes", requested(t, server))
@@ -191,9 +191,10 @@ func TestDownloadFile_Resume_refuses(t *testing.T) {
 	target := filepath.Join(dir, "target")
 	opts := databricks.DownloadOptions{Resume: true}
 	assert.ErrorContains(t, client.Files.DownloadFile(t.Context(), volumeDir+"/none", target, opts), "404")
-	assert.Empty(t, folderTree(t, dir))
+	assert.Empty(t, readTree(t, dir))
 
-	// Of two at the same time, one fails, and does not touch what the other has.
+	// Of two concurrent downloads, one fails and does not change the file of the
+	// other.
 	opts.Progress = func(done, _ int64) {
 		if done == 0 {
 			err := client.Files.DownloadFile(t.Context(), volumeDir+"/f", target, databricks.DownloadOptions{Resume: true})
@@ -202,9 +203,9 @@ func TestDownloadFile_Resume_refuses(t *testing.T) {
 	}
 	require.NoError(t, client.Files.DownloadFile(t.Context(), volumeDir+"/f", target, opts))
 	assert.ErrorIs(t, client.Files.DownloadFile(t.Context(), volumeDir+"/f", target, databricks.DownloadOptions{Resume: true}), os.ErrExist)
-	assert.Len(t, folderTree(t, dir), 1)
+	assert.Len(t, readTree(t, dir), 1)
 
-	// A source that changes during the download leaves nothing to resume.
+	// If a source changes during the download, nothing remains to be resumed.
 	opts.Overwrite = true
 	opts.Progress = func(done, _ int64) {
 		if done == 0 {
@@ -212,13 +213,13 @@ func TestDownloadFile_Resume_refuses(t *testing.T) {
 		}
 	}
 	assert.ErrorIs(t, client.Files.DownloadFile(t.Context(), volumeDir+"/f", target, opts), databricks.ErrSourceChanged)
-	assert.Len(t, folderTree(t, dir), 1)
+	assert.Len(t, readTree(t, dir), 1)
 }
 
 var killedSize = flag.Int64("killed-download", 64<<20, "bytes of the file whose download is killed")
 
-// A download whose process is killed, at any moment, is continued by the next
-// process: what was there is not requested again, but for less than a part.
+// If a process is killed at any point of a download, the next process continues. It
+// requests at most one piece again for each lost one.
 func TestDownloadFile_killed(t *testing.T) {
 	if name := os.Getenv("DATABRICKS_TEST_DOWNLOAD"); name != "" {
 		client, err := databricks.NewClient(databricks.WithHost(os.Getenv("DATABRICKS_HOST")), databricks.WithToken(os.Getenv("DATABRICKS_TOKEN")))
@@ -283,7 +284,7 @@ func TestDownloadFile_killed(t *testing.T) {
 	assert.Len(t, must(os.ReadDir(dir)), 1)
 }
 
-// repeated is a block over and over.
+// repeated is a reader that repeats a block.
 type repeated []byte
 
 func (b repeated) ReadAt(p []byte, offset int64) (n int, err error) {

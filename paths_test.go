@@ -14,7 +14,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// pathCalls are the calls that take a path of DBFS or of the workspace.
+// pathCalls returns the calls with a path in DBFS or in the workspace.
 func pathCalls(c *databricks.Client, t *testing.T) (dbfs, workspace map[string]func(context.Context, string) error) {
 	dirs := databricks.DirOptions{}
 	local := t.TempDir()
@@ -104,7 +104,7 @@ func pathCalls(c *databricks.Client, t *testing.T) (dbfs, workspace map[string]f
 	return dbfs, workspace
 }
 
-// Whatever a call fails with, the error names the path, and the module once.
+// Every error of a call names the path. The prefix of the module appears once.
 func TestErrors_namePaths(t *testing.T) {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -128,7 +128,8 @@ func TestErrors_namePaths(t *testing.T) {
 	}
 }
 
-// One rule for paths holds in all calls: nothing is sent for what cannot be one.
+// One rule for paths applies to all calls. Invalid paths are rejected before
+// anything is sent.
 func TestErrors_pathRule(t *testing.T) {
 	server := databrickstest.NewServer()
 	defer server.Close()

@@ -10,8 +10,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// Give a group a permission, look at all of them, and take it away again. What
-// others may do stays as it is.
+// Give a group a permission, show all permissions, and revoke it again. Other
+// permissions do not change.
 func ExamplePermissionsService_Revoke() {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -44,7 +44,8 @@ func ExamplePermissionsService_Revoke() {
 	// the policy's own permissions: []
 }
 
-// A level that an object does not have is an error, which says what there is.
+// A level that is not valid for an object causes an error that lists the valid
+// levels.
 func ExamplePermissionsService_Update() {
 	server := databrickstest.NewServer()
 	defer server.Close()

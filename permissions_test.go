@@ -27,7 +27,7 @@ func TestPermissions_wire(t *testing.T) {
 	revoke := func(in RevokePermission) func(context.Context, *Client) (any, error) {
 		return func(ctx context.Context, c *Client) (any, error) { return c.Permissions.Revoke(ctx, in) }
 	}
-	const reply = `{"object_id": "/jobs/12", "object_type": "job", "brand_new": 1, "access_control_list": [
+	const response = `{"object_id": "/jobs/12", "object_type": "job", "brand_new": 1, "access_control_list": [
 		{"user_name": "alice@example.com", "display_name": "Alice", "all_permissions": [{"permission_level": "IS_OWNER", "inherited": false}]},
 		{"group_name": "admins", "all_permissions": [{"permission_level": "CAN_MANAGE", "inherited": true, "inherited_from_object": ["/jobs/"]}]},
 		{"service_principal_name": "app", "all_permissions": [{"permission_level": "BRAND_NEW"}]}]}`
@@ -44,7 +44,7 @@ func TestPermissions_wire(t *testing.T) {
 	runWire(t, []wireRow{{
 		name: "get returns every field, and what is not known here",
 		call: read(PermissionsOnJobs, "12"),
-		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", reply}},
+		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", response}},
 		want: permissions,
 	}, {
 		name: "a kind of two path elements",
@@ -84,7 +84,7 @@ func TestPermissions_wire(t *testing.T) {
 		name: "set with every field",
 		call: set(full),
 		wire: []wireStep{{"PUT /api/2.0/permissions/jobs/12", `{"access_control_list": [` + direct + `,
-			{"group_name": "ops", "permission_level": "CAN_VIEW"}, {"service_principal_name": "app", "permission_level": "BRAND_NEW"}]}`, reply}},
+			{"group_name": "ops", "permission_level": "CAN_VIEW"}, {"service_principal_name": "app", "permission_level": "BRAND_NEW"}]}`, response}},
 		want: permissions,
 	}, {
 		name: "set to nothing",
@@ -126,23 +126,23 @@ func TestPermissions_wire(t *testing.T) {
 	}, {
 		name: "update",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{owner}}),
-		wire: []wireStep{{"PATCH /api/2.0/permissions/jobs/12", `{"access_control_list": [` + direct + `]}`, reply}},
+		wire: []wireStep{{"PATCH /api/2.0/permissions/jobs/12", `{"access_control_list": [` + direct + `]}`, response}},
 		want: permissions,
 	}, {
 		name: "revoke keeps what others have, and does not send what is inherited",
 		call: revoke(RevokePermission{Object: PermissionsOnJobs, ID: "12", ServicePrincipalName: "APP"}),
-		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", reply},
+		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", response},
 			{"PUT /api/2.0/permissions/jobs/12", `{"access_control_list": [` + direct + `]}`, `{"object_type": "job"}`}},
 		want: &ObjectPermissions{ObjectType: PermissionTypeJob},
 	}, {
 		name: "revoke from somebody who has nothing",
 		call: revoke(RevokePermission{Object: PermissionsOnJobs, ID: "12", UserName: "bob@example.com"}),
-		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", reply}},
+		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", response}},
 		want: permissions,
 	}, {
 		name: "revoke from the owner",
 		call: revoke(RevokePermission{Object: PermissionsOnJobs, ID: "12", UserName: "alice@example.com"}),
-		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", reply}},
+		wire: []wireStep{{"GET /api/2.0/permissions/jobs/12", "", response}},
 		is:   fs.ErrInvalid, fails: "principal owns the object; give another principal IS_OWNER first",
 	}, {
 		name: "revoke all levels of a principal, and keep all levels of others",

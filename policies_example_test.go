@@ -9,7 +9,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// Create a policy, and a cluster under it. What the policy fixes need not be said.
+// Create a policy, and a cluster under it. The cluster need not set the attributes
+// that the policy fixes.
 func ExamplePoliciesService_Create() {
 	server := databrickstest.NewServer()
 	defer server.Close()

@@ -24,7 +24,7 @@ func TestPolicies_wire(t *testing.T) {
 	full := CreatePolicy{Name: "small", Definition: `{"num_workers":{"type":"range","maxValue":4}}`, Description: "d", Libraries: libraries, MaxClustersPerUser: 2}
 	family := CreatePolicy{Name: "small", PolicyFamilyID: "job-cluster", PolicyFamilyDefinitionOverrides: "{}"}
 	const fields = `"name": "small", "definition": "{\"num_workers\":{\"type\":\"range\",\"maxValue\":4}}", "description": "d", "libraries": [{"jar": "dbfs:/a.jar"}], "max_clusters_per_user": 2`
-	const reply = `{"policy_id": "P", ` + fields + `, "creator_user_name": "u", "created_at_timestamp": 1600000000000, "policy_family_id": "f",
+	const response = `{"policy_id": "P", ` + fields + `, "creator_user_name": "u", "created_at_timestamp": 1600000000000, "policy_family_id": "f",
 		"policy_family_definition_overrides": "{}", "is_default": true, "brand_new": 1}`
 	policy := &ClusterPolicy{"P", "small", full.Definition, "d", "u", 1600000000000, libraries, 2, "f", "{}", true}
 	assertFull(t, policy, Library{Egg: "e", Whl: "w", Requirements: "r", PyPI: &PyPILibrary{"p", "r"}, Maven: &MavenLibrary{"c", "r", []string{"e"}}, CRAN: &CRANLibrary{"p", "r"}})
@@ -73,7 +73,7 @@ func TestPolicies_wire(t *testing.T) {
 	}, {
 		name: "get returns every field",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Policies.Get(ctx, "P") },
-		wire: []wireStep{{"GET /api/2.0/policies/clusters/get?policy_id=P", "", reply}},
+		wire: []wireStep{{"GET /api/2.0/policies/clusters/get?policy_id=P", "", response}},
 		want: policy,
 	}, {
 		name: "delete of what does not exist",
@@ -85,7 +85,7 @@ func TestPolicies_wire(t *testing.T) {
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Policies.List(ctx, ListPolicies{Ascending, SortByPolicyName})
 		},
-		wire: []wireStep{{"GET /api/2.0/policies/clusters/list?sort_column=POLICY_NAME&sort_order=ASC", "", `{"policies": [` + reply + `], "total_count": 1}`}},
+		wire: []wireStep{{"GET /api/2.0/policies/clusters/list?sort_column=POLICY_NAME&sort_order=ASC", "", `{"policies": [` + response + `], "total_count": 1}`}},
 		want: []ClusterPolicy{*policy},
 	}, {
 		name: "an empty list",

@@ -9,7 +9,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// Create a pool, and a cluster that takes its nodes from it.
+// Create a pool, and a cluster that uses its instances.
 func ExamplePoolsService_Create() {
 	server := databrickstest.NewServer(databrickstest.WithTimings(databrickstest.Timings{ClusterStart: -1}))
 	defer server.Close()

@@ -36,7 +36,7 @@ func TestPools_wire(t *testing.T) {
 		"azure_attributes": {"availability": "SPOT_AZURE", "spot_bid_max_price": -1, "capacity_reservation_group": "group"},
 		"gcp_attributes": {"gcp_availability": "PREEMPTIBLE_GCP", "local_ssd_count": 0, "zone_id": "HA"},
 		"remote_disk_throughput": 6, "total_initial_remote_disk_size": 7`
-	const reply = `{"instance_pool_id": "id", "instance_pool_name": "p", "node_type_id": "n", "state": "ACTIVE", "min_idle_instances": 1, "max_capacity": 5,
+	const response = `{"instance_pool_id": "id", "instance_pool_name": "p", "node_type_id": "n", "state": "ACTIVE", "min_idle_instances": 1, "max_capacity": 5,
 		"idle_instance_autotermination_minutes": 60, "custom_tags": {"team": "etl"}, "default_tags": {"Vendor": "Databricks"}, "enable_elastic_disk": true, ` + attributes + `,
 		"stats": {"used_count": 1, "idle_count": 2, "pending_used_count": 3, "pending_idle_count": 4},
 		"status": {"pending_instance_errors": [{"instance_id": "i", "message": "no quota"}]}, "brand_new": 1}`
@@ -88,7 +88,7 @@ func TestPools_wire(t *testing.T) {
 	}, {
 		name: "get returns every field",
 		call: read,
-		wire: []wireStep{{"GET /api/2.0/instance-pools/get?instance_pool_id=p", "", reply}},
+		wire: []wireStep{{"GET /api/2.0/instance-pools/get?instance_pool_id=p", "", response}},
 		want: pool,
 	}, {
 		name: "get of what does not exist",
@@ -103,7 +103,7 @@ func TestPools_wire(t *testing.T) {
 	}, {
 		name: "list",
 		call: list,
-		wire: []wireStep{{"GET /api/2.0/instance-pools/list", "", `{"instance_pools": [` + reply + `, {"instance_pool_id": "b", "state": "BRAND_NEW"}]}`}},
+		wire: []wireStep{{"GET /api/2.0/instance-pools/list", "", `{"instance_pools": [` + response + `, {"instance_pool_id": "b", "state": "BRAND_NEW"}]}`}},
 		want: []InstancePool{*pool, {InstancePoolID: "b", State: "BRAND_NEW"}},
 	}, {
 		name: "an empty list",

@@ -2,8 +2,8 @@
 
 package databricks_test
 
-// poolMisses is how much more a call may allocate under the race detector, with
-// which a sync.Pool drops some of what it is given.
+// poolMisses is the number of additional allocations of a call with the race
+// detector, because a sync.Pool then drops some items.
 const poolMisses = 6
 
 // manyWaits is the number of concurrent waits in tests. The race detector makes each

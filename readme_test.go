@@ -22,7 +22,7 @@ func readme(t *testing.T) string {
 	return string(text)
 }
 
-// The first code that people see is that of an example, whose output is checked.
+// The first code in the README is an example with checked output.
 func TestReadme_firstSnippet(t *testing.T) {
 	_, rest, _ := strings.Cut(readme(t), "```go\n")
 	code, _, ok := strings.Cut(rest, "```")
@@ -32,7 +32,8 @@ func TestReadme_firstSnippet(t *testing.T) {
 	assert.Contains(t, string(example), code)
 }
 
-// The table of areas names every method, and no call in the README has none.
+// The table of areas lists every method, and the README calls only existing
+// methods.
 func TestReadme_methods(t *testing.T) {
 	text := readme(t)
 	for area := range reflect.TypeFor[databricks.Client]().Fields() {
@@ -52,7 +53,7 @@ func TestReadme_methods(t *testing.T) {
 			}
 		}
 		for _, call := range regexp.MustCompile(`\b(?:client\.)?`+area.Name+`\.([A-Z]\w*)`).FindAllStringSubmatch(text, -1) {
-			if strings.Contains(text, "w."+call[0]) { // the vendor's
+			if strings.Contains(text, "w."+call[0]) { // a call of the vendor's SDK
 				continue
 			}
 			if _, ok := area.Type.MethodByName(call[1]); !ok {

@@ -16,11 +16,12 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// plantedSecret is what every secret of a value is set to. JSON escapes none of it.
+// plantedSecret is the value of every secret. JSON does not escape any of its
+// characters.
 const plantedSecret = "planted-secret-0042"
 
-// reachableTypes collects the exported types of the module that the methods of
-// t take or return, at any depth.
+// reachableTypes collects the exported types of the module that the methods of t
+// accept or return, at any depth.
 func reachableTypes(t reflect.Type, found map[reflect.Type]bool) {
 	if found[t] {
 		return
@@ -49,7 +50,8 @@ func reachableTypes(t reflect.Type, found map[reflect.Type]bool) {
 	}
 }
 
-// plantSecrets sets every secret at any depth of v, and reports whether there is one.
+// plantSecrets sets every secret at any depth of v, and reports whether there is
+// one.
 func plantSecrets(v reflect.Value, depth int) (planted bool) {
 	if depth > 12 {
 		return false
@@ -88,8 +90,8 @@ func plantSecrets(v reflect.Value, depth int) (planted bool) {
 	return planted
 }
 
-// Every type that holds a secret, at any depth, logs itself without it, with
-// every handler and every verb.
+// Every type that contains a secret, at any depth, is logged without it, with every
+// handler and every verb.
 func TestSecrets_areNotLogged(t *testing.T) {
 	found := map[reflect.Type]bool{}
 	for _, client := range []any{&databricks.Client{}, &v12.Client{}, &v12.Session{}} {

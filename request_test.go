@@ -29,7 +29,7 @@ import (
 )
 
 func TestDo_bodies(t *testing.T) {
-	c, s := scriptedClient(t, nil, answer(200, `{}`))
+	c, s := scriptedClient(t, nil, respond(200, `{}`))
 	for _, row := range []struct {
 		body       any
 		kind, want string
@@ -54,7 +54,7 @@ func TestDo_bodies(t *testing.T) {
 }
 
 func TestDo_rawBodyIsOpenedForEachAttempt(t *testing.T) {
-	c, s := scriptedClient(t, nil, answer(429, ""), answer(200, `{}`))
+	c, s := scriptedClient(t, nil, respond(429, ""), respond(200, `{}`))
 	opened := 0
 	body := RawBody{ContentType: "text/x", Size: 3, Open: func() (io.ReadCloser, error) {
 		if opened++; opened > 2 {
@@ -127,7 +127,7 @@ func TestDo_replies(t *testing.T) {
 		{`[1]`, 0, "cannot be read"},
 		{strings.Repeat(`{"a":`, 20_000), 0, "cannot be read"},
 	} {
-		c, _ := scriptedClient(t, nil, answer(200, row.body))
+		c, _ := scriptedClient(t, nil, respond(200, row.body))
 		got, err := do[thing](t.Context(), c, aRead)
 		if row.err == "" {
 			if assert.NoError(t, err, row.body) {
@@ -140,16 +140,16 @@ func TestDo_replies(t *testing.T) {
 	}
 }
 
-type checkedReply struct {
+type checkedResponse struct {
 	ID string `json:"id"`
 }
 
-func (r *checkedReply) validate() error { return named("id", r.ID != "") }
+func (r *checkedResponse) validate() error { return named("id", r.ID != "") }
 
-// A create that answers without the id of what it made may have made it.
-func TestDo_replyWithoutItsID(t *testing.T) {
-	c, _ := scriptedClient(t, nil, answer(200, `{}`))
-	_, err := do[checkedReply](t.Context(), c, aWrite)
+// If the response to a create has no ID, the object may have been created.
+func TestDo_responseWithoutID(t *testing.T) {
+	c, _ := scriptedClient(t, nil, respond(200, `{}`))
+	_, err := do[checkedResponse](t.Context(), c, aWrite)
 	assert.ErrorAs(t, err, new(*OutcomeUnknownError))
 	assert.ErrorContains(t, err, "no id")
 }
@@ -175,11 +175,11 @@ func (spaces) Read(p []byte) (int, error) {
 
 func TestStream(t *testing.T) {
 	c, s := scriptedClient(t, nil,
-		answer(200, `{"list":[{"n":1},{"n":"2"}],"next":"t"}`), // first range
-		answer(200, `{"list":[{"n":1},{"n":2}]}`),              // second range
-		answer(200, `{"li`), answer(200, `{"list":[{"n":3}]}`), // third: nothing was yielded, so it is asked for again
-		answer(200, `{"list":[{"n":4},{"n`),                                       // fourth: too late for that
-		answer(403, `{"error_code":"PERMISSION_DENIED","message":"not for you"}`), // fifth
+		respond(200, `{"list":[{"n":1},{"n":"2"}],"next":"t"}`),  // first range
+		respond(200, `{"list":[{"n":1},{"n":2}]}`),               // second range
+		respond(200, `{"li`), respond(200, `{"list":[{"n":3}]}`), // third: nothing was yielded, so it is retried
+		respond(200, `{"list":[{"n":4},{"n`),                                       // fourth: an element was yielded, so it is not retried
+		respond(403, `{"error_code":"PERMISSION_DENIED","message":"not for you"}`), // fifth
 	)
 	type thing struct{ N int }
 	var rest []string
@@ -234,7 +234,7 @@ func TestAPIError_Is(t *testing.T) {
 		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "Size exceeds 10485760 bytes"}, []error{ErrTooLarge}, nil},
 		{APIError{StatusCode: 400, Code: "X", Details: []ErrorDetail{{Reason: "MAX_READ_SIZE_EXCEEDED"}}}, []error{ErrTooLarge}, nil},
 		{APIError{StatusCode: 400, Code: ErrBadRequest, Message: "no"}, nil, []error{ErrTooLarge}},
-		// "Does not exist" in disguise, a row for each entry of the table.
+		// "Does not exist" in other words, with a row for each entry of the table.
 		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Code: ErrInvalidParameterValue, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidParameterValue}, nil},
 		{APIError{Path: "/api/2.0/clusters/start", StatusCode: 400, Code: ErrInvalidState, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist, ErrInvalidState}, nil},
 		{APIError{Path: "/api/2.0/clusters/get", StatusCode: 400, Message: "Cluster x does not exist"}, []error{fs.ErrNotExist, ErrResourceDoesNotExist}, nil},
@@ -258,7 +258,7 @@ func TestAPIError_Is(t *testing.T) {
 }
 
 func TestAPIError_Error(t *testing.T) {
-	c, _ := scriptedClient(t, nil, answer(400, `{"error_code":"INVALID_STATE","message":"first\n line","details":[
+	c, _ := scriptedClient(t, nil, respond(400, `{"error_code":"INVALID_STATE","message":"first\n line","details":[
 		{"@type":"type.googleapis.com/google.rpc.RequestInfo","request_id":"r-1"},
 		{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"s","description":"d"}]},
 		{"@type":"odd","violations":7,"new":1}]}`))
@@ -273,14 +273,14 @@ func TestAPIError_Error(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	type thing struct{ State string }
-	look := func(answers ...any) (func(context.Context) (*thing, error), *int) {
+	script := func(responses ...any) (func(context.Context) (*thing, error), *int) {
 		n := 0
 		return func(ctx context.Context) (*thing, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 			n++
-			switch a := answers[min(n, len(answers))-1].(type) {
+			switch a := responses[min(n, len(responses))-1].(type) {
 			case string:
 				return &thing{a}, nil
 			default:
@@ -306,26 +306,26 @@ func TestWatch(t *testing.T) {
 		defer cancel()
 		c, _ := scriptedClient(t, nil)
 
-		f, _ := look("A", "A", bad, "A", "B", bad, bad, "C", "C")
+		f, _ := script("A", "A", bad, "A", "B", bad, bad, "C", "C")
 		seen, err := states(watch(ctx, c, "x", f, same), "C")
 		assert.NoError(t, err)
 		assert.Equal(t, []string{"A", "B", "C"}, seen)
 
-		f, _ = look("A", bad)
+		f, _ = script("A", bad)
 		start := time.Now()
 		_, err = states(watch(ctx, c, "thing x", f, same), "")
 		assert.ErrorIs(t, err, bad)
 		assert.ErrorContains(t, err, "watching thing x: polls have failed for 1m")
 		assert.WithinRange(t, time.Now(), start.Add(time.Minute), start.Add(70*time.Second))
 
-		f, n := look("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
+		f, n := script("A", &APIError{StatusCode: 400, Code: ErrInvalidParameterValue})
 		_, err = states(watch(ctx, c, "x", f, same), "")
 		assert.ErrorIs(t, err, ErrInvalidParameterValue)
 		assert.Equal(t, 2, *n, "what is wrong for good ends the wait")
 
 		short, cancelShort := context.WithTimeoutCause(ctx, 10*time.Minute, errors.New("the morning is over"))
 		defer cancelShort()
-		f, n = look("A")
+		f, n = script("A")
 		start = time.Now()
 		_, err = states(watch(short, c, "x", f, same), "")
 		assert.ErrorContains(t, err, "the morning is over")
@@ -334,7 +334,7 @@ func TestWatch(t *testing.T) {
 		assert.Less(t, *n, 200, "polls in ten minutes")
 
 		c.dryRun = &dryRun{report: func(PlannedCall) {}}
-		f, n = look("A")
+		f, n = script("A")
 		seen, err = states(watch(ctx, c, "x", f, same), "B")
 		assert.NoError(t, err)
 		assert.Equal(t, []string{"A"}, seen)
@@ -342,7 +342,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// What a failed poll means for a wait, before and after one that succeeded.
+// The meaning of a failed poll for a wait, before and after a successful one.
 func TestJudgePoll(t *testing.T) {
 	status := func(code int) error { return &APIError{StatusCode: code} }
 	for _, row := range []struct {
@@ -368,7 +368,7 @@ func TestJudgePoll(t *testing.T) {
 	}
 }
 
-// zipped is a response with a compressed body.
+// zipped returns a response with a compressed body.
 func zipped(body string) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		var text bytes.Buffer
@@ -382,7 +382,7 @@ func zipped(body string) func(*http.Request) (*http.Response, error) {
 	}
 }
 
-// What really arrives is no bomb: long lists of little, and of much that repeats.
+// Long lists are accepted, with small or with repetitive elements.
 func TestDo_longLists(t *testing.T) {
 	for name, cluster := range map[string]string{
 		"small": `{"cluster_id":"0101-120000-%08x"},`,
@@ -395,7 +395,7 @@ func TestDo_longLists(t *testing.T) {
 			fmt.Fprintf(&text, cluster, uint32(i)*2654435761) // as good as random
 		}
 		body := strings.TrimSuffix(text.String(), ",") + "]}"
-		for form, response := range map[string]func(*http.Request) (*http.Response, error){"plain": answer(200, body), "compressed": zipped(body)} {
+		for form, response := range map[string]func(*http.Request) (*http.Response, error){"plain": respond(200, body), "compressed": zipped(body)} {
 			c, s := scriptedClient(t, nil, response, response)
 			list, err := c.Clusters.List(t.Context(), ListClusters{})
 			require.NoError(t, err, "%s, %s", name, form)
@@ -411,10 +411,10 @@ func TestDo_longLists(t *testing.T) {
 	}
 }
 
-// A file that breaks off, compressed or not, is an error and not a shorter file.
+// An interrupted export, compressed or not, is an error and not a shorter file.
 func TestExport_cutIsNoEnd(t *testing.T) {
 	whole := strings.Repeat("print(1)\n", 10_000)
-	for name, response := range map[string]func(*http.Request) (*http.Response, error){"plain": answer(200, whole), "compressed": zipped(whole)} {
+	for name, response := range map[string]func(*http.Request) (*http.Response, error){"plain": respond(200, whole), "compressed": zipped(whole)} {
 		cut := func(r *http.Request) (*http.Response, error) {
 			resp, err := response(r)
 			if err == nil {
@@ -433,8 +433,8 @@ func TestExport_cutIsNoEnd(t *testing.T) {
 	}
 }
 
-// What the service sends back of a request's secrets is in no error, and neither
-// is what a terminal would obey.
+// No error contains secrets of a request that the service sent back, or control
+// characters of a terminal.
 func TestErrors_serversText(t *testing.T) {
 	echo := func(r *http.Request) (*http.Response, error) {
 		body, _ := r.GetBody()
@@ -443,7 +443,7 @@ func TestErrors_serversText(t *testing.T) {
 			"error_code": "NO " + r.Header.Get("Authorization"), "message": "not \x1b[2J\u0084\n" + string(sent),
 			"details": []any{map[string]any{"request_id": r.Header.Get("Authorization")}, map[string]any{"reason": string(sent)}},
 		})
-		return answer(400, string(said))(r)
+		return respond(400, string(said))(r)
 	}
 	c, _ := scriptedClient(t, nil, echo, echo)
 	for _, err := range []error{

@@ -18,14 +18,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A rude is a TCP server that answers each request by hand, so that it can
-// break every rule of HTTP. It counts the requests that it received whole.
+// A rude is a TCP server with a function for each request, so that it can violate
+// every rule of HTTP. It counts the complete requests.
 type rude struct {
 	net.Listener
 	received atomic.Int64
 }
 
-func newRude(t *testing.T, answer func(n int64, conn net.Conn)) *rude {
+func newRude(t *testing.T, respond func(n int64, conn net.Conn)) *rude {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { l.Close() })
@@ -45,7 +45,7 @@ func newRude(t *testing.T, answer func(n int64, conn net.Conn)) *rude {
 						return
 					}
 					io.Copy(io.Discard, req.Body)
-					answer(s.received.Add(1), conn)
+					respond(s.received.Add(1), conn)
 				}
 			}()
 		}
@@ -53,8 +53,8 @@ func newRude(t *testing.T, answer func(n int64, conn net.Conn)) *rude {
 	return s
 }
 
-// rawReply writes one reply.
-func rawReply(status int, header, body string) func(net.Conn) {
+// rawResponse returns a function that writes one response.
+func rawResponse(status int, header, body string) func(net.Conn) {
 	return func(c net.Conn) {
 		fmt.Fprintf(c, "HTTP/1.1 %d X\r\nContent-Length: %d\r\n%s\r\n%s", status, len(body), header, body)
 	}
@@ -68,15 +68,15 @@ func newTestClient(t *testing.T, host string, opts ...Option) *Client {
 	return c
 }
 
-// The three kinds of call that the table of failures tells apart.
+// The three kinds of calls that the table of failures distinguishes.
 var (
 	aRead       = get("/api/2.0/things/get")
 	aRepeatable = post("/api/2.0/things/delete").required("id", "1").idempotent()
 	aWrite      = post("/api/2.0/things/make").required("id", "1")
 )
 
-// Each failure stands for two attempts; the third succeeds. What counts is how
-// many requests the server received.
+// Each failure affects two attempts, and the third succeeds. The test checks the
+// number of requests that the server received.
 func TestRetry_failuresByKindOfCall(t *testing.T) {
 	reset := func(c net.Conn) {
 		c.(*net.TCPConn).SetLinger(0)
@@ -84,56 +84,56 @@ func TestRetry_failuresByKindOfCall(t *testing.T) {
 	}
 	for _, row := range []struct {
 		failure         string
-		answer          func(net.Conn)
-		reads, writes   int64 // requests received
-		unknown         bool  // the outcome of the write
+		respond         func(net.Conn)
+		reads, writes   int64 // number of requests received
+		unknown         bool  // the outcome of the write is unknown
 		repeatableFails bool
 	}{
-		{"429 with Retry-After", rawReply(429, "Retry-After: 1\r\n", `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`), 3, 3, false, false},
-		{"429 with a date", rawReply(429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", ``), 3, 3, false, false},
-		{"429 without Retry-After", rawReply(429, "", ``), 3, 3, false, false},
-		{"503 with Retry-After", rawReply(503, "Retry-After: 1\r\n", `{"error_code":"TEMPORARILY_UNAVAILABLE"}`), 3, 3, false, false},
-		{"503 without", rawReply(503, "", `{"error_code":"TEMPORARILY_UNAVAILABLE","message":"m"}`), 3, 1, true, false},
-		{"502 page", rawReply(502, "Content-Type: text/html\r\n", `<html><pre>bad gateway</pre></html>`), 3, 1, true, false},
-		{"502 with a JSON body", rawReply(502, "", `{"error_code":"X","message":"m"}`), 3, 1, true, false},
-		{"504", rawReply(504, "", ``), 3, 1, true, false},
+		{"429 with Retry-After", rawResponse(429, "Retry-After: 1\r\n", `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`), 3, 3, false, false},
+		{"429 with a date", rawResponse(429, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", ``), 3, 3, false, false},
+		{"429 without Retry-After", rawResponse(429, "", ``), 3, 3, false, false},
+		{"503 with Retry-After", rawResponse(503, "Retry-After: 1\r\n", `{"error_code":"TEMPORARILY_UNAVAILABLE"}`), 3, 3, false, false},
+		{"503 without", rawResponse(503, "", `{"error_code":"TEMPORARILY_UNAVAILABLE","message":"m"}`), 3, 1, true, false},
+		{"502 page", rawResponse(502, "Content-Type: text/html\r\n", `<html><pre>bad gateway</pre></html>`), 3, 1, true, false},
+		{"502 with a JSON body", rawResponse(502, "", `{"error_code":"X","message":"m"}`), 3, 1, true, false},
+		{"504", rawResponse(504, "", ``), 3, 1, true, false},
 		{"reset after the request", reset, 3, 1, true, false},
 		{"close after the request", func(c net.Conn) { c.Close() }, 3, 1, true, false},
-		{"reply breaks off in its head", func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 O"); c.Close() }, 3, 1, true, false},
-		{"reply breaks off in its body", func(c net.Conn) {
+		{"response is interrupted in its head", func(c net.Conn) { io.WriteString(c, "HTTP/1.1 200 O"); c.Close() }, 3, 1, true, false},
+		{"response is interrupted in its body", func(c net.Conn) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"a\":")
 			c.Close()
 		}, 3, 1, true, false},
-		{"reply breaks off unnoticed by HTTP", func(c net.Conn) {
+		{"response is truncated unnoticed by HTTP", func(c net.Conn) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"a\":")
 			c.Close()
 		}, 3, 1, true, false},
-		{"known transient message", rawReply(400, "", `{"error_code":"BAD_REQUEST","message":"Current organization 1 does not have any associated worker environments"}`), 3, 3, false, false},
-		{"limit reported in a 500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"REQUEST_LIMIT_EXCEEDED: slow down"}`), 3, 3, false, false},
-		{"500", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"oops"}`), 3, 1, true, false},
-		{"500 of a gateway", rawReply(500, "", `{"timestamp":"t","status":500,"error":"Internal Server Error","path":"/x"}`), 3, 1, true, false},
-		{"500 in the form of 1.2", rawReply(500, "", `{"error":"RuntimeException: no"}`), 3, 1, true, false},
-		{"500 that names a job like an exception", rawReply(500, "", `{"error_code":"INTERNAL_ERROR","message":"Job 'ClusterNotReadyException: x' failed: does not have any associated worker environments"}`), 3, 1, true, false},
-		{"501", rawReply(501, "", ``), 1, 1, false, true},
-		{"101", rawReply(101, "Connection: Upgrade\r\nUpgrade: x\r\n", ``), 1, 1, true, true},
-		{"200 with an error code", rawReply(200, "", `{"message":"m","error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED"}`), 1, 1, false, true},
-		{"200 with nothing", rawReply(200, "", ``), 3, 1, true, false},
-		{"400", rawReply(400, "", `{"error_code":"INVALID_PARAMETER_VALUE","message":"no"}`), 1, 1, false, true},
-		{"403", rawReply(403, "", `{"error_code":403,"message":"Invalid access token."}`), 1, 1, false, true},
-		{"404", rawReply(404, "", `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`), 1, 1, false, true},
-		{"redirect", rawReply(302, "Location: /login.html\r\n", ``), 1, 1, false, true},
-		{"sign-in page", rawReply(200, "Content-Type: text/html\r\n", `<html>sign in</html>`), 1, 1, false, true},
-		{"sign-in page without a type", rawReply(200, "", `<html>sign in</html>`), 1, 1, false, true},
-		{"200 that is no JSON", rawReply(200, "", `OK`), 1, 1, true, true},
+		{"known transient message", rawResponse(400, "", `{"error_code":"BAD_REQUEST","message":"Current organization 1 does not have any associated worker environments"}`), 3, 3, false, false},
+		{"limit reported in a 500", rawResponse(500, "", `{"error_code":"INTERNAL_ERROR","message":"REQUEST_LIMIT_EXCEEDED: slow down"}`), 3, 3, false, false},
+		{"500", rawResponse(500, "", `{"error_code":"INTERNAL_ERROR","message":"oops"}`), 3, 1, true, false},
+		{"500 of a gateway", rawResponse(500, "", `{"timestamp":"t","status":500,"error":"Internal Server Error","path":"/x"}`), 3, 1, true, false},
+		{"500 in the form of 1.2", rawResponse(500, "", `{"error":"RuntimeException: no"}`), 3, 1, true, false},
+		{"500 that names a job like an exception", rawResponse(500, "", `{"error_code":"INTERNAL_ERROR","message":"Job 'ClusterNotReadyException: x' failed: does not have any associated worker environments"}`), 3, 1, true, false},
+		{"501", rawResponse(501, "", ``), 1, 1, false, true},
+		{"101", rawResponse(101, "Connection: Upgrade\r\nUpgrade: x\r\n", ``), 1, 1, true, true},
+		{"200 with an error code", rawResponse(200, "", `{"message":"m","error_code":"MAX_NOTEBOOK_SIZE_EXCEEDED"}`), 1, 1, false, true},
+		{"200 with nothing", rawResponse(200, "", ``), 3, 1, true, false},
+		{"400", rawResponse(400, "", `{"error_code":"INVALID_PARAMETER_VALUE","message":"no"}`), 1, 1, false, true},
+		{"403", rawResponse(403, "", `{"error_code":403,"message":"Invalid access token."}`), 1, 1, false, true},
+		{"404", rawResponse(404, "", `{"error_code":"RESOURCE_DOES_NOT_EXIST"}`), 1, 1, false, true},
+		{"redirect", rawResponse(302, "Location: /login.html\r\n", ``), 1, 1, false, true},
+		{"sign-in page", rawResponse(200, "Content-Type: text/html\r\n", `<html>sign in</html>`), 1, 1, false, true},
+		{"sign-in page without a type", rawResponse(200, "", `<html>sign in</html>`), 1, 1, false, true},
+		{"200 that is no JSON", rawResponse(200, "", `OK`), 1, 1, true, true},
 	} {
 		t.Run(row.failure, func(t *testing.T) {
 			t.Parallel()
 			call := func(r Request) (received int64, err error) {
 				s := newRude(t, func(n int64, c net.Conn) {
 					if n < 3 {
-						row.answer(c)
+						row.respond(c)
 					} else {
-						rawReply(200, "", `{}`)(c)
+						rawResponse(200, "", `{}`)(c)
 					}
 				})
 				err = newTestClient(t, "http://"+s.Addr().String(), WithHTTPClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}})).
@@ -162,7 +162,7 @@ func TestRetry_failuresByKindOfCall(t *testing.T) {
 	}
 }
 
-// Failures before anything is sent: each is followed by a working connection.
+// Failures before anything is sent, each followed by a working connection.
 func TestRetry_failuresBeforeSending(t *testing.T) {
 	for name, failure := range map[string]func() (net.Conn, error){
 		"refused": func() (net.Conn, error) {
@@ -177,7 +177,7 @@ func TestRetry_failuresBeforeSending(t *testing.T) {
 		for kind, r := range map[string]Request{"read": aRead, "repeatable": aRepeatable, "write": aWrite.optional("text", strings.Repeat("x", 10_000))} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				t.Parallel()
-				s := newRude(t, func(_ int64, c net.Conn) { rawReply(200, "", `{}`)(c) })
+				s := newRude(t, func(_ int64, c net.Conn) { rawResponse(200, "", `{}`)(c) })
 				var dials atomic.Int64
 				transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 					if dials.Add(1) < 3 {
@@ -194,7 +194,7 @@ func TestRetry_failuresBeforeSending(t *testing.T) {
 	}
 }
 
-// unwritable is a connection that fails at the first write.
+// unwritable is a connection whose first write fails.
 type unwritable struct{ net.Conn }
 
 func (unwritable) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
@@ -214,7 +214,7 @@ func TestRetry_tlsHandshake(t *testing.T) {
 						return
 					}
 					accepted.Add(1)
-					io.ReadFull(c, make([]byte, 10)) // some of the hello
+					io.ReadFull(c, make([]byte, 10)) // a part of the TLS handshake
 					c.Close()
 				}
 			}()
@@ -226,11 +226,11 @@ func TestRetry_tlsHandshake(t *testing.T) {
 	}
 }
 
-// scripted is a transport that plays answers and keeps what was sent.
+// scripted is a transport that returns prepared responses and records requests.
 type scripted struct {
-	answers []func(*http.Request) (*http.Response, error)
-	sent    []*http.Request
-	bodies  []string
+	responses []func(*http.Request) (*http.Response, error)
+	sent      []*http.Request
+	bodies    []string
 }
 
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -240,11 +240,11 @@ func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body.Close()
 	}
 	s.sent, s.bodies = append(s.sent, r.Clone(r.Context())), append(s.bodies, string(body))
-	play := s.answers[min(len(s.sent), len(s.answers))-1]
+	play := s.responses[min(len(s.sent), len(s.responses))-1]
 	return play(r)
 }
 
-func answer(status int, body string, header ...string) func(*http.Request) (*http.Response, error) {
+func respond(status int, body string, header ...string) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		h := http.Header{}
 		for i := 0; i < len(header); i += 2 {
@@ -256,19 +256,19 @@ func answer(status int, body string, header ...string) func(*http.Request) (*htt
 
 func lose(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset by peer") }
 
-func scriptedClient(t *testing.T, opts []Option, answers ...func(*http.Request) (*http.Response, error)) (*Client, *scripted) {
-	s := &scripted{answers: answers}
+func scriptedClient(t *testing.T, opts []Option, responses ...func(*http.Request) (*http.Response, error)) (*Client, *scripted) {
+	s := &scripted{responses: responses}
 	return newTestClient(t, "https://w.example.com", append([]Option{WithHTTPClient(&http.Client{Transport: s})}, opts...)...), s
 }
 
 func TestRetry_sameBodyAndTokenEachTime(t *testing.T) {
-	c, s := scriptedClient(t, nil, lose, answer(502, ""), answer(200, `{}`))
+	c, s := scriptedClient(t, nil, lose, respond(502, ""), respond(200, `{}`))
 	require.NoError(t, c.Do(t.Context(), post("/x").params(map[string]string{"idempotency_token": "T"}).idempotencyToken("T"), nil))
 	assert.Equal(t, []string{`{"idempotency_token":"T"}`, `{"idempotency_token":"T"}`, `{"idempotency_token":"T"}`}, s.bodies)
 }
 
 func TestRetry_repeatThatFindsTheWorkDone(t *testing.T) {
-	gone := answer(400, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no"}`)
+	gone := respond(400, `{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"no"}`)
 	r := post("/x").required("id", "1").treatAsSuccess(ErrResourceDoesNotExist)
 
 	c, s := scriptedClient(t, nil, lose, gone)
@@ -278,13 +278,13 @@ func TestRetry_repeatThatFindsTheWorkDone(t *testing.T) {
 	c, _ = scriptedClient(t, nil, gone)
 	assert.ErrorIs(t, c.Do(t.Context(), r, nil), ErrResourceDoesNotExist, "nothing was lost, so it was never there")
 
-	c, _ = scriptedClient(t, nil, answer(429, ""), gone)
+	c, _ = scriptedClient(t, nil, respond(429, ""), gone)
 	assert.ErrorIs(t, c.Do(t.Context(), r, nil), ErrResourceDoesNotExist, "a 429 does nothing")
 }
 
-// A later failure does not make an earlier lost answer known.
+// A later failure does not make the outcome of a lost response known.
 func TestRetry_outcomeStaysUnknown(t *testing.T) {
-	c, _ := scriptedClient(t, nil, lose, answer(403, `{"error_code":"PERMISSION_DENIED"}`))
+	c, _ := scriptedClient(t, nil, lose, respond(403, `{"error_code":"PERMISSION_DENIED"}`))
 	err := c.Do(t.Context(), post("/x").params(map[string]string{}).idempotencyToken("T"), nil)
 	unknown, ok := errors.AsType[*OutcomeUnknownError](err)
 	require.True(t, ok, "%v", err)
@@ -293,11 +293,11 @@ func TestRetry_outcomeStaysUnknown(t *testing.T) {
 }
 
 func TestRetry_attemptsAreBounded(t *testing.T) {
-	c, s := scriptedClient(t, nil, answer(429, ""))
+	c, s := scriptedClient(t, nil, respond(429, ""))
 	assert.ErrorAs(t, c.Do(t.Context(), aRead, nil), new(*APIError))
 	assert.Len(t, s.sent, 5)
 
-	c, s = scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{MaxAttempts: 1})}, answer(429, ""))
+	c, s = scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{MaxAttempts: 1})}, respond(429, ""))
 	assert.Error(t, c.Do(t.Context(), aRead, nil))
 	assert.Len(t, s.sent, 1)
 }
@@ -306,7 +306,7 @@ func TestRetry_ownDecision(t *testing.T) {
 	var seen []Attempt
 	policy := fast
 	policy.Retry = func(a Attempt) bool { seen = append(seen, a); return false }
-	c, s := scriptedClient(t, []Option{WithRetryPolicy(policy)}, answer(502, ""))
+	c, s := scriptedClient(t, []Option{WithRetryPolicy(policy)}, respond(502, ""))
 	assert.Error(t, c.Do(t.Context(), aWrite, nil))
 	assert.Len(t, s.sent, 1)
 	require.Len(t, seen, 1)
@@ -330,7 +330,7 @@ func TestRetry_pauses(t *testing.T) {
 			{"jitter", "", RetryPolicy{MinDelay: time.Second}, 0, time.Second},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			c, _ := scriptedClient(t, []Option{WithRetryPolicy(row.policy)}, answer(429, "", "Retry-After", row.header), answer(200, `{}`))
+			c, _ := scriptedClient(t, []Option{WithRetryPolicy(row.policy)}, respond(429, "", "Retry-After", row.header), respond(200, `{}`))
 			start := time.Now()
 			assert.NoError(t, c.Do(ctx, aRead, nil), row.name)
 			assert.GreaterOrEqual(t, time.Since(start), row.min, row.name)
@@ -358,7 +358,7 @@ func TestRetry_noPauseThatTheDeadlineCutsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, answer(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`, "Retry-After", "8"))
+		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, respond(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`, "Retry-After", "8"))
 		start := time.Now()
 		err := c.Do(ctx, aRead, nil)
 		assert.Zero(t, time.Since(start))
@@ -373,7 +373,7 @@ func TestRetry_contextEndsDuringPause(t *testing.T) {
 		cause := errors.New("the pipeline was stopped")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(cause) })
-		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, answer(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`, "Retry-After", "60"))
+		c, s := scriptedClient(t, []Option{WithRetryPolicy(RetryPolicy{})}, respond(429, `{"error_code":"REQUEST_LIMIT_EXCEEDED"}`, "Retry-After", "60"))
 		err := c.Do(ctx, aRead, nil)
 		assert.Len(t, s.sent, 1)
 		assert.ErrorIs(t, err, cause)
@@ -383,11 +383,11 @@ func TestRetry_contextEndsDuringPause(t *testing.T) {
 	})
 }
 
-func TestRateLimit_sharedByRepeats(t *testing.T) {
+func TestRateLimit_sharedByRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		c, _ := scriptedClient(t, []Option{WithRateLimit(2, 1), WithRetryPolicy(fast)}, answer(429, ""), answer(429, ""), answer(200, `{}`))
+		c, _ := scriptedClient(t, []Option{WithRateLimit(2, 1), WithRetryPolicy(fast)}, respond(429, ""), respond(429, ""), respond(200, `{}`))
 		start := time.Now()
 		require.NoError(t, c.Do(ctx, aRead, nil))
 		require.NoError(t, c.Do(ctx, aRead, nil))

@@ -121,14 +121,14 @@ func TestSecretsService_keyVault(t *testing.T) {
 	assert.ErrorIs(t, secrets.Delete(ctx, "kv", "db"), databricks.ErrBadRequest)
 }
 
-func TestSecretsService_lostAnswers(t *testing.T) {
+func TestSecretsService_lostResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer()
 		defer server.Close()
 		secrets, ctx := as(t, server, server.Token).Secrets, t.Context()
 
 		losing(server, "/api/2.0/secrets/scopes/create")
-		assertNotRepeated(t, server, secrets.CreateScope(ctx, databricks.CreateScope{Scope: "etl"}))
+		assertNotRetried(t, server, secrets.CreateScope(ctx, databricks.CreateScope{Scope: "etl"}))
 		losing(server, "/api/2.0/secrets/put")
 		require.NoError(t, secrets.Put(ctx, databricks.PutSecret{Scope: "etl", Key: "k", StringValue: new(databricks.Secret("v"))}))
 		assert.Len(t, server.Requests(), 2)
@@ -141,20 +141,20 @@ func TestSecretsService_lostAnswers(t *testing.T) {
 		assert.Len(t, server.Requests(), 2)
 
 		losing(server, "/api/2.0/secrets/acls/delete")
-		assertNotRepeated(t, server, secrets.DeleteACL(ctx, "etl", "users"))
+		assertNotRetried(t, server, secrets.DeleteACL(ctx, "etl", "users"))
 		losing(server, "/api/2.0/secrets/delete")
-		assertNotRepeated(t, server, secrets.Delete(ctx, "etl", "k"))
+		assertNotRetried(t, server, secrets.Delete(ctx, "etl", "k"))
 		losing(server, "/api/2.0/secrets/scopes/delete")
-		assertNotRepeated(t, server, secrets.DeleteScope(ctx, "etl"))
+		assertNotRetried(t, server, secrets.DeleteScope(ctx, "etl"))
 		scopes, err := secrets.ListScopes(ctx)
 		require.NoError(t, err)
 		assert.Empty(t, scopes, "each of the lost calls was carried out")
 	})
 }
 
-// A canary is put wherever a secret can be, and must not sing.
+// Set every possible secret, and check that none is visible.
 func TestSecretsService_unseen(t *testing.T) {
-	const canary = "canary-hunter2"
+	const planted = "planted-hunter2"
 	server := databrickstest.NewServer(databrickstest.WithoutSocket(), databrickstest.WithFaults(
 		databrickstest.Fault{Path: "/api/2.0/secrets/put", Status: 429, RetryAfter: "0"},
 		databrickstest.Fault{Path: "/api/2.0/secrets/get", Truncate: true, Keep: 30},
@@ -167,8 +167,8 @@ func TestSecretsService_unseen(t *testing.T) {
 	require.NoError(t, secrets.CreateScope(ctx, databricks.CreateScope{Scope: "etl"}))
 
 	for _, put := range []databricks.PutSecret{
-		{Scope: "etl", Key: "text", StringValue: new(databricks.Secret(canary))},
-		{Scope: "etl", Key: "bytes", BytesValue: databricks.SecretBytes(canary)},
+		{Scope: "etl", Key: "text", StringValue: new(databricks.Secret(planted))},
+		{Scope: "etl", Key: "bytes", BytesValue: databricks.SecretBytes(planted)},
 	} {
 		text.WriteString(seen(put, &put))
 		if put.StringValue != nil {
@@ -179,7 +179,7 @@ func TestSecretsService_unseen(t *testing.T) {
 		require.NoError(t, secrets.Put(ctx, put))
 		got, err := secrets.Get(ctx, "etl", put.Key)
 		require.NoError(t, err)
-		require.Equal(t, canary, string(got))
+		require.Equal(t, planted, string(got))
 		text.WriteString(seen(got, &got))
 
 		broken := put
@@ -187,7 +187,7 @@ func TestSecretsService_unseen(t *testing.T) {
 		fmt.Fprintf(&text, "%+v\n", secrets.Put(ctx, broken))
 		broken.Scope, broken.Key = "etl", "not a name"
 		fmt.Fprintf(&text, "%+v\n", secrets.Put(ctx, broken))
-		broken.Key, broken.StringValue, broken.BytesValue = "k", new(databricks.Secret(canary+"\xff")), databricks.SecretBytes(canary)
+		broken.Key, broken.StringValue, broken.BytesValue = "k", new(databricks.Secret(planted+"\xff")), databricks.SecretBytes(planted)
 		fmt.Fprintf(&text, "%+v\n", secrets.Put(ctx, broken))
 		broken.BytesValue = nil
 		fmt.Fprintf(&text, "%+v\n", secrets.Put(ctx, broken))
@@ -195,13 +195,13 @@ func TestSecretsService_unseen(t *testing.T) {
 	for _, r := range server.Requests() {
 		fmt.Fprintf(&text, "%+v %s\n", r, r.Body)
 	}
-	for _, secret := range []string{canary, "hunter2", base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary))} {
+	for _, secret := range []string{planted, "hunter2", base64.StdEncoding.EncodeToString([]byte(planted)), fmt.Sprintf("%x", planted), fmt.Sprintf("%X", planted), fmt.Sprint([]byte(planted))} {
 		assert.NotContains(t, text.String(), secret)
 	}
 	assert.Contains(t, text.String(), "[redacted]")
 }
 
-// What the runtime prints of a panic asks String.
+// The runtime calls String to print the value of a panic.
 func TestSecret_panic(t *testing.T) {
 	if os.Getenv("TEST_PANIC_CHILD") != "" {
 		panic(databricks.Secret("hunter2!"))

@@ -35,8 +35,8 @@ func ExampleSecretsService() {
 	// analysts READ
 }
 
-// Put is also how a secret is changed. A value never prints itself: who wants
-// to see it has to say so.
+// Put also changes a secret. A value never prints itself. To see it, the program
+// must request it explicitly.
 func ExampleSecretsService_Put() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

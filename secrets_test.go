@@ -147,8 +147,8 @@ func TestSecrets_wireSecrets(t *testing.T) {
 
 	const stored, read1 = "POST /api/2.0/secrets/put", "GET /api/2.0/secrets/get?key=k&scope=etl"
 	long := strings.Repeat("v", 128<<10)
-	fails := func(call func(context.Context, *Client) (any, error), request, body, reply string, is error) wireRow {
-		return wireRow{name: request + " " + reply, call: call, wire: []wireStep{{request, body, reply}}, is: is}
+	fails := func(call func(context.Context, *Client) (any, error), request, body, response string, is error) wireRow {
+		return wireRow{name: request + " " + response, call: call, wire: []wireStep{{request, body, response}}, is: is}
 	}
 	refused := func(name string, in PutSecret, why string) wireRow {
 		return wireRow{name: name, call: put(in), is: fs.ErrInvalid, fails: "POST /api/2.0/secrets/put: " + why}
@@ -326,7 +326,7 @@ func TestSecrets_wireACLs(t *testing.T) {
 	runWire(t, rows)
 }
 
-// Names of what is to be made are checked; all others go to the service as they are.
+// Names of new secrets and scopes are checked. All other names are sent unchanged.
 func TestSecrets_hostileNames(t *testing.T) {
 	runHostile(t, []hostileRow{
 		{"POST /api/2.0/secrets/scopes/delete", "scope", "", func(ctx context.Context, c *Client, name string) error {

@@ -24,10 +24,11 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests check the rules of CONTRIBUTING.md that linters do not.
+// These tests check rules of CONTRIBUTING.md that linters do not check.
 
-// parseFolders reads the Go files of folders, tests aside; the keys are paths.
-func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
+// parseDirs parses the Go files of directories, except for tests. The keys are
+// paths.
+func parseDirs(t *testing.T, dirs ...string) map[string]*ast.File {
 	all := map[string]*ast.File{}
 	for _, dir := range dirs {
 		files, ok := parsed[dir]
@@ -44,13 +45,12 @@ func parseFolders(t *testing.T, dirs ...string) map[string]*ast.File {
 	return all
 }
 
-// parsed is what parseFolders read, for the test after.
+// parsed caches the results of parseDirs.
 var parsed = map[string]map[string]*ast.File{}
 
 func position(n ast.Node) string { return contract.Files.Position(n.Pos()).String() }
 
-// initialisms are words of names on the wire that Go names do not begin with
-// one capital letter and go on in small ones.
+// initialisms are words of JSON names that are not simply capitalized in Go names.
 var initialisms = map[string]string{}
 
 func init() {
@@ -62,7 +62,7 @@ func init() {
 	}
 }
 
-// goName is the Go name of a field of the wire.
+// goName returns the Go name for a JSON name.
 func goName(wire string) string {
 	var name strings.Builder
 	for _, word := range strings.FieldsFunc(camelHump.ReplaceAllString(wire, "${1}_$2"), func(r rune) bool { return r == '_' || r == '@' }) {
@@ -78,7 +78,7 @@ func goName(wire string) string {
 
 var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
-// renamed are fields whose Go name is another than that on the wire would be.
+// renamed are fields whose Go name differs from the one derived from the JSON name.
 var renamed = map[string]string{
 	"ListClusterEvents.PageSize":  "limit is a total everywhere else",
 	"ListJobs.PageSize":           "limit is a total everywhere else",
@@ -96,10 +96,10 @@ var renamed = map[string]string{
 	"CommandStatus.State":         "it is what states are called everywhere else",
 }
 
-// No field is left out by omitempty, which cannot tell zero from nothing, and
-// each is called what it is called on the wire.
+// No field has omitempty, which omits zero values that mean something. Each Go name
+// is derived from its JSON name.
 func TestStyle_tags(t *testing.T) {
-	for _, file := range parseFolders(t, ".", "scim", "v12") {
+	for _, file := range parseDirs(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && f.Tag != nil {
 				assert.NotContains(t, f.Tag.Value, "omitempty", "%s: want omitzero", position(f))
@@ -130,11 +130,12 @@ func TestStyle_tags(t *testing.T) {
 	}
 }
 
-// One finds the method of a call by looking for its path: each is a literal in
-// one file. Those of the jobs have no version, as WithJobsAPI chooses it.
+// Readers find the method of a call by searching for its path. Each path is a
+// literal in one file. Paths of jobs have no version, because WithJobsAPI selects
+// it.
 func TestStyle_paths(t *testing.T) {
-	literals := map[string][]string{} // files
-	for name, file := range parseFolders(t, ".", "scim", "v12") {
+	literals := map[string][]string{} // by path
+	for name, file := range parseDirs(t, ".", "scim", "v12") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 				text, err := strconv.Unquote(lit.Value)
@@ -161,7 +162,7 @@ func TestStyle_paths(t *testing.T) {
 	}
 }
 
-// sourceFiles lists what people wrote in this repository, by its path.
+// sourceFiles returns the paths of all files in this repository that people wrote.
 func sourceFiles(t *testing.T) (files []string) {
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -183,7 +184,7 @@ func sourceFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// Nothing is left to do in what is committed, and nothing points at somebody's machine.
+// Committed files contain no open tasks and no paths of a machine.
 func TestStyle_leftovers(t *testing.T) {
 	here, err := os.Getwd()
 	require.NoError(t, err)
@@ -217,7 +218,7 @@ func TestStyle_readme(t *testing.T) {
 		if !strings.HasPrefix(code, "package ") && !strings.Contains(code, "\npackage ") {
 			code = snippet(code)
 		}
-		// The package exists for this build only.
+		// The package exists only for this build.
 		dir, written := fmt.Sprintf("readme%d", i), filepath.Join(t.TempDir(), "readme.go")
 		require.NoError(t, os.WriteFile(written, []byte(code), 0o600))
 		if strings.Contains(code, "testing.T") {
@@ -248,7 +249,7 @@ func TestStyle_readme(t *testing.T) {
 	compile(tests, "test", "-c", "-vet=off", "-o", os.DevNull)
 }
 
-// snippet makes a file of statements, or of declarations, as the README shows them.
+// snippet returns a file with the statements or declarations of the README.
 func snippet(code string) string {
 	imports := ""
 	for _, imported := range []string{
@@ -270,7 +271,7 @@ func snippet(code string) string {
 	whole := func(used string) string {
 		return "package readme\n\n" + imports + "\nfunc _(ctx context.Context, client *databricks.Client) (err error) {\n{\n" + code + "\n" + used + "return err\n}\n}\n"
 	}
-	// What a snippet only shows how to get counts as used.
+	// Variables that a snippet only declares count as used.
 	used := ""
 	if file, err := parser.ParseFile(token.NewFileSet(), "", whole(""), 0); err == nil {
 		for _, statement := range file.Decls[len(file.Decls)-1].(*ast.FuncDecl).Body.List[0].(*ast.BlockStmt).List {

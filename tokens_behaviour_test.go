@@ -16,8 +16,8 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// seen is all that may be seen of a value: with verbs of fmt, as it is and as a
-// pointer, and in logs.
+// seen returns everything that is visible of a value: with verbs of fmt, by value
+// and by pointer, and in logs.
 func seen(v, pointer any) string {
 	var text bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
@@ -72,7 +72,7 @@ func TestTokensService(t *testing.T) {
 	})
 }
 
-func TestTokensService_lostAnswers(t *testing.T) {
+func TestTokensService_lostResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer()
 		defer server.Close()
@@ -80,7 +80,7 @@ func TestTokensService_lostAnswers(t *testing.T) {
 
 		losing(server, "/api/2.0/token/create")
 		made, err := tokens.Create(ctx, databricks.CreateToken{Comment: "lost"})
-		assertNotRepeated(t, server, err)
+		assertNotRetried(t, server, err)
 		assert.Nil(t, made)
 		all, err := tokens.List(ctx)
 		require.NoError(t, err)
@@ -100,10 +100,10 @@ func TestTokensService_lostAnswers(t *testing.T) {
 }
 
 func TestCreatedToken_unseen(t *testing.T) {
-	token := databricks.CreatedToken{TokenValue: "dapi-canary", TokenInfo: databricks.TokenInfo{TokenID: "id-1", Comment: "ci"}}
+	token := databricks.CreatedToken{TokenValue: "dapi-planted", TokenInfo: databricks.TokenInfo{TokenID: "id-1", Comment: "ci"}}
 	text := seen(token, &token)
-	assert.NotContains(t, text, "canary")
-	assert.NotContains(t, text, fmt.Sprintf("%x", "canary"))
+	assert.NotContains(t, text, "planted")
+	assert.NotContains(t, text, fmt.Sprintf("%x", "planted"))
 	assert.Contains(t, text, "id-1")
 	assert.Contains(t, text, "[redacted]")
 }

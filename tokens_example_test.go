@@ -9,7 +9,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// A token is replaced by a new one, whose value is to be had only now.
+// Replace a token by a new one. Its value is available only in this response.
 func ExampleTokensService() {
 	workspace := databrickstest.NewServer()
 	defer workspace.Close()

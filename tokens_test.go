@@ -38,10 +38,10 @@ func TestTokens_wire(t *testing.T) {
 			`{"token_value": "dapi1", "token_info": {"token_id": "5c8f", "expiry_time": -1, "autoscope_state": "BRAND_NEW", "brand_new": {}}}`}},
 		want: &CreatedToken{TokenValue: "dapi1", TokenInfo: TokenInfo{TokenID: "5c8f", ExpiryTime: -1, AutoscopeState: "BRAND_NEW"}},
 	}, {
-		name: "create whose reply has no token",
+		name: "create whose response has no token",
 		call: create(CreateToken{}),
 		wire: []wireStep{{"POST /api/2.0/token/create", `{}`, `{"token_info": {"token_id": "5c8f"}}`}},
-		// One was made, and cannot be used.
+		// A token was created, and cannot be used.
 		fails: "outcome unknown, it may have been done: the response has no token_value",
 	}, {
 		name: "create with a negative lifetime is refused",

@@ -107,7 +107,7 @@ func TestJobs_WaitRuns(t *testing.T) {
 	}
 }
 
-// Ending the loop ends the waits. So does the context.
+// The waits end when the loop or the context ends.
 func TestJobs_WaitRuns_ends(t *testing.T) {
 	sharing(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, newClient func(...databricks.Option) *databricks.Client) {
 		client := newClient()
@@ -142,8 +142,8 @@ func TestJobs_WaitRuns_ends(t *testing.T) {
 	})
 }
 
-// Many waits for clusters share a list. One that leaves takes nothing from the
-// others, and a list that is not permitted leaves each to itself.
+// Many waits for clusters share a list. A wait that ends does not affect the
+// others. If the list is not permitted, each wait polls for itself.
 func TestClusters_WaitRunning_many(t *testing.T) {
 	for _, forbidden := range []bool{false, true} {
 		sharing(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, sent *requestCounter, newClient func(...databricks.Option) *databricks.Client) {

@@ -18,25 +18,25 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A wireRow is a sentence about the protocol: a call, what it sends for each of
-// the replies, and what it makes of them.
+// A wireRow describes a call, its requests and responses, and its result.
 type wireRow struct {
 	name  string
 	call  func(ctx context.Context, c *Client) (any, error)
-	wire  []wireStep // none: the call is refused before anything is sent
-	want  any        // what the call returns; nil if that is nothing but an error
+	wire  []wireStep // empty if the call is rejected before anything is sent
+	want  any        // expected result; nil for a call that returns only an error
 	is    error      // what the error matches with errors.Is; nil for no error
-	fails string     // what the error's text has; empty for no error
+	fails string     // part of the error's text; empty for no error
 }
 
-// A wireStep is a request and its reply.
+// A wireStep is a request and its response.
 type wireStep struct {
-	request string // "GET /api/2.0/things/get?id=1"
-	body    string // the JSON sent; empty for none
-	reply   string // the body of a 200, or "404 {…}" for another status; empty for {}
+	request  string // "GET /api/2.0/things/get?id=1"
+	body     string // JSON body of the request; empty for none
+	response string // body of a 200 response, or "404 {…}" for another status; empty for {}
 }
 
-// runWire tries each row with a client whose service says what the row says.
+// runWire makes the call of each row with a client whose service sends the
+// responses of the row.
 //
 //	func TestTelescopes_wire(t *testing.T) {
 //		runWire(t, []wireRow{{
@@ -45,7 +45,7 @@ type wireStep struct {
 //			wire: []wireStep{{"GET /api/2.0/telescopes/get?telescope_id=7", "", `{"telescope_id": "7"}`}},
 //			want: &Telescope{TelescopeID: "7"},
 //		}, {
-//			name: "an empty id is refused",
+//			name: "an empty ID is rejected",
 //			call: func(ctx context.Context, c *Client) (any, error) { return nil, c.Telescopes.Delete(ctx, "") },
 //			is:   fs.ErrInvalid, fails: "telescope_id is required",
 //		}})
@@ -54,7 +54,7 @@ func runWire(t *testing.T, rows []wireRow, opts ...Option) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			var sent [][2]string // request and body of each
+			var sent [][2]string // requests and their bodies
 			transport := httpmock.NewMockTransport()
 			transport.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
 				request, body := r.Method+" "+r.URL.RequestURI(), ""
@@ -67,9 +67,9 @@ func runWire(t *testing.T, rows []wireRow, opts ...Option) {
 				}
 				sent = append(sent, [2]string{request, body})
 				if len(sent) > len(row.wire) {
-					return nil, fmt.Errorf("the row has no reply to request %d: %s", len(sent), request)
+					return nil, fmt.Errorf("the row has no response to request %d: %s", len(sent), request)
 				}
-				return wireReply(row.wire[len(sent)-1].reply), nil
+				return wireResponse(row.wire[len(sent)-1].response), nil
 			})
 			client := newTestClient(t, "https://workspace.example.com", append([]Option{
 				WithHTTPClient(&http.Client{Transport: transport}), WithRetryPolicy(RetryPolicy{MaxAttempts: 1}),
@@ -101,8 +101,8 @@ func runWire(t *testing.T, rows []wireRow, opts ...Option) {
 	}
 }
 
-// wireReply makes a reply of a wireStep's.
-func wireReply(text string) *http.Response {
+// wireResponse returns the response of a wireStep.
+func wireResponse(text string) *http.Response {
 	status := http.StatusOK
 	if code, body, ok := strings.Cut(text, " "); ok && len(code) == 3 {
 		if n, err := strconv.Atoi(code); err == nil {
@@ -117,7 +117,7 @@ func wireReply(text string) *http.Response {
 	return response
 }
 
-// elements returns the elements of a sequence, for the rows of an iterator.
+// elements returns the elements of a sequence, for rows of an iterator.
 func elements[T any](seq iter.Seq2[T, error]) (any, error) {
 	var list []T
 	for v, err := range seq {
@@ -129,8 +129,8 @@ func elements[T any](seq iter.Seq2[T, error]) (any, error) {
 	return list, nil
 }
 
-// assertFull fails for each field, at any depth, that is zero in all of the
-// values, so that a row of every field cannot miss one that is added later.
+// assertFull fails for each field, at any depth, that is zero in all values. A row
+// with every field therefore cannot miss a new field.
 func assertFull(t *testing.T, values ...any) {
 	t.Helper()
 	set, met := map[string]bool{}, map[string]bool{}

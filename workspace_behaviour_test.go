@@ -25,7 +25,7 @@ import (
 	"github.com/go-databricks/databricks/databrickstest"
 )
 
-// newWorkspace returns a workspace without a socket and its client.
+// newWorkspace returns a workspace without a socket, and its client.
 func newWorkspace(t testing.TB, opts ...databrickstest.Option) (*databrickstest.Server, *databricks.Client) {
 	server := databrickstest.NewServer(append([]databrickstest.Option{databrickstest.WithoutSocket()}, opts...)...)
 	t.Cleanup(func() {
@@ -35,8 +35,8 @@ func newWorkspace(t testing.TB, opts ...databrickstest.Option) (*databrickstest.
 	return server, server.Client()
 }
 
-// plant imports notebooks, named path:LANGUAGE, and files, and makes directories,
-// whose names end with a slash.
+// plant imports notebooks, named path:LANGUAGE, and files. It creates directories
+// for names that end with a slash.
 func plant(t testing.TB, client *databricks.Client, objects map[string]string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(objects)) {
@@ -54,7 +54,8 @@ func plant(t testing.TB, client *databricks.Client, objects map[string]string) {
 	}
 }
 
-// planted is the other way round: what is below a path, with the paths from there.
+// planted is the reverse of plant. It returns the objects below a path, with
+// relative paths.
 func planted(t testing.TB, client *databricks.Client, root string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -79,9 +80,9 @@ func planted(t testing.TB, client *databricks.Client, root string) map[string]st
 	return all
 }
 
-// folder returns the files of a local folder by their paths with slashes, and
-// its directories with a slash at the end.
-func folder(t testing.TB, dir string) map[string]string {
+// localFiles returns the files of a local directory by their paths with slashes.
+// Directories have a slash at the end.
+func localFiles(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	require.NoError(t, fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
@@ -134,9 +135,9 @@ func TestWorkspace_Import_formsAndFormats(t *testing.T) {
 	}
 }
 
-// A call whose response was lost is retried only if late work of the first request
-// cannot undo what comes after.
-func TestWorkspace_lostAnswers(t *testing.T) {
+// A call whose response was lost is retried only if a late first request cannot
+// undo later changes.
+func TestWorkspace_lostResponses(t *testing.T) {
 	for name, row := range map[string]struct {
 		call  func(ctx context.Context, w *databricks.WorkspaceService) error
 		again bool
@@ -279,7 +280,7 @@ func TestWorkspace_ExportDir_ImportDir(t *testing.T) {
 		"sql.sql": "-- Databricks notebook source\nselect 1", "plain.py": "no notebook", "sub/": "", "sub/empty/": "", "sub/data.bin": "\x00\xff", "sub/zero": "",
 		"sub/n.sql": "-- Databricks notebook source\n-- a\n\n-- COMMAND ----------\n\n-- b",
 	}
-	assert.Equal(t, want, folder(t, dir))
+	assert.Equal(t, want, localFiles(t, dir))
 	size := int64(0)
 	for _, content := range want {
 		size += int64(len(content))
@@ -299,7 +300,7 @@ func TestWorkspace_ExportDir_ImportDir(t *testing.T) {
 	assert.Equal(t, sampleTree, planted(t, client, "/Shared/new/to"))
 }
 
-func TestWorkspace_folders_again(t *testing.T) {
+func TestWorkspace_dirs_again(t *testing.T) {
 	server, client := newWorkspace(t)
 	plant(t, client, map[string]string{"/Shared/d/n:SQL": "old", "/Shared/d/f": "old"})
 	dir := t.TempDir()
@@ -324,7 +325,7 @@ func TestWorkspace_folders_again(t *testing.T) {
 	assert.Equal(t, 1, result.Unchanged)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "f"), []byte("half"), 0o600))
 	assert.Equal(t, 1, export(databricks.DirOptions{SkipUnchanged: true}).Files, "another size")
-	assert.Equal(t, "old", folder(t, dir)["f"])
+	assert.Equal(t, "old", localFiles(t, dir)["f"])
 
 	bring := func(opts databricks.DirOptions) *databricks.DirResult {
 		result, err := client.Workspace.ImportDir(t.Context(), dir, "/Shared/d", opts)
@@ -352,8 +353,8 @@ func TestWorkspace_ExportDir_skips(t *testing.T) {
 	long := strings.Repeat("n", 300)
 	server.PutWorkspaceObject("/Shared/d/"+long, "FILE", nil)
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "blocked"), nil, 0o600)) // where a directory is to go
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken"), 0o700))            // where a file is to go
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "blocked"), nil, 0o600)) // a file in place of a directory
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken"), 0o700))            // a directory in place of a file
 	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
 	assert.ErrorIs(t, err, databricks.ErrTooLarge, "what the service refused is an error")
 	assert.Equal(t, 1, result.Files)
@@ -367,7 +368,7 @@ func TestWorkspace_ExportDir_skips(t *testing.T) {
 	assert.Error(t, errs["/Shared/d/blocked"])
 	assert.Error(t, errs["/Shared/d/blocked/x"])
 	assert.Len(t, errs, 7)
-	assert.Equal(t, map[string]string{"n.sql": "-- Databricks notebook source\n1", "blocked": "", "taken/": ""}, folder(t, dir))
+	assert.Equal(t, map[string]string{"n.sql": "-- Databricks notebook source\n1", "blocked": "", "taken/": ""}, localFiles(t, dir))
 }
 
 func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
@@ -384,7 +385,7 @@ func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
 	result, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{})
 	require.NoError(t, err)
 	assert.Empty(t, result.Skipped)
-	here := folder(t, outer)
+	here := localFiles(t, outer)
 	for name := range here {
 		assert.True(t, name == "in/" || strings.HasPrefix(name, "in/here/"), "%s is outside", name)
 		for _, part := range strings.Split(strings.TrimSuffix(name, "/"), "/") {
@@ -398,7 +399,7 @@ func TestWorkspace_ExportDir_hostileNames(t *testing.T) {
 
 	result, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/back", databricks.DirOptions{})
 	require.NoError(t, err)
-	for name := range reasons(result) { // . and .. are names here only
+	for name := range reasons(result) { // . and .. are ordinary names here
 		assert.Contains(t, name, "%{2E}")
 	}
 	want := map[string]string{}
@@ -417,7 +418,7 @@ func TestWorkspace_ExportDir_staysInside(t *testing.T) {
 	symlink(t, outside, filepath.Join(dir, "link"))
 	_, err := client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{})
 	assert.Error(t, err)
-	assert.Empty(t, folder(t, outside))
+	assert.Empty(t, localFiles(t, outside))
 	require.NoError(t, os.Remove(filepath.Join(dir, "link")))
 	target := filepath.Join(outside, "target")
 	require.NoError(t, os.WriteFile(target, []byte("mine"), 0o600))
@@ -425,8 +426,8 @@ func TestWorkspace_ExportDir_staysInside(t *testing.T) {
 	symlink(t, target, filepath.Join(dir, "l"))
 	_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{Overwrite: true})
 	require.NoError(t, err)
-	assert.Equal(t, map[string]string{"target": "mine"}, folder(t, outside), "a link is replaced, not followed")
-	assert.Equal(t, "2", folder(t, dir)["l"])
+	assert.Equal(t, map[string]string{"target": "mine"}, localFiles(t, outside), "a link is replaced, not followed")
+	assert.Equal(t, "2", localFiles(t, dir)["l"])
 }
 
 func TestWorkspace_ImportDir_skips(t *testing.T) {
@@ -438,7 +439,7 @@ func TestWorkspace_ImportDir_skips(t *testing.T) {
 	}
 	const marker = " Databricks notebook source\r\n"
 	write("a.py", "#"+marker+"1")
-	write("a.sql", "--"+marker+"2") // goes to a, too
+	write("a.sql", "--"+marker+"2") // has the same destination
 	write("bad.ipynb", "{")
 	write("good.ipynb", `{"cells":[],"metadata":{"language_info":{"name":"scala"}},"nbformat":4}`)
 	write("%{2F}etc", "x")
@@ -486,7 +487,7 @@ func TestWorkspace_ImportDir_skips(t *testing.T) {
 	assert.Len(t, got, 7)
 }
 
-func TestWorkspace_folders_refuse(t *testing.T) {
+func TestWorkspace_dirs_refuse(t *testing.T) {
 	server, client := newWorkspace(t, databrickstest.WithUser(databrickstest.User{Name: "alice@example.com", Token: "dapi-alice"}))
 	plant(t, client, map[string]string{"/Shared/n:SQL": "1"})
 	file := filepath.Join(t.TempDir(), "file")
@@ -509,11 +510,11 @@ func TestWorkspace_folders_refuse(t *testing.T) {
 	dir := t.TempDir()
 	_, err = client.Workspace.ExportDir(t.Context(), "/Shared//n/", dir, databricks.DirOptions{})
 	require.NoError(t, err)
-	assert.Contains(t, folder(t, dir), "n.sql", "one notebook is exported as well")
+	assert.Contains(t, localFiles(t, dir), "n.sql", "one notebook is exported as well")
 }
 
-// A credential that ends half way is no reason to skip what is left.
-func TestWorkspace_folders_credentialEnds(t *testing.T) {
+// If the credential expires during a copy, the remaining files are not skipped.
+func TestWorkspace_dirs_credentialEnds(t *testing.T) {
 	server, client := newWorkspace(t)
 	plant(t, client, rooted("/Shared/d", sampleTree))
 	server.Inject(databrickstest.Fault{Path: "/api/2.0/workspace/export", Skip: 2, Times: 100, Status: 403, Body: `{"error_code":403,"message":"Invalid access token."}`, ContentType: "application/json"})
@@ -521,7 +522,7 @@ func TestWorkspace_folders_credentialEnds(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrPermission)
 }
 
-func TestWorkspace_folders_plan(t *testing.T) {
+func TestWorkspace_dirs_plan(t *testing.T) {
 	server, _ := newWorkspace(t)
 	var planned []string
 	client := server.Client(databricks.WithPlan(func(c databricks.PlannedCall) {
@@ -541,7 +542,7 @@ func TestWorkspace_folders_plan(t *testing.T) {
 	assert.Empty(t, objects)
 }
 
-func TestWorkspace_folders_parallel(t *testing.T) {
+func TestWorkspace_dirs_parallel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, client := newWorkspace(t)
 		tree := map[string]string{}
@@ -564,18 +565,18 @@ func TestWorkspace_folders_parallel(t *testing.T) {
 		dir = t.TempDir()
 		_, err = client.Workspace.ExportDir(ctx, "/Shared/d", dir, databricks.DirOptions{Concurrency: 10})
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		for name := range folder(t, dir) {
+		for name := range localFiles(t, dir) {
 			assert.NotContains(t, name, ".databricks-")
 		}
 		_, err = client.Workspace.ExportDir(t.Context(), "/Shared/d", dir, databricks.DirOptions{SkipUnchanged: true})
 		require.NoError(t, err)
-		assert.Len(t, folder(t, dir), 40, "what was interrupted can go on")
+		assert.Len(t, localFiles(t, dir), 40, "what was interrupted can go on")
 	})
 }
 
-// With any fault at any request, what arrives is what was sent, or the copy fails
-// and leaves nothing that is not whole.
-func TestWorkspace_folders_faults(t *testing.T) {
+// With a fault at any request, the copy is complete, or it fails and leaves only
+// complete files.
+func TestWorkspace_dirs_faults(t *testing.T) {
 	const page = "<html>sign in</html>"
 	faults := []databrickstest.Fault{
 		{Name: "refused", Refuse: true}, {Name: "reset", Reset: true}, {Name: "reset after", Reset: true, WorkDone: true},
@@ -601,11 +602,11 @@ func TestWorkspace_folders_faults(t *testing.T) {
 					want := map[string]string{"a.sql": "-- Databricks notebook source\n1", "b": "two", "c/": "", "c/d.r": "# Databricks notebook source\n3", "c/e": "four"}
 					result, err := client.Workspace.ExportDir(t.Context(), "/Shared/from", dir, databricks.DirOptions{Concurrency: 1})
 					server.ClearFaults()
-					got := folder(t, dir)
+					got := localFiles(t, dir)
 					for file, content := range got {
 						require.Equal(t, want[file], content, "%s: %s", name, file)
 					}
-					if err == nil && len(result.Skipped) == 0 && fault.Name != "404" { // of a directory, that is one that vanished
+					if err == nil && len(result.Skipped) == 0 && fault.Name != "404" { // a directory that no longer exists
 						require.Equal(t, want, got, name)
 					}
 
@@ -615,7 +616,7 @@ func TestWorkspace_folders_faults(t *testing.T) {
 					result, err = client.Workspace.ImportDir(t.Context(), dir, "/Shared/to", databricks.DirOptions{Concurrency: 1})
 					server.ClearFaults()
 					if err != nil && at < 1 {
-						return // it may not be there
+						return // it may not exist
 					}
 					there := planted(t, clean, "/Shared/to")
 					for file, content := range there {
@@ -678,7 +679,7 @@ func TestWorkspace_FS(t *testing.T) {
 	assert.Equal(t, ".", info.Name())
 }
 
-// A notebook's size shows without asking for it twice.
+// The size of a notebook needs no second request.
 func TestWorkspace_FS_calls(t *testing.T) {
 	server, client := newWorkspace(t)
 	plant(t, client, map[string]string{"/Shared/n:SQL": "1"})

@@ -53,7 +53,7 @@ func ExampleWorkspaceService_Walk() {
 	// NOTEBOOK /Shared/report
 }
 
-// Notebooks are files that hold their source.
+// Notebooks are files that contain their source.
 func ExampleWorkspaceService_FS() {
 	workspace, client := exampleTree()
 	defer workspace.Close()
@@ -68,7 +68,7 @@ func ExampleWorkspaceService_FS() {
 	// select 1
 }
 
-// exampleTree is a workspace with two notebooks in it.
+// exampleTree returns a workspace with two notebooks.
 func exampleTree() (*databrickstest.Server, *databricks.Client) {
 	workspace := databrickstest.NewServer()
 	client, ctx := workspace.Client(), context.Background()

@@ -123,7 +123,7 @@ func TestWorkspace_wire(t *testing.T) {
 		wire: []wireStep{{"GET /api/2.0/workspace/get-status?path=%2Fn", "", everyFieldJSON}},
 		want: &everyField,
 	}, {
-		name: "get-status with everything else to tell",
+		name: "get-status with all other fields",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.GetStatus(ctx, GetObjectStatus{Path: "/n", ReturnExportInfo: true, ReturnGitInfo: true})
 		},
@@ -152,7 +152,7 @@ func TestWorkspace_wire(t *testing.T) {
 			`{"object_id": "9007199254740993"}`}},
 		want: int64(9007199254740993),
 	}, {
-		name: "import sends content even if there is none, and copes with a server that tells no id",
+		name: "import sends content even if there is none, and accepts a response without an ID",
 		call: func(ctx context.Context, c *Client) (any, error) {
 			return c.Workspace.Import(ctx, ImportObject{Path: "/n"})
 		},
@@ -284,7 +284,7 @@ func TestWorkspace_hostilePaths(t *testing.T) {
 	runHostile(t, workspaceCalls, paths...)
 }
 
-// Paths that cannot be are refused before anything is sent.
+// Invalid paths are rejected before anything is sent.
 func TestWorkspace_badPaths(t *testing.T) {
 	client := newTestClient(t, "https://workspace.example.com", WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()}))
 	for _, row := range workspaceCalls {
@@ -311,7 +311,7 @@ func TestWorkspace_Import_multipart(t *testing.T) {
 		for {
 			part, err := form.NextPart()
 			if err == io.EOF {
-				return wireReply(`{"object_id": 7}`), nil
+				return wireResponse(`{"object_id": 7}`), nil
 			} else if err != nil {
 				return nil, err
 			}
@@ -333,8 +333,8 @@ func TestWorkspace_Import_multipart(t *testing.T) {
 	assert.Equal(t, []string{"path||/n", "overwrite||false", "content|content|"}, parts)
 }
 
-// What is exported gets names that a folder on any system can hold, and that
-// lead back to the same objects.
+// Exported objects get names that are valid on every system, and that an import
+// converts back.
 func TestWorkspace_localNames(t *testing.T) {
 	notebook := func(name string, l WorkspaceLanguage) WorkspaceObject {
 		return WorkspaceObject{ObjectType: ObjectNotebook, Path: "/d/" + name, Language: l}
@@ -375,7 +375,7 @@ func TestAboutOneFile(t *testing.T) {
 		want bool
 	}{
 		{&APIError{StatusCode: 403, Code: ErrPermissionDenied}, true},
-		{&APIError{StatusCode: 403}, false}, // the credential
+		{&APIError{StatusCode: 403}, false}, // a rejected credential
 		{&APIError{StatusCode: 401}, false},
 		{&APIError{StatusCode: 404, Code: ErrResourceDoesNotExist}, true},
 		{&APIError{StatusCode: 500, Code: ErrInternalError}, false},

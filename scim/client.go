@@ -76,9 +76,9 @@ type GetMe struct {
 	ExcludedAttributes string `json:"excludedAttributes,omitzero"` // attributes to omit, separated by commas
 }
 
-// Me returns the caller, which is a user or a service principal. The UserName
-// of a service principal is its application ID. Me is the cheapest call for
-// checking credentials.
+// Me returns the caller, which is a user or a service principal. The UserName of a
+// service principal is its application ID. Me is the cheapest call to check
+// credentials.
 func (c *Client) Me(ctx context.Context, in GetMe) (*User, error) {
 	return area.Read[User](ctx, c.calls, area.Get("/api/2.0/preview/scim/v2/Me", in))
 }
@@ -336,8 +336,8 @@ func (e *conflict) Is(target error) bool { return target == fs.ErrExist }
 // An identity is a User, a ServicePrincipal or a Group.
 type identity interface{ ref() (id, name string) }
 
-// create creates an identity and returns it. If the response has no ID, the
-// outcome is unknown.
+// create creates an identity and returns it. If the response has no ID, the outcome
+// is unknown.
 func create[T identity](ctx context.Context, c *Client, r area.Request) (*T, error) {
 	if c.calls.Workspace.Planning() {
 		return area.Read[T](ctx, c.calls, r) // with placeholders for all IDs

@@ -11,8 +11,8 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests hold the calls against testdata/contract/scim.json, as those of
-// the root package do with its own.
+// These tests compare the calls with testdata/contract/scim.json. They correspond
+// to the contract tests of the root package.
 
 var contractDepartures = map[string]string{
 	"zero scim.ComplexValue.value":                 "an entry without a value is not to be sent",
@@ -55,7 +55,7 @@ var contractRows = []contract.Row{
 	{Call: "DELETE /api/2.0/preview/scim/v2/Groups/{id}", Go: "Groups.Delete", Args: "id"},
 }
 
-// hostileCalls are the methods that have no row; see [contract.Suite.Hostile].
+// hostileCalls are the methods without a row; see [contract.Suite.Hostile].
 var hostileCalls = map[string]func(ctx context.Context, client any) error{
 	"CachedMe": value(func(ctx context.Context, c *Client) (*User, error) { return c.CachedMe(ctx) }),
 	"HomeDir":  value(func(ctx context.Context, c *Client) (string, error) { return c.HomeDir(ctx) }),
@@ -129,5 +129,5 @@ func TestContract_notices(t *testing.T) { contractSuite.Notices(t) }
 func TestContract_calls(t *testing.T)   { contractSuite.Calls(t) }
 func TestContract_retries(t *testing.T) { contractSuite.Retried(t) }
 
-// A few bytes that claim to be many take little memory.
+// A response that expands from a few bytes must not use much memory.
 func TestContract_hostile(t *testing.T) { contractSuite.Hostile(t, false) }

@@ -11,7 +11,7 @@ import (
 	"github.com/go-databricks/databricks/scim"
 )
 
-// Who am I, and where is my directory in the workspace?
+// Get the name of the caller and its home directory in the workspace.
 func ExampleClient_HomeDir() {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -24,7 +24,7 @@ func ExampleClient_HomeDir() {
 	// Output: /Users/admin@example.com
 }
 
-// Create a service principal, and put it into a group.
+// Create a service principal and add it to a group.
 func ExampleGroupsService_Patch() {
 	server := databrickstest.NewServer()
 	defer server.Close()
@@ -54,7 +54,7 @@ func ExampleGroupsService_Patch() {
 	// Output: robot is in etl
 }
 
-// Change one attribute of a user, and keep all others.
+// Change one attribute of a user and keep the others.
 func ExampleUsersService_Modify() {
 	server := databrickstest.NewServer(databrickstest.WithUser(databrickstest.User{Name: "alice@example.com"}))
 	defer server.Close()

@@ -43,7 +43,7 @@ func (u User) withSchema() User {
 	return u
 }
 
-// clone returns a copy that shares nothing.
+// clone returns a deep copy.
 func (u *User) clone() *User {
 	c := *u
 	c.Schemas, c.Emails, c.Groups = slices.Clone(u.Schemas), slices.Clone(u.Emails), slices.Clone(u.Groups)

@@ -22,9 +22,9 @@ import (
 
 const prefix = "/api/2.0/preview/scim/v2/"
 
-// A step is a request and its reply: a JSON body, with another status than 200
-// before it.
-type step struct{ request, body, reply string }
+// A step is a request and its response. The response is a JSON body, after a status
+// if that is not 200.
+type step struct{ request, body, response string }
 
 type transport struct {
 	mu    sync.Mutex
@@ -51,7 +51,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if len(t.sent) > len(t.steps) {
 		return nil, errors.New("a request that was not expected")
 	}
-	status, text := http.StatusOK, t.steps[len(t.sent)-1].reply
+	status, text := http.StatusOK, t.steps[len(t.sent)-1].response
 	if code, rest, ok := strings.Cut(text, " "); ok && len(code) == 3 {
 		status, _ = strconv.Atoi(code)
 		text = rest
@@ -284,8 +284,8 @@ func TestFilter_finds(t *testing.T) {
 	}
 }
 
-// CachedMe asks once, whoever asks; a failure is not kept, and what a caller
-// changes is its own.
+// Concurrent calls of CachedMe send one request. A failure is not cached. A caller
+// may change its result without effect on others.
 func TestClient_CachedMe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithRecording(databrickstest.Recording{Requests: 100}))
@@ -320,7 +320,7 @@ func TestClient_CachedMe(t *testing.T) {
 	})
 }
 
-// An identity that was just created is missing from lists, and Get finds it.
+// An identity that was just created is not in lists yet, but Get returns it.
 func TestLists_lag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := databrickstest.NewServer(databrickstest.WithListLag(60e9))
@@ -335,7 +335,7 @@ func TestLists_lag(t *testing.T) {
 	})
 }
 
-// In a dry run, what depends on a new identity is planned with its placeholders.
+// In a dry run, later calls contain placeholders for the IDs of new identities.
 func TestPlan(t *testing.T) {
 	server := databrickstest.NewServer()
 	defer server.Close()

@@ -51,7 +51,7 @@ type Client struct {
 	calls area.Client
 }
 
-// service is the type that all services convert.
+// service is the underlying type of all services.
 type service struct{ client *Client }
 
 // NewClient returns a client that sends its requests through workspace. It uses
@@ -67,22 +67,23 @@ func NewClient(workspace *databricks.Client) *Client {
 	return c
 }
 
-// get returns a call with the fields of in as its query.
+// get returns a request with the fields of in as its query.
 func get(path string, in any) area.Request { return area.Get(path, in).Check(required(in)) }
 
-// post returns a call with in as its JSON body.
+// post returns a request with in as its JSON body.
 func post(path string, in any) area.Request {
 	return area.Send(http.MethodPost, path, in).Check(required(in))
 }
 
-// form returns a call with the fields of in as its body, as an HTML form sends them.
+// form returns a request with the fields of in as its body, in the format of an
+// HTML form.
 func form(path string, in any) area.Request {
 	r := post(path, in)
 	r.Body = area.Fields(in)
 	return r
 }
 
-// upload returns a call with the fields of in and a file as its body.
+// upload returns a request with the fields of in and a file as its body.
 func upload(path string, in any, field string, file databricks.FilePart) area.Request {
 	r := post(path, in)
 	switch {
@@ -101,7 +102,7 @@ func upload(path string, in any, field string, file databricks.FilePart) area.Re
 	return r
 }
 
-// required returns the error of an input that leaves out a required text.
+// required returns an error if a required text in an input is unset.
 func required(in any) error {
 	v := reflect.ValueOf(in)
 	for field := range v.Type().Fields() {
@@ -152,8 +153,8 @@ func (c *Client) id(ctx context.Context, r area.Request) (string, error) {
 // driver.
 var ErrContextNotFound error = errs.Text("the context does not exist")
 
-// A namedError matches the errors that the message of an API error stands for. The
-// other versions of the API have error codes for them.
+// A namedError is an API error that also matches the errors which its message
+// describes. Other versions of the API have error codes for them.
 type namedError struct {
 	error
 	is []error
@@ -162,7 +163,8 @@ type namedError struct {
 func (e *namedError) Unwrap() error        { return e.error }
 func (e *namedError) Is(target error) bool { return slices.Contains(e.is, target) }
 
-// named returns the error of a call, which matches what its message says.
+// named returns the error of a call. It also matches the errors which its message
+// describes.
 func named(err error) error {
 	e, ok := err.(*databricks.APIError)
 	if !ok {

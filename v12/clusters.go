@@ -42,7 +42,7 @@ type clusterRef struct {
 	ClusterID string `json:"clusterId"`
 }
 
-// List returns all clusters, terminated ones included.
+// List returns all clusters, including terminated ones.
 func (s *ClustersService) List(ctx context.Context) ([]Cluster, error) {
 	return list[Cluster](ctx, s.client, get("/api/1.2/clusters/list", struct{}{}))
 }
@@ -72,7 +72,7 @@ func (v CreateCluster) LogValue() slog.Value { return redact.LogValue(v) }
 func (s *ClustersService) Create(ctx context.Context, in CreateCluster) (string, error) {
 	call := form
 	if in.SparkConf != nil {
-		call = post // a form has no place for it
+		call = post // a form cannot represent this field
 	}
 	return s.client.id(ctx, call("/api/1.2/clusters/create", in))
 }

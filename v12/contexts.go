@@ -80,8 +80,8 @@ func (s *ContextsService) Destroy(ctx context.Context, clusterID, contextID stri
 	return s.client.calls.Do(ctx, post("/api/1.2/contexts/destroy", contextRef{clusterID, contextID}).MarkIdempotent(), nil)
 }
 
-// open makes a context and waits until it takes commands. It leaves none
-// behind if it fails. If calls are only planned, the ID is empty.
+// open creates a context and waits until it accepts commands. If it fails, it
+// leaves no context behind. In a dry run, the ID is empty.
 func (s *ContextsService) open(ctx context.Context, clusterID string, language Language) (string, error) {
 	if ctx.Err() != nil {
 		return "", ended(ctx, nil)
@@ -101,7 +101,7 @@ func (s *ContextsService) open(ctx context.Context, clusterID string, language L
 	return id, nil
 }
 
-// await waits until a context takes commands.
+// await waits until a context accepts commands.
 func (s *ContextsService) await(ctx context.Context, clusterID, contextID string) error {
 	get := func(ctx context.Context) (*ContextStatus, error) { return s.Status(ctx, clusterID, contextID) }
 	state := func(c *ContextStatus) ContextState { return c.Status }
@@ -118,12 +118,12 @@ func (s *ContextsService) await(ctx context.Context, clusterID, contextID string
 	return nil
 }
 
-// close destroys a context, whatever became of ctx.
+// close destroys a context, even if ctx has ended.
 func (s *ContextsService) close(ctx context.Context, clusterID, contextID string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
 	err := s.Destroy(ctx, clusterID, contextID)
-	if err == nil || errors.Is(err, fs.ErrNotExist) { // gone with its cluster
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // it disappeared with its cluster
 		return nil
 	}
 	return fmt.Errorf("context %s of cluster %s may still exist: %w", redact.Line(contextID, 100), clusterID, err)

@@ -11,18 +11,19 @@ import (
 	"github.com/go-databricks/databricks/internal/contract"
 )
 
-// These tests hold the calls against testdata/contract/v12.json, as those of
-// the root package do with its own.
+// These tests compare the calls with testdata/contract/v12.json. They correspond to
+// the contract tests of the root package.
 
-// contractDepartures are the places where the types differ from the contract
-// on purpose.
+// contractDepartures are places where the types deliberately differ from the
+// contract.
 var contractDepartures = map[string]string{
 	"v12.ClusterV12.jdbcPort":                "a number, which some servers write as a string",
 	"v12.LibraryStatusV12.attachAllClusters": "a bool, which some servers write as a string",
 	"v12.CreateClusterV12Request.sparkConf":  "Spark's properties are strings",
 }
 
-// executeFile and uploadLibrary are their namesakes with the file in its place.
+// executeFile and uploadLibrary are the inputs of the same names, with the file as
+// a field.
 type executeFile struct {
 	ExecuteCommandFile
 	Command databricks.FilePart `json:"command"`
@@ -58,7 +59,7 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/1.2/libraries/detach", Go: "Libraries.Detach", Args: "libraryId clusterId", Inner: "id"},
 }
 
-// hostileCalls are the methods that have no row; see [contract.Suite.Hostile].
+// hostileCalls are the methods without a row; see [contract.Suite.Hostile].
 var hostileCalls = map[string]func(ctx context.Context, client any) error{
 	"Libraries.WaitAttached": func(ctx context.Context, client any) error {
 		return client.(*Client).Libraries.WaitAttached(ctx, "l", "c")

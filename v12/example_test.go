@@ -12,8 +12,8 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// Code runs in a session, which keeps its variables. Here it runs in a
-// workspace in memory whose answers are scripted.
+// Run code in a session, which keeps its variables. This example uses an in-memory
+// workspace with scripted results.
 func Example() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{
 		"x = 20":                        {},
@@ -43,7 +43,7 @@ func Example() {
 		fmt.Println(failed.Status, len(failed.Cause) > 0)
 	}
 
-	// A command that takes too long is cancelled.
+	// A command that takes too long is canceled.
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	_, err = session.Run(short, "import time; time.sleep(3600)")
@@ -54,8 +54,8 @@ func Example() {
 	// true
 }
 
-// A loop over the statuses of a command shows how it is doing. Whoever leaves
-// the loop early cancels the command.
+// Show the progress of a command. If you leave the loop early, the command is
+// canceled.
 func ExampleSession_Stream() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{"spark.range(10).count()": {Text: "10"}})
 	defer done()
@@ -82,7 +82,7 @@ func ExampleSession_Stream() {
 	// Output: 10
 }
 
-// The rows of a table become Go values.
+// Convert the rows of a table to Go values.
 func ExampleRows() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{"select name, births from babies": {
 		Columns: []databrickstest.TableColumn{{Name: "name", Type: "string"}, {Name: "births", Type: "long"}},
@@ -120,10 +120,11 @@ func ExampleRows() {
 	// Unnamed unknown
 }
 
-// exampleCluster is a running cluster in memory with answers to some commands.
-func exampleCluster(answers map[string]databrickstest.CommandResult) (client *databricks.Client, clusterID string, done func()) {
+// exampleCluster returns a running cluster in an in-memory workspace, with results
+// for some commands.
+func exampleCluster(results map[string]databrickstest.CommandResult) (client *databricks.Client, clusterID string, done func()) {
 	server := databrickstest.NewServer(databrickstest.WithExecutor(databrickstest.ExecutorFunc(func(c databrickstest.Command) databrickstest.CommandResult {
-		return answers[c.Code]
+		return results[c.Code]
 	})))
 	client = server.Client()
 	clusterID, err := client.Clusters.Create(context.Background(), databricks.CreateCluster{

@@ -11,8 +11,9 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// LibrariesService stores libraries as files in workspace directories and
-// attaches them to clusters. [databricks.LibrariesService] is the newer way.
+// LibrariesService stores libraries as files in workspace directories and attaches
+// them to clusters. [databricks.LibrariesService] is the newer way to install
+// libraries.
 type LibrariesService service
 
 // A LibraryType is the file type of a library.

@@ -134,7 +134,7 @@ func (r *Results) read() (result *Result, err error) {
 	return result, err
 }
 
-// readText reads a JSON string. Anything else stands for itself.
+// readText decodes a JSON string. It returns any other value as JSON text.
 func readText(data json.RawMessage) (text string, err error) {
 	if len(data) > 0 && data[0] != '"' && !bytes.Equal(data, []byte("null")) {
 		return string(data), nil
@@ -142,7 +142,7 @@ func readText(data json.RawMessage) (text string, err error) {
 	return text, unmarshal(data, &text)
 }
 
-// unmarshal decodes data, keeping the digits of numbers. No data is null.
+// unmarshal decodes data and keeps the digits of numbers. Empty data is null.
 func unmarshal(data json.RawMessage, out any) error {
 	if len(data) == 0 {
 		return nil
@@ -152,7 +152,7 @@ func unmarshal(data json.RawMessage, out any) error {
 	return dec.Decode(out)
 }
 
-// readImage reads the name of an image, which may be the image itself.
+// readImage parses the name of an image. The name may contain the image itself.
 func readImage(source string) Image {
 	image := Image{Source: source}
 	head, data, ok := strings.Cut(source, ",")

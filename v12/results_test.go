@@ -20,20 +20,20 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// answering is a transport that has one answer for everything.
-type answering string
+// respondWith is a transport that sends the same response to every request.
+type respondWith string
 
-func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a respondWith) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(string(a))), ContentLength: int64(len(a)),
 	}, nil
 }
 
-// statusOf asks for the status of a command, and is answered with reply.
-func statusOf(t testing.TB, reply string) (*v12.CommandStatus, error) {
+// statusOf gets the status of a command. The service responds with response.
+func statusOf(t testing.TB, response string) (*v12.CommandStatus, error) {
 	client, err := databricks.NewClient(databricks.WithHost("https://workspace.example.com"), databricks.WithToken("dapi-test-token"),
-		databricks.WithHTTPClient(&http.Client{Transport: answering(reply)}), databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
+		databricks.WithHTTPClient(&http.Client{Transport: respondWith(response)}), databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 1}))
 	require.NoError(t, err)
 	return v12.NewClient(client).Commands.Status(t.Context(), v12.CommandRef{ClusterID: "c", ContextID: "1", CommandID: "2"})
 }
@@ -44,7 +44,7 @@ func resultOf(t testing.TB, results string) (*v12.Result, error) {
 	return status.Result()
 }
 
-// table is the table of results that have one.
+// tableOf returns the table in results.
 func tableOf(t testing.TB, results string) *v12.Table {
 	t.Helper()
 	result, err := resultOf(t, results)
@@ -110,63 +110,63 @@ func TestCommandStatus_Result(t *testing.T) {
 
 func TestCommandStatus_Result_failed(t *testing.T) {
 	for name, row := range map[string]struct {
-		reply     string
-		want      v12.CommandError
-		says      string
-		cancelled bool
+		response string
+		want     v12.CommandError
+		says     string
+		canceled bool
 	}{
 		"today's error": {
-			reply: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "summary": "<span class='ansi-red-fg'>ZeroDivisionError</span>: division &lt;by&gt; zero",
+			response: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "summary": "<span class='ansi-red-fg'>ZeroDivisionError</span>: division &lt;by&gt; zero",
 				"cause": "---------\nZeroDivisionError   Traceback (most recent call last)\nFile <command-1>:1\n\u001b[0;32m----> 1\u001b[0m secret/0\n\nZeroDivisionError: division by zero"}}`,
 			want: v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Summary: "<span class='ansi-red-fg'>ZeroDivisionError</span>: division &lt;by&gt; zero",
 				Cause: "---------\nZeroDivisionError   Traceback (most recent call last)\nFile <command-1>:1\n\x1b[0;32m----> 1\x1b[0m secret/0\n\nZeroDivisionError: division by zero"},
 			says: "databricks: command 2 failed: ZeroDivisionError: division <by> zero",
 		},
 		"a traceback alone": {
-			reply: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "Traceback (most recent call last):\n  File \"<command-1>\", line 1\n    secret/0\n\u001b[31mZeroDivisionError\u001b[0m: division by zero\n"}}`,
-			want:  v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "Traceback (most recent call last):\n  File \"<command-1>\", line 1\n    secret/0\n\x1b[31mZeroDivisionError\x1b[0m: division by zero\n"},
-			says:  "databricks: command 2 failed: ZeroDivisionError: division by zero",
+			response: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "Traceback (most recent call last):\n  File \"<command-1>\", line 1\n    secret/0\n\u001b[31mZeroDivisionError\u001b[0m: division by zero\n"}}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "Traceback (most recent call last):\n  File \"<command-1>\", line 1\n    secret/0\n\x1b[31mZeroDivisionError\x1b[0m: division by zero\n"},
+			says:     "databricks: command 2 failed: ZeroDivisionError: division by zero",
 		},
 		"an exception of Scala": {
-			reply: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "java.lang.RuntimeException: boom\n\tat line1.secret(<console>:1)"}}`,
-			want:  v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "java.lang.RuntimeException: boom\n\tat line1.secret(<console>:1)"},
-			says:  "databricks: command 2 failed: java.lang.RuntimeException: boom",
+			response: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "java.lang.RuntimeException: boom\n\tat line1.secret(<console>:1)"}}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "java.lang.RuntimeException: boom\n\tat line1.secret(<console>:1)"},
+			says:     "databricks: command 2 failed: java.lang.RuntimeException: boom",
 		},
 		"a statement in the message": {
-			reply: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "summary": "ParseException: [PARSE_SYNTAX_ERROR] near 'x' == SQL == select secret", "cause": null}}`,
-			want:  v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Summary: "ParseException: [PARSE_SYNTAX_ERROR] near 'x' == SQL == select secret"},
-			says:  "databricks: command 2 failed: ParseException: [PARSE_SYNTAX_ERROR] near 'x'",
+			response: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "summary": "ParseException: [PARSE_SYNTAX_ERROR] near 'x' == SQL == select secret", "cause": null}}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Summary: "ParseException: [PARSE_SYNTAX_ERROR] near 'x' == SQL == select secret"},
+			says:     "databricks: command 2 failed: ParseException: [PARSE_SYNTAX_ERROR] near 'x'",
 		},
 		"an error of nulls": {
-			reply: `{"id": null, "status": "Finished", "results": {"resultType": "error", "summary": null, "cause": null}}`,
-			want:  v12.CommandError{Status: v12.CommandFinished},
-			says:  "databricks: the command failed",
+			response: `{"id": null, "status": "Finished", "results": {"resultType": "error", "summary": null, "cause": null}}`,
+			want:     v12.CommandError{Status: v12.CommandFinished},
+			says:     "databricks: the command failed",
 		},
-		"cancelled, by the documents": {
-			reply:     `{"id": "2", "status": "Cancelled", "results": null}`,
-			want:      v12.CommandError{CommandID: "2", Status: v12.CommandCancelled},
-			says:      "databricks: command 2 was canceled",
-			cancelled: true,
+		"canceled, by the documents": {
+			response: `{"id": "2", "status": "Cancelled", "results": null}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandCancelled},
+			says:     "databricks: command 2 was canceled",
+			canceled: true,
 		},
-		"cancelled, as was seen": {
-			reply:     `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "org.apache.spark.CommandCancelledException: at shutdown"}}`,
-			want:      v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "org.apache.spark.CommandCancelledException: at shutdown"},
-			says:      "databricks: command 2 was canceled: org.apache.spark.CommandCancelledException: at shutdown",
-			cancelled: true,
+		"canceled, as was seen": {
+			response: `{"id": "2", "status": "Finished", "results": {"resultType": "error", "cause": "org.apache.spark.CommandCancelledException: at shutdown"}}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFinished, Cause: "org.apache.spark.CommandCancelledException: at shutdown"},
+			says:     "databricks: command 2 was canceled: org.apache.spark.CommandCancelledException: at shutdown",
+			canceled: true,
 		},
 		"the machinery broke": {
-			reply: `{"id": "2", "status": "Error", "results": {"resultType": "error", "cause": "driver is gone"}}`,
-			want:  v12.CommandError{CommandID: "2", Status: v12.CommandFailed, Cause: "driver is gone"},
-			says:  "databricks: command 2 could not be run: driver is gone",
+			response: `{"id": "2", "status": "Error", "results": {"resultType": "error", "cause": "driver is gone"}}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFailed, Cause: "driver is gone"},
+			says:     "databricks: command 2 could not be run: driver is gone",
 		},
 		"the machinery broke without a word": {
-			reply: `{"id": "2", "status": "Error"}`,
-			want:  v12.CommandError{CommandID: "2", Status: v12.CommandFailed},
-			says:  "databricks: command 2 could not be run",
+			response: `{"id": "2", "status": "Error"}`,
+			want:     v12.CommandError{CommandID: "2", Status: v12.CommandFailed},
+			says:     "databricks: command 2 could not be run",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			status, err := statusOf(t, row.reply)
+			status, err := statusOf(t, row.response)
 			require.NoError(t, err)
 			result, err := status.Result()
 			assert.Nil(t, result)
@@ -174,7 +174,7 @@ func TestCommandStatus_Result_failed(t *testing.T) {
 			require.True(t, ok, "%v", err)
 			assert.Equal(t, &row.want, got)
 			assert.Equal(t, row.says, err.Error())
-			assert.Equal(t, row.cancelled, got.Canceled())
+			assert.Equal(t, row.canceled, got.Canceled())
 			assert.NotContains(t, err.Error(), "secret")
 		})
 	}
@@ -305,7 +305,8 @@ func TestRows(t *testing.T) {
 	assert.ErrorContains(t, err, "row 0, column 0:")
 }
 
-// The table of any other result is nil, and that is an error, not a panic.
+// The table of any other result is nil. Its methods return an error and do not
+// panic.
 func TestTable_none(t *testing.T) {
 	for _, results := range []string{
 		`{"resultType": "text", "data": "1"}`, `{"resultType": "image", "fileName": "data:image/png;base64,"}`, `{"resultType": "new kind", "data": [[1]]}`,
@@ -318,7 +319,7 @@ func TestTable_none(t *testing.T) {
 	}
 }
 
-// replaced returns a JSON document once for each value in it, with that value
+// replaced returns copies of a JSON document. In each one, another value is
 // replaced.
 func replaced(doc, by any) (all []any) {
 	all = append(all, by)
@@ -343,9 +344,10 @@ func replaced(doc, by any) (all []any) {
 	return all
 }
 
-// Null in any place is no error; and nothing in any place panics.
+// Null in any place is not an error, and an empty value in any place does not cause
+// a panic.
 func TestCommandStatus_Result_nullAnywhere(t *testing.T) {
-	for _, reply := range []string{
+	for _, response := range []string{
 		`{"id": "1", "status": "Finished", "results": {"resultType": "text", "data": "a", "truncated": false}}`,
 		`{"id": "1", "status": "Finished", "results": {"resultType": "table", "isJsonSchema": true, "truncated": false, "data": [[1, "a", {"b": [1]}], [2, "b", {}]],
 			"schema": [{"name": "a", "type": "\"long\"", "metadata": "{}"}, {"name": "b", "type": "{\"type\":\"array\",\"elementType\":null}"}, {"name": "c"}], "pos": 1}}`,
@@ -355,7 +357,7 @@ func TestCommandStatus_Result_nullAnywhere(t *testing.T) {
 		`{"id": "1", "status": "Finished", "results": {"resultType": "images", "fileNames": ["/a", "/b"]}}`,
 	} {
 		var doc any
-		require.NoError(t, json.Unmarshal([]byte(reply), &doc))
+		require.NoError(t, json.Unmarshal([]byte(response), &doc))
 		for _, by := range []any{nil, 7, 1.5, "x", true, []any{}, []any{nil}, map[string]any{}, map[string]any{"type": nil}} {
 			for _, changed := range replaced(doc, by) {
 				text, err := json.Marshal(changed)
@@ -376,9 +378,9 @@ func TestCommandStatus_Result_nullAnywhere(t *testing.T) {
 	}
 }
 
-// Whatever a server answers, nothing panics, and what is returned is of its type.
+// No response causes a panic, and each result has the right type.
 func FuzzCommandStatus_Result(f *testing.F) {
-	for _, reply := range []string{
+	for _, response := range []string{
 		`{"id": "5220029674192230006", "status": "Finished", "results": {"resultType": "text", "data": "res0: Array[Int] = Array(1, 2, 3)"}}`,
 		`{"status": "Finished", "id": 22, "results": {"resultType": "table", "truncated": "False", "data": [[1847917, "title", null]], "schema": [{"type": "int", "name": "id"}, null]}}`,
 		`{"status": "Finished", "results": {"resultType": "table", "isJsonSchema": true, "data": [[[1]], null], "schema": [{"name": "a", "type": "{\"type\":\"array\",\"elementType\":\"long\"}"}]}}`,
@@ -386,10 +388,10 @@ func FuzzCommandStatus_Result(f *testing.F) {
 		`{"status": "Finished", "results": {"resultType": "images", "fileNames": ["data:image/png;base64,aaaa", null, 7]}}`,
 		`{"status": "Error", "results": null}`, `{"status": "Cancelled"}`, `null`, `[]`, `{"results": 7}`, `{"status": {}, "results": []}`, `{`, ``,
 	} {
-		f.Add(reply)
+		f.Add(response)
 	}
-	f.Fuzz(func(t *testing.T, reply string) {
-		status, err := statusOf(t, reply)
+	f.Fuzz(func(t *testing.T, response string) {
+		status, err := statusOf(t, response)
 		if err != nil {
 			return
 		}

@@ -24,19 +24,19 @@ type Session struct {
 	language Language
 }
 
-// session is what the views of one session share.
+// session is the state that all views of a session share.
 type session struct {
 	client    *Client
 	clusterID string
 	language  Language // of the context
 	recreate  bool
-	life      context.Context // over when the session is closed
+	life      context.Context // ends when the session is closed
 	end       context.CancelCauseFunc
-	turn      chan struct{} // has room for one: who looks for the context, makes it, or ends the session
+	turn      chan struct{} // capacity 1; held while a goroutine reads, creates or drops the context, or ends the session
 
 	mu        sync.Mutex
-	contextID string              // empty if there is none now
-	owned     map[string]struct{} // contexts not known to be destroyed
+	contextID string              // empty if there is no context
+	owned     map[string]struct{} // contexts that may still exist
 }
 
 // A SessionOption is an option for [Client.NewSession].
@@ -121,7 +121,7 @@ func (s *Session) StreamFile(ctx context.Context, path string) iter.Seq2[*Comman
 // a success, it does nothing.
 func (s *Session) Close() error {
 	s.end(ErrSessionClosed)
-	s.turn <- struct{}{} // whoever makes a context is giving up now
+	s.turn <- struct{}{} // a goroutine that creates a context gives up now
 	defer func() { <-s.turn }()
 	s.mu.Lock()
 	owned := slices.Collect(maps.Keys(s.owned))
@@ -133,7 +133,7 @@ func (s *Session) Close() error {
 	return err
 }
 
-// open makes the session's context.
+// open creates the session's context.
 func (s *session) open(ctx context.Context) error {
 	id, err := s.client.Contexts.open(ctx, s.clusterID, s.language)
 	if err != nil || id == "" {
@@ -146,7 +146,7 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
-// drop destroys a context that is of no more use, whatever became of ctx.
+// drop destroys a context that is no longer usable, even if ctx has ended.
 func (s *session) drop(ctx context.Context, id string) error {
 	s.mu.Lock()
 	if s.contextID == id {
@@ -162,8 +162,8 @@ func (s *session) drop(ctx context.Context, id string) error {
 	return err
 }
 
-// context returns the ID of the session's context, and makes one if there is
-// none and that is allowed.
+// context returns the ID of the session's context. If there is none, it creates one
+// if that is allowed.
 func (s *session) context(ctx context.Context) (string, error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -213,7 +213,7 @@ func (s *session) start(ctx context.Context, execute func(ctx context.Context, c
 		if !errors.Is(err, ErrContextNotFound) {
 			return CommandRef{}, err
 		}
-		dropped := s.drop(ctx, contextID) // some servers call it disconnected and keep it
+		dropped := s.drop(ctx, contextID) // some servers report a context as disconnected and keep it
 		if !s.recreate || refusals == 3 {
 			return CommandRef{}, errs.Join(err, dropped)
 		}
@@ -244,7 +244,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 			running = false
 			return s.stop(ctx, command)
 		}
-		defer func() { _ = stop() }() // also when the loop's body breaks off or panics
+		defer func() { _ = stop() }() // also if the loop ends early or panics
 
 		get := func(ctx context.Context) (*CommandStatus, error) { return s.client.Commands.Status(ctx, command) }
 		state := func(c *CommandStatus) CommandState { return c.State }
@@ -253,7 +253,7 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 				running = false
 				err = errs.Join(err, s.drop(ctx, command.ContextID))
 			}
-			if err != nil { // it was begun, and how far it came is not known
+			if err != nil { // the command was started, and its progress is unknown
 				err = &databricks.OutcomeUnknownError{Method: "POST", Path: executePath, Err: errs.Join(err, stop())}
 				yield(nil, s.failed("did not end", err))
 				return
@@ -266,8 +266,8 @@ func (s *session) watch(ctx context.Context, execute func(ctx context.Context, c
 	}
 }
 
-// stop cancels a command, whatever became of ctx, and if it cannot, destroys
-// the context that the command runs in.
+// stop cancels a command, even if ctx has ended. If this fails, it destroys the
+// context of the command.
 func (s *session) stop(ctx context.Context, command CommandRef) error {
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanup)
 	defer cancel()
@@ -278,7 +278,8 @@ func (s *session) stop(ctx context.Context, command CommandRef) error {
 	return errs.Join(err, s.drop(ctx, command.ContextID))
 }
 
-// failed says what became of a command, and that the session is closed if it is.
+// failed returns the error of a command. If the session is closed, the error says
+// so.
 func (s *session) failed(what string, err error) error {
 	if s.life.Err() != nil && !errors.Is(err, ErrSessionClosed) {
 		err = errs.Join(err, ErrSessionClosed)
@@ -289,7 +290,7 @@ func (s *session) failed(what string, err error) error {
 	return errs.About(fmt.Sprintf("a command on cluster %s %s", s.clusterID, what), err)
 }
 
-// result returns what the last of the statuses says.
+// result returns the result in the last status.
 func (s *session) result(statuses iter.Seq2[*CommandStatus, error]) (*Result, error) {
 	var last *CommandStatus
 	for status, err := range statuses {

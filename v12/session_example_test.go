@@ -11,8 +11,8 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// One context takes Python and SQL. What is printed comes back as text, the
-// rows of a query as a table.
+// Run Python and SQL in one context. Printed text is returned as text, and the rows
+// of a query as a table.
 func ExampleSession_WithLanguage() {
 	client, clusterID, done := exampleCluster(map[string]databrickstest.CommandResult{
 		"spark.range(3).createTempView('n')": {},
@@ -52,7 +52,7 @@ func ExampleSession_RunFile() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	script := filepath.Join(dir, "answer.py")
+	script := filepath.Join(dir, "result.py")
 	if err := os.WriteFile(script, []byte("print(6 * 7)\n"), 0o600); err != nil {
 		log.Fatal(err)
 	}

@@ -25,19 +25,19 @@ import (
 	"github.com/go-databricks/databricks/v12"
 )
 
-// A lab is a workspace with a running cluster, in a synctest bubble.
+// A lab is an in-memory workspace with a running cluster, in a synctest bubble.
 type lab struct {
 	*testing.T
 	ctx     context.Context
 	server  *databrickstest.Server
 	client  *v12.Client
 	cluster string
-	ran     atomic.Int64 // commands that the executor was given
+	ran     atomic.Int64 // commands that the executor received
 }
 
-// inLab runs a test in a new lab, for an hour at most. The commands of its
-// cluster take as long as they say, such as "10s", and end with a text that is
-// their own; "raise" ends with an error.
+// inLab runs a test in a new lab, for at most one hour. A command is a duration
+// such as "10s". It runs for that time and returns its own text. The command
+// "raise" fails.
 func inLab(t *testing.T, test func(l *lab), opts ...databricks.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -91,8 +91,8 @@ func (l *lab) session(opts ...v12.SessionOption) *v12.Session {
 	return session
 }
 
-// requireLeft counts on the server what is left behind: contexts, and commands
-// that still run, once those that were cancelled had a moment to end.
+// requireLeft checks how many contexts and running commands are left on the server.
+// It first waits until canceled commands have ended.
 func (l *lab) requireLeft(contexts, active int) {
 	l.Helper()
 	time.Sleep(time.Second)
@@ -126,7 +126,7 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// Close ends what is under way, at once, and what comes later.
+// Close immediately ends running commands and all later ones.
 func TestSession_Close(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session(v12.WithAutoRecreate())
@@ -153,7 +153,7 @@ func TestSession_Close(t *testing.T) {
 	})
 }
 
-// Close waits for a context that is being made, and takes it along.
+// Close waits for a context that is being created, and destroys it.
 func TestSession_Close_whileRecreating(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session(v12.WithAutoRecreate())
@@ -213,8 +213,8 @@ func TestSession_Watch_yieldsEachChange(t *testing.T) {
 	})
 }
 
-// What ends the context of a session's call is someone else's error. It neither
-// says what became of the call, nor decides what the session does about it.
+// The cause of a call's context belongs to another operation. It does not describe
+// the outcome of the call, and does not influence the session.
 func TestSession_causeOfTheContextDecidesNothing(t *testing.T) {
 	rejection := &databricks.APIError{Method: "GET", Path: "/other", StatusCode: 404, Code: databricks.ErrResourceDoesNotExist}
 	for _, cause := range []error{
@@ -254,7 +254,7 @@ func TestSession_causeOfTheContextDecidesNothing(t *testing.T) {
 					assert.NotErrorIs(l, err, target, what)
 				}
 				assert.NotErrorAs(l, err, new(*v12.CommandError), what)
-				if e, ok := errors.AsType[*databricks.OutcomeUnknownError](err); ok { // the command that runs
+				if e, ok := errors.AsType[*databricks.OutcomeUnknownError](err); ok { // the running command
 					assert.Equal(l, "/api/1.2/commands/execute", e.Path, what)
 				}
 				if e, ok := errors.AsType[*databricks.APIError](err); ok {
@@ -265,8 +265,8 @@ func TestSession_causeOfTheContextDecidesNothing(t *testing.T) {
 	}
 }
 
-// However a caller stops to wait, and whatever fails meanwhile, no command still
-// runs, none ran twice, and Close leaves no context.
+// A caller may stop waiting in any way, and any request may fail. No command keeps
+// running, no command runs twice, and Close leaves no context behind.
 func TestSession_leavesNothing(t *testing.T) {
 	always := func(path string, f databrickstest.Fault) databrickstest.Fault {
 		f.Path, f.Times = path, -1
@@ -283,9 +283,9 @@ func TestSession_leavesNothing(t *testing.T) {
 		do     func(l *lab, s *v12.Session) error
 		is     error
 		says   string
-		kept   int // contexts that are there before Close
+		kept   int // contexts that exist before Close
 	}{
-		"the context is cancelled": {
+		"the context is canceled": {
 			do: func(l *lab, s *v12.Session) error {
 				ctx, stop := context.WithCancelCause(l.ctx)
 				time.AfterFunc(time.Minute, func() { stop(reason) })
@@ -372,30 +372,30 @@ func TestSession_leavesNothing(t *testing.T) {
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
 			is:     fs.ErrPermission, kept: 1,
 		},
-		"the answer to execute is lost": {
+		"the response to execute is lost": {
 			faults: []databrickstest.Fault{{Path: execute, Reset: true, WorkDone: true}},
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
 			says:   "outcome unknown",
 		},
-		"the answer to execute breaks off": {
+		"the response to execute is interrupted": {
 			faults: []databrickstest.Fault{{Path: execute, Truncate: true, Keep: 5}},
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
 			says:   "outcome unknown",
 		},
-		"the answer to execute is a gateway's": {
+		"the response to execute is a gateway's": {
 			faults: []databrickstest.Fault{{Path: execute, Status: 504, WorkDone: true}},
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
 			says:   "outcome unknown",
 		},
-		"the answer to execute names no command": {
+		"the response to execute names no command": {
 			faults: []databrickstest.Fault{{Path: execute, Status: 200, Body: "{}", WorkDone: true}},
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
 			says:   "outcome unknown",
 		},
-		"the answer to execute and then that to destroy is lost": {
+		"the responses to execute and then to destroy are lost": {
 			faults: []databrickstest.Fault{{Path: execute, Reset: true, WorkDone: true}, {Path: destroy, Status: 500, Body: `{"error": "Boom"}`}},
 			do:     func(l *lab, s *v12.Session) error { return run(l.ctx, s) },
-			says:   "Boom", kept: -1, // until Close tries again
+			says:   "Boom", kept: -1, // until Close is called again
 		},
 		"the context ends while execute is under way": {
 			faults: []databrickstest.Fault{{Path: execute, Latency: time.Second}},
@@ -424,7 +424,7 @@ func TestSession_leavesNothing(t *testing.T) {
 			},
 			is: context.DeadlineExceeded, says: "Boom",
 		},
-		"cancel is answered late": {
+		"the response to cancel is late": {
 			faults: []databrickstest.Fault{{Path: cancel, Status: 503}, {Path: cancel, Reset: true}},
 			do: func(l *lab, s *v12.Session) error {
 				ctx, stop := context.WithTimeout(l.ctx, time.Minute)
@@ -482,7 +482,7 @@ func TestSession_leavesNothing(t *testing.T) {
 	}
 }
 
-// A session that does not come into being leaves no context.
+// If NewSession fails, it leaves no context behind.
 func TestClient_NewSession_leavesNothing(t *testing.T) {
 	const create, status = "/api/1.2/contexts/create", "/api/1.2/contexts/status"
 	within := func(d time.Duration) func(l *lab) (context.Context, context.CancelFunc) {
@@ -496,7 +496,7 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 		is       error
 		says     string
 		left     int
-		quiet    bool // nothing is sent
+		quiet    bool // no request is sent
 	}{
 		"the context fails": {
 			fault: databrickstest.Fault{Path: status, Skip: 1, Times: -1, Status: 200, Body: `{"id": "1", "status": "Error"}`},
@@ -512,9 +512,9 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 			ctx:   within(time.Millisecond), is: context.DeadlineExceeded,
 		},
 		"the context was over before": {ctx: within(-1), is: context.DeadlineExceeded, quiet: true},
-		"the answer to create is lost": {
+		"the response to create is lost": {
 			fault: databrickstest.Fault{Path: create, Reset: true, WorkDone: true},
-			says:  "a context may remain on cluster", left: 1, // nobody can know which
+			says:  "a context may remain on cluster", left: 1, // its ID is unknown
 		},
 		"the cluster is unknown": {
 			cluster: func(*lab) string { return "none" }, is: fs.ErrNotExist, says: "Unknown cluster id none",
@@ -569,13 +569,13 @@ func TestClient_NewSession_leavesNothing(t *testing.T) {
 	}
 }
 
-// With every kind of fault at every request in turn, a command runs once at most,
-// a good result means that it did, and nothing is left.
+// Every kind of fault is injected into each request in turn. A command runs at most
+// once. If Run succeeds, the command ran. Nothing is left behind.
 func TestSession_faultAtEachRequest(t *testing.T) {
 	for name, fault := range map[string]databrickstest.Fault{
 		"refused":           {Refuse: true},
 		"reset":             {Reset: true},
-		"answer lost":       {Reset: true, WorkDone: true},
+		"response lost":     {Reset: true, WorkDone: true},
 		"502":               {Status: 502},
 		"502 after work":    {Status: 502, WorkDone: true},
 		"429":               {Status: 429, RetryAfter: "3"},
@@ -658,8 +658,8 @@ func TestSession_contextGone(t *testing.T) {
 		assert.EqualValues(l, 21, l.ran.Load())
 		l.requireLeft(1, 0)
 
-		// A command whose name was lost takes the context with it, and the next one
-		// gets another.
+		// If the ID of a command is lost, the session destroys the context. The
+		// next command gets a new one.
 		l.server.Inject(databrickstest.Fault{Path: "/api/1.2/commands/execute", Reset: true, WorkDone: true})
 		_, err = session.Run(l.ctx, "1h")
 		_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
@@ -674,7 +674,7 @@ func TestSession_contextGone(t *testing.T) {
 	})
 }
 
-// Servers that say that a context is disconnected keep it.
+// Some servers keep a context that they report as disconnected.
 func TestSession_contextDisconnected(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session(v12.WithAutoRecreate())
@@ -710,7 +710,7 @@ func TestSession_manyAtOnce(t *testing.T) {
 	})
 }
 
-// One goroutine that gives up does not disturb the others.
+// If one goroutine stops waiting, others are not affected.
 func TestSession_oneOfManyGivesUp(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session()
@@ -733,7 +733,7 @@ func TestSession_oneOfManyGivesUp(t *testing.T) {
 	})
 }
 
-// A command is noticed soon after its end, and costs few looks.
+// The end of a command is noticed soon, and with few polls.
 func TestSession_pace(t *testing.T) {
 	for _, row := range []struct {
 		takes, late time.Duration
@@ -760,7 +760,7 @@ func TestSession_pace(t *testing.T) {
 	}
 }
 
-// A command that waits behind others is noticed soon after its own end.
+// The end of a queued command is noticed soon, too.
 func TestSession_pace_behindOthers(t *testing.T) {
 	inLab(t, func(l *lab) {
 		session := l.session()
@@ -779,7 +779,7 @@ func TestSession_pace_behindOthers(t *testing.T) {
 	})
 }
 
-// codes are texts that something between here and the cluster might change.
+// codes are texts that a layer between the caller and the cluster might change.
 var codes = map[string]string{
 	"tabs":              "if True:\n\tprint(1)\n\n\n\tprint(2)\t\n",
 	"line ends":         "a = 1\r\nb = 2\r\rc = 3\n\r",
@@ -842,7 +842,7 @@ func TestSession_codeIsSentAsItIs(t *testing.T) {
 	})
 }
 
-// Contexts and commands of one cluster do not exist on another.
+// Contexts and commands of one cluster do not exist on another one.
 func TestCommands_wrongPlace(t *testing.T) {
 	inLab(t, func(l *lab) {
 		other := l.newCluster()
@@ -867,7 +867,7 @@ func TestCommands_wrongPlace(t *testing.T) {
 	})
 }
 
-// A client that only plans has sessions, and nothing happens.
+// In a dry run, a session sends nothing.
 func TestSession_plan(t *testing.T) {
 	var planned []databricks.PlannedCall
 	inLab(t, func(l *lab) {
@@ -893,12 +893,12 @@ func TestSession_plan(t *testing.T) {
 			`/api/1.2/clusters/delete clusterId=1`,
 		}, calls)
 
-		// Waits look once.
+		// Waits poll once.
 		require.NoError(l, l.client.Libraries.WaitAttached(l.ctx, "<id of call 1>", l.cluster))
 	}, databricks.WithPlan(func(c databricks.PlannedCall) { planned = append(planned, c) }))
 }
 
-// Command text is in no error, log or print.
+// No error, log or printed value contains the text of a command.
 func TestSession_codeIsNotShown(t *testing.T) {
 	const canary = "c4nary"
 	var shown strings.Builder

@@ -61,7 +61,7 @@ func readTable(r *Results) (*Table, error) {
 	return t, nil
 }
 
-// typeName is the short form of a Spark type in JSON.
+// typeName converts a Spark type in JSON to its short form.
 func typeName(schema any) string {
 	switch v := schema.(type) {
 	case string:
@@ -99,7 +99,7 @@ func (e *ScanError) Error() string {
 	return redact.Line(fmt.Sprintf("databricks: row %d, column %s: %s", e.Row, e.Column, e.Problem), maxText)
 }
 
-// errNoTable is the error of what is asked of the table of a text, say.
+// errNoTable is the error for a result that is not a table, such as text.
 var errNoTable = errors.New("databricks: the result is not a table; Result.Type says what it is")
 
 // Scan copies the values of a row into dest, which has a pointer for each
@@ -155,7 +155,7 @@ func Rows[T any](t *Table) ([]T, error) {
 	}
 	rows := make([]T, len(t.Rows))
 	of := reflect.TypeFor[T]()
-	var fields [][]int // for each column, where its field is in T
+	var fields [][]int // index of the field in T, for each column
 	if of.Kind() == reflect.Struct && of != reflect.TypeFor[time.Time]() {
 		visible := reflect.VisibleFields(of)
 		for _, column := range t.Columns {
@@ -187,7 +187,7 @@ func Rows[T any](t *Table) ([]T, error) {
 	return rows, nil
 }
 
-// fieldName is the name of a field for package json, and empty if it has none.
+// fieldName returns the name of a field in encoding/json, or an empty string.
 func fieldName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	switch {
@@ -199,10 +199,10 @@ func fieldName(f reflect.StructField) string {
 	return f.Name
 }
 
-// timeForms are the forms in which clusters write times.
+// timeForms are the time formats of clusters.
 var timeForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999", time.DateOnly}
 
-// assign puts a value into a Go variable.
+// assign stores a value in a Go variable.
 func assign(to reflect.Value, value any) error {
 	if value == nil {
 		to.SetZero()
@@ -271,7 +271,7 @@ func assign(to reflect.Value, value any) error {
 	return nil
 }
 
-// integer is a numeral without a fraction of zeros.
+// integer returns a numeral without a fraction that consists of zeros.
 func integer(numeral string) string {
 	whole, fraction, _ := strings.Cut(numeral, ".")
 	if strings.Trim(fraction, "0") == "" {
@@ -280,7 +280,7 @@ func integer(numeral string) string {
 	return numeral
 }
 
-// describe is a value as a message shows it.
+// describe formats a value for a message.
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:

@@ -13,22 +13,21 @@ import (
 )
 
 const (
-	// cleanup bounds the time to stop a command, or to destroy a context, that
-	// nobody waits for any longer.
+	// cleanup is the maximum time for stopping a command or destroying a context
+	// after the caller stopped waiting.
 	cleanup = 15 * time.Second
 
-	// patience bounds how long a session waits for the ID of what it just created
-	// after the caller's context ended. The ID is needed to stop or destroy it.
+	// patience is how long a session waits for the ID of a new object after the
+	// caller's context ended. It needs the ID to stop or destroy the object.
 	patience = 2 * time.Second
 
-	// maxText bounds what the service said as part of an error's message, in bytes.
+	// maxText is the maximum length in bytes of the service's text in an error.
 	maxText = 500
 )
 
-// watch gets the status of something until its caller has seen enough, and yields
-// it whenever its state has changed. It goes on after polls that fail, as
-// judgePoll decides, for a time that grows with the wait. In a dry run, it polls
-// once.
+// watch polls until its consumer stops. It yields the first status and then each
+// status whose state differs. After a failed poll it continues as judgePoll
+// decides, for a time that grows with the wait. In a dry run, it polls once.
 func watch[T any, S comparable](ctx context.Context, c *Client, get func(context.Context) (*T, error), state func(*T) S) iter.Seq2[*T, error] {
 	return poll.Watch[T]{
 		Get:          get,
@@ -40,7 +39,7 @@ func watch[T any, S comparable](ctx context.Context, c *Client, get func(context
 	}.All(ctx)
 }
 
-// judgePoll says what a failed poll means for the wait.
+// judgePoll decides what a failed poll means for the wait.
 func judgePoll(err error, before bool) poll.Verdict {
 	if _, wrong := errors.AsType[*databricks.ArgumentError](err); wrong || errors.Is(err, fs.ErrNotExist) {
 		return poll.Final
@@ -52,10 +51,10 @@ func judgePoll(err error, before bool) poll.Verdict {
 	return poll.JudgeStatus(status, before)
 }
 
-// outlive returns a context that ends a little later than ctx, and with its cause.
+// outlive returns a context that ends shortly after ctx, with the same cause.
 func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	base, release := context.WithoutCancel(ctx), func() {}
-	if deadline, ok := ctx.Deadline(); ok { // so that no pause is begun that is too long
+	if deadline, ok := ctx.Deadline(); ok { // so that no pause starts that ends after the deadline
 		base, release = context.WithDeadline(base, deadline.Add(patience))
 	}
 	long, cancel := context.WithCancelCause(base)
@@ -70,8 +69,8 @@ func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// ended makes err match why ctx is over, if it is. The cause of ctx says nothing
-// else about what ended.
+// ended makes err match the error of ctx, if ctx has ended. The cause of ctx does
+// not describe the operation.
 func ended(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
