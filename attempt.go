@@ -122,7 +122,7 @@ func (a *attempt) receive(resp *http.Response) {
 		}
 		a.rejection, a.requestID = err, err.RequestID
 	case *response.Failure:
-		a.transient, a.lost = err.BrokeOff, err.Lost
+		a.transient, a.lost = err.Interrupted, err.Lost
 	}
 }
 

@@ -356,7 +356,7 @@ func TestRetry_budget(t *testing.T) {
 	}
 	notReady := respond(400, `{"error_code":"BAD_REQUEST","message":"Current organization 7 does not have any associated worker environments"}`)
 	for name, failure := range map[string]func(*http.Request) (*http.Response, error){
-		"refused": refused, "429": respond(429, ""), "429 at once": respond(429, "", "Retry-After", "0"), "not ready": notReady, "503 with Retry-After": respond(503, "", "Retry-After", "2"),
+		"refused": refused, "429": respond(429, ""), "429 immediately": respond(429, "", "Retry-After", "0"), "not ready": notReady, "503 with Retry-After": respond(503, "", "Retry-After", "2"),
 	} {
 		for _, row := range []struct {
 			policy    RetryPolicy
@@ -545,8 +545,8 @@ func TestAttempt_causeOfTheContextDecidesNothing(t *testing.T) {
 	other := &APIError{Method: "GET", Path: "/other", StatusCode: 404, Code: ErrResourceDoesNotExist}
 	for _, r := range []Request{aWrite, post("/x").required("id", "1").treatAsSuccess(ErrResourceDoesNotExist)} {
 		for name, first := range map[string]func(http.ResponseWriter){
-			"at once":    nil,
-			"in a retry": func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
+			"immediately": nil,
+			"in a retry":  func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
 		} {
 			if first != nil && !r.Idempotent {
 				continue

@@ -156,7 +156,7 @@ func TestNewClient_badSettings(t *testing.T) {
 		{".netrc missing", []Option{good[0], WithNetrc(filepath.Join(home, "none"))}, []string{"netrc file: open " + filepath.Join(home, "none")}},
 		{".netrc without the host", []Option{good[0], WithNetrc(file("n1", "machine other login token password "+secret))}, []string{"n1", "w.example.com"}},
 		{".netrc malformed", []Option{good[0], WithNetrc(file("n2", "machine w.example.com login token password \""+secret))}, []string{"n2"}},
-		{"all at once", []Option{WithHost("ftp://x"), WithToken(""), WithRateLimit(-1, 1)}, []string{"WithHost", "WithToken", "WithRateLimit"}},
+		{"all together", []Option{WithHost("ftp://x"), WithToken(""), WithRateLimit(-1, 1)}, []string{"WithHost", "WithToken", "WithRateLimit"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c, err := NewClient(row.opts...)

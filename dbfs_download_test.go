@@ -60,10 +60,10 @@ func TestDBFS_Download(t *testing.T) {
 	for _, size := range []int{0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 2*mebibyte + 12345} {
 		data := noise(size)
 		put(t, client, "/f", data)
-		for _, parallel := range []int{0, 2} {
-			t.Run(fmt.Sprintf("%d bytes, %d at once", size, parallel), func(t *testing.T) {
+		for _, concurrency := range []int{0, 2} {
+			t.Run(fmt.Sprintf("%d bytes, concurrency %d", size, concurrency), func(t *testing.T) {
 				var last [2]int64
-				opts := databricks.DownloadOptions{Concurrency: parallel, Progress: func(done, total int64) { last = [2]int64{done, total} }}
+				opts := databricks.DownloadOptions{Concurrency: concurrency, Progress: func(done, total int64) { last = [2]int64{done, total} }}
 
 				var buffer bytes.Buffer
 				require.NoError(t, client.DBFS.Download(t.Context(), "dbfs:/f", &buffer, opts))

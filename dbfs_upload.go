@@ -96,12 +96,12 @@ const (
 // upload succeeded.
 //
 // If the response to a request that replaces a file is lost, Upload waits up to
-// 30 seconds until the new file is there. Otherwise it fails with an
+// 30 seconds until the new file exists. Otherwise it fails with an
 // [*OutcomeUnknownError], because the service may still replace the file later.
-// So whatever you write to the path after Upload succeeded stays. There are two
-// exceptions. A lost request to create a file may create it again after you
-// delete it. A file that got the same content less than a minute before counts
-// as the new file.
+// After Upload succeeds, late requests do not change what you write to the path.
+// There are two exceptions. A lost request to create a file may create it again
+// after you delete it. If the file already had the same content less than a
+// minute before the upload, Upload takes it for the new file.
 //
 // If it is unknown whether a block arrived, Upload starts over if it can read
 // the source again. Otherwise it fails with an [*OutcomeUnknownError]. If the

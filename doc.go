@@ -140,11 +140,10 @@
 // idempotent, too. Clusters.Create, Jobs.RunNow and Jobs.SubmitRun generate a
 // token if the caller sets none.
 //
-// An error page of a proxy that reads plain HTTP is the proxy's and not an
-// [*APIError]. An empty object ({}) is a response whose fields are unset, as
-// servers leave out fields that they have no value for. It counts as a lost
-// response only where it must name what was created, or has no content that was
-// asked for.
+// If a proxy that reads plain HTTP sends its own error page, the error is not an
+// [*APIError]. An empty object ({}) is a response with unset fields, because
+// servers omit fields without a value. It counts as a lost response only if the
+// response must identify a new object or contain the requested content.
 //
 // "Outcome unknown" is an [*OutcomeUnknownError]. It is the only error after
 // which a change may have taken effect. After any other error of a call, the

@@ -500,7 +500,7 @@ func faults() []databrickstest.Fault {
 		{Name: "503 before", Status: 503},
 		{Name: "503 after", Status: 503, WorkDone: true},
 		{Name: "504 after", Status: 504, WorkDone: true},
-		{Name: "truncated at once", Truncate: true},
+		{Name: "truncated immediately", Truncate: true},
 		{Name: "truncated", Truncate: true, Keep: 1},
 		{Name: "slow body", BytesPerSecond: 100_000},
 		{Name: "redirect", Redirect: "https://elsewhere.example.com/login.html"},

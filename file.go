@@ -10,13 +10,12 @@ import (
 	"github.com/go-databricks/databricks/internal/errs"
 )
 
-// A File is a file of DBFS or of a volume that is open for reading. It implements
-// [fs.File] and further interfaces. Only ReadAt and Stat are safe for concurrent
-// use.
+// A File is an open file in DBFS or in a volume. It implements [fs.File] and
+// further interfaces. Only ReadAt and Stat are safe for concurrent use.
 //
-// A read fails with [ErrSourceChanged] if it finds that the file was replaced
-// or modified after it was opened. It finds this if the size has changed, and
-// at the end of a sequential read without Seek.
+// A read fails with [ErrSourceChanged] if it detects that the file was replaced or
+// modified after it was opened. Any read may detect that the size has changed. A
+// sequential read without Seek also detects other changes when it reaches the end.
 type File struct {
 	ctx    context.Context
 	remote *remoteFile

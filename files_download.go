@@ -158,7 +158,7 @@ func (v *volumeFile) copySpan(ctx context.Context, f *remoteFile, s span, w io.W
 		switch rejection, _ := errors.AsType[*APIError](err); {
 		case err == nil && s.length == 0:
 			return nil
-		case err == nil, ok && broken.BrokeOff && s.offset-before >= goodProgress && ctx.Err() == nil:
+		case err == nil, ok && broken.Interrupted && s.offset-before >= goodProgress && ctx.Err() == nil:
 		case rejection == nil:
 			return err
 		case f.known:

@@ -141,7 +141,7 @@ func TestJobs_wire(t *testing.T) {
 		wire: []wireStep{{"GET /api/2.0/jobs/get?job_id=7", "", `404 {"message": "Job 7 does not exist."}`}},
 		is:   fs.ErrNotExist,
 	}, {
-		name: "list reads all jobs of 2.0 at once",
+		name: "list reads all jobs of 2.0 in one request",
 		call: func(ctx context.Context, c *Client) (any, error) { return c.Jobs.List(ctx, ListJobs{}) },
 		wire: []wireStep{{"GET /api/2.0/jobs/list", "", `{"jobs": [{"job_id": 2, "settings": {"name": "b"}}, {"job_id": 1}]}`}},
 		want: []Job{{JobID: 2, Settings: JobSettings{Name: "b"}}, {JobID: 1}},

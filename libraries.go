@@ -180,9 +180,9 @@ func (s *LibrariesService) ClusterStatus(ctx context.Context, clusterID string) 
 	return do[ClusterLibraryStatuses](ctx, s.client, get("/api/2.0/libraries/cluster-status").required("cluster_id", clusterID))
 }
 
-// Install requests the installation of libraries on a cluster. It returns at
-// once. [LibrariesService.WaitInstalled] waits for the result. A cluster that
-// is not running installs the libraries when it starts. Installing a library
+// Install requests the installation of libraries on a cluster. It returns
+// immediately. [LibrariesService.WaitInstalled] waits for the result. A cluster
+// that is not running installs the libraries when it starts. Installing a library
 // again has no effect, so the client retries the call. Install fails with
 // [ErrResourceDoesNotExist] if the cluster does not exist.
 func (s *LibrariesService) Install(ctx context.Context, clusterID string, libraries []Library) error {

@@ -19,14 +19,14 @@ import (
 // traces and metrics. Functions that are nil are not called. The others may be
 // called from any number of goroutines.
 //
-// A start function may return a context derived from its argument, for example
-// with a span. Everything that starts later in the call or attempt uses this
-// context. The end function receives it, too. An observer cannot change what a
-// call does.
+// A start function may return a context derived from its argument, for example with
+// a span. Everything that starts later in the call or attempt uses this context.
+// The end function receives it, too. An observer cannot change the behavior of a
+// call.
 //
-// Requests to presigned URLs of the cloud's storage are reported as well. Their
-// operations begin with storage/. The client does not report invalid arguments,
-// planned calls of a dry run or requests for tokens.
+// Requests to presigned URLs of cloud storage are reported as well. The names of
+// their operations start with storage/. The client does not report invalid
+// arguments, planned calls of a dry run or requests for tokens.
 type Observer struct {
 	CallStart    func(ctx context.Context, call CallInfo) context.Context
 	CallEnd      func(ctx context.Context, call CallInfo)

@@ -396,9 +396,9 @@ func (s *PermissionsService) Revoke(ctx context.Context, in RevokePermission) (*
 	return after, err
 }
 
-// revoke reads the permissions on an object and sets those that are not of who.
-// The client does not retry the second request after a lost response, because
-// the list would undo what somebody else changed since.
+// revoke reads the permissions on an object and sets all except those of who. The
+// client does not retry the second request after a lost response, because the list
+// would undo changes that somebody else made in the meantime.
 func (s *PermissionsService) revoke(ctx context.Context, in RevokePermission, who AccessControl) (*ObjectPermissions, error) {
 	current, err := s.Get(ctx, in.Object, in.ID)
 	if err != nil {

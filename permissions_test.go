@@ -116,7 +116,7 @@ func TestPermissions_wire(t *testing.T) {
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{PermissionLevel: CanView}}}),
 		is:   fs.ErrInvalid, fails: "set exactly one of them",
 	}, {
-		name: "two at once",
+		name: "two in one call",
 		call: update(UpdatePermissions{PermissionsOnJobs, "12", []AccessControl{{UserName: "u", GroupName: "g", PermissionLevel: CanView}}}),
 		is:   fs.ErrInvalid, fails: "have 2 values",
 	}, {

@@ -391,7 +391,7 @@ func TestRateLimit_sharedByRetries(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, c.Do(ctx, aRead, nil))
 		require.NoError(t, c.Do(ctx, aRead, nil))
-		assert.InDelta(t, 1.5, time.Since(start).Seconds(), 0.01, "four requests, two a second, the first at once")
+		assert.InDelta(t, 1.5, time.Since(start).Seconds(), 0.01, "four requests, two a second, the first immediately")
 
 		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

@@ -75,16 +75,16 @@ func (t *CreatedToken) validate() error { return named("token_value", t.TokenVal
 // use it too.
 func (t CreatedToken) LogValue() slog.Value { return slog.AnyValue(t.TokenInfo) }
 
-// Create creates a token for the caller. It fails with [ErrQuotaExceeded] if
-// the caller has too many tokens (600). It fails with [ErrPermissionDenied] or
+// Create creates a token for the caller. It fails with [ErrQuotaExceeded] if the
+// caller has too many tokens (600). It fails with [ErrPermissionDenied] or
 // [ErrFeatureDisabled] if the workspace does not allow tokens. A second call
-// creates a second token, so the client does not retry after a lost response.
-// To find a token whose response was lost, look for its comment in List.
+// creates a second token, so the client does not retry after a lost response. You
+// can then find the token by its comment in List.
 func (s *TokensService) Create(ctx context.Context, in CreateToken) (*CreatedToken, error) {
 	return do[CreatedToken](ctx, s.client, post("/api/2.0/token/create").params(in))
 }
 
-// List returns the caller's tokens that are valid.
+// List returns the caller's valid tokens.
 func (s *TokensService) List(ctx context.Context) ([]TokenInfo, error) {
 	response, err := do[struct {
 		TokenInfos []TokenInfo `json:"token_infos"`

@@ -86,7 +86,7 @@ func readIDToken(path string) (string, error) {
 		return "", fmt.Errorf("ID token: %w", err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxAnswer))
+	content, err := io.ReadAll(io.LimitReader(file, maxResponse))
 	if err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
 	}

@@ -161,7 +161,7 @@ func run(ctx context.Context, env []string, path string, args ...string) ([]byte
 type limitedBuffer struct{ bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if room := maxAnswer - b.Len(); room > 0 {
+	if room := maxResponse - b.Len(); room > 0 {
 		b.Buffer.Write(p[:min(len(p), room)])
 	}
 	return len(p), nil

@@ -24,7 +24,7 @@ const (
 	retryBound   = time.Minute // no attempt starts after this time
 	firstPause   = 500 * time.Millisecond
 	longestPause = 20 * time.Second
-	maxAnswer    = 1 << 20
+	maxResponse  = 1 << 20
 )
 
 // A requester sends token requests. It has its own retries, separate from those of
@@ -141,7 +141,7 @@ func (q *requester) attempt(ctx context.Context, t tokenRequest, u *url.URL) (*t
 		return nil, err
 	}
 	defer resp.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
 		return nil, err
 	}

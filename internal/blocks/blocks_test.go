@@ -18,7 +18,7 @@ import (
 
 func TestDecode(t *testing.T) {
 	for _, tt := range []struct {
-		name, reply, want string
+		name, response, want string
 	}{
 		{"as the service sends it", `{"bytes_read":5,"data":"aGVsbG8="}`, "hello"},
 		{"the other order", `{"data":"aGVsbG8=","bytes_read":5}`, "hello"},
@@ -37,7 +37,7 @@ func TestDecode(t *testing.T) {
 		{"an escaped name", `{"bytes_read":5,"d\u0061ta":"aGVsbG8="}`, "hello"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, r := range []io.Reader{strings.NewReader(tt.reply), iotest.OneByteReader(strings.NewReader(tt.reply)), iotest.DataErrReader(strings.NewReader(tt.reply))} {
+			for _, r := range []io.Reader{strings.NewReader(tt.response), iotest.OneByteReader(strings.NewReader(tt.response)), iotest.DataErrReader(strings.NewReader(tt.response))} {
 				dst := make([]byte, len(tt.want)) // no spare room
 				n, err := Decode(r, dst)
 				require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestDecode_refused(t *testing.T) {
-	for reply, want := range map[string]string{
+	for response, want := range map[string]string{
 		``:                                     "unexpected EOF",
 		`{`:                                    "unexpected EOF",
 		`{"bytes_read":5,"data`:                "unexpected EOF",
@@ -86,10 +86,10 @@ func TestDecode_refused(t *testing.T) {
 		`{"data":"` + strings.Repeat("A", 1376) + `"}`: "it has more than the 1024 requested bytes",
 	} {
 		dst := make([]byte, 1024)
-		_, err := Decode(strings.NewReader(reply), dst)
-		assert.EqualError(t, err, want, reply)
-		_, err = Decode(iotest.OneByteReader(strings.NewReader(reply)), dst)
-		assert.Error(t, err, "byte by byte: %s", reply)
+		_, err := Decode(strings.NewReader(response), dst)
+		assert.EqualError(t, err, want, response)
+		_, err = Decode(iotest.OneByteReader(strings.NewReader(response)), dst)
+		assert.Error(t, err, "byte by byte: %s", response)
 	}
 }
 
@@ -113,9 +113,9 @@ func TestDecode_largeReplies(t *testing.T) {
 		text := base64.StdEncoding.EncodeToString(want)
 		for _, form := range []string{text, strings.ReplaceAll(text, "/", `\/`), strings.ReplaceAll(text, "/", `\u002f`)} {
 			for _, step := range []int{1 << 20, 4093, textSize - 1} {
-				reply := fmt.Sprintf(`{"bytes_read":%d,"data":"%s"}`, size, form)
+				response := fmt.Sprintf(`{"bytes_read":%d,"data":"%s"}`, size, form)
 				dst := make([]byte, size)
-				n, err := Decode(&stepReader{strings.NewReader(reply), step}, dst)
+				n, err := Decode(&stepReader{strings.NewReader(response), step}, dst)
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(want, dst[:n]), "%d bytes in steps of %d", size, step)
 			}
@@ -143,11 +143,11 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(seed), 7)
 	}
-	f.Fuzz(func(t *testing.T, reply []byte, step int) {
+	f.Fuzz(func(t *testing.T, response []byte, step int) {
 		dst := make([]byte, 64)
-		n, err := Decode(bytes.NewReader(reply), dst)
+		n, err := Decode(bytes.NewReader(response), dst)
 		small := make([]byte, 64)
-		m, stepErr := Decode(&stepReader{bytes.NewReader(reply), max(1, step)}, small)
+		m, stepErr := Decode(&stepReader{bytes.NewReader(response), max(1, step)}, small)
 		require.Equal(t, err == nil, stepErr == nil, "the size of reads matters: %v, %v", err, stepErr)
 		if err != nil {
 			require.Zero(t, n)
@@ -156,7 +156,7 @@ func FuzzDecode(f *testing.F) {
 		require.Equal(t, dst[:n], small[:m])
 		// encoding/json must decode accepted text in the same way.
 		var members map[string]json.RawMessage
-		require.NoError(t, json.Unmarshal(reply, &members))
+		require.NoError(t, json.Unmarshal(response, &members))
 		var want []byte
 		if text, ok := members["data"]; ok {
 			require.NoError(t, json.Unmarshal(text, &want))
@@ -170,13 +170,13 @@ func BenchmarkDecode(b *testing.B) {
 	for i := range data {
 		data[i] = byte(i * 7)
 	}
-	reply := fmt.Appendf(nil, `{"bytes_read":%d,"data":"%s"}`, Size, base64.StdEncoding.EncodeToString(data))
+	response := fmt.Appendf(nil, `{"bytes_read":%d,"data":"%s"}`, Size, base64.StdEncoding.EncodeToString(data))
 	b.Run("straight", func(b *testing.B) {
 		dst := make([]byte, Size)
 		b.SetBytes(Size)
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Decode(bytes.NewReader(reply), dst); err != nil {
+			if _, err := Decode(bytes.NewReader(response), dst); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -186,7 +186,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var v struct{ Data []byte }
-			if err := json.NewDecoder(bytes.NewReader(reply)).Decode(&v); err != nil {
+			if err := json.NewDecoder(bytes.NewReader(response)).Decode(&v); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -322,7 +322,7 @@ func (x *check) input(area *Area, op Operation, row Row, m *method, place string
 
 // output compares the result of a method with the response.
 func (x *check) output(area *Area, op Operation, row Row, m *method, place string) {
-	reply, inner := area.Types[op.Response], strings.Fields(row.Inner)
+	response, inner := area.Types[op.Response], strings.Fields(row.Inner)
 	covered := map[string]bool{}
 	out := m.result
 	if row.Out != nil {
@@ -332,8 +332,8 @@ func (x *check) output(area *Area, op Operation, row Row, m *method, place strin
 		covered[f.Name] = true
 		x.field(area, op.Response, f, out, false)
 	} else if out != nil {
-		if deref(out).Kind() != reflect.Struct || len(reply) == 0 {
-			x.problem(place, "%s returns %v; the response is %s", row.Go, out, describe(reply))
+		if deref(out).Kind() != reflect.Struct || len(response) == 0 {
+			x.problem(place, "%s returns %v; the response is %s", row.Go, out, describe(response))
 		} else {
 			x.object(area, op.Response, deref(out), false, covered, inner)
 			x.trip(place, area, op.Response, deref(out))

@@ -159,7 +159,7 @@ func TestChecker_finds(t *testing.T) {
 		"a plain argument that Go has not": {func(c *Checker) {
 			c.Areas[0].Types["Delete"] = append(c.Areas[0].Types["Delete"], Field{Name: "force", Type: "bool"})
 		}, "telescopes.Delete.force: is no argument of Telescopes.Delete"},
-		"a member of the reply that Go has not": {func(c *Checker) {
+		"a member of the response that Go has not": {func(c *Checker) {
 			c.Areas[0].Types["Telescope"] = append(c.Areas[0].Types["Telescope"], Field{Name: "size", Type: "int32"})
 		}, "telescopes.Telescope.size: is not in what Telescopes.Get returns"},
 		"a string that is a bool":        {func(c *Checker) { field(c, "Telescope", "busy").Type = "string" }, "telescopes.Telescope.busy: is string; bool is not valid: want a string"},
@@ -182,13 +182,13 @@ func TestChecker_finds(t *testing.T) {
 		"a row without operation": {func(c *Checker) {
 			c.Rows = append(c.Rows, Row{Call: "POST /aim", Go: "Telescopes.Aim"})
 		}, "POST /aim: is not an operation in scope of the contract"},
-		"a row without method":           {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: the method Telescopes.Remove does not exist"},
-		"a row without service":          {func(c *Checker) { c.Rows[3].Go = "Cameras.Delete" }, "telescopes POST /delete: the client has no field Cameras"},
-		"a result that is not the reply": {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the response is an object of telescopes, next_page_token"},
-		"an unnamed parameter":           {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: parameter 1 has no JSON name (Args)"},
-		"a parameter of a wrong name":    {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
-		"fields that JSON does not have": {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, got <nil>"},
-		"an enum that stands alone":      {func(c *Checker) { c.Areas[0].Enums["Colour"] = []string{"RED"} }, "telescopes.Colour: is an enum without a field; Enums must name its Go type"},
+		"a row without method":              {func(c *Checker) { c.Rows[3].Go = "Telescopes.Remove" }, "telescopes POST /delete: the method Telescopes.Remove does not exist"},
+		"a row without service":             {func(c *Checker) { c.Rows[3].Go = "Cameras.Delete" }, "telescopes POST /delete: the client has no field Cameras"},
+		"a result that is not the response": {func(c *Checker) { c.Rows[2].Inner = "page_token" }, "telescopes GET /list: Telescopes.All returns []contract.telescope; the response is an object of telescopes, next_page_token"},
+		"an unnamed parameter":              {func(c *Checker) { c.Rows[3].Args = "" }, "telescopes POST /delete: Telescopes.Delete: parameter 1 has no JSON name (Args)"},
+		"a parameter of a wrong name":       {func(c *Checker) { c.Rows[3].Args = "id" }, "telescopes POST /delete: Telescopes.Delete: the request has no id"},
+		"fields that JSON does not have":    {func(c *Checker) { c.Rows[0].In = hijacked{} }, "telescopes POST /create: contract.hijacked does not survive JSON: .name: want sample-name, got <nil>"},
+		"an enum that stands alone":         {func(c *Checker) { c.Areas[0].Enums["Colour"] = []string{"RED"} }, "telescopes.Colour: is an enum without a field; Enums must name its Go type"},
 		"a value of one": {func(c *Checker) {
 			c.Areas[0].Enums["Colour"] = []string{"RED"}
 			c.Enums = map[string]any{"telescopes.Colour": ready}

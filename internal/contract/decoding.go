@@ -17,10 +17,10 @@ import (
 // A mutation is a response that deviates from the contract, and what a client must
 // still return of it.
 type mutation struct {
-	name  string
-	reply any
-	want  any    // the response without what the client cannot decode; not checked if cut is set
-	hit   string // the removed member of the response itself; empty otherwise
+	name     string
+	response any
+	want     any    // the response without what the client cannot decode; not checked if cut is set
+	hit      string // the removed member of the response itself; empty otherwise
 }
 
 // unknown is a value that no client knows, of an enum or in place of a text.
@@ -28,10 +28,10 @@ const unknown, number = "BRAND_NEW_VALUE", json.Number("1234567")
 
 // mutations changes each place of a response in every way that a client must
 // tolerate. It does not change nested types in seen again.
-func (a *Area) mutations(typ string, reply any, seen map[string]bool) iter.Seq[mutation] {
+func (a *Area) mutations(typ string, response any, seen map[string]bool) iter.Seq[mutation] {
 	return func(yield func(mutation) bool) {
-		m := &mutator{Area: a, seen: seen, root: reply, yield: yield}
-		m.is("the whole", nil, "object<"+typ+">", reply)
+		m := &mutator{Area: a, seen: seen, root: response, yield: yield}
+		m.is("the whole", nil, "object<"+typ+">", response)
 	}
 }
 
@@ -49,11 +49,11 @@ type gone struct{}
 // is adds mutations of the value at a path, which has a type of the contract.
 func (m *mutator) is(name string, path []any, typ string, v any) {
 	kind, of := parse(typ)
-	set := func(how string, reply, want any) {
+	set := func(how string, response, want any) {
 		if m.ended {
 			return
 		}
-		made := mutation{name: name + ": " + how, reply: replaced(m.root, path, reply), want: replaced(m.root, path, want)}
+		made := mutation{name: name + ": " + how, response: replaced(m.root, path, response), want: replaced(m.root, path, want)}
 		if len(path) == 1 && want == (gone{}) {
 			made.hit, _ = path[0].(string)
 		}
@@ -234,7 +234,7 @@ func (s *Suite) Decoding(t *testing.T) {
 					}
 					name := s.Names[op.Key()]
 					for m := range area.mutations(op.Response, full, seen) {
-						check(m.name, encode(m.reply), m.want, name != "" && m.hit == name)
+						check(m.name, encode(m.response), m.want, name != "" && m.hit == name)
 					}
 					check("an empty object", "{}", empty(full), name != "")
 					check("nothing", "", empty(full), name != "")
@@ -248,7 +248,7 @@ func (s *Suite) Decoding(t *testing.T) {
 			t.Errorf("Names: the call %s does not exist", call)
 		}
 	}
-	t.Logf("%d replies", tried)
+	t.Logf("%d responses", tried)
 }
 
 // empty returns an empty value of the kind of v.

@@ -212,7 +212,7 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 // required arguments in their places, and returns everything in the response.
 func (s *Suite) Calls(t *testing.T) {
 	c := s.Checker()
-	reply := func(area *Area, op Operation, row Row) any {
+	response := func(area *Area, op Operation, row Row) any {
 		return area.Sample(op.Response, func(typ string, f Field) bool {
 			if c.departs(area, typ, f) {
 				return false
@@ -222,7 +222,7 @@ func (s *Suite) Calls(t *testing.T) {
 		})
 	}
 	s.each(t, func(area *Area, op Operation, row Row) (int, string, string) {
-		text, err := json.Marshal(reply(area, op, row))
+		text, err := json.Marshal(response(area, op, row))
 		if err != nil {
 			t.Error(err)
 		}
@@ -249,7 +249,7 @@ func (s *Suite) Calls(t *testing.T) {
 		if result == nil || op.Response == "" {
 			return
 		}
-		want := reply(area, op, row)
+		want := response(area, op, row)
 		if f, ok := Member(area, op, row, reflect.TypeOf(result)); ok && f.Name != "[]" {
 			want = want.(map[string]any)[f.Name]
 		}

@@ -41,7 +41,7 @@ func TestRead(t *testing.T) {
 		{"an unknown status", 599, [2]string{}, "", Report{Message: "no reason given"}},
 		{"text", 503, [2]string{}, "No webapps are available to handle your request.", Report{Code: "UNKNOWN", Message: "No webapps are available to handle your request."}},
 		{"JSON that is no object", 500, [2]string{}, `["a"]`, Report{Code: "UNKNOWN", Message: `["a"]`}},
-		{"JSON that breaks off", 500, [2]string{}, `{"error_code":"X"`, Report{Code: "UNKNOWN", Message: `{"error_code":"X"`}},
+		{"incomplete JSON", 500, [2]string{}, `{"error_code":"X"`, Report{Code: "UNKNOWN", Message: `{"error_code":"X"`}},
 		{"request id in the message", 500, [2]string{}, `{"message":"oops [ReqId: ab-1]"}`, Report{Message: "oops [ReqId: ab-1]", RequestID: "ab-1"}},
 		{"request id in the header", 500, [2]string{"X-Request-Id", "ab-2"}, `{"message":"oops"}`, Report{Message: "oops", RequestID: "ab-2"}},
 		{"redirect", 302, [2]string{"Location", "https://x.example.com/login?next=secret"}, "",

@@ -99,13 +99,13 @@ func TestCurl(t *testing.T) {
 			asNoted++
 		default:
 			other++
-			t.Logf("%s: we answer %.60q, curl sends %.60q", r.name, r.want, got)
+			t.Logf("%s: we return %.60q, curl sends %.60q", r.name, r.want, got)
 		}
 		if judged {
 			assert.Equal(t, want, got, "%s: curl sends another credential", r.name)
 		}
 	}
-	t.Logf("%d files: curl sends what we answer for %d, what the row says for %d, something else for %d", len(rows), same, asNoted, other)
+	t.Logf("%d files: curl sends what we return for %d, what the row says for %d, something else for %d", len(rows), same, asNoted, other)
 	if !judged {
 		t.Skipf("curl %s was not judged: asked by hand were %s", version, strings.Join(asked, ", "))
 	}

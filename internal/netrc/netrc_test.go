@@ -108,12 +108,12 @@ func TestRead(t *testing.T) {
 }
 
 func TestFile_prints_no_secret(t *testing.T) {
-	file, err := Parse([]byte("machine a.example.com login canary1 password canary2"))
+	file, err := Parse([]byte("machine a.example.com login planted1 password planted2"))
 	require.NoError(t, err)
 	holder := struct{ file *File }{file}
 	for _, value := range []any{file, *file, holder, &holder} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-			assert.NotContains(t, fmt.Sprintf(verb, value), "canary")
+			assert.NotContains(t, fmt.Sprintf(verb, value), "planted")
 		}
 	}
 }

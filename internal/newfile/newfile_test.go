@@ -67,10 +67,10 @@ func TestFile_replaces(t *testing.T) {
 	text, err := os.ReadFile(name)
 	require.NoError(t, err)
 	assert.Equal(t, "new", string(text))
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder"), 0o777))
-	_, err = Create(root, "folder", ".temp", true)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "dir"), 0o777))
+	_, err = Create(root, "dir", ".temp", true)
 	assert.ErrorIs(t, err, fs.ErrExist)
-	assert.ElementsMatch(t, []string{"name", "folder"}, names(t, dir))
+	assert.ElementsMatch(t, []string{"name", "dir"}, names(t, dir))
 }
 
 // Another file may get the name while this one is written.
@@ -84,7 +84,7 @@ func TestFile_meetsAnother(t *testing.T) {
 	assert.Equal(t, []string{"name"}, names(t, dir))
 }
 
-func TestFile_staysInItsFolder(t *testing.T) {
+func TestFile_staysInItsDir(t *testing.T) {
 	dir, root := openRoot(t)
 	outside := t.TempDir()
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))

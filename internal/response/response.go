@@ -14,9 +14,9 @@ import (
 // A Failure is the error for a response with a status of success that is not
 // usable.
 type Failure struct {
-	Err      error
-	BrokeOff bool // it is incomplete; a retry may succeed
-	Lost     bool // the request may have taken effect
+	Err         error
+	Interrupted bool // it is incomplete; a retry may succeed
+	Lost        bool // the request may have taken effect
 }
 
 func (e *Failure) Error() string { return e.Err.Error() }

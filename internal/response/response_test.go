@@ -99,12 +99,12 @@ func TestElements(t *testing.T) {
 		{"empty object", `{}`, nil, nil, nil},
 		{"nothing at all", ``, nil, nil, io.ErrUnexpectedEOF},
 		{"stopped", `{"list":[{"name":"a"},{"name":"stop"},{"name":"c"}]}`, []string{"a", "stop"}, nil, ErrStopped},
-		{"breaks off in an element", `{"list":[{"name":"a"},{"na`, []string{"a"}, nil, io.ErrUnexpectedEOF},
-		{"breaks off between elements", `{"list":[{"name":"a"},`, []string{"a"}, nil, io.ErrUnexpectedEOF},
-		{"breaks off after an element", `{"list":[{"name":"a"}`, []string{"a"}, nil, io.ErrUnexpectedEOF},
-		{"breaks off after the list", `{"list":[{"name":"a"}]`, []string{"a"}, nil, io.ErrUnexpectedEOF},
-		{"breaks off in a key", `{"lis`, nil, nil, io.ErrUnexpectedEOF},
-		{"breaks off before the list", `{"list":`, nil, nil, io.ErrUnexpectedEOF},
+		{"ends in an element", `{"list":[{"name":"a"},{"na`, []string{"a"}, nil, io.ErrUnexpectedEOF},
+		{"ends between elements", `{"list":[{"name":"a"},`, []string{"a"}, nil, io.ErrUnexpectedEOF},
+		{"ends after an element", `{"list":[{"name":"a"}`, []string{"a"}, nil, io.ErrUnexpectedEOF},
+		{"ends after the list", `{"list":[{"name":"a"}]`, []string{"a"}, nil, io.ErrUnexpectedEOF},
+		{"ends in a key", `{"lis`, nil, nil, io.ErrUnexpectedEOF},
+		{"ends before the list", `{"list":`, nil, nil, io.ErrUnexpectedEOF},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			names, rest, err := collect(strings.NewReader(row.text))

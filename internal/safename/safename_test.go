@@ -74,7 +74,7 @@ func FuzzEncode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, other string) {
 		safe := Encode(name)
 		require.Equal(t, name, Decode(safe))
-		require.True(t, filepath.IsLocal(safe), "%q leaves its folder", safe)
+		require.True(t, filepath.IsLocal(safe), "%q leaves its directory", safe)
 		require.NotContains(t, safe, "/")
 		require.Equal(t, Encode(safe) == safe, !strings.Contains(safe, "%{"), "%q", safe)
 		both := EncodeAll([]string{name, other})
