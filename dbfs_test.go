@@ -206,7 +206,7 @@ func TestDBFS_wire(t *testing.T) {
 			return c.DBFS.Read(ctx, ReadBlock{Path: "/a", Offset: 0, Length: 1})
 		},
 		wire:  []wireStep{{"GET /api/2.0/dbfs/read?length=1&path=%2Fa", "", `{"bytes_read": 2, "data": "aA=="}`}},
-		fails: "bytes_read is 2, but data holds 1 bytes",
+		fails: "bytes_read is 2, but data contains 1 bytes",
 	}, {
 		name: "read beyond the end",
 		call: func(ctx context.Context, c *Client) (any, error) {
