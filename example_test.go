@@ -36,6 +36,6 @@ func runReport(ctx context.Context, client *databricks.Client) error {
 	if err != nil {
 		return err
 	}
-	_, err = client.Jobs.WaitRun(ctx, runID) // if the run fails, the error states the reason
+	_, err = client.Jobs.WaitRun(ctx, runID) // if the run fails, the error says why
 	return err
 }

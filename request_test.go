@@ -106,7 +106,7 @@ func TestRequest_query(t *testing.T) {
 	assert.Equal(t, "a=1", base.Query.Encode(), "a builder leaves its receiver alone")
 }
 
-func TestDo_replies(t *testing.T) {
+func TestDo_responses(t *testing.T) {
 	type thing struct {
 		ID int64 `json:"id"`
 	}
@@ -123,9 +123,9 @@ func TestDo_replies(t *testing.T) {
 		{"\ufeff{\"id\":7}", 7, ""},
 		{`null`, 0, ""},
 		{`<!doctype html>`, 0, "HTML page"},
-		{`hello`, 0, "cannot be read"},
-		{`[1]`, 0, "cannot be read"},
-		{strings.Repeat(`{"a":`, 20_000), 0, "cannot be read"},
+		{`hello`, 0, "cannot be decoded"},
+		{`[1]`, 0, "cannot be decoded"},
+		{strings.Repeat(`{"a":`, 20_000), 0, "cannot be decoded"},
 	} {
 		c, _ := scriptedClient(t, nil, respond(200, row.body))
 		got, err := do[thing](t.Context(), c, aRead)
