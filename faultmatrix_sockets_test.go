@@ -365,7 +365,7 @@ func playOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) 
 // playTransferOver runs a transfer of files of volumes behind a proxy. It returns
 // how many attempts there were.
 func playTransferOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) int {
-	w := &transferWorld{t: t, way: overTCP, dir: must(os.MkdirTemp("", "matrix"))}
+	w := &transferFixture{t: t, way: overTCP, dir: must(os.MkdirTemp("", "matrix"))}
 	defer os.RemoveAll(w.dir)
 	w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), anyPart)
 	defer w.server.Close()
