@@ -36,6 +36,7 @@ type Body struct {
 	body     io.ReadCloser // the body as it is received
 	zip      *zip          // nil if the body is not compressed or was not read
 	zipped   bool
+	length   int64 // of the body as it is received; -1 if unknown
 	received int64
 	read     int64 // bytes after decompression
 	held     int64 // memory for the values decoded from it
@@ -53,7 +54,7 @@ var gzipOnly = []string{"gzip"}
 
 // Open replaces the body of a response by a Body that decompresses it.
 func Open(resp *http.Response) {
-	b := &Body{body: resp.Body}
+	b := &Body{body: resp.Body, length: resp.ContentLength}
 	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
 		b.zipped, resp.Uncompressed, resp.ContentLength = true, true, -1
 		resp.Header.Del("Content-Encoding")
@@ -138,6 +139,15 @@ func (b *Body) fits(n int64) error {
 		return nil
 	}
 	return fmt.Errorf("the response was rejected: its values need more than %d MiB of memory, but only %d bytes were received", (b.held+n)>>20, b.received)
+}
+
+// extrapolate estimates how many elements a list has, of which n were received. It
+// adds a fiftieth, and returns 0 if the length of the body is unknown.
+func (b *Body) extrapolate(n int) int {
+	if b == nil || b.received <= 0 || b.length < b.received {
+		return 0
+	}
+	return int(float64(n) * float64(b.length) / float64(b.received) * 1.02)
 }
 
 // hold adds n to the memory in use.

@@ -93,7 +93,9 @@ func ignoreOtherType(err error, v reflect.Value) error {
 }
 
 // decodeList decodes an array into a slice, element by element. It collects the
-// elements in pieces, so that a long list is copied only once.
+// elements in pieces. A long list is copied only once: early, if the length of the
+// response is known and thus about how many elements there will be, else at the
+// end.
 func (s *Scanner) decodeList(list reflect.Value) error {
 	defer s.bound(maxElement)()
 	t := list.Type()
@@ -101,6 +103,13 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 	decode := s.elementDecoder()
 	var full []reflect.Value
 	piece, n, total := reflect.MakeSlice(t, 0, 0), 0, 0
+	join := func(length int) {
+		whole, at := reflect.MakeSlice(t, length, length), 0
+		for _, p := range append(full, piece.Slice(0, n)) {
+			at += reflect.Copy(whole.Slice(at, length), p)
+		}
+		full, piece, n = nil, whole, total
+	}
 	err := s.Elements(func() error {
 		text, err := s.Value()
 		if err != nil {
@@ -111,9 +120,14 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 			if err := s.body.fits(int64(total+2*next) * size); err != nil { // including the complete list at the end
 				return err
 			}
-			full = append(full, piece)
-			piece, n = reflect.MakeSlice(t, next, next), 0
-			s.body.hold(int64(next) * size)
+			if all := s.body.extrapolate(total); full != nil && n == 512 && s.body.fits(int64(all)*size) == nil {
+				join(max(all, total+next))
+				s.body.hold(int64(piece.Len()) * size)
+			} else {
+				full = append(full, piece)
+				piece, n = reflect.MakeSlice(t, next, next), 0
+				s.body.hold(int64(next) * size)
+			}
 		}
 		element := piece.Index(n)
 		if err := ignoreOtherType(decode(text, element.Addr().Interface()), element); err != nil {
@@ -127,12 +141,10 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	whole, at := reflect.MakeSlice(t, total, total), 0
-	for _, p := range full {
-		at += reflect.Copy(whole.Slice(at, total), p)
+	if full != nil || piece.Len() == 0 {
+		join(total)
 	}
-	reflect.Copy(whole.Slice(at, total), piece)
-	list.Set(whole)
+	list.Set(piece.Slice3(0, total, total))
 	return nil
 }
 
