@@ -39,7 +39,7 @@ type OAuthM2M struct {
 // policy trusts. It needs no secret. The job needs the permission id-token:
 // write.
 type GitHubOIDC struct {
-	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	ClientID string // client ID of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
 	Audience string // empty for the audience that the workspace requests, or else its token endpoint
 }
 
@@ -47,7 +47,7 @@ type GitHubOIDC struct {
 // federation policy trusts. It needs no secret. The job must map
 // SYSTEM_ACCESSTOKEN to $(System.AccessToken).
 type AzureDevOpsOIDC struct {
-	ClientID            string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	ClientID            string // client ID of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
 	ServiceConnectionID string // the service connection to authenticate as; DATABRICKS_AZURE_SERVICE_CONNECTION_ID; empty for the job
 }
 
@@ -55,7 +55,7 @@ type AzureDevOpsOIDC struct {
 // system typically sets. A Databricks federation policy must trust the issuer
 // of the token.
 type EnvOIDC struct {
-	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	ClientID string // client ID of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
 	Variable string // name of the variable; DATABRICKS_OIDC_TOKEN_ENV; empty for DATABRICKS_OIDC_TOKEN
 }
 
@@ -63,7 +63,7 @@ type EnvOIDC struct {
 // writes. A Databricks federation policy must trust the issuer of the token.
 // The client reads the file again for each Databricks token.
 type FileOIDC struct {
-	ClientID string // of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
+	ClientID string // client ID of the service principal; DATABRICKS_CLIENT_ID; empty for an account-wide policy
 	Path     string // DATABRICKS_OIDC_TOKEN_FILEPATH
 }
 

@@ -33,7 +33,7 @@ const (
 	ClusterEventAutoscalingFailed          ClusterEventType = "AUTOSCALING_FAILED"
 	ClusterEventNodeBlacklisted            ClusterEventType = "NODE_BLACKLISTED" // Spark no longer uses a node
 	ClusterEventNodeExcludedDecommissioned ClusterEventType = "NODE_EXCLUDED_DECOMMISSIONED"
-	ClusterEventDecommissionStarted        ClusterEventType = "DECOMMISSION_STARTED" // of a node
+	ClusterEventDecommissionStarted        ClusterEventType = "DECOMMISSION_STARTED" // a node is being removed
 	ClusterEventDecommissionEnded          ClusterEventType = "DECOMMISSION_ENDED"
 
 	// Events about the disks.
@@ -57,7 +57,7 @@ const (
 
 	// Events about automatic changes by the service.
 	ClusterEventAutomaticClusterUpdate             ClusterEventType = "AUTOMATIC_CLUSTER_UPDATE" // a restart is necessary
-	ClusterEventClusterMigrated                    ClusterEventType = "CLUSTER_MIGRATED"         // from one compute service of GCP to another
+	ClusterEventClusterMigrated                    ClusterEventType = "CLUSTER_MIGRATED"         // moved from one compute service of GCP to another
 	ClusterEventDeferredPolicyEnforcementScheduled ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_SCHEDULED"
 	ClusterEventDeferredPolicyEnforcementFailed    ClusterEventType = "DEFERRED_POLICY_ENFORCEMENT_FAILED"
 )
@@ -70,9 +70,9 @@ const (
 	ResizeUserRequest     ResizeCause = "USER_REQUEST"
 	ResizeAutorecovery    ResizeCause = "AUTORECOVERY" // nodes were lost and are replaced
 	ResizeReplaceBadNodes ResizeCause = "REPLACE_BAD_NODES"
-	ResizeAutoscale       ResizeCause = "AUTOSCALE"     // load
-	ResizeAutoscaleV2     ResizeCause = "AUTOSCALE_V2"  // load
-	ResizeDBRAutoscale    ResizeCause = "DBR_AUTOSCALE" // load, measured by the runtime
+	ResizeAutoscale       ResizeCause = "AUTOSCALE"     // the load changed
+	ResizeAutoscaleV2     ResizeCause = "AUTOSCALE_V2"  // the load changed
+	ResizeDBRAutoscale    ResizeCause = "DBR_AUTOSCALE" // the load that the runtime measures changed
 )
 
 // A DataPlaneEventType is the type of an event on a node.

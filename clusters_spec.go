@@ -422,7 +422,7 @@ type Cluster struct {
 	Driver               *SparkNode      `json:"driver"`           // nil if there is no driver at the moment
 	Executors            []SparkNode     `json:"executors"`        // current workers
 	SparkContextID       int64           `json:"spark_context_id"` // changes with each restart; zero before the first start
-	JDBCPort             int             `json:"jdbc_port"`        // of the driver
+	JDBCPort             int             `json:"jdbc_port"`        // port of the driver
 	ClusterMemoryMB      int64           `json:"cluster_memory_mb"`
 	ClusterCores         float64         `json:"cluster_cores"` // may be a fraction
 	ClusterLogStatus     *LogSyncStatus  `json:"cluster_log_status"`

@@ -176,7 +176,7 @@ const (
 	// The cloud provider cannot supply instances, or took them away.
 	TerminationCloudProviderLaunchFailure                  TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE" // the parameters have the cloud provider's message
 	TerminationCloudProviderLaunchFailureDueToMisconfig    TerminationCode = "CLOUD_PROVIDER_LAUNCH_FAILURE_DUE_TO_MISCONFIG"
-	TerminationCloudProviderShutdown                       TerminationCode = "CLOUD_PROVIDER_SHUTDOWN" // of the driver's instance
+	TerminationCloudProviderShutdown                       TerminationCode = "CLOUD_PROVIDER_SHUTDOWN" // the cloud provider shut down the instance of the driver
 	TerminationCloudProviderDiskSetupFailure               TerminationCode = "CLOUD_PROVIDER_DISK_SETUP_FAILURE"
 	TerminationCloudProviderInstanceNotLaunched            TerminationCode = "CLOUD_PROVIDER_INSTANCE_NOT_LAUNCHED"              // although the cloud provider accepted the request
 	TerminationCloudProviderResourceStockout               TerminationCode = "CLOUD_PROVIDER_RESOURCE_STOCKOUT"                  // temporary
@@ -184,7 +184,7 @@ const (
 	TerminationCloudAccountSetupFailure                    TerminationCode = "CLOUD_ACCOUNT_SETUP_FAILURE"
 	TerminationCloudAccountPodQuotaExceeded                TerminationCode = "CLOUD_ACCOUNT_POD_QUOTA_EXCEEDED"
 	TerminationCloudOperationCancelled                     TerminationCode = "CLOUD_OPERATION_CANCELLED"
-	TerminationCommunicationLost                           TerminationCode = "COMMUNICATION_LOST" // with the driver's instance
+	TerminationCommunicationLost                           TerminationCode = "COMMUNICATION_LOST" // the connection to the instance of the driver was lost
 	TerminationInstanceUnreachable                         TerminationCode = "INSTANCE_UNREACHABLE"
 	TerminationInstanceUnreachableDueToMisconfig           TerminationCode = "INSTANCE_UNREACHABLE_DUE_TO_MISCONFIG"
 	TerminationUnexpectedLaunchFailure                     TerminationCode = "UNEXPECTED_LAUNCH_FAILURE"
@@ -235,7 +235,7 @@ const (
 	TerminationGCPNotFound                     TerminationCode = "GCP_NOT_FOUND"
 	TerminationGCPIAMTimeout                   TerminationCode = "GCP_IAM_TIMEOUT"
 	TerminationGCPDeniedByOrgPolicy            TerminationCode = "GCP_DENIED_BY_ORG_POLICY"
-	TerminationGCPTrustedImageProjectsViolated TerminationCode = "GCP_TRUSTED_IMAGE_PROJECTS_VIOLATED" // by the organization's policy
+	TerminationGCPTrustedImageProjectsViolated TerminationCode = "GCP_TRUSTED_IMAGE_PROJECTS_VIOLATED" // the policy of the organization rejected the image project
 	TerminationGCPServiceAccountAccessDenied   TerminationCode = "GCP_SERVICE_ACCOUNT_ACCESS_DENIED"
 	TerminationGCPServiceAccountDeleted        TerminationCode = "GCP_SERVICE_ACCOUNT_DELETED"
 	TerminationGCPServiceAccountNotFound       TerminationCode = "GCP_SERVICE_ACCOUNT_NOT_FOUND"
@@ -283,7 +283,7 @@ const (
 	TerminationSelfBootstrapFailure                   TerminationCode = "SELF_BOOTSTRAP_FAILURE"
 	TerminationSSHBootstrapFailure                    TerminationCode = "SSH_BOOTSTRAP_FAILURE"
 	TerminationSecurityDaemonRegistrationException    TerminationCode = "SECURITY_DAEMON_REGISTRATION_EXCEPTION"
-	TerminationWorkerSetupFailure                     TerminationCode = "WORKER_SETUP_FAILURE" // of a disk or a GPU
+	TerminationWorkerSetupFailure                     TerminationCode = "WORKER_SETUP_FAILURE" // the setup of a disk or a GPU failed
 	TerminationPodAssignmentFailure                   TerminationCode = "POD_ASSIGNMENT_FAILURE"
 	TerminationPodSchedulingFailure                   TerminationCode = "POD_SCHEDULING_FAILURE"
 	TerminationK8sActivePodQuotaExceeded              TerminationCode = "K8S_ACTIVE_POD_QUOTA_EXCEEDED"

@@ -95,7 +95,7 @@ func (e *APIError) tooLarge() bool {
 // An ArgumentError says that an argument of a call is invalid. Nothing was
 // sent. It matches [fs.ErrInvalid].
 type ArgumentError struct {
-	Method, Path string // of the request that was not sent; may be empty
+	Method, Path string // method and path of the request that was not sent; may be empty
 	Name         string // JSON name of the argument
 	Problem      string // what is wrong and what would be valid
 }

@@ -91,9 +91,9 @@ type QueueCode string
 
 // Limits that queue runs.
 const (
-	QueueActiveRunsLimitReached        QueueCode = "ACTIVE_RUNS_LIMIT_REACHED"          // of the workspace
-	QueueMaxConcurrentRunsReached      QueueCode = "MAX_CONCURRENT_RUNS_REACHED"        // of the job
-	QueueActiveRunJobTasksLimitReached QueueCode = "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED" // of the workspace
+	QueueActiveRunsLimitReached        QueueCode = "ACTIVE_RUNS_LIMIT_REACHED"          // limit of the workspace
+	QueueMaxConcurrentRunsReached      QueueCode = "MAX_CONCURRENT_RUNS_REACHED"        // limit of the job
+	QueueActiveRunJobTasksLimitReached QueueCode = "ACTIVE_RUN_JOB_TASKS_LIMIT_REACHED" // limit of the workspace
 )
 
 // A RunTerminationCode is the reason why a run ended.
@@ -104,7 +104,7 @@ const (
 	RunTerminationSuccess                     RunTerminationCode = "SUCCESS"
 	RunTerminationSuccessWithFailures         RunTerminationCode = "SUCCESS_WITH_FAILURES"
 	RunTerminationUserCanceled                RunTerminationCode = "USER_CANCELED"
-	RunTerminationCanceled                    RunTerminationCode = "CANCELED" // by the platform, for example after the time limit
+	RunTerminationCanceled                    RunTerminationCode = "CANCELED" // canceled by the platform, for example after the time limit
 	RunTerminationSkipped                     RunTerminationCode = "SKIPPED"
 	RunTerminationDisabled                    RunTerminationCode = "DISABLED"
 	RunTerminationRunExecutionError           RunTerminationCode = "RUN_EXECUTION_ERROR" // the work itself failed
@@ -185,7 +185,7 @@ type Run struct {
 	QueueDuration     DurationMillis `json:"queue_duration,omitzero"`     // time in the queue
 	SetupDuration     DurationMillis `json:"setup_duration,omitzero"`     // time until the cluster was ready; 0 for runs with Tasks
 	ExecutionDuration DurationMillis `json:"execution_duration,omitzero"` // time that the work took; 0 for runs with Tasks
-	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`   // time after the work; 0 for runs with Tasks
+	CleanupDuration   DurationMillis `json:"cleanup_duration,omitzero"`   // time to clean up after the work; 0 for runs with Tasks
 	RunDuration       DurationMillis `json:"run_duration,omitzero"`       // total time of a run with Tasks, including repairs
 
 	Task            *Task            `json:"task,omitzero"`             // the task of a run with a single task; only version 2.0
@@ -195,7 +195,7 @@ type Run struct {
 	Tasks       []RunTask    `json:"tasks,omitzero"`      // all attempts of all tasks
 	Iterations  []RunTask    `json:"iterations,omitzero"` // the iterations of a for-each task's run; from version 2.2 on
 	JobClusters []JobCluster `json:"job_clusters,omitzero"`
-	GitSource   *GitSource   `json:"git_source,omitzero"` // with the commit that was used
+	GitSource   *GitSource   `json:"git_source,omitzero"` // the repository, with the commit that was used
 
 	OverridingParameters *RunParameters      `json:"overriding_parameters,omitzero"` // parameters of this run
 	JobParameters        []JobParameter      `json:"job_parameters,omitzero"`        // parameters with the values of this run
@@ -203,8 +203,8 @@ type Run struct {
 
 	EffectivePerformanceTarget PerformanceTarget `json:"effective_performance_target,omitzero"`
 	EffectiveUsagePolicyID     string            `json:"effective_usage_policy_id,omitzero"`
-	DeploymentID               string            `json:"deployment_id,omitzero"` // of the bundle that deployed the job
-	VersionID                  string            `json:"version_id,omitzero"`    // of the bundle that deployed the job
+	DeploymentID               string            `json:"deployment_id,omitzero"` // deployment that created the job, for a bundle
+	VersionID                  string            `json:"version_id,omitzero"`    // version of that deployment
 
 	// HasMore reports, in lists of version 2.2, that lists within the run are cut
 	// off after 100 elements. GetRun returns all elements.
@@ -253,7 +253,7 @@ type RunTask struct {
 	RunDuration       DurationMillis `json:"run_duration,omitzero"` // total time, including repairs
 
 	ClusterInstance *ClusterInstance `json:"cluster_instance,omitzero"` // nil until it is known
-	GitSource       *GitSource       `json:"git_source,omitzero"`       // with the commit that was used
+	GitSource       *GitSource       `json:"git_source,omitzero"`       // the repository, with the commit that was used
 	ResolvedValues  *ResolvedValues  `json:"resolved_values,omitzero"`  // only with GetRun.IncludeResolvedValues
 
 	EffectivePerformanceTarget   PerformanceTarget `json:"effective_performance_target,omitzero"`

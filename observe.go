@@ -41,14 +41,14 @@ type CallInfo struct {
 	Operation    string // such as clusters/get
 	Method       string // such as GET
 	PathTemplate string // such as /api/2.0/clusters/get, with names in braces in place of identifiers
-	Host         string // of the workspace or of the storage, with its port if that is not the default
+	Host         string // host of the workspace or of the storage, with its port if that is not the default
 
 	// The fields below are zero when the call starts.
 
 	Attempts      int           // number of attempts
-	Duration      time.Duration // of all attempts and the pauses between them
-	StatusCode    int           // of the last response; 0 if there was none
-	RequestID     string        // of the last response; empty if unknown
+	Duration      time.Duration // time for all attempts and the pauses between them
+	StatusCode    int           // status of the last response; 0 if there was none
+	RequestID     string        // request ID of the last response; empty if unknown
 	BytesSent     int64         // total size of all request bodies
 	BytesReceived int64         // total size of all response bodies
 	ErrorClass    ErrorClass    // empty after a success
@@ -68,7 +68,7 @@ type AttemptInfo struct {
 
 	Duration      time.Duration // until the response was read completely
 	StatusCode    int           // 0 if there was no response
-	RequestID     string        // of the response; empty if unknown
+	RequestID     string        // request ID of the response; empty if unknown
 	BytesSent     int64         // size of the request body
 	BytesReceived int64         // size of the response body
 	ErrorClass    ErrorClass    // empty after a success
