@@ -203,7 +203,7 @@ type Run struct {
 
 	EffectivePerformanceTarget PerformanceTarget `json:"effective_performance_target,omitzero"`
 	EffectiveUsagePolicyID     string            `json:"effective_usage_policy_id,omitzero"`
-	DeploymentID               string            `json:"deployment_id,omitzero"` // deployment that created the job, for a bundle
+	DeploymentID               string            `json:"deployment_id,omitzero"` // deployment that created the job; bundles only
 	VersionID                  string            `json:"version_id,omitzero"`    // version of that deployment
 
 	// HasMore reports, in lists of version 2.2, that lists within the run are cut

@@ -16,7 +16,7 @@ import (
 	"github.com/go-databricks/databricks/internal/redact"
 )
 
-// A Table is the result of a query or of display.
+// A Table is the result of a query or of the function display.
 type Table struct {
 	Columns []Column
 
