@@ -275,20 +275,30 @@ func contextClass(err error) ErrorClass {
 // isWord reports whether an element of a path is not an identifier: it consists of
 // letters, is a version, or is a name in braces.
 func isWord(element string) bool {
-	digits := strings.TrimLeft(strings.TrimPrefix(element, "v"), "0123456789") == "" && strings.HasPrefix(element, "v") && len(element) > 1
 	if name, ok := strings.CutPrefix(element, "{"); ok {
 		name, ok = strings.CutSuffix(name, "}")
-		return ok && name != "" && strings.IndexFunc(name, func(r rune) bool { return !isLetter(r) && r != '_' && (r < '0' || r > '9') }) < 0
+		return ok && name != "" && consists(name, func(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' })
 	}
-	return digits || strings.IndexFunc(element, func(r rune) bool { return !isLetter(r) && !strings.ContainsRune("_.-", r) }) < 0
+	return consists(element, func(c byte) bool { return isLetter(c) || c == '_' || c == '.' || c == '-' }) ||
+		len(element) > 1 && element[0] == 'v' && consists(element[1:], isDigit)
 }
 
-func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+
+func consists(text string, of func(byte) bool) bool {
+	for i := range len(text) {
+		if !of(text[i]) {
+			return false
+		}
+	}
+	return true
+}
 
 // isAPIVersion reports whether an element of a path is a version such as 2.0.
 func isAPIVersion(element string) bool {
-	major, minor, ok := strings.Cut(element, ".")
-	return ok && major != "" && minor != "" && strings.Trim(major+minor, "0123456789") == ""
+	major, minor, _ := strings.Cut(element, ".")
+	return major != "" && minor != "" && consists(major, isDigit) && consists(minor, isDigit)
 }
 
 // pathTemplate returns the path without identifiers.
@@ -297,15 +307,16 @@ func (r Request) pathTemplate() string {
 		return r.PathTemplate
 	}
 	var elements []string // nil until an identifier is found
-	i := 0
-	for element := range strings.SplitSeq(r.Path, "/") {
+	rest, more := r.Path, true
+	for i := 0; more; i++ {
+		var element string
+		element, rest, more = strings.Cut(rest, "/")
 		if !isWord(element) && !(i == 2 && isAPIVersion(element)) {
 			if elements == nil {
 				elements = strings.Split(r.Path, "/")
 			}
 			elements[i] = "{id}"
 		}
-		i++
 	}
 	if elements == nil {
 		return r.Path

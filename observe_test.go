@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,10 +180,7 @@ func TestObserver_bytesOfASource(t *testing.T) {
 }
 
 func BenchmarkDo_observed(b *testing.B) {
-	for name, opts := range map[string][]Option{"without": nil, "with": {WithObserver(Observer{
-		CallStart: func(ctx context.Context, _ CallInfo) context.Context { return ctx }, CallEnd: func(context.Context, CallInfo) {},
-		AttemptStart: func(ctx context.Context, _ AttemptInfo) context.Context { return ctx }, AttemptEnd: func(context.Context, AttemptInfo) {},
-	})}} {
+	for name, opts := range map[string][]Option{"without": nil, "with": {idleObserver}} {
 		b.Run(name, func(b *testing.B) {
 			s := roundTripFunc(respond(200, `{}`))
 			c, err := NewClient(append(opts, WithHost("https://w.example.com"), WithToken("t"), WithHTTPClient(&http.Client{Transport: s}))...)
@@ -195,6 +194,51 @@ func BenchmarkDo_observed(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDo_observerRatio compares calls with and without an observer. It alternates
+// between them, so that both have the same conditions, and reports the median of the
+// ratios.
+func BenchmarkDo_observerRatio(b *testing.B) {
+	socket := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }))
+	defer socket.Close()
+	for name, opts := range map[string][]Option{
+		"memory": {WithHost("https://w.example.com"), WithHTTPClient(&http.Client{Transport: roundTripFunc(respond(200, `{}`))})},
+		"socket": {WithHost(socket.URL)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var clients [2]*Client
+			for i := range clients {
+				var err error
+				clients[i], err = NewClient(slices.Concat(opts, [][]Option{nil, {idleObserver}}[i], []Option{WithToken("t")})...)
+				require.NoError(b, err)
+			}
+			const calls = 100
+			var ratios []float64
+			for b.Loop() {
+				var took [2]time.Duration
+				for i := range clients {
+					i = (i + len(ratios)) % 2
+					began := time.Now()
+					for range calls {
+						if err := clients[i].Do(b.Context(), aRead, nil); err != nil {
+							b.Fatal(err)
+						}
+					}
+					took[i] = time.Since(began)
+				}
+				ratios = append(ratios, float64(took[1])/float64(took[0]))
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "ratio")
+		})
+	}
+}
+
+// idleObserver is an observer that does nothing.
+var idleObserver = WithObserver(Observer{
+	CallStart: func(ctx context.Context, _ CallInfo) context.Context { return ctx }, CallEnd: func(context.Context, CallInfo) {},
+	AttemptStart: func(ctx context.Context, _ AttemptInfo) context.Context { return ctx }, AttemptEnd: func(context.Context, AttemptInfo) {},
+})
 
 // With an observer, the limits on the memory for a response still apply. Received
 // bytes are counted before decompression.
@@ -232,10 +276,7 @@ func TestObserver_allocations(t *testing.T) {
 			}
 		})
 	}
-	without, with := allocs(), allocs(WithObserver(Observer{
-		CallStart: func(ctx context.Context, _ CallInfo) context.Context { return ctx }, CallEnd: func(context.Context, CallInfo) {},
-		AttemptStart: func(ctx context.Context, _ AttemptInfo) context.Context { return ctx }, AttemptEnd: func(context.Context, AttemptInfo) {},
-	}))
+	without, with := allocs(), allocs(idleObserver)
 	t.Logf("%.0f without, %.0f with", without, with)
 	assert.LessOrEqual(t, with, without+4+6, "6 is what pools drop under the race detector")
 	assert.LessOrEqual(t, without, 30.0+6)
