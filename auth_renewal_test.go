@@ -96,7 +96,7 @@ func TestRenewal_oneForAll(t *testing.T) {
 func TestRenewal_eachCallerLeavesAlone(t *testing.T) {
 	withServicePrincipal(t, func(ctx context.Context, s signedIn) {
 		s.slow(10*time.Second, 1)
-		began := time.Now()
+		started := time.Now()
 		reason := errors.New("the caller has better things to do")
 		short, cancel := context.WithTimeoutCause(ctx, time.Second, reason)
 		defer cancel()
@@ -105,12 +105,12 @@ func TestRenewal_eachCallerLeavesAlone(t *testing.T) {
 			err := s.call(short)
 			assert.ErrorIs(s.t, err, reason)
 			assert.ErrorIs(s.t, err, context.DeadlineExceeded)
-			assert.Equal(s.t, time.Second, time.Since(began))
+			assert.Equal(s.t, time.Second, time.Since(started))
 		})
 		synctest.Wait() // the short call requested the token first
 		wg.Go(func() {
 			assert.NoError(s.t, s.call(ctx))
-			assert.Equal(s.t, 10*time.Second, time.Since(began))
+			assert.Equal(s.t, 10*time.Second, time.Since(started))
 		})
 		wg.Wait()
 		assert.Equal(s.t, 1, s.asked())
@@ -120,12 +120,12 @@ func TestRenewal_eachCallerLeavesAlone(t *testing.T) {
 func TestRenewal_endsWithItsLastCaller(t *testing.T) {
 	withServicePrincipal(t, func(ctx context.Context, s signedIn) {
 		s.slow(time.Minute, 1)
-		began := time.Now()
+		started := time.Now()
 		short, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		require.Error(s.t, s.call(short))
 		require.NoError(s.t, s.call(ctx), "the next call is not held up by a request that nobody wants any more")
-		assert.Equal(s.t, time.Second, time.Since(began))
+		assert.Equal(s.t, time.Second, time.Since(started))
 		done, cancel := context.WithCancel(ctx)
 		cancel()
 		assert.ErrorIs(s.t, s.call(done), context.Canceled)
@@ -142,16 +142,16 @@ func TestRenewal_inTheBackground(t *testing.T) {
 
 		time.Sleep(2 * time.Minute)
 		s.slow(10*time.Second, 1)
-		began := time.Now()
+		started := time.Now()
 		short, cancel := context.WithTimeout(ctx, time.Second)
 		require.NoError(s.t, s.call(short))
 		cancel()
-		assert.Equal(s.t, began, time.Now(), "the call does not wait")
+		assert.Equal(s.t, started, time.Now(), "the call does not wait")
 		require.NoError(s.t, s.call(ctx))
 		time.Sleep(11 * time.Second)
 		assert.Equal(s.t, 2, s.asked())
 		time.Sleep(50 * time.Minute)
-		require.NoError(s.t, s.call(ctx), "the end of the call that began the renewal did not end it")
+		require.NoError(s.t, s.call(ctx), "the end of the call that started the renewal did not end it")
 	})
 }
 
@@ -233,9 +233,9 @@ func TestRenewal_afterRejectionOfEveryToken(t *testing.T) {
 
 func TestRenewal_doesNotCountAgainstTheRateLimit(t *testing.T) {
 	withServicePrincipal(t, func(ctx context.Context, s signedIn) {
-		began := time.Now()
+		started := time.Now()
 		require.NoError(s.t, s.call(ctx))
-		assert.Equal(s.t, began, time.Now())
+		assert.Equal(s.t, started, time.Now())
 	}, databricks.WithRateLimit(0.001, 1))
 }
 
@@ -265,9 +265,9 @@ func TestRenewal_retries(t *testing.T) {
 			withServicePrincipal(t, func(ctx context.Context, s signedIn) {
 				row.fault.Path = tokenPath
 				s.server.Inject(row.fault)
-				began := time.Now()
+				started := time.Now()
 				err := s.call(ctx)
-				assert.LessOrEqual(s.t, time.Since(began), 2*time.Minute)
+				assert.LessOrEqual(s.t, time.Since(started), 2*time.Minute)
 				if row.ok {
 					assert.NoError(s.t, err)
 					return

@@ -115,13 +115,13 @@ func (l lab) starts(id string) (n int) {
 
 func TestClusters_life(t *testing.T) {
 	inLab(t, func(l lab) {
-		began := time.Now()
+		started := time.Now()
 		id := l.create()
 		cluster, err := l.WaitRunning(l.ctx, id)
 		require.NoError(l, err)
 		assert.Equal(l, databricks.ClusterRunning, cluster.State)
 		assert.Len(l, cluster.Executors, 2)
-		assert.Less(l, time.Since(began), 5*time.Minute+6*time.Second, "noticed late")
+		assert.Less(l, time.Since(started), 5*time.Minute+6*time.Second, "noticed late")
 		assert.Less(l, l.sent(getPath), 200, "looks")
 
 		require.NoError(l, l.Resize(l.ctx, databricks.ResizeCluster{ClusterID: id, NumWorkers: new(0)}))
@@ -137,10 +137,10 @@ func TestClusters_life(t *testing.T) {
 
 		require.NoError(l, l.Delete(l.ctx, id))
 		require.NoError(l, l.Delete(l.ctx, id), "again")
-		began = time.Now()
+		started = time.Now()
 		cluster, err = l.WaitTerminated(l.ctx, id)
 		require.NoError(l, err)
-		assert.Less(l, time.Since(began), time.Minute+6*time.Second, "noticed late")
+		assert.Less(l, time.Since(started), time.Minute+6*time.Second, "noticed late")
 		assert.Equal(l, databricks.TerminationUserRequest, cluster.TerminationReason.Code)
 		assert.NotZero(l, cluster.TerminatedTime)
 
@@ -179,10 +179,10 @@ func TestClusters_WaitRunning_failure(t *testing.T) {
 		_, err := l.WaitRunning(l.ctx, id)
 		l.assertOutOfCores(err)
 
-		began := time.Now()
+		started := time.Now()
 		_, err = l.WaitRunning(l.ctx, id)
 		l.assertOutOfCores(err)
-		assert.Less(l, time.Since(began), time.Second, "a terminated cluster does not come up by itself")
+		assert.Less(l, time.Since(started), time.Second, "a terminated cluster does not come up by itself")
 		cluster, err := l.WaitTerminated(l.ctx, id)
 		require.NoError(l, err)
 		assert.Equal(l, databricks.TerminationCloudProviderLaunchFailure, cluster.TerminationReason.Code)
@@ -200,10 +200,10 @@ func TestClusters_waits_endWithTheContext(t *testing.T) {
 			"EnsureRunning":  func(ctx context.Context) error { _, err := l.EnsureRunning(ctx, id); return err },
 		} {
 			ctx, cancel := context.WithTimeoutCause(l.ctx, time.Minute, enough)
-			began := time.Now()
+			started := time.Now()
 			err := wait(ctx)
 			cancel()
-			assert.Equal(l, time.Minute, time.Since(began), name)
+			assert.Equal(l, time.Minute, time.Since(started), name)
 			assert.ErrorIs(l, err, context.DeadlineExceeded, name)
 			assert.ErrorIs(l, err, enough, name)
 			assert.ErrorContains(l, err, "watching cluster "+id, name)
@@ -247,10 +247,10 @@ func TestClusters_waits_endWhenItIsNoUse(t *testing.T) {
 	inLab(t, func(l lab) {
 		id := l.create()
 		l.server.Inject(databrickstest.Fault{Path: getPath, Times: -1, Status: 500})
-		began := time.Now()
+		started := time.Now()
 		_, err := l.WaitRunning(l.ctx, id)
 		assert.ErrorAs(l, err, new(*databricks.APIError))
-		assert.Less(l, time.Since(began), time.Hour, "a service that is down for good is not waited for")
+		assert.Less(l, time.Since(started), time.Hour, "a service that is down for good is not waited for")
 	})
 }
 
@@ -315,11 +315,11 @@ func TestClusters_EnsureRunning_states(t *testing.T) {
 				require.Equal(l, row.state, cluster.State)
 				l.server.ForgetRequests()
 
-				began := time.Now()
+				started := time.Now()
 				cluster, err = l.EnsureRunning(l.ctx, id)
 				require.NoError(l, err)
 				assert.Equal(l, databricks.ClusterRunning, cluster.State)
-				assert.Less(l, time.Since(began), row.within+15*time.Second, "noticed late")
+				assert.Less(l, time.Since(started), row.within+15*time.Second, "noticed late")
 				assert.Equal(l, row.starts, l.sent(startPath), "requests")
 				assert.Equal(l, row.starts, l.starts(id), "starts")
 			})

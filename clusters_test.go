@@ -931,7 +931,7 @@ func TestClusters_Modify_refuses(t *testing.T) {
 	c, s = scriptedClient(t, nil, respond(200, cluster), lose)
 	err := c.Clusters.Modify(t.Context(), "1", func(s *ClusterSpec) { s.ClusterName = "n" })
 	assert.ErrorAs(t, err, new(*OutcomeUnknownError))
-	assert.Len(t, s.sent, 2, "an edit that may have been made is not made again")
+	assert.Len(t, s.sent, 2, "an edit that may have taken effect is not retried")
 }
 
 // A dry run shows what would be sent, and does not wait.

@@ -723,7 +723,7 @@ func (s *conformance) commands() {
 	s.until("the end of the command", func() bool { return status(slow).Done() })
 	_, err := status(slow).Result()
 	e, ok := errors.AsType[*v12.CommandError](err)
-	assert.True(s, ok && e.Canceled(), "it was cancelled: %v", err)
+	assert.True(s, ok && e.Canceled(), "it was canceled: %v", err)
 	s.ok(c.Contexts.Destroy(s.ctx, cluster, context))
 	_, err = c.Contexts.Status(s.ctx, cluster, context)
 	assert.ErrorIs(s, err, v12.ErrContextNotFound)
@@ -863,7 +863,7 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 		s.ok(jobs.CancelRun(s.ctx, id))
 		_, err := jobs.WaitRun(s.ctx, id)
 		e, ok := errors.AsType[*databricks.RunError](err)
-		if assert.True(s, ok, "the run was cancelled: %v", err) {
+		if assert.True(s, ok, "the run was canceled: %v", err) {
 			s.is([]any{databricks.RunResultCanceled, in.RunName}, []any{e.Result, e.Run.RunName}, "the run")
 		}
 		s.ok(jobs.DeleteRun(s.ctx, id))
@@ -876,7 +876,7 @@ func (s *conformance) jobRuns(jobs *databricks.JobsService, version string, job 
 		s.ok(jobs.CancelAllRuns(s.ctx, databricks.CancelAllRuns{JobID: job}))
 		_, err := jobs.WaitRun(s.ctx, id)
 		e, ok := errors.AsType[*databricks.RunError](err)
-		assert.True(s, ok && e.Result == databricks.RunResultCanceled, "the run was cancelled: %v", err)
+		assert.True(s, ok && e.Result == databricks.RunResultCanceled, "the run was canceled: %v", err)
 	})
 }
 

@@ -159,15 +159,14 @@ var contractRows = []contract.Row{
 	{Call: "POST /api/2.0/workspace/mkdirs", Go: "Workspace.Mkdirs", Args: "path"},
 }
 
-// contractRetries are the calls that the client repeats, or not, against what the
-// contract says.
+// contractRetries are calls whose retries differ from the contract.
 var contractRetries = map[string]string{
-	"POST /api/2.0/policies/clusters/delete":            "ids are never given twice, and a repeat that finds no policy found it deleted",
-	"POST /api/2.0/instance-pools/delete":               "ids are never given twice, and a repeat that finds no pool found it deleted",
-	"POST /api/2.0/instance-pools/create":               "it has a token, and a repeat cannot make a second pool of the same name",
-	"DELETE /api/2.1/unity-catalog/volumes/{full_name}": "a repeat that finds no volume found it deleted",
-	"POST /api/2.0/dbfs/close":                          "a repeat that finds no handle found it closed",
-	"POST /api/2.0/token/delete":                        "ids are never given twice, and a repeat that finds no token found it revoked",
+	"POST /api/2.0/policies/clusters/delete":            "IDs are never reused, and a retry that finds no policy found it deleted",
+	"POST /api/2.0/instance-pools/delete":               "IDs are never reused, and a retry that finds no pool found it deleted",
+	"POST /api/2.0/instance-pools/create":               "it has a token, and a retry cannot create a second pool of the same name",
+	"DELETE /api/2.1/unity-catalog/volumes/{full_name}": "a retry that finds no volume found it deleted",
+	"POST /api/2.0/dbfs/close":                          "a retry that finds no handle found it closed",
+	"POST /api/2.0/token/delete":                        "IDs are never reused, and a retry that finds no token found it revoked",
 }
 
 // contractNames are the members that a response to a create must have. Without

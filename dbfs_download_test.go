@@ -199,9 +199,9 @@ func TestDBFS_Download_fails(t *testing.T) {
 			assert.ErrorIs(t, err, tt.is)
 		}
 	}
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, client.DBFS.Download(cancelled, "/f", io.Discard, databricks.DownloadOptions{}), context.Canceled)
+	assert.ErrorIs(t, client.DBFS.Download(canceled, "/f", io.Discard, databricks.DownloadOptions{}), context.Canceled)
 }
 
 func TestDBFS_Download_fileThatChangesUnderneath(t *testing.T) {

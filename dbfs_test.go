@@ -324,14 +324,14 @@ func TestDBFS_DeleteTree_outlastsOutages(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			c, _ := scriptedClient(t, nil, row.responses...)
-			began := time.Now()
+			started := time.Now()
 			err := c.DBFS.DeleteTree(t.Context(), "/big", nil)
 			if row.fails == "" {
 				require.NoError(t, err, row.name)
 				return
 			}
 			require.ErrorIs(t, err, row.fails, row.name)
-			assert.Less(t, time.Since(began), 10*time.Minute, row.name)
+			assert.Less(t, time.Since(started), 10*time.Minute, row.name)
 		})
 	}
 }

@@ -236,13 +236,13 @@ func (u *upload) prepare(ctx context.Context) (free func(), err error) {
 // taken effect. A late request without Overwrite finds an existing file and fails.
 func (u *upload) put(ctx context.Context, size int64) error {
 	u.reading, u.stop = ctx, func(error) {}
-	began := time.Now()
+	started := time.Now()
 	var lost error
 	for attempt := 1; ; attempt++ {
 		err := u.s.client.Do(ctx, putFile(u.path, size, u.open, u.opts.Overwrite), nil)
 		switch {
 		case outcomeUnknown(err) && u.opts.Overwrite:
-			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, began) }) {
+			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, started) }) {
 				return nil
 			}
 			return mayReplaceLater(u.path, err)
@@ -279,9 +279,9 @@ const maxClockSkew = time.Minute
 // was written after the upload started. An older file with the same content does
 // not show that the request was processed. Old servers do not report modification
 // times.
-func (u *upload) arrived(ctx context.Context, size int64, began time.Time) bool {
+func (u *upload) arrived(ctx context.Context, size int64, started time.Time) bool {
 	info, err := u.s.stat(ctx, u.path)
-	if err != nil || info == nil || info.ModificationTime != 0 && info.ModificationTime.Time().Before(began.Add(-maxClockSkew)) {
+	if err != nil || info == nil || info.ModificationTime != 0 && info.ModificationTime.Time().Before(started.Add(-maxClockSkew)) {
 		return false
 	}
 	same, err := u.same(ctx, size)

@@ -390,14 +390,14 @@ func TestDBFS_Upload_lostBlock(t *testing.T) {
 		lose := databrickstest.Fault{Path: "/api/2.0/dbfs/add-block", Skip: 1, Reset: true, WorkDone: true}
 		server.Inject(lose)
 		require.NoError(t, databricks.UploadInBlocks(t.Context(), client.DBFS, "/f", bytes.NewReader(data), databricks.UploadOptions{}))
-		assertTree(t, client, map[string]string{"/f": string(data)}, "begun again")
+		assertTree(t, client, map[string]string{"/f": string(data)}, "started again")
 		server.Inject(lose)
 		err := client.DBFS.Upload(t.Context(), only(bytes.NewReader(data)), "/g", databricks.UploadOptions{Unbuffered: true})
 		unknown, ok := errors.AsType[*databricks.OutcomeUnknownError](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, "/api/2.0/dbfs/add-block", unknown.Path)
 		assert.Equal(t, 3, strings.Count(strings.Join(calls(server), " "), "close"), "a stream is left open")
-		assertTree(t, client, map[string]string{"/f": string(data)}, "not begun again")
+		assertTree(t, client, map[string]string{"/f": string(data)}, "not started again")
 	})
 }
 

@@ -197,9 +197,9 @@ func TestFiles_Download_fails(t *testing.T) {
 	}
 	err = client.Files.Download(t.Context(), volumeDir+"/dir", io.Discard, databricks.DownloadOptions{})
 	assert.EqualError(t, err, "databricks: download "+volumeDir+"/dir: is a directory")
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, client.Files.Download(cancelled, volumeDir+"/dir/f", io.Discard, databricks.DownloadOptions{}), context.Canceled)
+	assert.ErrorIs(t, client.Files.Download(canceled, volumeDir+"/dir/f", io.Discard, databricks.DownloadOptions{}), context.Canceled)
 
 	dir := t.TempDir()
 	old := filepath.Join(dir, "old")

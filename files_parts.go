@@ -385,14 +385,14 @@ func (p *partsUpload) record(part CompletedPart) error {
 // complete creates the file from its parts. If the response is lost, it checks
 // whether the file was created.
 func (p *partsUpload) complete(ctx context.Context) error {
-	began := time.Now()
+	started := time.Now()
 	err := p.s.CompleteUpload(ctx, CompleteUpload{p.path, p.pending.SessionToken, p.pending.Parts})
 	same := func(ctx context.Context) bool { same, err := p.same(ctx); return same && err == nil }
 	gone := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case err == nil:
 	case outcomeUnknown(err):
-		if p.content.Rewindable() && await(ctx, func(ctx context.Context) bool { return p.arrived(ctx, began) }) {
+		if p.content.Rewindable() && await(ctx, func(ctx context.Context) bool { return p.arrived(ctx, started) }) {
 			return nil
 		}
 	case p.resumed && (gone || errors.Is(err, fs.ErrExist)) && same(ctx):

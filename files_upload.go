@@ -182,7 +182,7 @@ var errFileExists = fmt.Errorf("a file is at the path: %w: %w", ErrAlreadyExists
 // later upload, so put sends it once, and succeeds only if it has certainly taken
 // effect. A late request without Overwrite finds an existing file and fails.
 func (u *volumeUpload) put(ctx context.Context) error {
-	began := time.Now()
+	started := time.Now()
 	var lost error
 	for attempt := 1; ; attempt++ {
 		err := u.s.client.Do(ctx, putVolumeFile(u.path, u.content.Size(), u.open, u.opts.Overwrite), nil)
@@ -193,7 +193,7 @@ func (u *volumeUpload) put(ctx context.Context) error {
 		case outcomeUnknown(err) && !u.content.Rewindable():
 			return err
 		case outcomeUnknown(err) && u.opts.Overwrite:
-			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, began) }) {
+			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, started) }) {
 				return nil
 			}
 			return mayReplaceLater(u.path, err)
@@ -219,9 +219,9 @@ func (u *volumeUpload) put(ctx context.Context) error {
 // arrived reports whether the file at the path has the content that was sent, and
 // was written after the upload started. An older file with the same content does
 // not show that the request was processed.
-func (u *volumeUpload) arrived(ctx context.Context, began time.Time) bool {
+func (u *volumeUpload) arrived(ctx context.Context, started time.Time) bool {
 	m, err := u.s.GetMetadata(ctx, u.path)
-	if err != nil || !m.LastModified.IsZero() && m.LastModified.Before(began.Add(-maxClockSkew)) {
+	if err != nil || !m.LastModified.IsZero() && m.LastModified.Before(started.Add(-maxClockSkew)) {
 		return false
 	}
 	same, err := u.same(ctx)

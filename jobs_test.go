@@ -826,7 +826,7 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "TIMEDOUT", "state_message": "Run timed out."}}`,
 		want:     "databricks: run 5 ended TIMEDOUT: Run timed out.",
 	}, {
-		name:     "cancelled",
+		name:     "canceled",
 		response: `{"run_id": 5, "state": {"life_cycle_state": "TERMINATED", "result_state": "CANCELED", "user_cancelled_or_timedout": true}}`,
 		want:     "databricks: run 5 ended CANCELED",
 	}, {
@@ -860,7 +860,7 @@ func TestJobs_WaitRun_ends(t *testing.T) {
 		output:   `{"error": "out of memory"}`,
 		want:     "databricks: run 5 ended FAILED: the driver left: out of memory",
 	}, {
-		name:     "cancelled by status alone",
+		name:     "canceled by status alone",
 		response: `{"run_id": 5, "status": {"state": "TERMINATED", "termination_details": {"code": "USER_CANCELED"}}}`,
 		want:     "databricks: run 5 ended CANCELED",
 	}, {
@@ -970,7 +970,7 @@ func TestJobs_WatchRun_changes(t *testing.T) {
 			}
 			seen = append(seen, state)
 		}
-		assert.Equal(t, []string{"PENDING", "RUNNING", "RUNNING RUNNING", "RUNNING TERMINATED", "TERMINATED"}, seen, "a cancelled run is no error here")
+		assert.Equal(t, []string{"PENDING", "RUNNING", "RUNNING RUNNING", "RUNNING TERMINATED", "TERMINATED"}, seen, "a canceled run is no error here")
 	})
 }
 

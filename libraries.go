@@ -238,7 +238,7 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 		return err
 	}
 	var (
-		began   = time.Now()
+		started = time.Now()
 		waiting []string
 		failed  []error
 	)
@@ -262,7 +262,7 @@ func (s *LibrariesService) WaitInstalled(ctx context.Context, clusterID string, 
 			case LibraryFailed, LibraryInError:
 				failed = append(failed, &LibraryError{clusterID, status})
 			case "":
-				if time.Since(began) >= unlisted {
+				if time.Since(started) >= unlisted {
 					failed = append(failed, &LibraryError{clusterID, status})
 					break
 				}

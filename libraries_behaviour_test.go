@@ -92,11 +92,11 @@ func TestLibrariesService_WaitInstalled_looksAtTheNamedOnly(t *testing.T) {
 	withCluster(t, func(ctx context.Context, t *testing.T, server *databrickstest.Server, client *databricks.Client, id string) {
 		server.FailLibrary("numpy", "no network")
 		require.NoError(t, client.Libraries.Install(ctx, id, []databricks.Library{jar, numpy, jsoup}))
-		begun := time.Now()
+		started := time.Now()
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar}))
 		// The libraries are installed one after another, and the wait is only for
 		// the first. It must end soon after that.
-		assert.Less(t, time.Since(begun), 70*time.Second)
+		assert.Less(t, time.Since(started), 70*time.Second)
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, nil), "nothing to wait for")
 		for _, r := range server.Requests()[1:] {
 			assert.Equal(t, "GET /api/2.0/libraries/cluster-status", r.Method+" "+r.Path, "a wait changes nothing, and looks nowhere else")
@@ -110,10 +110,10 @@ func TestLibrariesService_WaitInstalled_failures(t *testing.T) {
 		server.FailLibrary("dbfs:/a.jar", "no such file")
 		require.NoError(t, client.Libraries.Install(ctx, id, []databricks.Library{jar, numpy, jsoup}))
 		never := databricks.Library{CRAN: &databricks.CRANLibrary{Package: "ada"}}
-		begun := time.Now()
+		started := time.Now()
 		err := client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar, numpy, jsoup, never})
 		require.Error(t, err)
-		assert.Greater(t, time.Since(begun), 2*time.Minute, "all were waited for, though the first failed")
+		assert.Greater(t, time.Since(started), 2*time.Minute, "all were waited for, though the first failed")
 		failed := libraryErrors(err)
 		require.Len(t, failed, 3)
 		assert.Equal(t, &databricks.LibraryError{ClusterID: id, LibraryStatus: databricks.LibraryStatus{
@@ -122,10 +122,10 @@ func TestLibrariesService_WaitInstalled_failures(t *testing.T) {
 		assert.Equal(t, "databricks: cluster "+id+": library cran ada is not installed, and its installation was not requested", failed["cran ada"].Error())
 
 		// A library that was never requested makes the wait fail soon.
-		begun = time.Now()
+		started = time.Now()
 		err = client.Libraries.WaitInstalled(ctx, id, []databricks.Library{never})
 		assert.Len(t, libraryErrors(err), 1)
-		assert.Less(t, time.Since(begun), 15*time.Second)
+		assert.Less(t, time.Since(started), 15*time.Second)
 	})
 }
 
@@ -206,9 +206,9 @@ func TestLibrariesService_planned(t *testing.T) {
 			planned = append(planned, call.Method+" "+call.Path)
 		}))
 		require.NoError(t, client.Libraries.Install(ctx, id, []databricks.Library{jar}))
-		begun := time.Now()
+		started := time.Now()
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, id, []databricks.Library{jar}), "it looks once and is content")
-		assert.Zero(t, time.Since(begun))
+		assert.Zero(t, time.Since(started))
 		require.NoError(t, client.Libraries.WaitInstalled(ctx, "<cluster_id of call 1>", []databricks.Library{jar}), "a cluster that is only planned")
 		assert.Equal(t, []string{"POST /api/2.0/libraries/install"}, planned)
 		assert.Len(t, server.Requests(), 1)

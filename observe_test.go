@@ -218,13 +218,13 @@ func BenchmarkDo_observerRatio(b *testing.B) {
 				var took [2]time.Duration
 				for i := range clients {
 					i = (i + len(ratios)) % 2
-					began := time.Now()
+					started := time.Now()
 					for range calls {
 						if err := clients[i].Do(b.Context(), aRead, nil); err != nil {
 							b.Fatal(err)
 						}
 					}
-					took[i] = time.Since(began)
+					took[i] = time.Since(started)
 				}
 				ratios = append(ratios, float64(took[1])/float64(took[0]))
 			}

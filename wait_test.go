@@ -49,11 +49,11 @@ func TestWaitUntil(t *testing.T) {
 		short, stop := context.WithTimeoutCause(ctx, time.Minute, errors.New("lunch"))
 		defer stop()
 		c, _ = scriptedClient(t, nil, respond(200, `{"state": "STARTING"}`))
-		begun := time.Now()
+		started := time.Now()
 		_, err = wait(short, c)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.ErrorContains(t, err, "lunch")
-		assert.Equal(t, time.Minute, time.Since(begun))
+		assert.Equal(t, time.Minute, time.Since(started))
 
 		c, s = scriptedClient(t, []Option{WithPlan(func(PlannedCall) {})}, respond(200, `{"state": "STARTING"}`))
 		got, err = wait(ctx, c)

@@ -78,7 +78,7 @@ func TestJobs_WaitRuns(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.Clusters.WaitRunning(ctx, cluster)
 			require.NoError(t, err)
-			begun := time.Now()
+			started := time.Now()
 			ids := []int64{submit(ctx, t, client, cluster, map[string]string{"short": "1", "fails": "1"})}
 			for range count - 1 {
 				ids = append(ids, submit(ctx, t, client, cluster, nil))
@@ -91,14 +91,14 @@ func TestJobs_WaitRuns(t *testing.T) {
 					failed, ok := errors.AsType[*databricks.RunError](err)
 					require.True(t, ok, "%v", err)
 					assert.Equal(t, ids[0], failed.Run.RunID)
-					assert.Less(t, time.Since(begun), 2*time.Minute+5*time.Second, "the first to end is noticed")
+					assert.Less(t, time.Since(started), 2*time.Minute+5*time.Second, "the first to end is noticed")
 					continue
 				}
 				require.NoError(t, err)
 				assert.True(t, run.Succeeded())
 			}
 			assert.Equal(t, count, over)
-			assert.Less(t, time.Since(begun), 3*time.Minute+30*time.Second)
+			assert.Less(t, time.Since(started), 3*time.Minute+30*time.Second)
 			assert.Positive(t, steady())
 			assert.LessOrEqual(t, steady(), int64(20*60), "requests in a minute, version %s", version)
 			assert.LessOrEqual(t, burst(), int64(200), "requests in the first five seconds, version %s", version)

@@ -58,7 +58,7 @@ func TestEach_endsWithTheFirstFailure(t *testing.T) {
 		})
 		assert.Equal(t, broken, err)
 		assert.EqualValues(t, 2, ended.Load(), "Each returned before its calls did")
-		assert.Equal(t, 4, count, "the one that waited was taken, and not begun")
+		assert.Equal(t, 4, count, "the one that waited was taken, and not started")
 	})
 }
 

@@ -147,7 +147,7 @@ func (s *Shared[K, T]) run(ctx context.Context, r *round[K, T]) {
 	s.round = nil // later waits need a newer status
 	s.mu.Unlock()
 
-	begun := time.Now()
+	started := time.Now()
 	var requests int
 	r.pending, requests, r.err = s.List(ctx, func(id K) bool {
 		s.mu.Lock()
@@ -157,6 +157,6 @@ func (s *Shared[K, T]) run(ctx context.Context, r *round[K, T]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pause = min(time.Since(s.joined)/part, Most) // the same pause as for a single wait
-	pause = max(pause, time.Duration(requests)*perRequest, part*time.Since(begun))
+	pause = max(pause, time.Duration(requests)*perRequest, part*time.Since(started))
 	s.next = time.Now().Add(pause)
 }

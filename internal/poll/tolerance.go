@@ -13,24 +13,24 @@ const (
 // A Tolerance determines how long a wait continues while every poll fails. This
 // time grows with the wait: a wait of an hour tolerates an outage of a quarter of
 // an hour. Its zero value is ready to use. It is not safe for concurrent use.
-type Tolerance struct{ begun, failing time.Time }
+type Tolerance struct{ started, failing time.Time }
 
 // Exceeded records a failure and reports whether failures have lasted too long.
 func (t *Tolerance) Exceeded() bool {
 	now := time.Now()
-	if t.begun.IsZero() {
-		t.begun = now
+	if t.started.IsZero() {
+		t.started = now
 	}
 	if t.failing.IsZero() {
 		t.failing = now
 	}
-	return now.Sub(t.failing) > min(max(t.failing.Sub(t.begun)/toleratedPart, leastTolerated), mostTolerated)
+	return now.Sub(t.failing) > min(max(t.failing.Sub(t.started)/toleratedPart, leastTolerated), mostTolerated)
 }
 
 // Reset records a success.
 func (t *Tolerance) Reset() {
-	if t.begun.IsZero() {
-		t.begun = time.Now()
+	if t.started.IsZero() {
+		t.started = time.Now()
 	}
 	t.failing = time.Time{}
 }
