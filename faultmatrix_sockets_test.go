@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -362,11 +361,10 @@ func playOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) 
 	return attempts
 }
 
-// playTransferOver runs a transfer of files of volumes behind a proxy. It returns
-// how many attempts there were.
+// playTransferOver runs a transfer of files of volumes behind a proxy. It returns the
+// number of attempts.
 func playTransferOver(t *testing.T, v *verdict, name string, http2 bool, f socketFault) int {
-	w := &transferFixture{t: t, way: overTCP, dir: must(os.MkdirTemp("", "matrix"))}
-	defer os.RemoveAll(w.dir)
+	w := &transferFixture{t: t, way: overTCP, dir: t.TempDir()}
 	w.server = databrickstest.NewServer(databrickstest.WithoutSocket(), anyPart)
 	defer w.server.Close()
 	proxy := newProxy(w.server, http2)

@@ -115,7 +115,7 @@ func formatJSON(f fmt.State, v any) {
 	if err != nil {
 		text = []byte(redact.Mark)
 	}
-	f.Write(redact.JSON(text))
+	_, _ = f.Write(redact.JSON(text))
 }
 
 // Types that contain secrets log their JSON form without the secrets. In package
