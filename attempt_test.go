@@ -178,6 +178,32 @@ func TestAttempt_oneReadOfASourceAtATime(t *testing.T) {
 	assert.Zero(t, both.Load(), "sources opened while another was read")
 }
 
+// A transport that sends a request again by itself may have sent all of it before
+// the body that was cut short.
+func TestAttempt_transportSendsAgain(t *testing.T) {
+	for _, sentBefore := range []bool{false, true} {
+		var sends int
+		s := roundTrips(func(_ int, r *http.Request) (*http.Response, error) {
+			sends++
+			body := r.Body
+			if sentBefore {
+				io.ReadAll(body)
+				var err error
+				body, err = r.GetBody()
+				require.NoError(t, err)
+			}
+			io.ReadFull(body, make([]byte, 3))
+			return nil, errors.New("broken")
+		})
+		c := newTestClient(t, "https://w.example.com", WithHTTPClient(&http.Client{Transport: s}), WithRetryPolicy(RetryPolicy{MaxAttempts: 2, MinDelay: 1, MaxDelay: 1}))
+		err := c.Do(t.Context(), Request{Method: "POST", Path: "/api/2.0/x", Body: RawBody{ContentType: "text/plain", Size: 7,
+			Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("content")), nil }}}, nil)
+		_, unknown := errors.AsType[*OutcomeUnknownError](err)
+		assert.Equal(t, sentBefore, unknown, "%v", err)
+		assert.Equal(t, map[bool]int{true: 1, false: 2}[sentBefore], sends)
+	}
+}
+
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }

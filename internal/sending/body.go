@@ -58,6 +58,9 @@ func (s *Sending) open(ctx context.Context, p *Payload) (io.ReadCloser, error) {
 			return nil, err
 		}
 	}
+	if before := s.body.Load(); before != nil && !before.stop() {
+		s.whole.Store(true)
+	}
 	b := &body{size: p.Size, busy: make(chan struct{}, 1)}
 	content, err := p.Open()
 	if err != nil {
@@ -81,7 +84,7 @@ func (s *Sending) Sent(p *Payload) int64 {
 // nobody has read all of it or ever will.
 func (s *Sending) Stop() bool {
 	b := s.body.Load()
-	return b != nil && b.stop()
+	return b != nil && b.stop() && !s.whole.Load()
 }
 
 // A text is a body in memory.

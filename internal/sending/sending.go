@@ -22,6 +22,7 @@ type Sending struct {
 	trace httptrace.ClientTrace
 	stage atomic.Int32
 	body  atomic.Pointer[body] // the last body that was opened; nil if the body is in memory
+	whole atomic.Bool          // the transport read an earlier body completely
 }
 
 // The progress of a request. Without tracing, it stays at the first value.
