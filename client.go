@@ -40,6 +40,7 @@ type Client struct {
 	timeout    time.Duration // limit for an attempt; 0 for none
 	compressed bool          // request compressed responses
 	retry      RetryPolicy
+	lateWork   time.Duration // see await
 	limiter    *rate.Limiter // nil for no limit
 	log        *slog.Logger
 	observers  []Observer
@@ -84,7 +85,7 @@ func NewClient(opts ...Option) (*Client, error) {
 
 	c := &Client{
 		endpoint: cfg.Endpoint, credential: credential, limiter: cfg.limiter, log: cfg.log, observers: cfg.observers, jobsAPI: cfg.jobsAPI,
-		userAgent: cfg.userAgent,
+		userAgent: cfg.userAgent, lateWork: lateWork,
 	}
 	if cfg.plan != nil {
 		c.dryRun = &dryRun{report: cfg.plan}

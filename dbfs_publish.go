@@ -65,7 +65,7 @@ func (u *upload) moveAway(ctx context.Context) error {
 	case errors.Is(err, ErrResourceDoesNotExist): // another writer deleted it
 		return nil
 	case outcomeUnknown(err):
-		if !await(ctx, u.status(old, exists)) {
+		if !u.s.client.await(ctx, u.status(old, exists)) {
 			return fmt.Errorf("%w; the file at %s may still be moved to %s", err, u.path, old)
 		}
 	case err != nil:
@@ -86,7 +86,7 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 		}
 		last := !lost || attempt >= u.s.client.retry.MaxAttempts || ctx.Err() != nil
 		moved := u.status(from, gone)
-		if last && lost && await(ctx, moved) || moved(ctx) {
+		if last && lost && u.s.client.await(ctx, moved) || moved(ctx) {
 			return nil
 		}
 		if last {
@@ -101,15 +101,15 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 	}
 }
 
-// lateWork is how long the upload waits for the effect of a call whose response was
+// lateWork is how long an upload waits for the effect of a call whose response was
 // lost.
 const lateWork = 30 * time.Second
 
-// await polls so until it returns true or lateWork has passed.
-func await(ctx context.Context, so func(context.Context) bool) bool {
+// await polls so until it returns true or c.lateWork has passed.
+func (c *Client) await(ctx context.Context, so func(context.Context) bool) bool {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
-	ctx, end := context.WithTimeout(ctx, lateWork)
+	ctx, end := context.WithTimeout(ctx, c.lateWork)
 	defer end()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		if so(ctx) {

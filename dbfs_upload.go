@@ -242,7 +242,7 @@ func (u *upload) put(ctx context.Context, size int64) error {
 		err := u.s.client.Do(ctx, putFile(u.path, size, u.open, u.opts.Overwrite), nil)
 		switch {
 		case outcomeUnknown(err) && u.opts.Overwrite:
-			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, started) }) {
+			if u.s.client.await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, size, started) }) {
 				return nil
 			}
 			return mayReplaceLater(u.path, err)
@@ -440,7 +440,7 @@ func (u *upload) writeOnce(ctx context.Context) error {
 // response was lost. If it appears, the call was processed and will not be
 // processed again.
 func (u *upload) appears(ctx context.Context) bool {
-	came := await(ctx, u.status(u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size }))
+	came := u.s.client.await(ctx, u.status(u.temp, func(there *FileInfo) bool { return there != nil && there.FileSize == u.size }))
 	if came {
 		u.late = slices.DeleteFunc(u.late, func(name string) bool { return name == u.temp })
 	}

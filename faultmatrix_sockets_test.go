@@ -287,8 +287,9 @@ func over(proxy *faultproxy.Server, f socketFault, token string) *databricks.Cli
 	if f.Do == faultproxy.Stall {
 		hc.Timeout = time.Second
 	}
-	return must(databricks.NewClient(databricks.WithHost(proxy.URL), databricks.WithToken(token), databricks.WithHTTPClient(hc),
+	c := must(databricks.NewClient(databricks.WithHost(proxy.URL), databricks.WithToken(token), databricks.WithHTTPClient(hc),
 		databricks.WithRetryPolicy(databricks.RetryPolicy{MaxAttempts: 4, MinDelay: time.Millisecond, MaxDelay: time.Millisecond})))
+	return databricks.WaitForLateWork(c, 5*time.Second)
 }
 
 // socketLimit is the time after which a cell counts as hanging.

@@ -67,7 +67,7 @@ func (p *partsUpload) resumedWithout(ctx context.Context, err error) error {
 // been the last one, settle checks whether it completed the file.
 func (c *chunks) settle(ctx context.Context, err error) error {
 	if outcomeUnknown(err) {
-		if c.content.Rewindable() && await(ctx, func(ctx context.Context) bool { same, err := c.same(ctx); return same && err == nil }) {
+		if c.content.Rewindable() && c.s.client.await(ctx, func(ctx context.Context) bool { same, err := c.same(ctx); return same && err == nil }) {
 			return nil
 		}
 		return err

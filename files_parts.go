@@ -392,7 +392,7 @@ func (p *partsUpload) complete(ctx context.Context) error {
 	switch {
 	case err == nil:
 	case outcomeUnknown(err):
-		if p.content.Rewindable() && await(ctx, func(ctx context.Context) bool { return p.arrived(ctx, started) }) {
+		if p.content.Rewindable() && p.s.client.await(ctx, func(ctx context.Context) bool { return p.arrived(ctx, started) }) {
 			return nil
 		}
 	case p.resumed && (gone || errors.Is(err, fs.ErrExist)) && same(ctx):

@@ -193,7 +193,7 @@ func (u *volumeUpload) put(ctx context.Context) error {
 		case outcomeUnknown(err) && !u.content.Rewindable():
 			return err
 		case outcomeUnknown(err) && u.opts.Overwrite:
-			if await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, started) }) {
+			if u.s.client.await(ctx, func(ctx context.Context) bool { return u.arrived(ctx, started) }) {
 				return nil
 			}
 			return mayReplaceLater(u.path, err)
