@@ -60,9 +60,10 @@
 // Set a deadline, because a wait without a limit never ends in a bubble either.
 //
 // # Differences from the service
+//
 // The workspace lacks the following parts of the service, or simplifies them.
 // Inject a [Fault] to test against one of them.
-// form. Inject a [Fault] to test against one of them.
+//
 //   - Accounts: there are no IP access lists, no trials and no prices, so rules on
 //     dbus_per_hour have no effect. Scopes of tokens are stored but have no effect.
 //   - Consistency: a new object is visible to all calls immediately.
@@ -85,6 +86,9 @@
 //   - Secrets and groups: there are no scopes that the service creates itself and no
 //     errors of a key vault. If a group's name is taken, the error is not the
 //     INTERNAL_ERROR of newer workspaces.
+//   - Permissions and policies: only objects that the workspace has can have
+//     permissions, so there are none of warehouses, pipelines or models.
+//     There are no default policies.
 //   - Jobs: the code of a task must exist (see [WithAnySource]), but a library, a
 //     warehouse or a Git repository need not. Triggers on files, tables and models start
 //     nothing. Notifications, health rules and budget policies have no effect. A retry
