@@ -23,6 +23,7 @@ type client interface {
 	Upload(ctx context.Context, path string, from io.ReadSeeker) error
 	DownloadDir(ctx context.Context, path, dir string) error
 	UploadDir(ctx context.Context, dir, path string) error
+	ImportDir(ctx context.Context, dir, path string) error // notebooks
 
 	// Methods that start with Fast do the same work. "plain" does it as fast as
 	// handwritten code can.
@@ -50,4 +51,5 @@ type client interface {
 var clients = map[string]func(host string, transport http.RoundTripper) (client, error){
 	"ours":  newOurs,
 	"plain": newPlain,
+	"limit": newLimit,
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -23,6 +24,7 @@ func main() {
 	text := flag.String("job", "", "do one job, given as JSON, and print its sample; for the processes that this one starts")
 	profile := flag.String("cpuprofile", "", "with -job, write a CPU profile")
 	scaling := flag.Bool("scales", true, "measure more and more of some work, too")
+	limit := flag.Duration("limit", 8*time.Minute, "after this time, each work is measured only once")
 	releases := flag.String("releases", "", "write one report of several Go releases, such as go1.26.8,go1.27.4; the first is measured in full")
 	serve := flag.Bool("serve", false, "be the server until standard input ends")
 	flag.Parse()
@@ -39,9 +41,9 @@ func main() {
 		check(err)
 		fmt.Println(string(must(marshal(s))))
 	case *releases != "":
-		check(runReleases(strings.Split(*releases, ","), *rounds, *builds, *dir))
+		check(runReleases(strings.Split(*releases, ","), *rounds, *builds, *dir, *limit))
 	default:
-		check(run(*rounds, *builds, *scaling, *only, *dir))
+		check(run(*rounds, *builds, *scaling, *only, *dir, *limit))
 	}
 }
 
@@ -110,7 +112,9 @@ func (p *serverProcess) do(j job) (s sample, err error) {
 	if err != nil {
 		return s, err
 	}
-	cmd := exec.Command(self, "-job", string(must(marshal(j))))
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, "-job", string(must(marshal(j))))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 
 // A program has the measurements of one of the programs in hello.
 type program struct {
-	Size, Cold, Warm, Init, Requests float64 // bytes, CPU seconds, CPU seconds, seconds, number
-	Packages, Modules                float64
+	Size, Cold, Warm, Init, Run, Requests float64 // bytes, CPU seconds twice, seconds, CPU seconds, number
+	Packages, Modules                     float64
 }
 
 // measurePrograms builds each program several times. It returns medians.
@@ -41,6 +41,7 @@ func measurePrograms(server *serverProcess, builds int) (map[string]program, err
 		m := list[0]
 		m.Cold = of(func(p program) float64 { return p.Cold })
 		m.Warm = of(func(p program) float64 { return p.Warm })
+		m.Run = of(func(p program) float64 { return p.Run })
 		m.Init = of(func(p program) float64 { return p.Init })
 		medians[name] = m
 	}
@@ -90,7 +91,7 @@ func measureProgram(server *serverProcess, name string) (p program, err error) {
 	if _, err := control(server.control, &settings{Elements: 3}); err != nil {
 		return p, err
 	}
-	var inits []float64
+	var inits, cpus []float64
 	const runs = 11
 	for range runs {
 		cmd := exec.Command(binary)
@@ -100,8 +101,9 @@ func measureProgram(server *serverProcess, name string) (p program, err error) {
 			return p, fmt.Errorf("running %s: %w\n%s", name, err, out)
 		}
 		inits = append(inits, initTime(string(out)))
+		cpus = append(cpus, (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 	}
-	p.Init = median(inits)
+	p.Init, p.Run = median(inits), median(cpus)
 	seen, err := control(server.control, nil)
 	p.Requests = float64(seen.Requests) / runs
 	return p, err

@@ -8,11 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // runReleases measures with each Go release, in a process that was built with that
 // release. It writes one report with a section for each.
-func runReleases(releases []string, rounds, builds int, dir string) error {
+func runReleases(releases []string, rounds, builds int, dir string, limit time.Duration) error {
 	temp, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -21,29 +22,16 @@ func runReleases(releases []string, rounds, builds int, dir string) error {
 	var all bytes.Buffer
 	all.WriteString("# Speed, side by side, with each Go release\n\nRatios compare what was measured in one run with one release. Never compare figures of two runs.\n\n")
 	for i, release := range releases {
-		binary, part := filepath.Join(temp, release+".bench"), filepath.Join(temp, release)
-		if err := os.Mkdir(part, 0o777); err != nil {
-			return err
-		}
-		for _, command := range [][]string{
-			{"go", "build", "-o", binary, "."},
-			{binary, "-rounds", strconv.Itoa(rounds), "-builds", strconv.Itoa(builds), "-scales=" + strconv.FormatBool(i == 0), "-o", part},
-		} {
-			cmd := exec.Command(command[0], command[1:]...)
-			cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+release)
-			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-			if err := cmd.Run(); err != nil {
-				return fmt.Errorf("%s: %w", release, err)
-			}
-		}
-		text, err := os.ReadFile(filepath.Join(part, "REPORT.md"))
+		part := filepath.Join(temp, release)
+		text, err := runRelease(release, part, rounds, builds, i == 0, limit)
 		if err != nil {
-			return err
+			fmt.Fprintf(os.Stderr, "%s FAILED: %v\n", release, err)
+			text = fmt.Sprintf("\n\nThis release was not measured: %v\n\n", err)
 		}
-		all.WriteString(releaseSection(release, string(text)))
-		for _, plot := range []string{"files.svg", "heap.svg"} {
-			if i == 0 {
-				if err := os.Rename(filepath.Join(part, plot), filepath.Join(dir, plot)); err != nil {
+		all.WriteString(releaseSection(release, text))
+		if i == 0 && err == nil {
+			for _, plot := range []string{"files.svg", "heap.svg"} {
+				if err := copyFile(filepath.Join(part, plot), filepath.Join(dir, plot)); err != nil {
 					return err
 				}
 			}
@@ -55,6 +43,36 @@ func runReleases(releases []string, rounds, builds int, dir string) error {
 	}
 	all.Write(notes)
 	return os.WriteFile(filepath.Join(dir, "REPORT.md"), all.Bytes(), 0o666)
+}
+
+// runRelease measures with one release, and returns its report.
+func runRelease(release, dir string, rounds, builds int, scaling bool, limit time.Duration) (string, error) {
+	binary := dir + ".bench"
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return "", err
+	}
+	for _, command := range [][]string{
+		{"go", "build", "-o", binary, "."},
+		{binary, "-rounds", strconv.Itoa(rounds), "-builds", strconv.Itoa(builds), "-scales=" + strconv.FormatBool(scaling), "-limit", limit.String(), "-o", dir},
+	} {
+		cmd := exec.Command(command[0], command[1:]...)
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+release)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return "", err
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "REPORT.md"))
+	return string(text), err
+}
+
+// copyFile copies a file, also between file systems.
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o666)
+	}
+	return err
 }
 
 // releaseSection turns a report into a section of a larger one. It moves headings

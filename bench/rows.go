@@ -124,6 +124,11 @@ func rows() []row {
 	return append(list,
 		row{Name: "200 files of 64 KB up, 5 ms", job: job{Work: "upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
 		row{Name: "200 files of 64 KB down, 5 ms", job: job{Work: "download-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 6), cpu(0)}},
+		row{Name: "500 notebooks of 4 KB imported, 5 ms", job: job{Work: "import-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{
+			{name: "notebooks", of: func(s sample) float64 { return notebooks / s.Wall }, show: func(v float64) string { return count(v) + "/s" }},
+			cpu(0),
+			{name: "allocated", of: func(s sample) float64 { return s.Allocated }, show: bytesOf, alone: true, most: 8 * mega},
+		}},
 		// These rows compare with the limit: plain is as fast as handwritten code
 		// can be.
 		row{Name: "limit: 200 files of 64 KB up, 32 requests in flight, 5 ms", job: job{Work: "fast-upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(dir, 0.8), cpu(0)}},

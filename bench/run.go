@@ -2,53 +2,80 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"time"
 )
 
 // samples are the samples of a row by client, in the order in which they were
 // taken.
 type samples map[string][]sample
 
-// names returns the names of the clients, plain first.
-func names() []string {
-	others := slices.DeleteFunc(slices.Sorted(maps.Keys(clients)), func(name string) bool { return name == "plain" })
-	return append([]string{"plain"}, others...)
+// names returns the names of the clients, plain first. The limit is measured only
+// where it differs from plain.
+func names() []string { return []string{"plain", "ours"} }
+
+func (r row) clients() []string {
+	if limitWorks[r.job.Work] {
+		return append(names(), "limit")
+	}
+	return names()
 }
 
-func run(rounds, builds int, scaling bool, only, dir string) error {
-	server, err := startServer()
-	if err != nil {
-		return err
-	}
-	defer server.stop()
+// run measures all rows whose names match only. It continues after a row that fails,
+// and reports it. After the time limit it measures each row in a single round.
+func run(rounds, builds int, scaling bool, only, dir string, limit time.Duration) error {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
+	server, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer func() { server.stop() }()
 	r := &report{rounds: rounds, builds: builds}
-	for _, row := range rows() {
-		if !wanted.MatchString(row.Name) {
-			continue
-		}
+	begun := time.Now()
+	failed := func(name string, err error) error {
+		fmt.Fprintf(os.Stderr, "%s FAILED: %v\n", name, err)
+		r.failed = append(r.failed, fmt.Sprintf("%s: %v", name, err))
+		server.stop() // it may be the server that failed
+		server, err = startServer()
+		return err
+	}
+	measured := func(row row, rounds int) (samples, error) {
 		got := samples{}
-		for round := range rounds * max(row.more, 1) {
-			order := names()
+		for round := range rounds {
+			if round > 0 && time.Since(begun) > limit {
+				break
+			}
+			order := row.clients()
 			if round%2 == 1 {
 				slices.Reverse(order) // no client is always first
 			}
 			for _, name := range order {
 				s, err := server.sample(row, name)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				got[name] = append(got[name], s)
 			}
 		}
-		lines := r.add(row, got)
-		for _, line := range lines {
+		return got, nil
+	}
+	for _, row := range rows() {
+		if !wanted.MatchString(row.Name) {
+			continue
+		}
+		got, err := measured(row, rounds*max(row.more, 1))
+		if err != nil {
+			if err := failed(row.Name, err); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, line := range r.add(row, got) {
 			fmt.Fprintln(os.Stderr, line)
 		}
 	}
@@ -59,26 +86,37 @@ func run(rounds, builds int, scaling bool, only, dir string) error {
 		if !scaling {
 			break
 		}
-		got := samples{}
-		for _, name := range names() {
-			if name != "ours" && row.job.Size > 500*mega {
-				continue // measured only for constant memory
-			}
-			row.figures = []figure{heap(0)}
-			s, err := server.sample(row, name)
-			if err != nil {
-				return err
+		got, list := samples{}, names()
+		if row.job.Size > 500*mega {
+			list = []string{"ours"} // measured only for constant memory
+		}
+		row.figures = []figure{heap(0)}
+		var err error
+		for _, name := range list {
+			s, failure := server.sample(row, name)
+			if err = failure; err != nil {
+				break
 			}
 			got[name] = append(got[name], s)
+		}
+		if err != nil {
+			if err := failed(fmt.Sprint(row.Name, " ", row.job.Size), err); err != nil {
+				return err
+			}
+			continue
 		}
 		fmt.Fprintln(os.Stderr, row.Name, row.job.Size)
 		r.scales = append(r.scales, scaled{row, got})
 	}
 	if builds > 0 {
 		if r.programs, err = measurePrograms(server, builds); err != nil {
-			return err
+			r.programs = nil
+			if err := failed("programs", err); err != nil {
+				return err
+			}
 		}
 	}
+	fmt.Fprintf(os.Stderr, "measured in %v; %d targets missed; %d rows failed\n", time.Since(begun).Round(time.Second), r.missed, len(r.failed))
 	return r.write(dir)
 }
 

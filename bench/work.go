@@ -41,6 +41,7 @@ const (
 const (
 	filesInDir = 200
 	fileSize   = 64 << 10
+	notebooks  = 500
 	smallFiles = 40 // files that are copied one after another
 )
 
@@ -100,7 +101,16 @@ var works = map[string]func(j job) (do func(context.Context, client) (held any, 
 		}
 		return nil
 	}),
-	"download-dir":    downloadDir(client.DownloadDir, "/dir"),
+	"download-dir": downloadDir(client.DownloadDir, "/dir"),
+	"import-dir": func(j job) (func(context.Context, client) (any, error), error) {
+		dir, err := os.MkdirTemp(j.dir, "")
+		for i := range notebooks {
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, fmt.Sprintf("n-%03d.py", i)), append([]byte("# Databricks notebook source\n"), bytes.Repeat([]byte("print(1)\n"), 450)...), 0o666)
+			}
+		}
+		return func(ctx context.Context, c client) (any, error) { return nil, c.ImportDir(ctx, dir, "/notebooks") }, err
+	},
 	"upload-dir":      uploadDir(client.UploadDir),
 	"fast-upload-dir": uploadDir(client.FastUploadDir),
 	"command":         simply(func(ctx context.Context, c client, j job) error { return c.RunCommand(ctx, "1+1") }),
