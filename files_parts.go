@@ -35,8 +35,7 @@ const (
 	partConcurrency   = 8
 	streamConcurrency = 4
 	urlsAtOnce        = 32
-	partPace          = 20 * time.Millisecond // until another part is sent beside those in flight
-	maxRenewals       = 3                     // how often the URL of a part is renewed in a row
+	maxRenewals       = 3 // how often the URL of a part is renewed in a row
 )
 
 // A PendingUpload is the state of an unfinished upload of a large file. It has
@@ -267,15 +266,10 @@ func (p *partsUpload) sendParts(ctx context.Context) error {
 			}
 		}
 	}
-	ended := make(chan struct{}, p.concurrency())
-	err := concurrent.Each(ctx, p.concurrency(), paced(sending, pieces, ended), func(ctx context.Context, piece piece) error {
+	err := concurrent.Each(ctx, p.concurrency(), pieces, func(ctx context.Context, piece piece) error {
 		err := p.sendPart(ctx, piece)
 		if err != nil {
 			stop() // stops reading, too
-		}
-		select {
-		case ended <- struct{}{}:
-		default: // more have ended than can be in flight
 		}
 		return err
 	})
@@ -291,28 +285,6 @@ func (p *partsUpload) sendParts(ctx context.Context) error {
 		return err
 	}
 	return p.complete(ctx)
-}
-
-// paced yields a piece when an earlier one has ended, or after partPace if none
-// has. On a slow link, all pieces that may be in flight soon are. On a fast link,
-// a few use all of the bandwidth, and more would only compete for the processors.
-func paced(ctx context.Context, pieces iter.Seq[piece], ended <-chan struct{}) iter.Seq[piece] {
-	return func(yield func(piece) bool) {
-		timer := time.NewTimer(0)
-		defer timer.Stop()
-		for piece := range pieces {
-			select {
-			case <-ended:
-			case <-timer.C:
-			case <-ctx.Done():
-				return
-			}
-			if !yield(piece) {
-				return
-			}
-			timer.Reset(partPace)
-		}
-	}
 }
 
 // judge returns the result after a part could not be sent.

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -458,35 +457,4 @@ func TestFiles_Upload_planInParts(t *testing.T) {
 		"POST /api/2.0/fs/files" + volumeDir + "/f?action=complete-upload&session_token=%5Bredacted%5D&upload_type=multipart " +
 			`{"parts":[{"part_number":1,"etag":""},{"part_number":2,"etag":""}]}`,
 	}, planned)
-}
-
-// countingStorage counts the requests to the storage that are in flight.
-type countingStorage struct {
-	http.RoundTripper
-	takes     time.Duration
-	now, most atomic.Int32
-}
-
-func (s *countingStorage) RoundTrip(r *http.Request) (*http.Response, error) {
-	if atStorage(r) {
-		now := s.now.Add(1)
-		defer s.now.Add(-1)
-		for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
-		}
-		time.Sleep(s.takes)
-	}
-	return s.RoundTripper.RoundTrip(r)
-}
-
-// There are no more parts in flight than it takes to use the bandwidth.
-func TestFiles_Upload_partsInFlight(t *testing.T) {
-	for takes, want := range map[time.Duration]int32{15 * time.Millisecond: 1, time.Minute: 8} {
-		synctest.Test(t, func(t *testing.T) {
-			server := newVolume(t, anyPart)
-			storage := &countingStorage{RoundTripper: server.Transport(), takes: takes}
-			client := server.Client(databricks.WithHTTPClient(&http.Client{Transport: storage}))
-			require.NoError(t, databricks.UploadInParts(t.Context(), client.Files, bytes.NewReader(noise(200)), partsPath, databricks.UploadOptions{}, 5))
-			assert.Equal(t, want, storage.most.Load(), "if a part takes %v", takes)
-		})
-	}
 }
