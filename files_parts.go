@@ -27,7 +27,8 @@ import (
 // of 5 MiB to 4 GiB.
 const (
 	defaultInParts    = 100 << 20 // files from this size on are sent in parts; for smaller ones, one request is as fast
-	defaultPartSize   = 16 << 20
+	defaultPartSize   = 32 << 20  // 1 GB then needs one request for URLs
+	streamPartSize    = 16 << 20  // of a source that is read in order, since its parts are held in memory
 	maxPartSize       = 4 << 30
 	goodPartCount     = 1000 // larger files have larger parts
 	maxPartCount      = 10_000

@@ -52,7 +52,11 @@ type volumeUpload struct {
 }
 
 func newFileUpload(s *FilesService, path string, src *source.Source, opts UploadOptions) *volumeUpload {
-	return &volumeUpload{s: s, path: volumePath(path), source: src, opts: opts, inParts: defaultInParts, partSize: defaultPartSize}
+	u := &volumeUpload{s: s, path: volumePath(path), source: src, opts: opts, inParts: defaultInParts, partSize: defaultPartSize}
+	if src.Sections() == nil {
+		u.partSize = streamPartSize
+	}
+	return u
 }
 
 func (u *volumeUpload) run(ctx context.Context) error {
