@@ -224,18 +224,22 @@ func (a *attempt) observeEnd(retried bool) {
 	}
 }
 
-var codeWord = regexp.MustCompile(`^[A-Za-z][0-9A-Za-z_]{0,63}$`)
+var word = regexp.MustCompile(`^[A-Za-z]\w*$`)
+
+// isCode reports whether text looks like an error code. Anything else could be as
+// varied as messages are.
+func isCode(text string) bool { return len(text) <= 64 && word.MatchString(text) }
 
 func (a *attempt) errorClass() ErrorClass {
 	_, proxy := a.err.(*sending.ProxyError)
 	_, response := a.err.(*response.Failure)
 	refusal, refused := a.err.(*StorageError)
 	switch {
-	case refused && codeWord.MatchString(refusal.Code):
+	case refused && isCode(refusal.Code):
 		return ErrorClass(refusal.Code)
 	case refused:
 		return ErrorClass(strconv.Itoa(a.status))
-	case a.rejection != nil && codeWord.MatchString(string(a.rejection.Code)):
+	case a.rejection != nil && isCode(string(a.rejection.Code)):
 		return ErrorClass(a.rejection.Code)
 	case a.rejection != nil:
 		return ErrorClass(strconv.Itoa(a.status))
