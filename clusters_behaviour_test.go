@@ -172,6 +172,34 @@ func (l lab) assertOutOfCores(err error) {
 	assert.Equal(l, databricks.ClusterTerminated, failure.Cluster.State)
 }
 
+// What a policy fixes may be unset, even if it is the pool.
+func TestClusters_Create_policyFixesAll(t *testing.T) {
+	server := databrickstest.NewServer(databrickstest.WithoutSocket())
+	defer server.Close()
+	client := server.Client()
+	create := func(name string) string {
+		id, err := client.Pools.Create(t.Context(), databricks.CreatePool{InstancePoolName: name, NodeTypeID: "Standard_DS3_v2"})
+		require.NoError(t, err)
+		return id
+	}
+	workers, driver := create("workers"), create("driver")
+	fixed := func(value any) databricks.PolicyRule {
+		return databricks.PolicyRule{Type: databricks.PolicyFixed, Value: value}
+	}
+	policy, err := client.Policies.Create(t.Context(), databricks.CreatePolicy{Name: "all", Definition: databricks.PolicyDefinition{
+		"instance_pool_id": fixed(workers), "driver_instance_pool_id": fixed(driver), "spark_version": fixed("15.4.x-scala2.12"), "num_workers": fixed(2),
+	}.JSON()})
+	require.NoError(t, err)
+	id, err := client.Clusters.Create(t.Context(), databricks.CreateCluster{ClusterName: "small", PolicyID: policy})
+	require.NoError(t, err)
+	cluster, err := client.Clusters.Get(t.Context(), id)
+	require.NoError(t, err)
+	assert.Equal(t, workers, cluster.InstancePoolID)
+	assert.Equal(t, driver, cluster.DriverInstancePoolID)
+	assert.Equal(t, "15.4.x-scala2.12", cluster.SparkVersion)
+	assert.Equal(t, new(2), cluster.NumWorkers)
+}
+
 func TestClusters_WaitRunning_failure(t *testing.T) {
 	inLab(t, func(l lab) {
 		l.server.FailNextCluster(outOfCores)
