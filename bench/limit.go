@@ -142,30 +142,11 @@ func (l limit) ImportDir(ctx context.Context, dir, path string) error {
 	if err != nil {
 		return err
 	}
-	return together(len(entries), func(i int) error { return l.importFile(ctx, dir, entries[i].Name(), path) })
-}
-
-// ImportDir imports one notebook after another.
-func (p *plain) ImportDir(ctx context.Context, dir, path string) error {
-	entries, err := os.ReadDir(dir)
-	for _, entry := range entries {
-		if err == nil {
-			err = p.importFile(ctx, dir, entry.Name(), path)
+	return together(len(entries), func(i int) error {
+		data, err := os.ReadFile(filepath.Join(dir, entries[i].Name()))
+		if err != nil {
+			return err
 		}
-	}
-	return err
-}
-
-func (p *plain) importFile(ctx context.Context, dir, name, path string) error {
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	in := map[string]any{"path": path + "/" + name, "format": "SOURCE", "language": "PYTHON", "overwrite": true, "content": data}
-	return p.call(ctx, http.MethodPost, "/api/2.0/workspace/import", in, new(struct{}))
-}
-
-func (o *ours) ImportDir(ctx context.Context, dir, path string) error {
-	_, err := o.Workspace.ImportDir(ctx, dir, path, databricks.DirOptions{})
-	return err
+		return l.importFile(ctx, path+"/"+entries[i].Name(), data)
+	})
 }

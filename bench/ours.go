@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-databricks/databricks"
-	"github.com/go-databricks/databricks/v12"
+	v12 "github.com/go-databricks/databricks/v12"
 )
 
 // ours is this library, used as its documentation says.
@@ -108,6 +108,11 @@ func newCluster(name string) databricks.ClusterSpec {
 
 func (o *ours) DownloadDir(ctx context.Context, path, dir string) error {
 	_, err := o.DBFS.DownloadDir(ctx, path, dir, databricks.DirOptions{})
+	return err
+}
+
+func (o *ours) ImportDir(ctx context.Context, dir, path string) error {
+	_, err := o.Workspace.ImportDir(ctx, dir, path, databricks.DirOptions{})
 	return err
 }
 

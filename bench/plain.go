@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-databricks/databricks"
@@ -185,8 +184,8 @@ func (p *plain) DownloadDir(ctx context.Context, path, dir string) error {
 	return nil
 }
 
-// UploadDir uploads files that fit in a block.
-func (p *plain) UploadDir(ctx context.Context, dir, path string) error {
+// eachFile calls do for one file of a directory after another.
+func eachFile(dir string, do func(name string, data []byte) error) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -196,12 +195,29 @@ func (p *plain) UploadDir(ctx context.Context, dir, path string) error {
 		if err != nil {
 			return err
 		}
-		in := map[string]any{"path": path + "/" + entry.Name(), "contents": data, "overwrite": true}
-		if err := p.call(ctx, http.MethodPost, "/api/2.0/dbfs/put", in, new(struct{})); err != nil {
+		if err := do(entry.Name(), data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// UploadDir uploads files that fit in a block.
+func (p *plain) UploadDir(ctx context.Context, dir, path string) error {
+	return eachFile(dir, func(name string, data []byte) error {
+		in := map[string]any{"path": path + "/" + name, "contents": data, "overwrite": true}
+		return p.call(ctx, http.MethodPost, "/api/2.0/dbfs/put", in, new(struct{}))
+	})
+}
+
+// ImportDir imports one notebook after another.
+func (p *plain) ImportDir(ctx context.Context, dir, path string) error {
+	return eachFile(dir, func(name string, data []byte) error { return p.importFile(ctx, path+"/"+name, data) })
+}
+
+func (p *plain) importFile(ctx context.Context, path string, data []byte) error {
+	in := map[string]any{"path": path, "format": "SOURCE", "language": "PYTHON", "overwrite": true, "content": data}
+	return p.call(ctx, http.MethodPost, "/api/2.0/workspace/import", in, new(struct{}))
 }
 
 // RunCommand polls once a second, as most code does.
@@ -241,21 +257,13 @@ func (p *plain) FastUploadDir(ctx context.Context, dir, path string) error {
 	if err != nil {
 		return err
 	}
-	var running sync.WaitGroup
-	slots, errs := make(chan struct{}, 32), make([]error, len(entries))
-	for i, entry := range entries {
-		slots <- struct{}{}
-		running.Go(func() {
-			defer func() { <-slots }()
-			data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-			if err == nil {
-				err = p.FastStream(ctx, path+"/"+entry.Name(), bytes.NewReader(data), int64(len(data)))
-			}
-			errs[i] = err
-		})
-	}
-	running.Wait()
-	return errors.Join(errs...)
+	return together(len(entries), func(i int) error {
+		data, err := os.ReadFile(filepath.Join(dir, entries[i].Name()))
+		if err != nil {
+			return err
+		}
+		return p.FastStream(ctx, path+"/"+entries[i].Name(), bytes.NewReader(data), int64(len(data)))
+	})
 }
 
 func (p *plain) FastUpload(ctx context.Context, path string, from io.ReadSeeker, size int64) error {

@@ -85,10 +85,10 @@ plain is the limit. A target is for ours / plain, or for the figure itself.
 - Load while this was measured: %s
 - Command, in the directory bench: `+"`GOTOOLCHAIN=%s go run . -rounds %d -builds %d`. One row alone: `-only '^clusters/get$'`."+`
 - Median of %d rounds, of three times as many for single calls. Clients take turns, each in a process of its own; the
-  server is one more. A ratio is the median of the ratios of neighbours, which
+  server is one more. A ratio is the median of the ratios of neighbors, which
   bear the same load; the figures themselves depend on the machine.
 - CPU is what the client's process used (getrusage), garbage collection included.
-- The server does next to nothing, over loopback, and answers after the latency
+- The server does next to nothing, over loopback, and responds after the latency
   that is given. Lists come in chunks, without compression where it is not mentioned.
 
 `, machine(), runtime.Version(), load(), runtime.Version(), r.rounds, r.builds, r.rounds)

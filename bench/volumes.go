@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-databricks/databricks"
@@ -145,18 +142,14 @@ func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from local
 	if err := p.call(ctx, http.MethodPost, "/api/2.0/fs/create-upload-part-urls", in, &urls); err != nil {
 		return err
 	}
-	var running sync.WaitGroup
-	failed, size := make([]error, parts), (from.Size()+parts-1)/parts
-	var done []map[string]any
-	for i := range parts {
-		done = append(done, map[string]any{"part_number": i + 1, "etag": `"e"`})
-		running.Go(func() {
-			part := io.NewSectionReader(from, int64(i)*size, min(size, from.Size()-int64(i)*size))
-			failed[i] = p.putTo(ctx, urls.URLs[i].URL, part, part.Size(), false)
-		})
-	}
-	running.Wait()
-	if err := errors.Join(failed...); err != nil {
+	size := (from.Size() + parts - 1) / parts
+	done := make([]map[string]any, parts)
+	err := together(parts, func(i int) error {
+		done[i] = map[string]any{"part_number": i + 1, "etag": `"e"`}
+		part := io.NewSectionReader(from, int64(i)*size, min(size, from.Size()-int64(i)*size))
+		return p.putTo(ctx, urls.URLs[i].URL, part, part.Size(), false)
+	})
+	if err != nil {
 		return err
 	}
 	text, _ := json.Marshal(map[string]any{"parts": done})
@@ -178,20 +171,9 @@ func (p *plain) UploadPartsToVolume(ctx context.Context, path string, from local
 
 // UploadDirToVolume sends one file after another.
 func (p *plain) UploadDirToVolume(ctx context.Context, dir, path string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return err
-		}
-		if err := p.UploadToVolume(ctx, path+"/"+entry.Name(), io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachFile(dir, func(name string, data []byte) error {
+		return p.UploadToVolume(ctx, path+"/"+name, io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data))))
+	})
 }
 
 // init adds the works with files of volumes.
@@ -208,27 +190,23 @@ func init() {
 	})
 }
 
-// eachVolumeRow calls add for every size and latency of the rows of volumes.
-func eachVolumeRow(add func(name string, j job)) {
+// volumeRows are the rows of a direction: files of every size at every latency, whole
+// and in parts, and a directory. The works have the same names as the rows.
+func volumeRows(direction, whole, parts string) (list []row) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond} {
 		for _, r := range []struct {
 			name        string
 			size, times int
 		}{{"64 MB", 64 * mega, 8}, {"1 GB", 1024 * mega, 1}} {
-			add(fmt.Sprintf("%s at %d ms", r.name, latency.Milliseconds()), job{Times: r.times, Size: r.size, Latency: latency})
+			name := fmt.Sprintf("Files %s, %s at %d ms, beside ", direction, r.name, latency.Milliseconds())
+			one := job{Work: "volume-" + direction, Times: r.times, Size: r.size, Latency: latency}
+			several := one
+			several.Work += "-parts"
+			list = append(list,
+				row{Name: name + whole, job: one, figures: []figure{rate(r.size, 0.95), cpu(0), heap(4 * mega)}},
+				row{Name: name + parts, job: several, figures: []figure{rate(r.size, 0.95), cpu(0)}})
 		}
 	}
-}
-
-// volumeRows are the rows of uploads to volumes.
-func volumeRows() (list []row) {
-	eachVolumeRow(func(name string, j job) {
-		whole, parts := j, j
-		whole.Work, parts.Work = "volume-upload", "volume-upload-parts"
-		list = append(list,
-			row{Name: "Files upload, " + name + ", beside one PUT", job: whole, figures: []figure{rate(j.Size, 0.95), cpu(0), heap(4 * mega)}},
-			row{Name: "Files upload, " + name + ", beside eight parts by hand", job: parts, figures: []figure{rate(j.Size, 0.95), cpu(0)}})
-	})
-	return append(list, row{Name: "Files upload, 200 files of 64 KB, 5 ms, beside one after another",
-		job: job{Work: "volume-upload-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(filesInDir*fileSize, 6), cpu(0)}})
+	return append(list, row{Name: "Files " + direction + ", 200 files of 64 KB, 5 ms, beside one after another",
+		job: job{Work: "volume-" + direction + "-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(filesInDir*fileSize, 6), cpu(0)}})
 }

@@ -12,8 +12,6 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"time"
 
 	"github.com/go-databricks/databricks"
 )
@@ -24,7 +22,7 @@ import (
 // byHand is how many ranges handwritten code has in flight.
 const byHand = 8
 
-// listVolume answers with the files in a directory.
+// listVolume responds with the files in a directory.
 func (s *server) listVolume(w http.ResponseWriter, dir string) {
 	var out struct {
 		Contents []map[string]any `json:"contents"`
@@ -39,7 +37,7 @@ func (s *server) listVolume(w http.ResponseWriter, dir string) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
-// sendFile answers with a file, or with a range of it.
+// sendFile responds with a file, or with a range of it.
 func (s *server) sendFile(w http.ResponseWriter, r *http.Request, name string) {
 	s.mu.Lock()
 	size, ok := s.files[name]
@@ -128,21 +126,16 @@ func (p *plain) DownloadRangesFromVolume(ctx context.Context, path, name string)
 	}
 	head.Body.Close()
 	share := (head.ContentLength + byHand - 1) / byHand
-	failed := make([]error, byHand)
-	var running sync.WaitGroup
-	for i := range failed {
-		running.Go(func() {
-			from := int64(i) * share
-			resp, err := p.file(ctx, http.MethodGet, path, fmt.Sprintf("bytes=%d-%d", from, min(from+share, head.ContentLength)-1))
-			if err == nil {
-				_, err = io.Copy(io.NewOffsetWriter(file, from), resp.Body)
-				resp.Body.Close()
-			}
-			failed[i] = err
-		})
-	}
-	running.Wait()
-	return errors.Join(failed...)
+	return together(byHand, func(i int) error {
+		from := int64(i) * share
+		resp, err := p.file(ctx, http.MethodGet, path, fmt.Sprintf("bytes=%d-%d", from, min(from+share, head.ContentLength)-1))
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		_, err = io.Copy(io.NewOffsetWriter(file, from), resp.Body)
+		return err
+	})
 }
 
 // DownloadDirFromVolume downloads one file after another.
@@ -163,7 +156,7 @@ func (p *plain) DownloadDirFromVolume(ctx context.Context, path, dir string) err
 
 func init() {
 	works["volume-download"] = downloadFile(client.DownloadFromVolume)
-	works["volume-download-ranges"] = downloadFile(client.DownloadRangesFromVolume)
+	works["volume-download-parts"] = downloadFile(client.DownloadRangesFromVolume)
 	works["volume-download-dir"] = downloadDir(client.DownloadDirFromVolume, volume+"/dir")
 }
 
@@ -184,17 +177,4 @@ func downloadFile(download func(c client, ctx context.Context, path, name string
 			return nil, counted(int(info.Size()), j.Size, nil)
 		}, err
 	}
-}
-
-// volumeDownloadRows are the rows of downloads from volumes.
-func volumeDownloadRows() (list []row) {
-	eachVolumeRow(func(name string, j job) {
-		whole, ranges := j, j
-		whole.Work, ranges.Work = "volume-download", "volume-download-ranges"
-		list = append(list,
-			row{Name: "Files download, " + name + ", beside one GET", job: whole, figures: []figure{rate(j.Size, 0.95), cpu(0), heap(4 * mega)}},
-			row{Name: "Files download, " + name + ", beside eight ranges by hand", job: ranges, figures: []figure{rate(j.Size, 0.95), cpu(0)}})
-	})
-	return append(list, row{Name: "Files download, 200 files of 64 KB, 5 ms, beside one after another",
-		job: job{Work: "volume-download-dir", Times: 2, Latency: 5 * time.Millisecond}, figures: []figure{rate(filesInDir*fileSize, 6), cpu(0)}})
 }

@@ -188,7 +188,7 @@ func (j job) serverFiles() map[string]int64 {
 	switch j.Work {
 	case "download", "small-downloads":
 		files["/files/large"] = int64(j.Size)
-	case "volume-download", "volume-download-ranges":
+	case "volume-download", "volume-download-parts":
 		files[volume+"/large"] = int64(j.Size)
 	case "volume-download-dir":
 		for i := range filesInDir {
