@@ -101,26 +101,6 @@ func (u *upload) move(ctx context.Context, from, to string) error {
 	}
 }
 
-// lateWork is how long an upload waits for the effect of a call whose response was
-// lost.
-const lateWork = 30 * time.Second
-
-// await polls so until it returns true or c.lateWork has passed.
-func (c *Client) await(ctx context.Context, so func(context.Context) bool) bool {
-	ctx, cancel := cleanupContext(ctx)
-	defer cancel()
-	ctx, end := context.WithTimeout(ctx, c.lateWork)
-	defer end()
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		if so(ctx) {
-			return true
-		}
-		if poll.Sleep(ctx, pause) != nil {
-			return false
-		}
-	}
-}
-
 // status returns a function that reports whether right accepts the status of a
 // path.
 func (u *upload) status(path string, right func(*FileInfo) bool) func(context.Context) bool {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-databricks/databricks/internal/blocks"
 	"github.com/go-databricks/databricks/internal/errs"
-	"github.com/go-databricks/databricks/internal/poll"
 	"github.com/go-databricks/databricks/internal/source"
 )
 
@@ -524,22 +523,4 @@ func (s *DBFSService) addBlocks(ctx context.Context, handle int64, in io.Reader)
 		err = errs.Over(ctx)
 	}
 	return size, err
-}
-
-// cleanupContext returns a context for cleaning up. It ends cleanupTime after ctx.
-func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	cleanup, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(cleanupTime, cancel) })
-	return cleanup, func() { stop(); cancel() }
-}
-
-// cleanupTime is the time for cleaning up after a context has ended.
-const cleanupTime = 15 * time.Second
-
-// pause waits before a retry of an operation that consists of several calls.
-func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
-	if poll.Sleep(ctx, c.retry.backoff(attempt)) != nil {
-		return errs.Ended(ctx, ctx.Err(), failure)
-	}
-	return nil
 }
