@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -188,9 +187,6 @@ func TestDBFS_DownloadDir_hostileListing(t *testing.T) {
 }
 
 func TestDBFS_DownloadDir_staysInItsDir(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
-	}
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
@@ -198,26 +194,23 @@ func TestDBFS_DownloadDir_staysInItsDir(t *testing.T) {
 	put(t, client, "/from/other", []byte("new"))
 	outside := makeTree(t, map[string]string{"file": "old", "other": "old"})
 	dir := t.TempDir()
-	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "link")))
-	require.NoError(t, os.Symlink(filepath.Join(outside, "other"), filepath.Join(dir, "other")))
+	symlink(t, outside, filepath.Join(dir, "link"))
+	symlink(t, filepath.Join(outside, "other"), filepath.Join(dir, "other"))
 	_, err := client.DBFS.DownloadDir(t.Context(), "/from", dir, databricks.DirOptions{Overwrite: true})
 	assert.Error(t, err)
 	assert.Equal(t, map[string]string{"file": "old", "other": "old"}, readTree(t, outside))
 }
 
 func TestDBFS_UploadDir_skips(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("links need a privilege")
-	}
 	server := databrickstest.NewServer(databrickstest.WithoutSocket())
 	defer server.Close()
 	client := server.Client()
 	const left = ".databricks-ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	dir := makeTree(t, map[string]string{"file": "new", "old": "new", "dir/below": "new", "sub/old": "new",
 		left: "left", ".databricks-connect": "mine", ".databricks-dir/x": "mine"})
-	require.NoError(t, os.Symlink("file", filepath.Join(dir, "link")))
-	require.NoError(t, os.Symlink("/etc", filepath.Join(dir, "linked")))
-	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken")))
+	symlink(t, "file", filepath.Join(dir, "link"))
+	symlink(t, "/etc", filepath.Join(dir, "linked"))
+	symlink(t, "nowhere", filepath.Join(dir, "broken"))
 	put(t, client, "/to/old", []byte("old"))
 	put(t, client, "/to/sub/old/x", []byte("old")) // a directory in place of a file
 	put(t, client, "/to/dir", []byte("old"))       // a file in place of a directory

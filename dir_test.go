@@ -339,3 +339,16 @@ func TestDir_withEveryMishapAtEveryRequest(t *testing.T) {
 		})
 	}
 }
+
+// symlink creates a symbolic link. It skips the test where that needs a privilege, as
+// on Windows, or where the result is something else, as with wine.
+func symlink(t *testing.T, target, name string) {
+	err := os.Symlink(target, name)
+	if err != nil && runtime.GOOS == "windows" {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Skipf("%s is not a symbolic link here: %v, %v", name, info, err)
+	}
+}

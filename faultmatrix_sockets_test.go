@@ -20,7 +20,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/internal/faultproxy"
-	"github.com/go-databricks/databricks/v12"
+	v12 "github.com/go-databricks/databricks/v12"
 )
 
 // The second matrix uses real sockets instead of memory: HTTP/1.1 over TCP and
@@ -425,6 +425,23 @@ func TestFaultMatrixSockets(t *testing.T) {
 			})
 		})
 	}
+	// atEachRequest plays a scenario with each fault at each of its requests.
+	atEachRequest := func(t *testing.T, name string, protocols []bool, one func(t *testing.T, v *verdict, name string, http2 bool, f socketFault) int) {
+		run(t, func(play func(bool, func(*verdict))) {
+			for _, http2 := range protocols {
+				var v verdict
+				attempts := one(t, &v, name, http2, none)
+				require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
+				for _, f := range slices.DeleteFunc(socketFaults(http2), func(f socketFault) bool { return f.late }) {
+					for at := range attempts {
+						f := f // of this cell
+						f.Request = at
+						play(false, func(v *verdict) { one(t, v, name, http2, f) })
+					}
+				}
+			}
+		})
+	}
 	t.Run("cells", func(t *testing.T) {
 		for name := range socketCalls {
 			t.Run(name, func(t *testing.T) {
@@ -447,40 +464,10 @@ func TestFaultMatrixSockets(t *testing.T) {
 			})
 		}
 		for name, protocols := range map[string][]bool{"upload": {false, true}, "import": {false, true}, "secrets": {false}, "provision": {false}, "identities": {false, true}, "policies and pools": {false, true}} {
-			t.Run("scenario "+name, func(t *testing.T) {
-				run(t, func(play func(bool, func(*verdict))) {
-					for _, http2 := range protocols {
-						var v verdict
-						attempts := playOver(t, &v, name, http2, none)
-						require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
-						for _, f := range slices.DeleteFunc(socketFaults(http2), func(f socketFault) bool { return f.late }) {
-							for at := range attempts {
-								f := f // of this cell
-								f.Request = at
-								play(false, func(v *verdict) { playOver(t, v, name, http2, f) })
-							}
-						}
-					}
-				})
-			})
+			t.Run("scenario "+name, func(t *testing.T) { atEachRequest(t, name, protocols, playOver) })
 		}
 		for _, name := range []string{"upload to a volume", "upload in parts", "download of a volume", "download a file of a volume", "upload a directory to a volume"} {
-			t.Run("transfer "+name, func(t *testing.T) {
-				run(t, func(play func(bool, func(*verdict))) {
-					for _, http2 := range []bool{false, true} {
-						var v verdict
-						attempts := playTransferOver(t, &v, name, http2, none)
-						require.Empty(t, slices.Concat(v.doubled, v.lost, v.wrong, v.gaveUp), "without faults")
-						for _, f := range slices.DeleteFunc(socketFaults(http2), func(f socketFault) bool { return f.late }) {
-							for at := range attempts {
-								f := f // of this cell
-								f.Request = at
-								play(false, func(v *verdict) { playTransferOver(t, v, name, http2, f) })
-							}
-						}
-					}
-				})
-			})
+			t.Run("transfer "+name, func(t *testing.T) { atEachRequest(t, name, []bool{false, true}, playTransferOver) })
 		}
 	})
 	total.report(t, "fault matrix over sockets", cells)

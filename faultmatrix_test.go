@@ -137,7 +137,7 @@ var scenarios = map[string]func(*fixture) []step{
 			}, events(databricks.ClusterEventEdited)},
 			{"ensure running", func(ctx context.Context) error { _, err := c.Clusters.EnsureRunning(ctx, w.cluster); return err }, nothing},
 			{"pin", func(ctx context.Context) error { return c.Clusters.Pin(ctx, w.cluster) },
-				func(ctx context.Context, c *databricks.Client) int { // it is idempotent, and another step after unpin repeats it
+				func(ctx context.Context, c *databricks.Client) int { // it is idempotent, and a step after unpin calls it again
 					return min(events(databricks.ClusterEventPinned)(ctx, c), 1)
 				}},
 			{"unpin", func(ctx context.Context) error { return c.Clusters.Unpin(ctx, w.cluster) }, events(databricks.ClusterEventUnpinned)},

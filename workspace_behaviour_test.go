@@ -697,12 +697,3 @@ func TestWorkspace_FS_calls(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, count())
 }
-
-// symlink creates a symbolic link. It skips the test where the system, like wine,
-// makes something else of it.
-func symlink(t *testing.T, target, name string) {
-	require.NoError(t, os.Symlink(target, name))
-	if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
-		t.Skipf("%s is not a symbolic link here: %v, %v", name, info, err)
-	}
-}
