@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,11 +223,11 @@ func (a *attempt) observeEnd(retried bool) {
 	}
 }
 
-var word = regexp.MustCompile(`^[A-Za-z]\w*$`)
-
 // isCode reports whether text looks like an error code. Anything else could be as
 // varied as messages are.
-func isCode(text string) bool { return len(text) <= 64 && word.MatchString(text) }
+func isCode(text string) bool {
+	return text != "" && len(text) <= 64 && isLetter(text[0]) && consists(text, isNameByte)
+}
 
 func (a *attempt) errorClass() ErrorClass {
 	_, proxy := a.err.(*sending.ProxyError)
@@ -281,14 +280,15 @@ func contextClass(err error) ErrorClass {
 func isWord(element string) bool {
 	if name, ok := strings.CutPrefix(element, "{"); ok {
 		name, ok = strings.CutSuffix(name, "}")
-		return ok && name != "" && consists(name, func(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' })
+		return ok && name != "" && consists(name, isNameByte)
 	}
 	return consists(element, func(c byte) bool { return isLetter(c) || c == '_' || c == '.' || c == '-' }) ||
 		len(element) > 1 && element[0] == 'v' && consists(element[1:], isDigit)
 }
 
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool   { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isDigit(c byte) bool    { return '0' <= c && c <= '9' }
+func isNameByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '_' }
 
 func consists(text string, of func(byte) bool) bool {
 	for i := range len(text) {
