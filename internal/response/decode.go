@@ -120,7 +120,8 @@ func (s *Scanner) decodeList(list reflect.Value) error {
 			if err := s.body.fits(int64(total+2*next) * size); err != nil { // including the complete list at the end
 				return err
 			}
-			if all := s.body.extrapolate(total); full != nil && n == 512 && s.body.fits(int64(all)*size) == nil {
+			const enough = 512 // elements of a piece; with those before it, a sample of a thousand
+			if all := s.body.extrapolate(total); n == enough && s.body.fits(int64(all)*size) == nil {
 				join(max(all, total+next))
 				s.body.hold(int64(piece.Len()) * size)
 			} else {
