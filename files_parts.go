@@ -262,7 +262,14 @@ func (p *partsUpload) sendParts(ctx context.Context) error {
 	defer stop()
 	pieces := func(yield func(piece) bool) {
 		for piece, err := range p.pieces(sending, 0) {
-			if broken = err; err != nil || !done[piece.number] && !yield(piece) {
+			if broken = err; err != nil {
+				return
+			}
+			if done[piece.number] {
+				continue
+			}
+			piece.url, piece.noURL = p.urls.get(sending, piece.number) // in order, so that one request serves many parts
+			if sending.Err() != nil || !yield(piece) {
 				return
 			}
 		}
@@ -318,21 +325,22 @@ func (p *partsUpload) concurrency() int {
 func (p *partsUpload) sendPart(ctx context.Context, piece piece) error {
 	body := &partBody{p: p, ctx: ctx, piece: piece}
 	defer body.end(false)
+	url, err := piece.url, piece.noURL
 	for renewals := 0; ; renewals++ {
-		url, err := p.urls.get(ctx, piece.number)
 		if err != nil {
 			return errs.About(fmt.Sprintf("the URL of part %d", piece.number), err)
 		}
-		info, err := p.s.client.sendPresigned(ctx, &url.PresignedURL, Request{
+		info, failed := p.s.client.sendPresigned(ctx, &url.PresignedURL, Request{
 			Method: http.MethodPut, Path: "/storage/part", Idempotent: true, reading: true, // nothing appears under a name
 			Body: RawBody{ContentType: "application/octet-stream", Size: piece.size, Open: body.open},
 		}, p.landed.Load() == 0)
-		if e, ok := errors.AsType[*StorageError](err); ok && e.expired() && renewals < maxRenewals {
+		if e, ok := errors.AsType[*StorageError](failed); ok && e.expired() && renewals < maxRenewals {
 			p.urls.drop(piece.number, url.batch)
+			url, err = p.urls.get(ctx, piece.number)
 			continue
 		}
-		if err != nil {
-			return &unavailableError{errs.About(fmt.Sprintf("part %d", piece.number), err)}
+		if failed != nil {
+			return &unavailableError{errs.About(fmt.Sprintf("part %d", piece.number), failed)}
 		}
 		p.landed.Add(1)
 		p.urls.drop(piece.number, 0)
@@ -451,6 +459,9 @@ type piece struct {
 	last         bool
 	open         func(offset, size int64) io.ReadCloser // the range is within the piece
 	free         func()
+
+	url   partURL // of a part that is not sent in order
+	noURL error   // why there is no URL
 }
 
 // pieces yields the parts of the file, starting at an offset. If the source does

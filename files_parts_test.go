@@ -112,6 +112,26 @@ func TestFiles_Upload_storageGetsNoCredential(t *testing.T) {
 	})
 }
 
+// The URLs of many parts take one request, whichever part is sent first.
+func TestFiles_Upload_urlsInOrder(t *testing.T) {
+	server := newVolume(t, databrickstest.WithFilesLimits(databrickstest.FilesLimits{MinPart: -1}))
+	for range 20 {
+		server.ForgetRequests()
+		require.NoError(t, databricks.UploadInParts(t.Context(), server.Client().Files, bytes.NewReader(noise(40<<10)), partsPath, databricks.UploadOptions{Overwrite: true}, 1<<10))
+		var first []int
+		for _, r := range server.Requests() {
+			if strings.HasSuffix(r.Path, "/create-upload-part-urls") {
+				var in struct {
+					Start int `json:"start_part_number"`
+				}
+				require.NoError(t, json.Unmarshal(r.Body, &in))
+				first = append(first, in.Start)
+			}
+		}
+		require.Equal(t, []int{1, 33}, first)
+	}
+}
+
 // A stream of unknown size is sent in parts. Memory holds one part at a time.
 func TestFiles_Upload_longStream(t *testing.T) {
 	eachCloud(t, func(t *testing.T, cloud []databrickstest.Option) {
