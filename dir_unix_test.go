@@ -2,6 +2,6 @@
 
 package databricks_test
 
-import "syscall"
+import "golang.org/x/sys/unix"
 
-func mkfifo(name string) error { return syscall.Mkfifo(name, 0o600) }
+func mkfifo(name string) error { return unix.Mkfifo(name, 0o600) }

@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/go-databricks/databricks/internal/concurrent"
 	"github.com/go-databricks/databricks/internal/errs"
+	"github.com/go-databricks/databricks/internal/source"
 )
 
 // A dirUpload is a copy of a local directory to an area.
@@ -114,9 +114,9 @@ func (u *dirUpload) file(d *destDir, e fs.DirEntry, local string) func(context.C
 	}
 	f := fileUpload{replace: u.opts.replace()}
 	name, err := "", error(nil)
-	// The file may have been replaced by a pipe. Without O_NONBLOCK, opening a pipe
+	// The file may have been replaced by a pipe. Without NonBlock, opening a pipe
 	// would block.
-	f.file, err = u.root.OpenFile(filepath.FromSlash(local), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f.file, err = u.root.OpenFile(filepath.FromSlash(local), os.O_RDONLY|source.NonBlock, 0)
 	if err == nil {
 		if f.info, err = f.file.Stat(); err == nil && !f.info.Mode().IsRegular() {
 			err = notRegular(f.info.Mode())
