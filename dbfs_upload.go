@@ -103,8 +103,9 @@ const (
 // minute before the upload, Upload takes it for the new file.
 //
 // If it is unknown whether a block arrived, Upload starts over if it can read
-// the source again. Otherwise it fails with an [*OutcomeUnknownError]. If the
-// source changes during the upload, the error matches [ErrSourceChanged].
+// the source again. Otherwise it fails, and nothing is written to the path. With
+// InPlace, the error is then an [*OutcomeUnknownError]. If the source changes
+// during the upload, the error matches [ErrSourceChanged].
 //
 // Upload does not use from after it returns. It therefore waits for a Read in
 // progress, even if ctx has ended.
@@ -182,7 +183,9 @@ func (u *upload) run(ctx context.Context) error {
 	if size := u.content.Size(); 0 <= size && size <= u.small {
 		return u.put(ctx, size)
 	}
-	err = u.statAndWrite(ctx)
+	if err = u.statAndWrite(ctx); !u.opts.InPlace {
+		err = withoutEffect(err) // nothing was written to the path
+	}
 	if err == nil {
 		err = u.source.Finish()
 	}

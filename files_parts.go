@@ -109,15 +109,6 @@ type unavailableError struct{ error }
 
 func (e *unavailableError) Unwrap() error { return e.error }
 
-// withoutEffect returns the error of a call that changes no file. Its outcome does
-// not matter, so the result is not an [OutcomeUnknownError].
-func withoutEffect(err error) error {
-	if unknown, ok := err.(*OutcomeUnknownError); ok {
-		return unknown.Err
-	}
-	return err
-}
-
 // errUploadGone says that the upload no longer exists.
 var errUploadGone = errors.New("the upload no longer exists")
 

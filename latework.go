@@ -45,3 +45,12 @@ func (c *Client) pause(ctx context.Context, attempt int, failure error) error {
 	}
 	return nil
 }
+
+// withoutEffect returns the error of a call that changes no file that the caller
+// named. Its outcome does not matter, so the result is not an [OutcomeUnknownError].
+func withoutEffect(err error) error {
+	if unknown, ok := err.(*OutcomeUnknownError); ok {
+		return unknown.Err
+	}
+	return err
+}
