@@ -197,7 +197,7 @@ func volumeRows(direction, whole, parts string) (list []row) {
 		for _, r := range []struct {
 			name        string
 			size, times int
-		}{{"64 MB", 64 * mega, 8}, {"1 GB", 1024 * mega, 1}} {
+		}{{"64 MB", 64 * mega, 8}, {"1 GB", 1024 * mega, 3}} {
 			name := fmt.Sprintf("Files %s, %s at %d ms, beside ", direction, r.name, latency.Milliseconds())
 			one := job{Work: "volume-" + direction, Times: r.times, Size: r.size, Latency: latency}
 			several := one
