@@ -1,10 +1,12 @@
 package databricks_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -29,8 +31,34 @@ const killedHost, killedFile, killedState = "TEST_KILLED_HOST", "TEST_KILLED_FIL
 // killedPart is the size of its parts.
 const killedPart = mebibyte
 
+// printProgress prints the progress of a transfer for killAt.
+func printProgress(done, _ int64) { fmt.Println("done", done) }
+
+// killAt runs a process that transfers a file, and kills it when its progress has
+// reached a number of bytes. It returns the first and the greatest progress. The error
+// is nil if the process ended before.
+func killAt(t *testing.T, cmd *exec.Cmd, bytes int64) (first, most int64, err error) {
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	first = -1
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var done int64
+		if _, err := fmt.Sscanf(lines.Text(), "done %d", &done); err != nil {
+			continue
+		}
+		if first < 0 {
+			first = done
+		}
+		if most = max(most, done); done >= bytes {
+			_ = cmd.Process.Kill()
+		}
+	}
+	return first, most, cmd.Wait()
+}
+
 // uploadUntilKilled uploads a file, saves its progress, and continues an earlier
-// upload. It prints a byte for each report of progress.
+// upload. It prints its progress for killAt.
 func uploadUntilKilled(ctx context.Context, host, name, state string) error {
 	client, err := databricks.NewClient(databricks.WithHost(host), databricks.WithToken("dapi-killed"))
 	if err != nil {
@@ -47,7 +75,7 @@ func uploadUntilKilled(ctx context.Context, host, name, state string) error {
 			}
 			return err
 		},
-		Progress: func(done, _ int64) { os.Stdout.Write([]byte{'.'}) },
+		Progress: printProgress,
 	}
 	if text, err := os.ReadFile(state); err == nil {
 		opts.Resume = new(databricks.PendingUpload)
@@ -94,27 +122,21 @@ func TestFiles_Upload_killed(t *testing.T) {
 		_, err := file.Write(block)
 		require.NoError(t, err)
 	}
-	reports := *killSize * mebibyte / (32 << 10) // approximate number of reports of a complete upload
-	kills := 0
+	kills, had := 0, int64(0)
 	for {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledUpload$")
 		cmd.Env = append(os.Environ(), killedHost+"="+server.URL(), killedFile+"="+name, killedState+"="+state)
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		_, err = io.CopyN(io.Discard, out, 1+rand.Int64N(reports/4))
+		_, done, err := killAt(t, cmd, had+rand.Int64N(*killSize*mebibyte/4))
 		if err == nil {
-			_ = cmd.Process.Kill()
-			kills++
-		}
-		_, _ = io.Copy(io.Discard, out)
-		if err := cmd.Wait(); err == nil {
 			break
-		} else if stderr.Len() > 0 {
+		}
+		if stderr.Len() > 0 {
 			t.Fatalf("%v: %s", err, stderr.String())
 		}
+		had = max(had, done)
+		kills++
 		if len(server.UnfinishedUploads()) > 0 { // otherwise the upload was already complete
 			_, there := inVolume(t, server.Client(), volumeDir+"/f")
 			require.False(t, there)
@@ -132,6 +154,7 @@ func TestFiles_Upload_killed(t *testing.T) {
 			}
 		}
 	}
+	require.Positive(t, kills)
 	t.Logf("%d MiB: killed %d times, %d of %d parts were sent twice", *killSize, kills, twice, len(sent))
 	assert.LessOrEqual(t, twice, kills)
 	assert.Len(t, sent, int(*killSize*mebibyte/part))

@@ -1,12 +1,10 @@
 package databricks_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -218,8 +216,6 @@ func TestDownloadFile_Resume_refuses(t *testing.T) {
 	assert.Len(t, readTree(t, dir), 1)
 }
 
-var killedSize = flag.Int64("killed-download", 64<<20, "bytes of the file whose download is killed")
-
 // If a process is killed at any point of a download, the next process continues. It
 // requests at most one piece again for each lost one.
 func TestDownloadFile_killed(t *testing.T) {
@@ -227,13 +223,13 @@ func TestDownloadFile_killed(t *testing.T) {
 		client, err := databricks.NewClient(databricks.WithHost(os.Getenv("DATABRICKS_HOST")), databricks.WithToken(os.Getenv("DATABRICKS_TOKEN")))
 		require.NoError(t, err)
 		require.NoError(t, client.Files.DownloadFile(t.Context(), volumeDir+"/f", name, databricks.DownloadOptions{
-			Resume: true, Progress: func(done, _ int64) { fmt.Println("done", done) },
+			Resume: true, Progress: printProgress,
 		}))
 		return
 	}
 	server := databrickstest.NewServer(databrickstest.WithVolume("main.default.files"))
 	defer server.Close()
-	size := *killedSize
+	size := *killSize * mebibyte
 	block := noise(8 * mebibyte)
 	source := io.NewSectionReader(repeated(block), 0, size)
 	require.NoError(t, server.Client().Files.Upload(t.Context(), source, volumeDir+"/f", databricks.UploadOptions{}))
@@ -247,25 +243,13 @@ func TestDownloadFile_killed(t *testing.T) {
 		server.ForgetRequests()
 		child := exec.Command(os.Args[0], "-test.run=^TestDownloadFile_killed$", "-test.v")
 		child.Env = append(os.Environ(), "DATABRICKS_TEST_DOWNLOAD="+target, "DATABRICKS_HOST="+server.URL(), "DATABRICKS_TOKEN="+server.Token)
-		out, err := child.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, child.Start())
-		first, done := int64(-1), int64(0)
-		stop := had + random.Int64N(max(size/4, 1))
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if _, err := fmt.Sscanf(lines.Text(), "done %d", &done); err != nil {
-				continue
-			}
-			if first < 0 {
-				first = done
-				twice = max(twice, had-first)
-			}
-			if done >= stop && stop < size*9/10 {
-				_ = child.Process.Kill()
-			}
+		at := had + random.Int64N(size/4)
+		if at > size*9/10 {
+			at = size + 1 // so that this process completes the download
 		}
-		had = max(had, done)
-		if child.Wait() == nil {
+		first, done, err := killAt(t, child, at)
+		twice = max(twice, had-first)
+		if had = max(had, done); err == nil {
 			break
 		}
 		kills++
