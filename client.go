@@ -151,7 +151,9 @@ func WithHost(host string) Option {
 // of hc. The Timeout limits each attempt. The client follows no redirects,
 // regardless of hc.
 //
-// Without this option, only the context limits how long a response may take.
+// Without this option, clients share a copy of [http.DefaultTransport] that keeps
+// more idle connections. If the program has replaced http.DefaultTransport by another
+// type, a new client uses that. Only the context limits how long a response may take.
 // Give calls a context with a deadline. Establishing a connection has a limit
 // of 30 seconds, after which the client retries.
 //

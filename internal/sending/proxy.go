@@ -30,20 +30,36 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
-// Transport is the transport of clients that do not have their own. Clients share
-// it, so that short-lived clients leave no connections behind. It keeps enough idle
-// connections for many concurrent calls to one server.
-var Transport = sync.OnceValue(func() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+// Transport returns the transport of clients that do not have their own. If the
+// program has replaced the default transport of net/http, Transport returns that one.
+// Otherwise, clients share one, so that short-lived clients leave no connections
+// behind. It keeps enough idle connections for many concurrent calls to one server.
+func Transport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	once.Do(func() { shared = NewTransport(t.Clone()) })
+	return shared
+}
+
+var (
+	once   sync.Once
+	shared *http.Transport
+)
+
+// NewTransport sets up a transport for clients.
+func NewTransport(t *http.Transport) *http.Transport {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
-	dial := t.DialContext
-	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := dial(ctx, network, addr)
-		if tcp, ok := c.(*net.TCPConn); ok {
-			c = conn{tcp}
+	if dial := t.DialContext; dial != nil {
+		t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if tcp, ok := c.(*net.TCPConn); ok {
+				c = conn{tcp}
+			}
+			return c, err
 		}
-		return c, err
 	}
 	t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 		if resp.StatusCode != http.StatusOK {
@@ -52,7 +68,7 @@ var Transport = sync.OnceValue(func() http.RoundTripper {
 		return nil
 	}
 	return t
-})
+}
 
 // refusalByProxy returns the response of a proxy to CONNECT. Transports other than
 // [Transport] report only its reason phrase.
