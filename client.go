@@ -152,10 +152,10 @@ func WithHost(host string) Option {
 // regardless of hc.
 //
 // Without this option, clients share a copy of [http.DefaultTransport] that keeps
-// more idle connections. If the program has replaced http.DefaultTransport by another
-// type, a new client uses that. Only the context limits how long a response may take.
-// Give calls a context with a deadline. Establishing a connection has a limit
-// of 30 seconds, after which the client retries.
+// more idle connections. If http.DefaultTransport is not an [*http.Transport], the
+// client uses it as it is. Only the context limits how long a response may take.
+// Give calls a context with a deadline. Establishing a connection has a limit of
+// 30 seconds, after which the client retries.
 //
 // The client requests compressed responses itself and decompresses them, so that
 // it can bound them. Your Transport therefore sees compressed responses, with the

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/jarcoal/httpmock"
@@ -11,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/go-databricks/databricks"
-	"github.com/go-databricks/databricks/internal/sending"
 )
 
 // A program may replace the default transport of net/http, for example in its tests.
@@ -32,15 +32,19 @@ func TestNewClient_replacedDefaultTransport(t *testing.T) {
 	assert.Equal(t, 1, httpmock.GetTotalCallCount())
 }
 
-// The default transport of net/http may have no function that dials.
-func TestNewClient_defaultTransportWithoutDialer(t *testing.T) {
+// The default transport of net/http may have been configured or replaced, and may have
+// no function that dials.
+func TestNewClient_otherDefaultTransport(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"cluster_id":"c"}`) }))
 	defer server.Close()
-	transport := sending.NewTransport(&http.Transport{})
-	defer transport.CloseIdleConnections()
-	client, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken("dapi-x"), databricks.WithHTTPClient(&http.Client{Transport: transport}))
+	proxied := 0
+	usual := http.DefaultTransport
+	http.DefaultTransport = &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { proxied++; return nil, nil }}
+	t.Cleanup(func() { http.DefaultTransport = usual })
+	client, err := databricks.NewClient(databricks.WithHost(server.URL), databricks.WithToken("dapi-x"))
 	require.NoError(t, err)
 	cluster, err := client.Clusters.Get(t.Context(), "c")
 	require.NoError(t, err)
 	assert.Equal(t, "c", cluster.ClusterID)
+	assert.Positive(t, proxied)
 }

@@ -30,25 +30,31 @@ func (e *ProxyError) Error() string {
 	return text
 }
 
-// Transport returns the transport of clients that do not have their own. If the
-// program has replaced the default transport of net/http, Transport returns that one.
-// Otherwise, clients share one, so that short-lived clients leave no connections
-// behind. It keeps enough idle connections for many concurrent calls to one server.
+// Transport returns the transport of clients that do not have their own. Clients share
+// a copy of the default transport of net/http, so that short-lived clients leave no
+// connections behind. If the program has replaced the default transport by another
+// type, Transport returns that.
 func Transport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
-	once.Do(func() { shared = NewTransport(t.Clone()) })
-	return shared
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.of != t {
+		shared.of, shared.copy = t, NewTransport(t.Clone())
+	}
+	return shared.copy
 }
 
-var (
-	once   sync.Once
-	shared *http.Transport
-)
+// shared is the copy of the default transport.
+var shared struct {
+	sync.Mutex
+	of, copy *http.Transport
+}
 
-// NewTransport sets up a transport for clients.
+// NewTransport sets up a transport for clients. It keeps enough idle connections for
+// many concurrent calls to one server.
 func NewTransport(t *http.Transport) *http.Transport {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
