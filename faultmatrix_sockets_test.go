@@ -20,7 +20,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/internal/faultproxy"
-	v12 "github.com/go-databricks/databricks/v12"
+	"github.com/go-databricks/databricks/v12"
 )
 
 // The second matrix uses real sockets instead of memory: HTTP/1.1 over TCP and

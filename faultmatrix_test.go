@@ -20,7 +20,7 @@ import (
 	"github.com/go-databricks/databricks"
 	"github.com/go-databricks/databricks/databrickstest"
 	"github.com/go-databricks/databricks/scim"
-	v12 "github.com/go-databricks/databricks/v12"
+	"github.com/go-databricks/databricks/v12"
 )
 
 // The matrix runs each scenario with each fault at each of its requests. It

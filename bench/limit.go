@@ -51,6 +51,21 @@ func together(n int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
+// eachFileAtOnce is eachFile, inFlight concurrently.
+func eachFileAtOnce(dir string, do func(name string, data []byte) error) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	return together(len(entries), func(i int) error {
+		data, err := os.ReadFile(filepath.Join(dir, entries[i].Name()))
+		if err != nil {
+			return err
+		}
+		return do(entries[i].Name(), data)
+	})
+}
+
 // block reads one block of a file.
 func (l limit) block(ctx context.Context, path string, offset int) ([]byte, error) {
 	query := url.Values{"path": {path}, "offset": {strconv.Itoa(offset)}, "length": {strconv.Itoa(blockSize)}}
@@ -138,15 +153,5 @@ func (l limit) DownloadDir(ctx context.Context, path, dir string) error {
 }
 
 func (l limit) ImportDir(ctx context.Context, dir, path string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	return together(len(entries), func(i int) error {
-		data, err := os.ReadFile(filepath.Join(dir, entries[i].Name()))
-		if err != nil {
-			return err
-		}
-		return l.importFile(ctx, path+"/"+entries[i].Name(), data)
-	})
+	return eachFileAtOnce(dir, func(name string, data []byte) error { return l.importFile(ctx, path+"/"+name, data) })
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"github.com/go-databricks/databricks"
-	v12 "github.com/go-databricks/databricks/v12"
+	"github.com/go-databricks/databricks/v12"
 )
 
 // ours is this library, used as its documentation says.

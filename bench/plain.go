@@ -253,16 +253,8 @@ func (p *plain) WaitRunning(ctx context.Context, id string) error {
 
 // FastUploadDir sends one request for each file, 32 concurrently.
 func (p *plain) FastUploadDir(ctx context.Context, dir, path string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	return together(len(entries), func(i int) error {
-		data, err := os.ReadFile(filepath.Join(dir, entries[i].Name()))
-		if err != nil {
-			return err
-		}
-		return p.FastStream(ctx, path+"/"+entries[i].Name(), bytes.NewReader(data), int64(len(data)))
+	return eachFileAtOnce(dir, func(name string, data []byte) error {
+		return p.FastStream(ctx, path+"/"+name, bytes.NewReader(data), int64(len(data)))
 	})
 }
 

@@ -33,37 +33,32 @@ func (r *report) add(row row, got samples) []string {
 		r.byRow = map[string]samples{}
 	}
 	r.byRow[row.Name] = got
+	own, plain, fastest := got["ours"], got["plain"], got["limit"]
+	if fastest == nil {
+		fastest = plain
+	}
 	var lines []string
-	for _, name := range names()[1:] {
-		title := row.Name
-		for _, f := range row.figures {
-			fastest := got["limit"]
-			if fastest == nil {
-				fastest = got["plain"]
-			}
-			own, ratio := medianOf(got[name], f), ratioOf(got[name], got["plain"], f)
-			judged := ratio
-			if f.alone {
-				judged = own
-			}
-			lines = append(lines, r.line(title, name, f.name, f.show(own), f.show(medianOf(got["plain"], f)), f.show(medianOf(fastest, f)), fmt.Sprintf("%.3g", ratio), fmt.Sprintf("%.3g", ratioOf(got[name], fastest, f)), f.target(), f.met(judged)))
-			title = ""
+	title := row.Name
+	for _, f := range row.figures {
+		v, ratio := medianOf(own, f), ratioOf(own, plain, f)
+		judged := ratio
+		if f.alone {
+			judged = v
 		}
+		lines = append(lines, r.line(title, f.name, f.show(v), f.show(medianOf(plain, f)), f.show(medianOf(fastest, f)), fmt.Sprintf("%.3g", ratio), fmt.Sprintf("%.3g", ratioOf(own, fastest, f)), f.target(), f.met(judged)))
+		title = ""
 	}
 	r.lines = append(r.lines, lines...)
 	return lines
 }
 
-func (r *report) line(title, client, figure, own, plain, fastest, ratio, toFastest, target string, met bool) string {
+func (r *report) line(title, figure, own, plain, fastest, ratio, toFastest, target string, met bool) string {
 	verdict := ""
-	if target != "" && client == "ours" {
+	if target != "" {
 		if verdict = "met"; !met {
 			verdict = "**missed**"
 			r.missed++
 		}
-	}
-	if client != "ours" {
-		target, figure = "", client+": "+figure
 	}
 	return "| " + strings.Join([]string{title, figure, own, plain, fastest, ratio, toFastest, target, verdict}, " | ") + " |"
 }
@@ -118,36 +113,33 @@ plain is the limit. A target is for ours / plain, or for the figure itself.
 
 func (r *report) writePrograms(b *bytes.Buffer) {
 	fmt.Fprintf(b, "## A program that lists clusters\n\nBuilt with `go build -trimpath -ldflags='-s -w'`. Cold is with an empty build cache, warm links again.\nInit is the sum of what GODEBUG=inittrace=1 says, standard library included.\n\n%s", tableHead)
-	plain := r.programs["plain"]
-	for _, name := range names()[1:] {
-		own, title := r.programs[name], "hello world"
-		for _, f := range []struct {
-			name  string
-			of    func(program) float64
-			show  func(float64) string
-			bound figure
-		}{
-			{"size, stripped", func(p program) float64 { return p.Size }, bytesOf, figure{most: 1.35}},
-			{"cold build, CPU", func(p program) float64 { return p.Cold }, seconds, figure{most: 1.4}},
-			{"warm build, CPU", func(p program) float64 { return p.Warm }, seconds, figure{}},
-			{"init", func(p program) float64 { return p.Init }, seconds, figure{most: 1e-3, alone: true, show: seconds}},
-			{"CPU of one run", func(p program) float64 { return p.Run }, seconds, figure{}},
-			{"requests", func(p program) float64 { return p.Requests }, count, figure{most: 1, alone: true, show: count}},
-			{"packages", func(p program) float64 { return p.Packages }, count, figure{}},
-			{"modules beside itself", func(p program) float64 { return p.Modules }, count, figure{}},
-		} {
-			v, ratio := f.of(own), f.of(own)/f.of(plain)
-			judged := ratio
-			if f.bound.alone {
-				judged = v
-			}
-			ratioText := fmt.Sprintf("%.3g", ratio)
-			if f.of(plain) == 0 {
-				ratioText = ""
-			}
-			fmt.Fprintln(b, r.line(title, name, f.name, f.show(v), f.show(f.of(plain)), f.show(f.of(plain)), ratioText, ratioText, f.bound.target(), f.bound.met(judged)))
-			title = ""
+	own, plain, title := r.programs["ours"], r.programs["plain"], "hello world"
+	for _, f := range []struct {
+		name  string
+		of    func(program) float64
+		show  func(float64) string
+		bound figure
+	}{
+		{"size, stripped", func(p program) float64 { return p.Size }, bytesOf, figure{most: 1.35}},
+		{"cold build, CPU", func(p program) float64 { return p.Cold }, seconds, figure{most: 1.4}},
+		{"warm build, CPU", func(p program) float64 { return p.Warm }, seconds, figure{}},
+		{"init", func(p program) float64 { return p.Init }, seconds, figure{most: 1e-3, alone: true, show: seconds}},
+		{"CPU of one run", func(p program) float64 { return p.Run }, seconds, figure{}},
+		{"requests", func(p program) float64 { return p.Requests }, count, figure{most: 1, alone: true, show: count}},
+		{"packages", func(p program) float64 { return p.Packages }, count, figure{}},
+		{"modules beside itself", func(p program) float64 { return p.Modules }, count, figure{}},
+	} {
+		v, ratio := f.of(own), f.of(own)/f.of(plain)
+		judged := ratio
+		if f.bound.alone {
+			judged = v
 		}
+		ratioText := fmt.Sprintf("%.3g", ratio)
+		if f.of(plain) == 0 {
+			ratioText = ""
+		}
+		fmt.Fprintln(b, r.line(title, f.name, f.show(v), f.show(f.of(plain)), f.show(f.of(plain)), ratioText, ratioText, f.bound.target(), f.bound.met(judged)))
+		title = ""
 	}
 	b.WriteString("\n")
 }
@@ -182,7 +174,7 @@ func (r *report) writeScales(b *bytes.Buffer) {
 }
 
 func (r *report) plotFiles() string {
-	p := plot{title: "64 MB to and from DBFS: throughput by latency", x: "latency of each answer, ms", y: "MB/s"}
+	p := plot{title: "64 MB to and from DBFS: throughput by latency", x: "latency of each response, ms", y: "MB/s"}
 	for _, way := range []string{"download", "upload"} {
 		for _, name := range names() {
 			line := series{name: name + ", " + way, dashed: name == "plain"}
