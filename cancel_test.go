@@ -56,7 +56,7 @@ func (h *halfway) ReadAt(p []byte, offset int64) (int, error) {
 	return n, err
 }
 
-// A transfer over a socket that is canceled while data is on its way ends with the
+// A transfer over a socket that is canceled while data is being sent ends with the
 // reason. The old file stays, nothing partial remains, and nobody reads the source
 // after the call.
 func TestTransfers_canceledInMidBody(t *testing.T) {
@@ -79,13 +79,28 @@ func TestTransfers_canceledInMidBody(t *testing.T) {
 		noLeaks(t)
 		server := databrickstest.NewServer(append(opts, databrickstest.WithVolume("main.default.files"))...)
 		t.Cleanup(server.Close)
-		transport := sending.NewTransport(http.DefaultTransport.(*http.Transport).Clone())
-		t.Cleanup(transport.CloseIdleConnections)
-		client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken(server.Token), databricks.WithHTTPClient(&http.Client{Transport: transport}))
+		t.Cleanup(sending.Transport().(*http.Transport).CloseIdleConnections)
+		client, err := databricks.NewClient(databricks.WithHost(server.URL()), databricks.WithToken(server.Token))
 		require.NoError(t, err)
 		return server, client
 	}
 	cause := errors.New("the user pressed a key")
+	// pressKey cancels a transfer, and waits so that the connection is closed before the
+	// rest is sent.
+	pressKey := func(cancel context.CancelCauseFunc) func() {
+		return func() {
+			cancel(cause)
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	// remains returns the content that is at the destination after a transfer.
+	remains := func(t *testing.T, err error) []byte {
+		if err == nil { // all of it was sent before the connection was closed
+			return data
+		}
+		require.ErrorIs(t, err, cause)
+		return old
+	}
 	for name, d := range map[string]direction{
 		"DBFS": {dbfs: true, run: func(ctx context.Context, c *databricks.Client, from io.Reader) error {
 			return c.DBFS.Upload(ctx, from, "/f", overwrite)
@@ -110,18 +125,10 @@ func TestTransfers_canceledInMidBody(t *testing.T) {
 				require.NoError(t, client.Files.Upload(background, bytes.NewReader(old), volumeDir+"/f", overwrite))
 				require.NoError(t, client.DBFS.Upload(background, bytes.NewReader(old), "/f", overwrite))
 				ctx, cancel := context.WithCancelCause(background)
-				from := newHalfway(data, func() {
-					cancel(cause)
-					time.Sleep(20 * time.Millisecond) // so that the connection is closed before the rest is sent
-				})
+				from := newHalfway(data, pressKey(cancel))
 				err := d.run(ctx, client, source(from))
 				reads := from.reads.Load()
-				want := old
-				if err == nil { // all of it was sent before the connection was closed
-					want = data
-				} else {
-					require.ErrorIs(t, err, cause)
-				}
+				want := remains(t, err)
 				_, unknown := errors.AsType[*databricks.OutcomeUnknownError](err)
 				assert.False(t, unknown, err)
 				inFiles, _ := inVolume(t, client, volumeDir+"/f")
@@ -156,21 +163,13 @@ func TestTransfers_canceledInMidBody(t *testing.T) {
 			local := filepath.Join(dir, "f")
 			require.NoError(t, os.WriteFile(local, old, 0o600))
 			ctx, cancel := context.WithCancelCause(background)
-			half := sync.OnceFunc(func() {
-				cancel(cause)
-				time.Sleep(20 * time.Millisecond)
-			})
+			half := sync.OnceFunc(pressKey(cancel))
 			err := run(ctx, client, local, databricks.DownloadOptions{Overwrite: true, Progress: func(done, total int64) {
 				if done > total/2 {
 					half()
 				}
 			}})
-			want := old
-			if err == nil {
-				want = data
-			} else {
-				require.ErrorIs(t, err, cause)
-			}
+			want := remains(t, err)
 			got, err := os.ReadFile(local)
 			require.NoError(t, err)
 			assert.True(t, bytes.Equal(want, got))

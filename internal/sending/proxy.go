@@ -42,7 +42,7 @@ func Transport() http.RoundTripper {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.of != t {
-		shared.of, shared.copy = t, NewTransport(t.Clone())
+		shared.of, shared.copy = t, newTransport(t.Clone())
 	}
 	return shared.copy
 }
@@ -53,9 +53,9 @@ var shared struct {
 	of, copy *http.Transport
 }
 
-// NewTransport sets up a transport for clients. It keeps enough idle connections for
+// newTransport sets up a transport for clients. It keeps enough idle connections for
 // many concurrent calls to one server.
-func NewTransport(t *http.Transport) *http.Transport {
+func newTransport(t *http.Transport) *http.Transport {
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 256
 	t.ReadBufferSize, t.WriteBufferSize = 64<<10, 64<<10
 	if dial := t.DialContext; dial != nil {
