@@ -35,8 +35,8 @@ const killedPart = mebibyte
 func printProgress(done, _ int64) { fmt.Println("done", done) }
 
 // killAt runs a process that transfers a file, and kills it when its progress has
-// reached a number of bytes. It returns the first and the greatest progress. The error
-// is nil if the process ended before.
+// reached a number of bytes. It returns the first progress, which is -1 if there was
+// none, and the greatest. The error is nil if the process ended before.
 func killAt(t *testing.T, cmd *exec.Cmd, bytes int64) (first, most int64, err error) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
